@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: MIT
+#
+# Firstlight: the one way in. `make help` lists what there is to do.
+#
+# The parts:  mk/config.mk  what a user may choose      mk/flags.mk  how our code is compiled
+#             mk/setup.mk   the tool root               mk/build.mk  objects, libraries, programs
+# Every room names its files in <room>/sources.mk and may add rules in <room>/rules.mk; mk/build.mk
+# lists the variables that they add to.
+
+MAKEFLAGS += --no-builtin-rules --no-builtin-variables
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.SECONDARY:
+.DEFAULT_GOAL := all
+
+include mk/config.mk
+include mk/setup.mk
+include mk/flags.mk
+
+ROOMS := arch pci mm gsp net boot tests/model tests/synth tests/unit tests/fuzz tests/bench
+-include $(ROOMS:=/sources.mk)
+-include $(ROOMS:=/rules.mk)
+
+include mk/build.mk
+
+.PHONY: all run test bench fuzz image check format tidy setup clean distclean help
+
+all: host efi ## build the appliance, the GPU model and the host libraries
+
+run: efi gpu-model ## boot the appliance on the GPU model under QEMU; Ctrl-C ends it
+	$(Q)python3 images/run.py --chip '$(CHIP)' --fw-version '$(FW)' --http-port '$(HTTP_PORT)' \
+	    --nic '$(NIC)' --gpus '$(GPUS)' --firmware-dir '$(FIRMWARE)' $(RUN_ARGS)
+
+test: ## build everything and test it; the last line is "N passed, N failed"
+	$(Q)$(RUN_TESTS) $(TEST_ARGS)
+
+bench: all benches ## run the benches: a table, and build/bench.json
+	$(Q)python3 tests/bench/bench.py $(BENCH_ARGS)
+
+fuzz: ## fuzz every target for FUZZ_SECONDS each (default 60); TARGET=name for one
+	$(Q)$(RUN_TESTS) --only fuzz --fuzz-seconds $(or $(FUZZ_SECONDS),60) \
+	    $(if $(TARGET),--target $(TARGET))
+
+check: ## floors, licence lines, headers that stand alone, format
+	$(Q)$(RUN_TESTS) --only checks
+
+image: efi ## make build/image/firstlight.img: a disk image for a USB stick
+	@mkdir -p build/image
+	$(Q)python3 images/mkimage.py --out build/image/firstlight.img --efi build/boot/BOOTX64.EFI \
+	    --conf images/esp/firstlight.conf --firmware-dir '$(FIRMWARE_DIR)' --chips '$(CHIPS)' \
+	    $(IMAGE_ARGS)
+
+format: ## lay out our C files with clang-format (the pinned major version)
+	$(Q)python3 tests/checks/format.py --write
+
+tidy: ## clang-tidy over our host sources
+	$(Q)clang-tidy --quiet $(filter %.c,$(COMMON_SRCS) $(HOST_SRCS) $(MODEL_SRCS)) -- \
+	    $(HOST_CPPFLAGS) -std=c17
+
+clean: ## remove build/ (the cache of tools and libraries stays)
+	rm -rf build
+
+distclean: clean ## remove build/ and the cache of tools and libraries
+	rm -rf '$(CACHE_DIR)'
+
+help: ## this list
+	@printf 'Firstlight %s\n\n' '$(VERSION)'
+	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
+	    awk -F'|' '{ printf "  make %-14s %s\n", $$1, $$2 }'
+	@printf '\nChoices, as in make run CHIP=ad102 (default in brackets):\n'
+	@sed -n '/^## /{s///;N;s/: /|/;s/\n[A-Z_]* ?= */|/p}' mk/config.mk | \
+	    awk -F'|' '{ printf "  %-14s %s%s\n", $$1, $$2, $$3 == "" ? "" : " [" $$3 "]" }'

@@ -1,0 +1,637 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The scheduler: a first-in first-out queue of runnable fibers, a list of deadlines sorted by time,
+ * and one list of waiters per event and mutex. It runs on the stack of main; a fiber that waits
+ * switches to it, so every switch is between main and a fiber.
+ *
+ * All lists are shared with interrupt handlers (event_signal) and only touched with interrupts
+ * off. Deadlines are few (a dozen fibers): a sorted list beats a heap there, and needs no memory.
+ */
+#include "arch/fiber.h"
+
+#include <string.h>
+
+#include "arch/fiber_arch.h"
+#include "arch/fiber_asan.h"
+#include "arch/fiber_priv.h"
+#include "arch/lockorder.h"
+#include "arch/machine.h"
+
+/* A fiber that holds the core longer gives way in fiber_yield_if_long. */
+#define SLICE_LONG_NS (200 * NS_PER_US)
+
+#define STACK_CANARY UINT64_C(0x5afe57acc0ffee11)
+#define STACK_ALIGN 64u
+
+#if defined(FL_HOST)
+/* Fresh pages of the host are zero; touching them all would cost more than the fiber. Sanitizers
+ * and glibc's printf need larger frames than the machine's code. */
+#define STACK_FILL UINT64_C(0)
+#define STACK_SCALE 8u
+#else
+#define STACK_FILL UINT64_C(0x736b636174737573)
+#define STACK_SCALE 1u
+#endif
+
+struct fiber {
+    void *sp;                         /* saved while it does not run */
+    struct fiber *next, *prev;        /* in the run queue or in one list of waiters; circular */
+    struct fiber *timer_next, *timer_prev; /* in the list of deadlines; ends are NULL */
+    struct fiber *all_next, *all_prev;     /* in the list of live fibers; circular */
+    struct fiber *volatile *waiting_in; /* the list of waiters it is in, NULL = none */
+    const struct mutex *mutex;        /* that it waits for */
+    void (*fn)(void *arg);
+    void *arg;
+    const char *name;                 /* static */
+    const char *where;                /* static, "" = does not wait */
+    uint8_t *stack;                   /* lowest byte, owned; NULL for main */
+    uint64_t stack_bytes;             /* all that was allocated, this struct included */
+    uint64_t since_ns, until_ns;      /* of the wait; UINT64_MAX = no deadline */
+    void *asan_fake_stack;
+    struct lockorder_held held;
+    enum fiber_state state;
+    bool has_timer, timed_out, ended;
+};
+
+static struct {
+    struct fiber *volatile run_queue; /* oldest first */
+    struct fiber *timers;             /* earliest first */
+    struct fiber *timers_last;
+    struct fiber *all;
+    struct fiber *current;            /* NULL: main runs */
+    struct fiber main;
+    void (*poll)(void);
+    uint64_t slice_start_ns;          /* when the running fiber got the core */
+    struct fiber_stats stats;
+    bool in_loop;
+} sched = { .main = { .name = "main", .where = "", .state = FIBER_RUNNING } };
+
+static struct fiber *self(void) { return sched.current != NULL ? sched.current : &sched.main; }
+
+/* ---- lists ---- */
+
+static void list_append(struct fiber *volatile *head, struct fiber *f)
+{
+    struct fiber *first = *head;
+
+    if (first == NULL) {
+        f->next = f->prev = f;
+        *head = f;
+        return;
+    }
+    f->prev = first->prev;
+    f->next = first;
+    first->prev->next = f;
+    first->prev = f;
+}
+
+static void list_remove(struct fiber *volatile *head, struct fiber *f)
+{
+    if (f->next == f) {
+        *head = NULL;
+    } else {
+        f->prev->next = f->next;
+        f->next->prev = f->prev;
+        if (*head == f) {
+            *head = f->next;
+        }
+    }
+    f->next = f->prev = NULL;
+}
+
+static void timer_add(struct fiber *f, uint64_t until_ns)
+{
+    f->until_ns = until_ns;
+    if (until_ns == UINT64_MAX) {
+        return;
+    }
+    /* From the end: a new deadline is mostly the latest one. Equal ones keep their order. */
+    struct fiber *after = sched.timers_last;
+    while (after != NULL && after->until_ns > until_ns) {
+        after = after->timer_prev;
+    }
+    f->timer_prev = after;
+    f->timer_next = after != NULL ? after->timer_next : sched.timers;
+    if (f->timer_next != NULL) {
+        f->timer_next->timer_prev = f;
+    } else {
+        sched.timers_last = f;
+    }
+    if (after != NULL) {
+        after->timer_next = f;
+    } else {
+        sched.timers = f;
+    }
+    f->has_timer = true;
+}
+
+static void timer_remove(struct fiber *f)
+{
+    if (!f->has_timer) {
+        return;
+    }
+    if (f->timer_prev != NULL) {
+        f->timer_prev->timer_next = f->timer_next;
+    } else {
+        sched.timers = f->timer_next;
+    }
+    if (f->timer_next != NULL) {
+        f->timer_next->timer_prev = f->timer_prev;
+    } else {
+        sched.timers_last = f->timer_prev;
+    }
+    f->timer_next = f->timer_prev = NULL;
+    f->has_timer = false;
+}
+
+/* Ends the wait of f. Interrupts are off. */
+static void wake(struct fiber *f, bool timed_out)
+{
+    timer_remove(f);
+    if (f->waiting_in != NULL) {
+        list_remove(f->waiting_in, f);
+        f->waiting_in = NULL;
+    }
+    f->timed_out = timed_out;
+    f->state = FIBER_RUNNABLE;
+    list_append(&sched.run_queue, f);
+}
+
+static void wake_due(uint64_t now_ns)
+{
+    uintptr_t irq = arch_irq_save();
+
+    while (sched.timers != NULL && sched.timers->until_ns <= now_ns) {
+        wake(sched.timers, true);
+    }
+    arch_irq_restore(irq);
+}
+
+/* ---- stacks ---- */
+
+static void stack_prepare(struct fiber *f)
+{
+    uint64_t *low = (uint64_t *)(void *)f->stack;
+    uint64_t words = (f->stack_bytes - align_up_u64(sizeof(*f), STACK_ALIGN)) / sizeof(*low);
+
+    if (STACK_FILL != 0) {
+        for (uint64_t i = 0; i < words; i++) {
+            low[i] = STACK_FILL;
+        }
+    }
+    low[0] = STACK_CANARY;
+}
+
+/* Reads raw stack memory, which the sanitizer knows to belong to frames. */
+FIBER_NO_ASAN static void stack_check(const struct fiber *f)
+{
+    if (*(const uint64_t *)(const void *)f->stack != STACK_CANARY) {
+        machine_panic("fiber \"%s\" overran its stack of %llu bytes", f->name,
+                      (unsigned long long)f->stack_bytes);
+    }
+}
+
+FIBER_NO_ASAN static uint64_t stack_used(const struct fiber *f)
+{
+    const uint64_t *low = (const uint64_t *)(const void *)f->stack;
+    uint64_t words = f->stack_bytes / sizeof(*low);
+    uint64_t i = 1;
+
+    while (i < words && low[i] == STACK_FILL) {
+        i++;
+    }
+    return (words - i) * sizeof(*low);
+}
+
+/* ---- switching ---- */
+
+/* Accounts for the stretch that ends now and begins the next. */
+static void account_slice(uint64_t now_ns)
+{
+    uint64_t ran_ns = now_ns - sched.slice_start_ns;
+
+    sched.slice_start_ns = now_ns;
+    if (sched.current == NULL || ran_ns <= sched.stats.longest_run_ns) {
+        return;
+    }
+    sched.stats.longest_run_ns = ran_ns;
+    strncpy(sched.stats.longest_name, sched.current->name, sizeof(sched.stats.longest_name) - 1);
+}
+
+/* From a fiber to the scheduler; returns when the fiber is dispatched again. */
+static void switch_to_main(struct fiber *f)
+{
+    stack_check(f);
+    fiber_asan_leave(f->ended ? NULL : &f->asan_fake_stack, sched.main.stack,
+                     sched.main.stack_bytes);
+    arch_context_switch(&f->sp, sched.main.sp);
+    fiber_asan_arrive(f->asan_fake_stack, NULL, NULL);
+}
+
+static void fiber_free(struct fiber *f)
+{
+    void *stack = f->stack;
+    uint64_t bytes = f->stack_bytes;
+
+    uintptr_t irq = arch_irq_save();
+    if (f->all_next == f) {
+        sched.all = NULL;
+    } else {
+        f->all_prev->all_next = f->all_next;
+        f->all_next->all_prev = f->all_prev;
+        sched.all = sched.all == f ? f->all_next : sched.all;
+    }
+    sched.stats.live--;
+    arch_irq_restore(irq);
+    fiber_asan_forget(stack, bytes);
+    arch_stack_free(stack, bytes);
+}
+
+/* Runs f until it waits or ends. On main's stack. */
+static void dispatch(struct fiber *f)
+{
+    f->state = FIBER_RUNNING;
+    sched.current = f;
+    sched.stats.switches++;
+    sched.slice_start_ns = clock_now_ns();
+    fiber_asan_leave(&sched.main.asan_fake_stack, f->stack, f->stack_bytes);
+    arch_context_switch(&sched.main.sp, f->sp);
+    fiber_asan_arrive(sched.main.asan_fake_stack, NULL, NULL);
+    account_slice(clock_now_ns());
+    sched.current = NULL;
+    if (f->ended) {
+        fiber_free(f);
+    }
+}
+
+static void fiber_entry(void *arg)
+{
+    struct fiber *f = arg;
+    const void *main_low = NULL;
+    size_t main_bytes = 0;
+
+    fiber_asan_arrive(NULL, &main_low, &main_bytes);
+    /* Only the sanitizer knows main's stack; it wants to hear the bounds on the way back. */
+    sched.main.stack = (uint8_t *)(uintptr_t)main_low;
+    sched.main.stack_bytes = main_bytes;
+    f->fn(f->arg);
+    if (f->held.count != 0) {
+        machine_panic("fiber \"%s\" ended holding lock \"%s\"", f->name, f->held.cls[0]->name);
+    }
+    f->ended = true;
+    switch_to_main(f);
+    machine_panic("fiber \"%s\" ran after its end", f->name);
+}
+
+static bool wake_pending(void) { return sched.run_queue != NULL; }
+
+static void idle(void)
+{
+    uintptr_t irq = arch_irq_save();
+    uint64_t until_ns = sched.timers != NULL ? sched.timers->until_ns : UINT64_MAX;
+    arch_irq_restore(irq);
+    uint64_t start_ns = clock_now_ns();
+
+    arch_idle_until(until_ns == UINT64_MAX ? UINT64_MAX : div_up_u64(until_ns, NS_PER_US),
+                    wake_pending);
+    sched.stats.idle_ns += clock_now_ns() - start_ns;
+}
+
+/* The scheduler's loop. Ends when main's own wait is over, when stop says so, or when main does not
+ * wait (for_main false) and no fiber is left. */
+static void run_loop(bool (*stop)(void *arg), void *arg, bool for_main)
+{
+    FL_ASSERT(!sched.in_loop);
+    sched.in_loop = true;
+    for (;;) {
+        if (sched.poll != NULL) {
+            sched.poll();
+        }
+        if (stop != NULL && stop(arg)) {
+            break;
+        }
+        wake_due(clock_now_ns());
+        uintptr_t irq = arch_irq_save();
+        struct fiber *f = sched.run_queue;
+        if (f != NULL) {
+            list_remove(&sched.run_queue, f);
+        }
+        arch_irq_restore(irq);
+        if (f == &sched.main) {
+            break;
+        }
+        if (f != NULL) {
+            dispatch(f);
+        } else if (!for_main && sched.all == NULL) {
+            break;
+        } else {
+            idle();
+        }
+    }
+    sched.in_loop = false;
+    sched.main.state = FIBER_RUNNING;
+    sched.slice_start_ns = clock_now_ns();
+}
+
+/* Gives up the core until f, which is the caller, is in the run queue and its turn comes. */
+static void block(struct fiber *f)
+{
+    if (f == &sched.main) {
+        run_loop(NULL, NULL, true);
+    } else {
+        switch_to_main(f);
+    }
+    f->where = "";
+}
+
+static uint64_t us_to_ns(uint64_t us)
+{
+    return us > UINT64_MAX / NS_PER_US ? UINT64_MAX : us * NS_PER_US;
+}
+
+/* Puts the caller to wait, in a list or only for a deadline. Interrupts are off; they come back on
+ * as *irq says before the switch: a wake-up in between just makes f runnable. */
+static void wait_in(struct fiber *f, struct fiber *volatile *list, enum fiber_state state,
+                    const char *where, uint64_t until_ns, uintptr_t irq)
+{
+    f->state = state;
+    f->where = where;
+    f->since_ns = clock_now_ns();
+    f->waiting_in = list;
+    if (list != NULL) {
+        list_append(list, f);
+    }
+    timer_add(f, until_ns);
+    arch_irq_restore(irq);
+    block(f);
+}
+
+/* ---- fibers ---- */
+
+struct fiber *fiber_spawn(const char *name, void (*fn)(void *arg), void *arg, uint64_t stack_bytes)
+{
+    const uint64_t record = align_up_u64(sizeof(struct fiber), STACK_ALIGN);
+
+    lockorder_point(&lock_class_alloc, FL_WHERE);
+    if (stack_bytes == 0) {
+        stack_bytes = FIBER_STACK_DEFAULT;
+    }
+    if (stack_bytes > UINT32_MAX) {
+        return NULL;
+    }
+    stack_bytes = align_up_u64(stack_bytes * STACK_SCALE, FL_PAGE_SIZE);
+    uint8_t *stack = arch_stack_alloc(stack_bytes);
+    if (stack == NULL) {
+        return NULL;
+    }
+    /* The record lies above the stack, where an overrun of the stack does not reach. */
+    struct fiber *f = (struct fiber *)(void *)(stack + stack_bytes - record);
+    memset(f, 0, sizeof(*f));
+    f->name = name;
+    f->where = "";
+    f->fn = fn;
+    f->arg = arg;
+    f->stack = stack;
+    f->stack_bytes = stack_bytes;
+    stack_prepare(f);
+    f->sp = arch_context_init(stack, stack_bytes - record, fiber_entry, f);
+
+    uintptr_t irq = arch_irq_save();
+    if (sched.all == NULL) {
+        f->all_next = f->all_prev = f;
+        sched.all = f;
+    } else {
+        f->all_prev = sched.all->all_prev;
+        f->all_next = sched.all;
+        sched.all->all_prev->all_next = f;
+        sched.all->all_prev = f;
+    }
+    sched.stats.live++;
+    f->state = FIBER_RUNNABLE;
+    list_append(&sched.run_queue, f);
+    arch_irq_restore(irq);
+    return f;
+}
+
+void fiber_yield(void)
+{
+    struct fiber *f = self();
+    uint64_t now_ns = clock_now_ns();
+
+    wake_due(now_ns);
+    if (sched.run_queue == NULL && sched.poll == NULL) {
+        account_slice(now_ns);
+        return;
+    }
+    uintptr_t irq = arch_irq_save();
+    f->state = FIBER_RUNNABLE;
+    list_append(&sched.run_queue, f);
+    arch_irq_restore(irq);
+    block(f);
+}
+
+void fiber_yield_if_long(void)
+{
+    if (clock_now_ns() - sched.slice_start_ns > SLICE_LONG_NS) {
+        fiber_yield();
+    }
+}
+
+void fiber_sleep_us(uint64_t us)
+{
+    uint64_t now_ns = clock_now_ns();
+    uint64_t ns = us_to_ns(us);
+
+    wait_in(self(), NULL, FIBER_SLEEPING, "", ns > UINT64_MAX - now_ns ? UINT64_MAX : now_ns + ns,
+            arch_irq_save());
+}
+
+const char *fiber_name(void) { return self()->name; }
+bool fiber_active(void) { return sched.current != NULL; }
+struct lockorder_held *fiber_lockorder_held(void) { return &self()->held; }
+void fiber_set_poll(void (*poll)(void)) { sched.poll = poll; }
+
+void fiber_run(bool (*stop)(void *arg), void *arg)
+{
+    FL_ASSERT(sched.current == NULL);
+    run_loop(stop, arg, false);
+}
+
+void fiber_get_stats(struct fiber_stats *out) { *out = sched.stats; }
+
+void fiber_reset_longest(void)
+{
+    sched.stats.longest_run_ns = 0;
+    memset(sched.stats.longest_name, 0, sizeof(sched.stats.longest_name));
+}
+
+const char *fiber_state_name(enum fiber_state state)
+{
+    static const char *const names[] = { "runnable", "running", "sleeping", "event", "mutex" };
+
+    return (size_t)state < ARRAY_SIZE(names) ? names[state] : "?";
+}
+
+static void fill_info(const struct fiber *f, struct fiber_info *out)
+{
+    bool waits = f->state != FIBER_RUNNABLE && f->state != FIBER_RUNNING;
+
+    *out = (struct fiber_info){
+        .name = f->name,
+        .state = f->state,
+        .where = f->where,
+        .what = f->mutex != NULL ? f->mutex->cls->name : "",
+        .owner = f->mutex != NULL && f->mutex->owner != NULL ? f->mutex->owner->name : "",
+        .since_us = waits ? f->since_ns / NS_PER_US : 0,
+        .until_us = waits && f->until_ns != UINT64_MAX ? f->until_ns / NS_PER_US : DEADLINE_NEVER,
+        .stack_bytes = f->stack_bytes,
+        .stack_used_bytes = f->stack != NULL ? stack_used(f) : 0,
+    };
+}
+
+size_t fiber_list(struct fiber_info *out, size_t max)
+{
+    size_t count = 0;
+    struct fiber *f = sched.all;
+
+    if (sched.main.state != FIBER_RUNNING && sched.main.state != FIBER_RUNNABLE) {
+        if (max > 0) {
+            fill_info(&sched.main, &out[0]);
+        }
+        count++;
+    }
+
+    while (f != NULL) {
+        if (count < max) {
+            fill_info(f, &out[count]);
+        }
+        count++;
+        f = f->all_next != sched.all ? f->all_next : NULL;
+    }
+    return count;
+}
+
+void fiber_reset(void)
+{
+    sched.in_loop = false;
+    sched.current = NULL;
+    while (sched.all != NULL) {
+        fiber_free(sched.all);
+    }
+    sched.run_queue = NULL;
+    sched.timers = NULL;
+    sched.timers_last = NULL;
+    memset(&sched.stats, 0, sizeof(sched.stats));
+    memset(&sched.main, 0, sizeof(sched.main));
+    sched.main.name = "main";
+    sched.main.where = "";
+    sched.main.state = FIBER_RUNNING;
+}
+
+void fiber_escape_leave(void)
+{
+    if (sched.current != NULL) {
+        fiber_asan_leave(NULL, sched.main.stack, sched.main.stack_bytes);
+    }
+}
+
+void fiber_escape_arrive(void)
+{
+    if (sched.current != NULL) {
+        fiber_asan_arrive(sched.main.asan_fake_stack, NULL, NULL);
+    }
+    sched.current = NULL;
+    sched.in_loop = false;
+}
+
+/* ---- events ---- */
+
+void event_init(struct event *ev)
+{
+    ev->signalled = 0;
+    ev->waiter_head = NULL;
+}
+
+void event_signal(struct event *ev)
+{
+    uintptr_t irq = arch_irq_save();
+
+    if (ev->waiter_head == NULL) {
+        ev->signalled = 1;
+    }
+    while (ev->waiter_head != NULL) {
+        wake(ev->waiter_head, false);
+    }
+    arch_irq_restore(irq);
+}
+
+enum fl_err event_wait_at(const char *where, struct event *ev, struct deadline d)
+{
+    struct fiber *f = self();
+    uintptr_t irq = arch_irq_save();
+
+    if (ev->signalled != 0) {
+        ev->signalled = 0;
+        arch_irq_restore(irq);
+        return FL_OK;
+    }
+    wait_in(f, &ev->waiter_head, FIBER_EVENT, where, us_to_ns(d.at_us), irq);
+    return f->timed_out ? FL_ETIMEDOUT : FL_OK;
+}
+
+/* ---- mutexes ---- */
+
+void mutex_init(struct mutex *m, struct lock_class *cls)
+{
+    m->cls = cls;
+    m->owner = NULL;
+    m->waiter_head = NULL;
+}
+
+enum fl_err mutex_lock_until_at(const char *where, struct mutex *m, struct deadline d)
+{
+    struct fiber *f = self();
+
+    if (m->owner == f) {
+        machine_panic("fiber \"%s\" locks \"%s\" twice, at %s", f->name, m->cls->name, where);
+    }
+    /* Before the wait: an order that deadlocks right here has been reported by then. */
+    lockorder_acquire(m->cls, where);
+    if (m->owner == NULL) {
+        m->owner = f;
+        return FL_OK;
+    }
+    f->mutex = m;
+    wait_in(f, &m->waiter_head, FIBER_MUTEX, where, us_to_ns(d.at_us), arch_irq_save());
+    f->mutex = NULL;
+    if (f->timed_out) {
+        lockorder_release(m->cls);
+        return FL_ETIMEDOUT;
+    }
+    FL_ASSERT(m->owner == f);
+    return FL_OK;
+}
+
+void mutex_lock_at(const char *where, struct mutex *m)
+{
+    enum fl_err err = mutex_lock_until_at(where, m, deadline_never());
+
+    FL_ASSERT(err == FL_OK);
+}
+
+void mutex_unlock(struct mutex *m)
+{
+    struct fiber *f = self();
+
+    if (m->owner != f) {
+        machine_panic("fiber \"%s\" unlocks \"%s\", owned by \"%s\"", f->name, m->cls->name,
+                      m->owner != NULL ? m->owner->name : "nobody");
+    }
+    lockorder_release(m->cls);
+    uintptr_t irq = arch_irq_save();
+    m->owner = m->waiter_head;
+    if (m->waiter_head != NULL) {
+        wake(m->waiter_head, false);
+    }
+    arch_irq_restore(irq);
+}

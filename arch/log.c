@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+/* The ring of log lines. Formatting happens on the caller's stack, with interrupts on; only taking
+ * a number and copying the finished line happens with interrupts off. */
+#include "arch/log.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "arch/clock.h"
+#include "arch/fiber_arch.h"
+#include "arch/log_priv.h"
+
+_Static_assert((LOG_RING_LINES & (LOG_RING_LINES - 1)) == 0, "seq % LOG_RING_LINES must not jump");
+
+static struct {
+    struct log_entry ring[LOG_RING_LINES]; /* entry seq lies in slot seq % LOG_RING_LINES */
+    uint64_t first;                        /* seq of the oldest line that was stored, ever */
+    uint64_t next;                         /* seq of the next line */
+    void (*notify)(void);
+    enum log_level level;
+} log_state = { .level = LOG_INFO };
+
+static const char *const level_names[] = { "error", "warn", "info", "debug", "trace" };
+
+void log_set_level(enum log_level level) { log_state.level = level; }
+enum log_level log_get_level(void) { return log_state.level; }
+void log_set_notify(void (*notify)(void)) { log_state.notify = notify; }
+
+bool log_level_parse(const char *text, enum log_level *out)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(level_names); i++) {
+        if (strcmp(text, level_names[i]) == 0) {
+            *out = (enum log_level)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+const char *log_level_name(enum log_level level)
+{
+    return (size_t)level < ARRAY_SIZE(level_names) ? level_names[level] : "?";
+}
+
+/* Makes one line of any text: control characters would forge lines and confuse terminals. */
+static void make_printable(char *text)
+{
+    size_t len = strlen(text);
+
+    while (len > 0 && text[len - 1] == '\n') {
+        text[--len] = '\0';
+    }
+    for (size_t i = 0; i < len; i++) {
+        unsigned char c = (unsigned char)text[i];
+        if (c < 0x20 || c == 0x7f) {
+            text[i] = c == '\t' || c == '\n' ? ' ' : '?';
+        }
+    }
+}
+
+void log_line(enum log_level level, const char *module, const char *fmt, ...)
+{
+    struct log_entry entry;
+    va_list args;
+
+    if (level > log_state.level) {
+        return;
+    }
+    entry.level = level;
+    size_t len = strlen(module);
+    if (len >= sizeof(entry.module)) {
+        len = sizeof(entry.module) - 1;
+    }
+    memset(entry.module, 0, sizeof(entry.module));
+    memcpy(entry.module, module, len);
+    va_start(args, fmt);
+    if (vsnprintf(entry.text, sizeof(entry.text), fmt, args) < 0) {
+        (void)snprintf(entry.text, sizeof(entry.text), "(bad format)");
+    }
+    va_end(args);
+    make_printable(entry.text);
+
+    uintptr_t irq = arch_irq_save();
+    entry.time_us = clock_now_us(); /* here, so that times ascend with the numbers */
+    entry.seq = log_state.next++;
+    struct log_entry *slot = &log_state.ring[entry.seq % LOG_RING_LINES];
+    *slot = entry;
+    arch_irq_restore(irq);
+
+    if (log_state.notify != NULL) {
+        log_state.notify();
+    }
+}
+
+bool log_read(uint64_t *cursor, struct log_entry *out, uint64_t *lost)
+{
+    bool found = false;
+
+    if (lost != NULL) {
+        *lost = 0;
+    }
+    uintptr_t irq = arch_irq_save();
+    uint64_t stored = log_state.next - log_state.first;
+    uint64_t oldest = stored > LOG_RING_LINES ? log_state.next - LOG_RING_LINES : log_state.first;
+    if (*cursor < oldest) {
+        if (lost != NULL) {
+            *lost = oldest - *cursor;
+        }
+        *cursor = oldest;
+    }
+    if (*cursor < log_state.next) {
+        *out = log_state.ring[*cursor % LOG_RING_LINES];
+        *cursor += 1;
+        found = true;
+    }
+    arch_irq_restore(irq);
+    return found;
+}
+
+size_t log_format(const struct log_entry *entry, char *buf, size_t size)
+{
+    if (size == 0) {
+        return 0;
+    }
+    int n = snprintf(buf, size, "[%5llu.%06llu] %-5s %s: %s\n",
+                     (unsigned long long)(entry->time_us / US_PER_S),
+                     (unsigned long long)(entry->time_us % US_PER_S),
+                     log_level_name(entry->level), entry->module, entry->text);
+    if (n < 0) {
+        buf[0] = '\0';
+        return 0;
+    }
+    if ((size_t)n < size) {
+        return (size_t)n;
+    }
+    if (size >= 2) { /* a cut line still ends as a line */
+        buf[size - 2] = '\n';
+    }
+    return size - 1;
+}
+
+void log_reset_at(uint64_t seq)
+{
+    log_state.first = seq;
+    log_state.next = seq;
+}

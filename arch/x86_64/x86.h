@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the machine offers beyond the headers of arch/, to boot/ only. The kernel enters at
+ * x86_entry (entry.S), start.c makes the machine ready and calls kernel_main(), which never returns.
+ */
+#pragma once
+
+#include "arch/base.h"
+
+/* boot/kmain.c. Called once, outside of any fiber, with interrupts on and everything ready. */
+void kernel_main(void);
+
+/* Starts the fiber that carries the log to the serial line and the screen; before, lines wait in
+ * the log's ring. Once. */
+void x86_console_start(void);
+/* Moves log lines to the sinks as far as they take them without waiting (the UART's FIFO, the
+ * screen's text). True when there is more to do. For loops outside of the scheduler. */
+bool x86_console_poll(void);
+
+/* Microseconds that the firmware and the boot stub spent between the stub's entry and clock zero,
+ * 0 when unknown. */
+uint64_t x86_boot_firmware_us(void);
+
+/* The frequency that clock_now_ns() is made from, and how it was found ("cpuid", "PM timer", ...).
+ * Refined in the first seconds. */
+uint64_t x86_tsc_hz(void);
+const char *x86_clock_source(void);

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT */
+/* The parser of /firstlight.conf: lines, keys, values; pure. */
+#include "boot/config.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { LINE_MAX_BYTES = 256 };
+
+static void complain(struct boot_config *c, unsigned line, const char *fmt, ...) FL_PRINTF(3, 4);
+static void complain(struct boot_config *c, unsigned line, const char *fmt, ...)
+{
+    if (c->message_count < CONFIG_MESSAGES_MAX) {
+        char *to = c->message[c->message_count];
+        int n = snprintf(to, CONFIG_MESSAGE_MAX, "firstlight.conf:%u: ", line);
+        va_list ap;
+        va_start(ap, fmt);
+        vsnprintf(to + n, (size_t)(CONFIG_MESSAGE_MAX - n), fmt, ap);
+        va_end(ap);
+    }
+    c->message_count++;
+}
+
+void config_defaults(struct boot_config *c)
+{
+    *c = (struct boot_config){ .hostname = "firstlight", .dhcp = true, .log_level = LOG_INFO };
+}
+
+/* "a.b.c.d" at *p; moves *p behind it. */
+static bool parse_ipv4(const char **p, uint32_t *out)
+{
+    uint32_t ip = 0;
+    for (int part = 0; part < 4; part++) {
+        if (part > 0) {
+            if (**p != '.') {
+                return false;
+            }
+            (*p)++;
+        }
+        unsigned n = 0, digits = 0;
+        while (**p >= '0' && **p <= '9' && digits < 3) {
+            n = n * 10 + (unsigned)(**p - '0');
+            (*p)++;
+            digits++;
+        }
+        if (digits == 0 || n > 255) {
+            return false;
+        }
+        ip = ip << 8 | n;
+    }
+    *out = ip;
+    return true;
+}
+
+static bool parse_address(const char *value, uint32_t *out)
+{
+    uint32_t ip;
+    if (!parse_ipv4(&value, &ip) || *value != '\0') {
+        return false;
+    }
+    *out = ip;
+    return true;
+}
+
+/* "dhcp" or "a.b.c.d/nn" */
+static bool set_ip(struct boot_config *c, const char *value)
+{
+    if (strcmp(value, "dhcp") == 0) {
+        c->dhcp = true;
+        return true;
+    }
+    uint32_t ip;
+    unsigned bits = 0, digits = 0;
+    if (!parse_ipv4(&value, &ip) || *value++ != '/') {
+        return false;
+    }
+    for (; *value >= '0' && *value <= '9' && digits < 2; value++, digits++) {
+        bits = bits * 10 + (unsigned)(*value - '0');
+    }
+    if (digits == 0 || *value != '\0' || bits < 1 || bits > 32) {
+        return false;
+    }
+    c->dhcp = false;
+    c->ip = ip;
+    c->mask = (uint32_t)(0xffffffffull << (32 - bits));
+    return true;
+}
+
+/* Copies value when it is 1..size-1 characters long, all of the set. */
+static bool set_text(char *to, size_t size, const char *value, bool (*allowed)(char))
+{
+    size_t n = strlen(value);
+    if (n == 0 || n >= size) {
+        return false;
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (!allowed(value[i])) {
+            return false;
+        }
+    }
+    memcpy(to, value, n + 1);
+    return true;
+}
+
+static bool is_alnum(char ch)
+{
+    return (ch >= '0' && ch <= '9') || (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z');
+}
+static bool is_host_char(char ch) { return is_alnum(ch) || ch == '-'; }
+static bool is_version_char(char ch) { return (ch >= '0' && ch <= '9') || ch == '.'; }
+static bool is_token_char(char ch) { return ch > ' ' && ch <= '~'; }
+
+static bool set_hostname(struct boot_config *c, const char *v)
+{
+    return v[0] != '-' && set_text(c->hostname, sizeof(c->hostname), v, is_host_char);
+}
+static bool set_gateway(struct boot_config *c, const char *v) { return parse_address(v, &c->gateway); }
+static bool set_dns(struct boot_config *c, const char *v) { return parse_address(v, &c->dns); }
+static bool set_token(struct boot_config *c, const char *v)
+{
+    return set_text(c->token, sizeof(c->token), v, is_token_char);
+}
+static bool set_firmware(struct boot_config *c, const char *v)
+{
+    return set_text(c->firmware, sizeof(c->firmware), v, is_version_char);
+}
+static bool set_log_level(struct boot_config *c, const char *v) { return log_level_parse(v, &c->log_level); }
+
+static const struct {
+    const char *name;
+    bool (*set)(struct boot_config *c, const char *value);
+    const char *expected;
+} keys[] = {
+    { "hostname", set_hostname, "letters, digits and '-', at most 63" },
+    { "ip", set_ip, "'dhcp' or an address with prefix such as 192.168.1.20/24" },
+    { "gateway", set_gateway, "an IPv4 address" },
+    { "dns", set_dns, "an IPv4 address" },
+    { "token", set_token, "1 to 127 visible characters" },
+    { "firmware", set_firmware, "a version such as 570.144" },
+    { "log_level", set_log_level, "error, warn, info, debug or trace" },
+};
+
+static void trim(char **text)
+{
+    while (**text == ' ' || **text == '\t') {
+        (*text)++;
+    }
+    size_t n = strlen(*text);
+    while (n > 0 && ((*text)[n - 1] == ' ' || (*text)[n - 1] == '\t')) {
+        (*text)[--n] = '\0';
+    }
+}
+
+static void parse_line(struct boot_config *c, unsigned number, char *line)
+{
+    char *comment = strchr(line, '#');
+    if (comment != NULL) {
+        *comment = '\0';
+    }
+    trim(&line);
+    if (*line == '\0') {
+        return;
+    }
+    char *value = strchr(line, '=');
+    if (value == NULL) {
+        complain(c, number, "expected 'key = value', found '%.40s'", line);
+        return;
+    }
+    *value++ = '\0';
+    char *key = line;
+    trim(&key);
+    trim(&value);
+    for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+        if (strcmp(key, keys[i].name) == 0) {
+            if (!keys[i].set(c, value)) {
+                complain(c, number, "%s = '%.40s': expected %s; the default is kept", key, value, keys[i].expected);
+            }
+            return;
+        }
+    }
+    complain(c, number, "unknown key '%.24s'; known are hostname, ip, gateway, dns, token, firmware, log_level", key);
+}
+
+void config_parse(struct boot_config *c, const char *text, size_t len)
+{
+    char line[LINE_MAX_BYTES];
+    unsigned number = 0;
+    if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) { /* an editor's byte order mark */
+        text += 3;
+        len -= 3;
+    }
+    for (size_t at = 0; at < len;) {
+        number++;
+        const char *end = memchr(text + at, '\n', len - at);
+        size_t n = end != NULL ? (size_t)(end - (text + at)) : len - at;
+        size_t used = n;
+        if (n > 0 && text[at + n - 1] == '\r') {
+            n--;
+        }
+        if (n >= sizeof(line)) {
+            complain(c, number, "the line is longer than %d bytes", LINE_MAX_BYTES - 1);
+        } else if (memchr(text + at, '\0', n) != NULL) {
+            complain(c, number, "the line has a NUL byte: is this a text file?");
+        } else {
+            memcpy(line, text + at, n);
+            line[n] = '\0';
+            parse_line(c, number, line);
+        }
+        at += used + 1;
+    }
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * /firstlight.conf: `key = value` lines, '#' starts a comment. An unknown key or a bad value is one
+ * message with its line number, and the default is kept: a typing error never stops a boot.
+ */
+#pragma once
+
+#include "arch/base.h"
+#include "arch/log.h"
+
+#define CONFIG_MESSAGES_MAX 8
+#define CONFIG_MESSAGE_MAX 160
+#define CONFIG_HOSTNAME_MAX 64
+#define CONFIG_TOKEN_MAX 128
+
+struct boot_config {
+    char hostname[CONFIG_HOSTNAME_MAX]; /* letters, digits, '-'; default "firstlight" */
+    bool dhcp;                          /* default true */
+    uint32_t ip, mask, gateway, dns;    /* IPv4, host byte order, 0 = none */
+    char token[CONFIG_TOKEN_MAX];       /* "" = make one */
+    char firmware[32];                  /* version to force, "" = newest that is complete */
+    enum log_level log_level;           /* default info */
+
+    /* What was wrong, one sentence each: "firstlight.conf:3: unknown key 'ipp'; known are ..." */
+    char message[CONFIG_MESSAGES_MAX][CONFIG_MESSAGE_MAX];
+    uint32_t message_count; /* may exceed CONFIG_MESSAGES_MAX: the rest was only counted */
+};
+
+void config_defaults(struct boot_config *c);
+/* Parses len bytes of text (not necessarily NUL-terminated) over the defaults. Any bytes are fine. */
+void config_parse(struct boot_config *c, const char *text, size_t len);

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The main program of the appliance: what starts when the machine is ready, in order. Every step that
+ * can fail leaves a note for the API and goes on; the network comes up whatever else does not.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "arch/clock.h"
+#include "arch/fiber.h"
+#include "arch/log.h"
+#include "arch/machine.h"
+#include "arch/x86_64/x86.h"
+#include "boot/config.h"
+#include "gsp/gsp.h"
+#include "net/api.h"
+#include "net/netmain.h"
+#include "pci/pci.h"
+
+enum { NOTES_MAX = 24, MAIN_STACK_BYTES = 64 * 1024, GPU_STACK_BYTES = 64 * 1024 };
+
+static struct {
+    struct boot_config config;
+    struct pci pci;
+    struct api_context api;
+    char note_text[NOTES_MAX][CONFIG_MESSAGE_MAX];
+    const char *notes[NOTES_MAX + 1];
+    struct gsp_options gsp;
+    volatile bool stop; /* nothing sets it yet: the appliance ends with the power */
+} self;
+
+static void note(enum log_level level, const char *module, const char *text)
+{
+    log_line(level, module, "%s", text);
+    for (size_t i = 0; i < NOTES_MAX; i++) {
+        if (self.notes[i] == NULL) {
+            snprintf(self.note_text[i], sizeof(self.note_text[i]), "%s", text);
+            self.notes[i] = self.note_text[i];
+            return;
+        }
+    }
+}
+
+static void read_config(const struct fl_handoff *h)
+{
+    config_defaults(&self.config);
+    if (h->config != 0) {
+        config_parse(&self.config, (const char *)(uintptr_t)h->config, h->config_size);
+    } else {
+        note(LOG_WARN, "config", "there is no /firstlight.conf on the boot volume; defaults are used");
+    }
+    log_set_level(self.config.log_level);
+    for (uint32_t i = 0; i < self.config.message_count && i < CONFIG_MESSAGES_MAX; i++) {
+        note(LOG_WARN, "config", self.config.message[i]);
+    }
+}
+
+static void take_over_notes(const struct fl_handoff *h)
+{
+    for (uint32_t i = 0; i < h->message_count && i < ARRAY_SIZE(h->messages); i++) {
+        char text[sizeof(h->messages[i].text)];
+        memcpy(text, h->messages[i].text, sizeof(text));
+        text[sizeof(text) - 1] = '\0';
+        note(LOG_WARN, "stub", text);
+    }
+}
+
+static void log_files(const struct fl_handoff *h)
+{
+    const struct fl_file *files = (const struct fl_file *)(uintptr_t)h->files;
+    for (uint32_t i = 0; i < h->file_count; i++) {
+        if (files[i].state == FL_FILE_OK) {
+            log_info("boot", "file %s size=%llu us=%llu", files[i].path, (unsigned long long)files[i].size,
+                     (unsigned long long)files[i].load_us);
+        }
+    }
+}
+
+/* One per GPU: brings it up, then serves its firmware until the end. */
+static void gpu_fiber(void *arg)
+{
+    struct gsp_gpu *g = arg;
+    if (gsp_boot(g) == FL_OK) {
+        gsp_serve(g, &self.stop);
+    }
+}
+
+static void start_gpus(void)
+{
+    static const char *const fiber_names[API_MAX_GPUS] = { "gpu0", "gpu1", "gpu2", "gpu3",
+                                                            "gpu4", "gpu5", "gpu6", "gpu7" };
+    for (size_t i = 0; i < self.pci.count && self.api.gpu_count < API_MAX_GPUS; i++) {
+        const struct pci_dev *d = &self.pci.dev[i];
+        if (!gsp_match(d)) {
+            continue;
+        }
+        struct api_gpu *g = &self.api.gpus[self.api.gpu_count];
+        g->pci = d;
+        g->gpu = gsp_create(d, &self.gsp, &g->fail);
+        if (g->gpu != NULL &&
+            fiber_spawn(fiber_names[self.api.gpu_count], gpu_fiber, g->gpu, GPU_STACK_BYTES) == NULL) {
+            FL_FAIL(&g->fail, FL_ENOMEM, "fiber", "no memory for the stack of the GPU's fiber");
+            gsp_destroy(g->gpu);
+            g->gpu = NULL;
+        }
+        if (g->gpu == NULL) {
+            log_error("boot", "gpu %u: %s", (unsigned)self.api.gpu_count, g->fail.text);
+        }
+        self.api.gpu_count++;
+    }
+    if (self.api.gpu_count == 0) {
+        log_info("boot", "no NVIDIA GPU on PCI Express");
+    }
+    self.api.probing = false;
+}
+
+static void main_fiber(void *arg)
+{
+    (void)arg;
+    const struct fl_handoff *h = machine_handoff();
+    log_info("boot", "Firstlight %s on %s", self.api.version, machine_name());
+    take_over_notes(h);
+    read_config(h);
+
+    struct fl_fail fail = { 0 };
+    if (pci_enumerate(&self.pci, pci_machine_ops(), NULL, &fail) != FL_OK) {
+        note(LOG_ERROR, "pci", fail.text);
+    }
+    self.api.pci = &self.pci;
+
+    struct net_config net = { .dhcp = self.config.dhcp, .ip = self.config.ip, .mask = self.config.mask,
+                              .gateway = self.config.gateway, .dns = self.config.dns };
+    snprintf(net.hostname, sizeof(net.hostname), "%s", self.config.hostname);
+    net_start(&self.pci, &net);
+    log_files(h);
+
+    self.gsp = (struct gsp_options){
+        .files = (const struct fl_file *)(uintptr_t)h->files,
+        .file_count = h->file_count,
+        .force_version = self.config.firmware[0] != '\0' ? self.config.firmware : NULL,
+    };
+    start_gpus();
+}
+
+void kernel_main(void)
+{
+    self.api.version = FL_VERSION;
+    self.api.notes = self.notes;
+    self.api.probing = true;
+    self.api.firmware_us = x86_boot_firmware_us();
+    api_init(&self.api);
+    x86_console_start();
+    if (fiber_spawn("main", main_fiber, NULL, MAIN_STACK_BYTES) == NULL) {
+        machine_panic("no memory for the first fiber");
+    }
+    fiber_run(NULL, NULL);
+    machine_panic("the last fiber has ended");
+}

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Lines for people: bounded texts, the serial port by hand, the firmware's console, and the messages
+ * that the kernel repeats in its log and API.
+ *
+ * Source of the UART registers: 16550 data sheet (THR at +0, LSR at +5, bit 5 = THR empty).
+ */
+#include "boot/stub/stub.h"
+
+enum { COM1 = 0x3f8, UART_LSR = 5, UART_LSR_THRE = 0x20, UART_ABSENT = 0xff };
+/* Polls of LSR before a character is given up: one takes 87 us at 115200 baud, a port access ~1 us. */
+enum { UART_POLLS = 20000 };
+
+static uint8_t port_read(uint16_t port)
+{
+    uint8_t v;
+    __asm__ volatile("inb %1, %0" : "=a"(v) : "Nd"(port));
+    return v;
+}
+
+static void port_write(uint16_t port, uint8_t v)
+{
+    __asm__ volatile("outb %0, %1" : : "a"(v), "Nd"(port));
+}
+
+void serial_char(char c)
+{
+    for (unsigned i = 0; i < UART_POLLS; i++) {
+        uint8_t lsr = port_read(COM1 + UART_LSR);
+        if (lsr == UART_ABSENT) {
+            return;
+        }
+        if ((lsr & UART_LSR_THRE) != 0) {
+            port_write(COM1, (uint8_t)c);
+            return;
+        }
+    }
+}
+
+void serial_str(const char *s)
+{
+    for (; *s != '\0'; s++) {
+        serial_char(*s);
+    }
+}
+
+struct text text_on(char *buf, size_t size)
+{
+    buf[0] = '\0';
+    return (struct text){.buf = buf, .size = size};
+}
+
+void text_str(struct text *t, const char *s)
+{
+    while (*s != '\0' && t->length + 1 < t->size) {
+        t->buf[t->length++] = *s++;
+    }
+    t->buf[t->length] = '\0';
+}
+
+static void text_number(struct text *t, uint64_t v, unsigned base)
+{
+    char digits[21]; /* 2^64 has 20 decimal digits */
+    size_t at = sizeof(digits) - 1;
+    digits[at] = '\0';
+    do {
+        digits[--at] = "0123456789abcdef"[v % base];
+        v /= base;
+    } while (v != 0);
+    text_str(t, digits + at);
+}
+
+void text_dec(struct text *t, uint64_t v)
+{
+    text_number(t, v, 10);
+}
+
+void text_hex(struct text *t, uint64_t v)
+{
+    text_number(t, v, 16);
+}
+
+void text_size(struct text *t, uint64_t bytes)
+{
+    const uint64_t unit = bytes < MIB(1) ? KIB(1) : MIB(1);
+    text_dec(t, bytes / unit);
+    text_str(t, ".");
+    text_dec(t, bytes % unit * 10 / unit);
+    text_str(t, bytes < MIB(1) ? " KiB" : " MiB");
+}
+
+bool text_from_ucs2(char *buf, size_t size, const CHAR16 *s)
+{
+    for (size_t i = 0; i < size; i++) {
+        if (s[i] == 0) {
+            buf[i] = '\0';
+            return i > 0;
+        }
+        if (s[i] < ' ' || s[i] > '~') {
+            return false;
+        }
+        buf[i] = (char)s[i];
+    }
+    return false;
+}
+
+bool text_to_path(CHAR16 *buf, size_t size, const char *s)
+{
+    for (size_t i = 0; i < size; i++) {
+        buf[i] = s[i] == '/' ? L'\\' : (CHAR16)(unsigned char)s[i];
+        if (s[i] == '\0') {
+            return true;
+        }
+    }
+    return false;
+}
+
+void console_str(struct stub *s, const char *text)
+{
+    CHAR16 wide[256];
+    size_t n = 0;
+    for (; *text != '\0' && n + 1 < ARRAY_SIZE(wide); text++) {
+        wide[n++] = (CHAR16)(unsigned char)*text;
+    }
+    wide[n] = 0;
+    s->st->ConOut->OutputString(s->st->ConOut, wide);
+}
+
+void console_progress(struct stub *s, const char *name, uint64_t done, uint64_t total)
+{
+    enum { CELLS = 20, NAME_WIDTH = 32 };
+    char line[128];
+    struct text t = text_on(line, sizeof(line));
+    text_str(&t, "\r  ");
+    text_str(&t, name);
+    while (t.length < NAME_WIDTH) {
+        text_str(&t, " ");
+    }
+    text_str(&t, "[");
+    for (uint64_t i = 0; i < CELLS; i++) {
+        text_str(&t, i * total < done * CELLS ? "#" : ".");
+    }
+    text_str(&t, "] ");
+    text_size(&t, done);
+    text_str(&t, " of ");
+    text_size(&t, total);
+    text_str(&t, "  ");
+    console_str(s, line);
+}
+
+void message(struct stub *s, const char *text)
+{
+    struct fl_handoff *h = &s->handoff;
+    console_str(s, "\r\n  ");
+    console_str(s, text);
+    console_str(s, "\r\n");
+    if (h->message_count < ARRAY_SIZE(h->messages)) {
+        struct fl_message *m = &h->messages[h->message_count++];
+        struct text t = text_on(m->text, sizeof(m->text));
+        text_str(&t, text);
+        return;
+    }
+    /* The last place tells how many found none. */
+    struct fl_message *last = &h->messages[ARRAY_SIZE(h->messages) - 1];
+    s->messages_lost += s->messages_lost == 0 ? 2 : 1;
+    struct text t = text_on(last->text, sizeof(last->text));
+    text_dec(&t, s->messages_lost);
+    text_str(&t, " more messages of the boot stub were shown on the screen only");
+}

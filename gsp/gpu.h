@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A GPU from the inside: what gsp/'s own files share. Others use gsp.h.
+ *
+ * One fiber at a time boots, serves or unloads a GPU (the GPU's own); RM calls may come from other
+ * fibers and are ordered by the RPC lock. Everything that is made for one boot lives in `mem` and the
+ * members below "of this boot" and is gone after unload or failure, except the log buffers.
+ */
+#pragma once
+
+#include "arch/base.h"
+#include "arch/fail.h"
+#include "arch/fiber.h"
+#include "gsp/chips.h"
+#include "gsp/events.h"
+#include "gsp/family.h"
+#include "gsp/fb_layout.h"
+#include "gsp/fwset.h"
+#include "gsp/gsp.h"
+#include "gsp/intr.h"
+#include "gsp/io.h"
+#include "gsp/recorder.h"
+#include "gsp/rpc.h"
+#include "gsp/sequencer.h"
+#include "gsp/vbios.h"
+#include "mm/dma.h"
+
+/* Bits of addresses that path A's engines can put on the bus (nova: 47 bit up to Ada). */
+#define GSP_DMA_BITS 47u
+
+#define GSP_LOG_BYTES KIB(64) /* of each log buffer */
+
+/* Buffers that the GPU reads or writes, in the order of their making. */
+struct gsp_memory {
+    struct dma_buf flush_page;
+    struct dma_buf radix3;        /* page tables over the image */
+    struct dma_buf image_copy;    /* of the image, or of its last page; see wpr.h */
+    struct dma_buf signature;
+    struct dma_buf bootloader;
+    struct dma_buf wpr_meta;
+    struct dma_buf libos_args;
+    struct dma_buf rm_args;
+    struct dma_buf queues;
+    struct dma_buf fwsec_frts, fwsec_sb;      /* FWSEC with its command patched in */
+    struct dma_buf booter_load, booter_unload; /* with their signatures */
+};
+
+/* What must be undone when a boot ends, for whatever reason. */
+struct gsp_undo {
+    bool flush_page;   /* the GPU holds our page's address */
+    bool wpr2;         /* FWSEC or the booter was started: WPR2 may be up */
+    bool rm;           /* GSP-RM answers */
+    bool dma;          /* the GPU may be writing to our memory */
+};
+
+struct gsp_gpu {
+    const struct pci_dev *pci; /* borrowed */
+    struct gsp_options opt;
+    struct gsp_io io;
+    struct gsp_recorder rec;
+    struct gsp_rpc rpc;
+    struct gsp_intr intr;
+
+    enum gsp_state state;
+    uint64_t generation;
+    struct fl_fail fail;       /* the first of the last operation */
+    struct gsp_stage stage[GSP_MAX_STAGES];
+    uint32_t stage_count;
+    uint32_t boots, unloads;
+    uint64_t events;
+    uint64_t last_ping_us;
+
+    /* Known from `identify` on. */
+    const struct gsp_chip *chip;
+    const struct gsp_family *family;
+    uint32_t boot0, boot42;
+    char vbios_version[24];
+    uint64_t vram_bytes;
+    struct gsp_wpr2 wpr2;
+    uint64_t firmware_bytes, copied_bytes;
+
+    /* Of this boot. */
+    const struct gsp_layout *layout; /* of the firmware's version */
+    char firmware_version[32];
+    struct gsp_fwset fw;
+    struct vbios vbios;       /* about 9 KiB */
+    struct vbios_fwsec fwsec;
+    struct gsp_fb_layout fb;
+    struct gsp_memory mem;
+    struct gsp_falcon_program frts, sb, booter_load, booter_unload;
+    struct gsp_undo undo;
+    struct gsp_event_state ev;
+    uint32_t internal_client, internal_device, internal_subdevice;
+
+    struct dma_buf log[GSP_LOG_COUNT]; /* kept until the next boot */
+
+    /* What the GSP said of itself and of the board. */
+    char name[64], short_name[64], uuid[48];
+    uint64_t fb_length;
+    uint32_t fb_bus_width, fb_ram_type;
+    uint32_t fb_region_count;
+    struct gsp_fb_region fb_region[GSP_MAX_FB_REGIONS];
+    uint32_t xid_count, last_xid;
+    char last_xid_text[256];
+};
+
+/* Something that a snapshot shows has changed. */
+void gsp_gpu_changed(struct gsp_gpu *g);
+
+/* The sequencer's and the RPC layer's view of a GPU; ctx is the struct gsp_gpu. */
+extern const struct gsp_seq_ops gsp_gpu_seq_ops;
+extern const struct gsp_rpc_host gsp_gpu_rpc_host;
+
+/* dma_alloc for a GPU's buffer, with words when there is no memory. */
+FL_MUST_CHECK enum fl_err gsp_gpu_alloc(struct gsp_gpu *g, struct dma_buf *buf, uint64_t size, const char *name,
+                                        struct fl_fail *fail);
+/* Frees what a boot made, but for the logs. The GPU has been stopped. */
+void gsp_gpu_free_boot(struct gsp_gpu *g);
+/* Forgets what the last boot found out. */
+void gsp_gpu_forget_boot(struct gsp_gpu *g);
+void gsp_gpu_set_version(struct gsp_gpu *g, const char *version);

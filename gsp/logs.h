@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The firmware's log buffers. Raw: NVIDIA's images carry no text for them. A buffer is a word that
+ * counts the words written, then the ring (which begins as the list of the buffer's pages and is
+ * overwritten from there). Source: boot.md 7, measured.md 9.
+ */
+#pragma once
+
+#include "arch/base.h"
+#include "gsp/gsp.h"
+
+/* Name in the libos arguments: "LOGINIT", "LOGINTR", "LOGRM". */
+const char *gsp_log_libos_name(enum gsp_log l);

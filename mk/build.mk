@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: MIT
+#
+# Objects, libraries, programs. The rooms add to these variables (paths from the top of the tree):
+#
+#   KERNEL_SRCS       .c and .S of the kernel only
+#   COMMON_SRCS       .c of the kernel and of the host library
+#   HOST_SRCS         .c of the host library only
+#   MODEL_SRCS        .c of the GPU model's library; MODEL_MAIN_SRCS of the program gpu-model
+#   SYNTH_SRCS        .c of the synthetic firmware and VBIOS builder
+#   STUB_SRCS         .c and .S of the boot stub; STUB_COMMON_SRCS files of other rooms that the
+#                     stub compiles too
+#   TEST_SUPPORT_SRCS .c that several tests share
+#   UNIT_TESTS        tests/unit/test_x.c, each one cmocka program (built with the sanitizers)
+#   FUZZ_TARGETS      tests/fuzz/fuzz_x.c, each with LLVMFuzzerTestOneInput
+#   BENCH_SRCS        tests/bench/bench_x.c, each one program
+#   LWIP_SRCS         further files of lwIP (from its top directory)
+#   GEN_HEADERS       generated headers, built before anything is compiled
+#
+# One object rule per variant; the variants keep their objects apart under build/<variant>/.
+# A file may have flags of its own: "build/kernel/x.o: EXTRA_CFLAGS := ..." in <room>/rules.mk.
+
+# lwIP's core for IPv4 with TCP, UDP, DHCP and DNS.
+LWIP_SRCS += $(addprefix src/core/,init.c def.c dns.c inet_chksum.c ip.c mem.c memp.c netif.c \
+    pbuf.c stats.c sys.c tcp.c tcp_in.c tcp_out.c timeouts.c udp.c) \
+    $(addprefix src/core/ipv4/,acd.c dhcp.c etharp.c icmp.c igmp.c ip4.c ip4_addr.c ip4_frag.c) \
+    src/netif/ethernet.c
+
+HTTP_PARSER_SRCS := src/api.c src/http.c src/llhttp.c
+
+# Third-party objects: <variant>/third/<library>/<file>.o. lwIP is left out until net/lwip has its
+# configuration.
+THIRD := $(if $(and $(LWIP_DIR),$(wildcard net/lwip/lwipopts.h)),$(LWIP_SRCS:%.c=third/lwip/%.o)) \
+    $(if $(HTTP_PARSER_DIR),$(HTTP_PARSER_SRCS:%.c=third/http-parser/%.o))
+
+# Objects are rebuilt when the flags change, not only when files do: the flags lie in a file that
+# is rewritten only when it differs.
+# $(call flags-file,variant,flags)
+define flags-file
+build/$(1)/.flags: FORCE
+	@mkdir -p $$(@D)
+	@printf '%s\n' $$(call quote,$(2)) | cmp -s - $$@ || printf '%s\n' $$(call quote,$(2)) > $$@
+endef
+quote = '$(subst ','\'',$(1))'
+
+# --- host variants ---------------------------------------------------------------------------------
+# $(call host-variant,name)
+define host-variant
+$(call flags-file,$(1),$($(1)_CC) $(HOST_CPPFLAGS) $(HOST_CFLAGS) $($(1)_INSTR))
+
+build/$(1)/%.o: %.c build/$(1)/.flags | $$(GEN_HEADERS)
+	$$(call say,CC,$$<$(if $(filter host,$(1)),, ($(1))))
+	@mkdir -p $$(@D)
+	$$(Q)$$($(1)_CC) $$(HOST_CPPFLAGS) $$(HOST_CFLAGS) $$($(1)_INSTR) $$(EXTRA_CFLAGS) \
+	    -MMD -MP -c -o $$@ $$<
+
+build/$(1)/third/lwip/%.o: $$(LWIP_DIR)/%.c build/$(1)/.flags net/lwip/lwipopts.h
+	@mkdir -p $$(@D)
+	$$(Q)$$($(1)_CC) $$(HOST_CPPFLAGS) $$(LIB_PREFIX_MAP) -w $$($(1)_LIB_INSTR) -MMD -MP -c -o $$@ $$<
+
+build/$(1)/third/http-parser/%.o: $$(HTTP_PARSER_DIR)/%.c build/$(1)/.flags
+	@mkdir -p $$(@D)
+	$$(Q)$$($(1)_CC) $$(HOST_CPPFLAGS) $$(LIB_PREFIX_MAP) -w $$($(1)_LIB_INSTR) -MMD -MP -c -o $$@ $$<
+
+$(1)_FIRSTLIGHT := $$(patsubst %.c,build/$(1)/%.o,$$(COMMON_SRCS) $$(HOST_SRCS)) \
+    $$(addprefix build/$(1)/,$$(THIRD))
+$(1)_MODEL := $$(patsubst %.c,build/$(1)/%.o,$$(MODEL_SRCS))
+$(1)_SYNTH := $$(patsubst %.c,build/$(1)/%.o,$$(SYNTH_SRCS))
+$(1)_SUPPORT := $$(patsubst %.c,build/$(1)/%.o,$$(TEST_SUPPORT_SRCS))
+build/$(1)/libfirstlight.a: $$($(1)_FIRSTLIGHT)
+build/$(1)/libmodel.a: $$($(1)_MODEL)
+build/$(1)/libsynth.a: $$($(1)_SYNTH)
+build/$(1)/libsupport.a: $$($(1)_SUPPORT)
+$(1)_LIBS := $$(addprefix build/$(1)/lib,firstlight.a model.a synth.a support.a)
+$$($(1)_LIBS): build/$(1)/.flags $$(filter %/sources.mk,$$(MAKEFILE_LIST))
+	@mkdir -p $$(@D)
+	@rm -f $$@
+	$$(Q)$$(AR) rcsD $$@ $$(filter %.o,$$^)
+ALL_OBJS += $$($(1)_FIRSTLIGHT) $$($(1)_MODEL) $$($(1)_SYNTH) $$($(1)_SUPPORT)
+endef
+$(foreach v,host asan fuzz,$(eval $(call host-variant,$(v))))
+
+# $(call link,variant,more flags): one program from its object(s) and the libraries.
+define link
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$($(1)_CC) $($(1)_INSTR) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) \
+	    -Wl,--end-group $(2) -lm -lpthread
+endef
+
+build/host/gpu-model: $(MODEL_MAIN_SRCS:%.c=build/host/%.o) $(host_LIBS)
+	$(call link,host)
+# The same program under the sanitizers, for fault campaigns.
+build/asan/gpu-model: $(MODEL_MAIN_SRCS:%.c=build/asan/%.o) $(asan_LIBS)
+	$(call link,asan)
+
+UNIT_PROGRAMS := $(UNIT_TESTS:%.c=build/asan/%)
+$(UNIT_PROGRAMS): build/asan/%: build/asan/%.o $(asan_LIBS)
+	$(call link,asan,-lcmocka)
+
+FUZZ_PROGRAMS := $(FUZZ_TARGETS:%.c=build/fuzz/%)
+$(FUZZ_PROGRAMS): build/fuzz/%: build/fuzz/%.o $(fuzz_LIBS)
+	$(call link,fuzz,-fsanitize=fuzzer)
+
+BENCH_PROGRAMS := $(BENCH_SRCS:%.c=build/host/%)
+$(BENCH_PROGRAMS): build/host/%: build/host/%.o $(host_LIBS)
+	$(call link,host)
+
+.PHONY: host gpu-model units fuzzers benches
+host: $(host_LIBS) gpu-model
+gpu-model: $(if $(MODEL_MAIN_SRCS),build/host/gpu-model)
+units: $(UNIT_PROGRAMS) ## build the unit tests
+fuzzers: $(FUZZ_PROGRAMS) ## build the fuzzers
+benches: $(BENCH_PROGRAMS) ## build the native benches
+
+# --- kernel ----------------------------------------------------------------------------------------
+$(eval $(call flags-file,kernel,$(CC) $(KERNEL_CPPFLAGS) $(KERNEL_CFLAGS)))
+
+build/kernel/%.o: %.c build/kernel/.flags | $(GEN_HEADERS)
+	$(call say,CC,$< (kernel))
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(KERNEL_CPPFLAGS) $(KERNEL_CFLAGS) $(EXTRA_CFLAGS) -MMD -MP -c -o $@ $<
+
+build/kernel/%.o: %.S build/kernel/.flags | $(GEN_HEADERS)
+	$(call say,AS,$< (kernel))
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(KERNEL_CPPFLAGS) $(filter-out -std=%,$(KERNEL_CFLAGS)) -std=gnu17 -D__ASSEMBLER__=1 \
+	    $(EXTRA_CFLAGS) -MMD -MP -c -o $@ $<
+
+build/kernel/third/lwip/%.o: $(LWIP_DIR)/%.c build/kernel/.flags net/lwip/lwipopts.h
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(KERNEL_CPPFLAGS) $(filter-out $(WARNINGS),$(KERNEL_CFLAGS)) -w -MMD -MP -c -o $@ $<
+
+build/kernel/third/http-parser/%.o: $(HTTP_PARSER_DIR)/%.c build/kernel/.flags
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(KERNEL_CPPFLAGS) $(filter-out $(WARNINGS),$(KERNEL_CFLAGS)) -w -MMD -MP -c -o $@ $<
+
+KERNEL_OBJS := $(patsubst %,build/kernel/%.o,$(basename $(KERNEL_SRCS) $(COMMON_SRCS))) \
+    $(addprefix build/kernel/,$(THIRD))
+KERNEL_LDS := arch/x86_64/kernel.lds
+
+build/kernel/kernel.elf: $(KERNEL_OBJS) $(KERNEL_LDS)
+	$(call say,LD,$@)
+	$(Q)$(LD) -nostdlib -static --no-pie -z max-page-size=4096 -z noexecstack --gc-sections \
+	    --build-id=none --fatal-warnings -T $(KERNEL_LDS) -Map build/kernel/kernel.map -o $@ \
+	    $(KERNEL_OBJS) --start-group -L$(PICOLIBC_DIR)/lib -lc \
+	    $$($(CC) -print-libgcc-file-name) --end-group
+
+# What goes into the boot stub: without symbols and debug information, which stay in kernel.elf.
+build/kernel/kernel.stripped.elf: build/kernel/kernel.elf
+	$(Q)$(OBJCOPY) --strip-all -D $< $@
+
+# --- boot stub ---------------------------------------------------------------------------------------
+$(eval $(call flags-file,stub,$(CLANG) $(STUB_CPPFLAGS) $(STUB_CFLAGS)))
+
+build/stub/%.o: %.c build/stub/.flags | $(GEN_HEADERS)
+	$(call say,CC,$< (stub))
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(STUB_CPPFLAGS) $(STUB_CFLAGS) $(EXTRA_CFLAGS) -MMD -MP -c -o $@ $<
+
+build/stub/%.o: %.S build/stub/.flags
+	$(call say,AS,$< (stub))
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(STUB_TARGET) -I. -MMD -MP -c -o $@ $<
+
+# The kernel as data: kernel_elf_start .. kernel_elf_end in the read-only section.
+build/stub/kernel_elf.S: mk/build.mk
+	@mkdir -p $(@D)
+	$(Q)printf '%s\n' '.section .rdata,"dr"' '.balign 4096' \
+	    '.globl kernel_elf_start, kernel_elf_end' 'kernel_elf_start:' \
+	    '.incbin "build/kernel/kernel.stripped.elf"' 'kernel_elf_end:' '.byte 0' > $@
+build/stub/kernel_elf.o: build/stub/kernel_elf.S build/kernel/kernel.stripped.elf
+	$(Q)$(CLANG) $(STUB_TARGET) -c -o $@ $<
+
+STUB_OBJS := $(patsubst %,build/stub/%.o,$(basename $(STUB_SRCS) $(STUB_COMMON_SRCS))) \
+    $(if $(STUB_SRCS),build/stub/kernel_elf.o)
+
+build/boot/BOOTX64.EFI: $(STUB_OBJS)
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(LLD_LINK) $(STUB_LDFLAGS) -out:$@ $(STUB_OBJS)
+
+.PHONY: efi kernel
+kernel: build/kernel/kernel.elf
+efi: build/boot/BOOTX64.EFI
+
+-include $(patsubst %.o,%.d,$(filter build/%,$(ALL_OBJS) $(KERNEL_OBJS) $(STUB_OBJS) \
+    $(MODEL_MAIN_SRCS:%.c=build/host/%.o) $(MODEL_MAIN_SRCS:%.c=build/asan/%.o) \
+    $(UNIT_PROGRAMS:=.o) $(FUZZ_PROGRAMS:=.o) $(BENCH_PROGRAMS:=.o)))
+
+# For scripts: one variable of this Makefile ("make -s print-UNIT_PROGRAMS"), the generated headers.
+.PHONY: gen
+gen: $(GEN_HEADERS)
+print-%:
+	@printf '%s\n' $(call quote,$($*))

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: MIT
+# How our code is compiled. Third-party code (lwIP, the HTTP parser) gets none of the warnings.
+
+WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wvla -Wstrict-prototypes \
+            -Wmissing-prototypes -Wundef -Wswitch-enum -Werror
+
+# -ffile-prefix-map keeps the path of the checkout out of the output: the same sources give the
+# same bytes wherever they lie.
+COMMON_CFLAGS := -std=c17 $(WARNINGS) -fno-strict-aliasing -fno-common \
+                 -ffile-prefix-map=$(CURDIR)=. -DFL_VERSION='"$(VERSION)"'
+
+# Headers of the libraries count as system headers, so our warnings do not judge them. net/lwip
+# holds our configuration of lwIP (lwipopts.h, arch/cc.h).
+LIB_CPPFLAGS := -Inet/lwip $(if $(LWIP_DIR),-isystem $(LWIP_DIR)/src/include) \
+                $(if $(HTTP_PARSER_DIR),-isystem $(HTTP_PARSER_DIR)/include)
+LIB_PREFIX_MAP := $(if $(LWIP_DIR),-ffile-prefix-map=$(LWIP_DIR)=lwip) \
+                  $(if $(PICOLIBC_DIR),-ffile-prefix-map=$(PICOLIBC_DIR)=libc) \
+                  $(if $(HTTP_PARSER_DIR),-ffile-prefix-map=$(HTTP_PARSER_DIR)=http-parser)
+
+# --- host: tests, the model, tools -------------------------------------------------------------
+HOST_CPPFLAGS := -I. -Ibuild/gen -Iarch/host/include $(LIB_CPPFLAGS) -DFL_HOST=1 -D_GNU_SOURCE
+HOST_CFLAGS := $(COMMON_CFLAGS) $(LIB_PREFIX_MAP) -fno-omit-frame-pointer
+
+# The three host variants differ in compiler and instrumentation only. Third-party code is watched
+# for bad addresses but not for undefined arithmetic: its findings are not ours to mend.
+host_CC = $(CC)
+host_INSTR := -O2 -g
+host_LIB_INSTR := -O2 -g
+asan_CC = $(CC)
+asan_INSTR := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined
+asan_LIB_INSTR := -O1 -g -fsanitize=address
+fuzz_CC = $(CLANG)
+fuzz_INSTR := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
+fuzz_LIB_INSTR := -O1 -g -fsanitize=fuzzer-no-link,address
+
+# --- kernel --------------------------------------------------------------------------------------
+# Debian's gcc defaults to PIE, a TLS-based stack guard and CET: all switched off or replaced by
+# name. SSE stays on (the C library needs it); files that run in interrupts say
+#   build/kernel/<file>.o: EXTRA_CFLAGS := -mgeneral-regs-only
+KERNEL_MACHINE := -ffreestanding -march=x86-64 -mno-red-zone -mcmodel=kernel -fno-pic -fno-pie \
+                  -fcf-protection=none -fno-omit-frame-pointer -fno-asynchronous-unwind-tables \
+                  -ffunction-sections -fdata-sections
+KERNEL_CPPFLAGS := -nostdinc $(if $(PICOLIBC_DIR),-isystem $(PICOLIBC_DIR)/include) \
+                   -isystem $(shell $(CC) -print-file-name=include) \
+                   -I. -Ibuild/gen -Iarch/x86_64/include $(LIB_CPPFLAGS) -DFL_KERNEL=1
+KERNEL_CFLAGS := $(COMMON_CFLAGS) $(LIB_PREFIX_MAP) $(KERNEL_OPT) -g $(KERNEL_MACHINE) \
+                 -fstack-protector-strong -mstack-protector-guard=global
+
+# --- boot stub: a PE application, Microsoft ABI ----------------------------------------------------
+STUB_CPPFLAGS := -I. -Ibuild/gen -isystem $(GNUEFI_INC) -isystem $(GNUEFI_INC)/x86_64 \
+                 -DHAVE_USE_MS_ABI -DGNU_EFI_USE_MS_ABI -DFL_STUB=1
+STUB_TARGET := --target=x86_64-unknown-windows
+STUB_CFLAGS := $(STUB_TARGET) $(COMMON_CFLAGS) -ffreestanding -fshort-wchar -mno-red-zone \
+               -mno-stack-arg-probe -fno-stack-protector -Os
+# -timestamp:0 makes two builds give the same bytes; -driver lets lld accept -align; sections of
+# whole pages let firmware map code read-only and data non-executable.
+STUB_LDFLAGS := -subsystem:efi_application -entry:efi_main -nodefaultlib -dll -driver \
+                -align:4096 -filealign:512 -timestamp:0 -implib:build/stub/unused.lib

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A set of small integers with "the largest member up to n" and "the smallest member from n" in a
+ * few word operations: a bitmap, with a bitmap over its words that are not empty, and so on
+ * (a 64-ary tree without pointers). 2^30 members need five levels. Memory comes from the caller.
+ */
+#pragma once
+
+#include "arch/base.h"
+
+#define BITSET_LEVELS 6u
+#define BITSET_NONE UINT64_MAX
+
+struct bitset {
+    uint64_t *level[BITSET_LEVELS]; /* borrowed; [0] has one bit per member */
+    uint64_t bits;                  /* members are 0 .. bits - 1 */
+    uint32_t levels;
+};
+
+/* Words of memory for a set over 0 .. bits - 1, bits <= 2^36. */
+uint64_t bitset_words(uint64_t bits);
+/* Empties the set; words has room for bitset_words(bits). */
+void bitset_init(struct bitset *s, uint64_t bits, uint64_t *words);
+
+bool bitset_has(const struct bitset *s, uint64_t i); /* false outside of the set's range */
+void bitset_add(struct bitset *s, uint64_t i);
+void bitset_remove(struct bitset *s, uint64_t i);
+/* The largest member <= i, the smallest >= i; BITSET_NONE when there is none. i may lie outside. */
+uint64_t bitset_last_to(const struct bitset *s, uint64_t i);
+uint64_t bitset_first_from(const struct bitset *s, uint64_t i);

@@ -1,0 +1,536 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The buddy allocator: see buddy.h for what it promises.
+ *
+ * Pages are numbered from b->base, which is aligned to the largest block, so that a page number has
+ * as many trailing zeros as its address allows. A free block is one bit in the bitset of its order.
+ * An allocation of n pages is the shortest sequence of aligned blocks that covers it; each block's
+ * first page has a byte in heads[], which is how a double or foreign free is found out.
+ */
+#include "mm/buddy.h"
+
+#include <string.h>
+
+#if defined(FL_HOST)
+#include "arch/host/host.h"
+#define ALLOC_FAILS_ON_PURPOSE() host_fail_alloc_now()
+#else
+#define ALLOC_FAILS_ON_PURPOSE() false
+#endif
+
+#define PAGE_SHIFT_MIN 12u
+#define PAGE_SHIFT_MAX 30u
+#define PAGES_MAX (UINT64_C(1) << 36)
+
+/* heads[page]: 0 where no allocated block begins. */
+#define HEAD_ORDER_MASK 0x1fu
+#define HEAD_USED 0x80u
+#define HEAD_CONTINUES 0x40u /* a further block of the allocation before it */
+
+static uint32_t floor_log2(uint64_t v) { return 63u - (uint32_t)__builtin_clzll(v); }
+static uint32_t ceil_log2(uint64_t v) { return v <= 1 ? 0 : floor_log2(v - 1) + 1; }
+static uint64_t order_pages(uint32_t order) { return UINT64_C(1) << order; }
+static uint64_t end_page(const struct buddy *b) { return b->first + b->pages; }
+
+/* ---- set-up ---- */
+
+/* Where things lie for a given pool: shared by buddy_meta_bytes and buddy_init. */
+struct plan {
+    uint64_t base;  /* of page 0 */
+    uint64_t first, pages;
+    uint32_t max_order;
+    uint64_t bytes; /* of metadata; 0: the arguments do not suit */
+};
+
+static struct plan make_plan(uint64_t base, uint64_t size, unsigned page_shift)
+{
+    struct plan p = { 0 };
+
+    if (page_shift < PAGE_SHIFT_MIN || page_shift > PAGE_SHIFT_MAX || size == 0 ||
+        base > UINT64_MAX - size || !is_aligned_u64(base | size, UINT64_C(1) << page_shift) ||
+        size >> page_shift > PAGES_MAX) {
+        return p;
+    }
+    p.pages = size >> page_shift;
+    p.max_order = floor_log2(p.pages);
+    if (p.max_order >= BUDDY_ORDERS) {
+        p.max_order = BUDDY_ORDERS - 1;
+    }
+    p.base = align_down_u64(base, order_pages(p.max_order) << page_shift);
+    p.first = (base - p.base) >> page_shift;
+    uint64_t numbered = p.first + p.pages;
+    for (uint32_t o = 0; o <= p.max_order; o++) {
+        p.bytes += bitset_words(div_up_u64(numbered, order_pages(o))) * sizeof(uint64_t);
+    }
+    p.bytes += align_up_u64(numbered, sizeof(uint64_t));
+    return p;
+}
+
+uint64_t buddy_meta_bytes(uint64_t base, uint64_t size, unsigned page_shift)
+{
+    return make_plan(base, size, page_shift).bytes;
+}
+
+enum fl_err buddy_init(struct buddy *b, const char *name, uint64_t base, uint64_t size,
+                       unsigned page_shift, void *meta, uint64_t meta_bytes)
+{
+    struct plan p = make_plan(base, size, page_shift);
+
+    if (p.bytes == 0 || meta_bytes < p.bytes) {
+        return FL_EINVAL;
+    }
+    memset(b, 0, sizeof(*b));
+    b->name = name;
+    b->base = p.base;
+    b->first = p.first;
+    b->pages = p.pages;
+    b->page_shift = page_shift;
+    b->max_order = p.max_order;
+    uint64_t *words = meta;
+    uint64_t numbered = end_page(b);
+    for (uint32_t o = 0; o <= b->max_order; o++) {
+        uint64_t blocks = div_up_u64(numbered, order_pages(o));
+        bitset_init(&b->free[o], blocks, words);
+        words += bitset_words(blocks);
+    }
+    b->heads = (uint8_t *)words;
+    memset(b->heads, 0, numbered);
+    return FL_OK;
+}
+
+/* ---- blocks and runs ---- */
+
+static void block_insert(struct buddy *b, uint64_t page, uint32_t order)
+{
+    bitset_add(&b->free[order], page >> order);
+    b->stats.free_blocks[order]++;
+    b->free_orders |= UINT32_C(1) << order;
+}
+
+static void block_remove(struct buddy *b, uint64_t page, uint32_t order)
+{
+    bitset_remove(&b->free[order], page >> order);
+    if (--b->stats.free_blocks[order] == 0) {
+        b->free_orders &= ~(UINT32_C(1) << order);
+    }
+}
+
+/* The order of the largest aligned block that begins a run of pages. */
+static uint32_t leading_order(const struct buddy *b, uint64_t page, uint64_t pages)
+{
+    uint32_t order = floor_log2(pages);
+
+    if (page != 0 && (uint32_t)__builtin_ctzll(page) < order) {
+        order = (uint32_t)__builtin_ctzll(page);
+    }
+    return order < b->max_order ? order : b->max_order;
+}
+
+/* Inserts a run whose neighbours cannot merge with it: what is left of a block that was cut. */
+static void run_insert(struct buddy *b, uint64_t page, uint64_t pages)
+{
+    while (pages > 0) {
+        uint32_t order = leading_order(b, page, pages);
+        block_insert(b, page, order);
+        page += order_pages(order);
+        pages -= order_pages(order);
+    }
+}
+
+/* Inserts a block and merges it with its buddy as long as that one is free. */
+static void block_merge(struct buddy *b, uint64_t page, uint32_t order)
+{
+    while (order < b->max_order && bitset_has(&b->free[order], (page >> order) ^ 1)) {
+        block_remove(b, page ^ order_pages(order), order);
+        page &= ~order_pages(order);
+        order++;
+    }
+    block_insert(b, page, order);
+}
+
+/* The free block that page belongs to. */
+static bool find_free_block(const struct buddy *b, uint64_t page, uint64_t *start, uint32_t *order)
+{
+    for (uint32_t o = 0; o <= b->max_order; o++) {
+        if (bitset_has(&b->free[o], page >> o)) {
+            *start = page >> o << o;
+            *order = o;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* True when all pages of the run are free. */
+static bool run_is_free(const struct buddy *b, uint64_t page, uint64_t pages)
+{
+    uint64_t end = page + pages;
+
+    while (page < end) {
+        uint64_t start;
+        uint32_t order;
+        if (!find_free_block(b, page, &start, &order)) {
+            return false;
+        }
+        page = start + order_pages(order);
+    }
+    return true;
+}
+
+/* Marks a run, which is in no free block any more, as one allocation, and counts it. */
+static void run_mark_used(struct buddy *b, uint64_t page, uint64_t pages)
+{
+    struct buddy_stats *s = &b->stats;
+    uint8_t flags = HEAD_USED;
+
+    s->allocs++;
+    s->free_pages -= pages;
+    s->peak_pages = max_u64(s->peak_pages, s->total_pages - s->free_pages);
+    s->rounded_pages += order_pages(ceil_log2(pages));
+    s->peak_rounded_pages = max_u64(s->peak_rounded_pages, s->rounded_pages);
+    s->largest_request = max_u64(s->largest_request, order_pages(ceil_log2(pages)));
+    while (pages > 0) {
+        uint32_t order = leading_order(b, page, pages);
+        b->heads[page] = (uint8_t)(flags | order);
+        flags = HEAD_USED | HEAD_CONTINUES;
+        page += order_pages(order);
+        pages -= order_pages(order);
+    }
+}
+
+/* Takes a run of free pages out of all the blocks that it touches. */
+static void run_take(struct buddy *b, uint64_t page, uint64_t pages)
+{
+    uint64_t end = page + pages;
+    uint64_t at = page;
+
+    while (at < end) {
+        uint64_t start = 0;
+        uint32_t order = 0;
+        (void)find_free_block(b, at, &start, &order); /* free, says the caller */
+        uint64_t block_end = start + order_pages(order);
+        block_remove(b, start, order);
+        if (start < page) {
+            run_insert(b, start, page - start);
+        }
+        if (block_end > end) {
+            run_insert(b, end, block_end - end);
+        }
+        at = block_end;
+    }
+    run_mark_used(b, page, pages);
+}
+
+/* ---- the calls ---- */
+
+/* Converts a range of addresses to pages; false when it is misaligned, empty or outside. */
+static bool to_run(const struct buddy *b, uint64_t addr, uint64_t size, uint64_t *page,
+                   uint64_t *pages)
+{
+    if (size == 0 || addr < b->base ||
+        !is_aligned_u64(addr | size, UINT64_C(1) << b->page_shift)) {
+        return false;
+    }
+    *page = (addr - b->base) >> b->page_shift;
+    *pages = size >> b->page_shift;
+    return *page >= b->first && range_ok(*page - b->first, *pages, b->pages);
+}
+
+/* True when no page of the run is free or allocated. */
+static bool run_is_unknown(const struct buddy *b, uint64_t page, uint64_t pages)
+{
+    uint64_t start;
+    uint32_t order;
+
+    if (find_free_block(b, page, &start, &order)) {
+        return false;
+    }
+    for (uint32_t o = 0; o <= b->max_order; o++) {
+        uint64_t next = bitset_first_from(&b->free[o], div_up_u64(page, order_pages(o)));
+        if (next != BITSET_NONE && next << o < page + pages) {
+            return false;
+        }
+        uint8_t head = b->heads[page >> o << o]; /* of a block that reaches into the run? */
+        if ((head & HEAD_USED) != 0 && (head & HEAD_ORDER_MASK) >= o) {
+            return false;
+        }
+    }
+    for (uint64_t i = page; i < page + pages; i++) {
+        if (b->heads[i] != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+enum fl_err buddy_add(struct buddy *b, uint64_t addr, uint64_t size)
+{
+    uint64_t page;
+    uint64_t pages;
+
+    if (!to_run(b, addr, size, &page, &pages) || !run_is_unknown(b, page, pages)) {
+        return FL_EINVAL;
+    }
+    b->stats.total_pages += pages;
+    b->stats.free_pages += pages;
+    while (pages > 0) {
+        uint32_t order = leading_order(b, page, pages);
+        block_merge(b, page, order);
+        page += order_pages(order);
+        pages -= order_pages(order);
+    }
+    return FL_OK;
+}
+
+/* A request in pages: a run of pages at a multiple of align in [min, max). */
+struct search {
+    uint64_t pages, align, min, max;
+};
+
+/* The smallest free block with room for an aligned block of 2^order pages in [min, max), and the
+ * highest place in it. Free blocks of one order have the same size, so if the highest one that
+ * begins early enough ends too early for min, all others of its order do. */
+static bool find_block(const struct buddy *b, const struct search *s, uint32_t order,
+                       uint64_t *start, uint32_t *block_order, uint64_t *place)
+{
+    uint64_t pages = order_pages(order);
+
+    if (order > b->max_order || s->max < pages) {
+        return false;
+    }
+    uint64_t last = align_down_u64(s->max - pages, pages); /* last place that ends before max */
+    uint32_t orders = b->free_orders & UINT32_MAX << order;
+    while (orders != 0) {
+        uint32_t o = (uint32_t)__builtin_ctz(orders);
+        orders &= orders - 1;
+        uint64_t i = bitset_last_to(&b->free[o], last >> o);
+        if (i == BITSET_NONE) {
+            continue;
+        }
+        uint64_t at = min_u64((i << o) + order_pages(o) - pages, last);
+        if (at >= s->min) {
+            *start = i << o;
+            *block_order = o;
+            *place = at;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The first free block that begins at or after page. */
+static bool next_free_block(const struct buddy *b, uint64_t page, uint64_t *start, uint32_t *order)
+{
+    uint32_t orders = b->free_orders;
+
+    *start = UINT64_MAX;
+    while (orders != 0) {
+        uint32_t o = (uint32_t)__builtin_ctz(orders);
+        orders &= orders - 1;
+        uint64_t i = bitset_first_from(&b->free[o], div_up_u64(page, order_pages(o)));
+        if (i != BITSET_NONE && i << o < *start) {
+            *start = i << o;
+            *order = o;
+        }
+    }
+    return *start != UINT64_MAX;
+}
+
+/* A run that fits although no single block does: neighbouring blocks that are not buddies. */
+static bool find_run(const struct buddy *b, const struct search *s, uint64_t *place)
+{
+    uint64_t run = 0; /* [run, end): the free run being looked at */
+    uint64_t end = 0;
+    uint64_t start;
+    uint32_t order;
+
+    /* The block that reaches across min begins before it. */
+    uint64_t from = find_free_block(b, s->min, &start, &order) ? start : s->min;
+    while (next_free_block(b, from, &start, &order) && start < s->max) {
+        if (start != end) {
+            run = start;
+        }
+        end = start + order_pages(order);
+        uint64_t at = align_up_u64(max_u64(run, s->min), s->align);
+        if (at <= s->max && range_ok(at, s->pages, min_u64(end, s->max))) {
+            *place = at;
+            return true;
+        }
+        from = end;
+    }
+    return false;
+}
+
+/* Limits in pages. min and max of the request are addresses anywhere. */
+static bool to_search(const struct buddy *b, const struct buddy_request *want, struct search *s)
+{
+    uint64_t page_bytes = UINT64_C(1) << b->page_shift;
+    uint64_t align = max_u64(want->align, page_bytes);
+    uint64_t min = max_u64(want->min, b->base + (b->first << b->page_shift));
+    uint64_t max = b->base + (end_page(b) << b->page_shift);
+
+    if (want->pages == 0 || (align & (align - 1)) != 0 || want->pages > PAGES_MAX) {
+        return false;
+    }
+    if (want->max != 0) {
+        max = min_u64(max, want->max);
+    }
+    s->pages = want->pages;
+    s->align = align >> b->page_shift;
+    s->max = max > b->base ? (max - b->base) >> b->page_shift : 0;
+    s->min = min < max ? div_up_u64(min - b->base, page_bytes) : s->max;
+    return true;
+}
+
+enum fl_err buddy_alloc(struct buddy *b, const struct buddy_request *want, uint64_t *addr)
+{
+    struct search s;
+    uint64_t start = 0;
+    uint64_t place = 0;
+    uint32_t order = 0;
+
+    if (!to_search(b, want, &s)) {
+        return FL_EINVAL;
+    }
+    uint32_t wanted = ceil_log2(max_u64(s.pages, s.align));
+    if (ALLOC_FAILS_ON_PURPOSE()) {
+        b->stats.failures++;
+        return FL_ENOMEM;
+    }
+    if (find_block(b, &s, wanted, &start, &order, &place)) {
+        uint64_t block_end = start + order_pages(order);
+        block_remove(b, start, order);
+        run_insert(b, start, place - start);
+        run_insert(b, place + s.pages, block_end - (place + s.pages));
+        run_mark_used(b, place, s.pages);
+    } else if (b->stats.free_pages >= s.pages && wanted > 0 && find_run(b, &s, &place)) {
+        run_take(b, place, s.pages);
+    } else {
+        b->stats.failures++;
+        return FL_ENOMEM;
+    }
+    *addr = b->base + (place << b->page_shift);
+    return FL_OK;
+}
+
+enum fl_err buddy_reserve(struct buddy *b, uint64_t addr, uint64_t size)
+{
+    uint64_t page;
+    uint64_t pages;
+
+    if (!to_run(b, addr, size, &page, &pages)) {
+        return FL_EINVAL;
+    }
+    if (!run_is_free(b, page, pages)) {
+        return FL_EBUSY;
+    }
+    run_take(b, page, pages);
+    return FL_OK;
+}
+
+/* Pages of the allocation that begins at page, 0 when none does. */
+static uint64_t used_pages(const struct buddy *b, uint64_t page)
+{
+    uint64_t at = page;
+
+    if ((b->heads[at] & (HEAD_USED | HEAD_CONTINUES)) != HEAD_USED) {
+        return 0;
+    }
+    do {
+        at += order_pages(b->heads[at] & HEAD_ORDER_MASK);
+    } while (at < end_page(b) && (b->heads[at] & HEAD_CONTINUES) != 0);
+    return at - page;
+}
+
+uint64_t buddy_pages_at(const struct buddy *b, uint64_t addr)
+{
+    uint64_t page;
+    uint64_t pages;
+
+    if (!to_run(b, addr, UINT64_C(1) << b->page_shift, &page, &pages)) {
+        return 0;
+    }
+    return used_pages(b, page);
+}
+
+enum fl_err buddy_free(struct buddy *b, uint64_t addr, uint64_t pages)
+{
+    if (pages == 0 || buddy_pages_at(b, addr) != pages) {
+        return FL_EINVAL;
+    }
+    b->stats.frees++;
+    b->stats.free_pages += pages;
+    b->stats.rounded_pages -= order_pages(ceil_log2(pages));
+    uint64_t page = (addr - b->base) >> b->page_shift;
+    while (pages > 0) {
+        uint32_t order = b->heads[page] & HEAD_ORDER_MASK;
+        b->heads[page] = 0;
+        block_merge(b, page, order);
+        page += order_pages(order);
+        pages -= order_pages(order);
+    }
+    return FL_OK;
+}
+
+bool buddy_contains(const struct buddy *b, uint64_t addr)
+{
+    return addr >= b->base && (addr - b->base) >> b->page_shift >= b->first &&
+           (addr - b->base) >> b->page_shift < end_page(b);
+}
+
+void buddy_get_stats(const struct buddy *b, struct buddy_stats *out) { *out = b->stats; }
+
+uint64_t buddy_largest_free(const struct buddy *b)
+{
+    return b->free_orders == 0 ? 0 : order_pages(floor_log2(b->free_orders));
+}
+
+/* ---- for tests ---- */
+
+bool buddy_check(const struct buddy *b)
+{
+    uint64_t free_pages = 0;
+    uint64_t used = 0;
+    uint64_t blocks[BUDDY_ORDERS] = { 0 };
+    uint64_t page = 0;
+
+    while (page < end_page(b)) {
+        uint64_t start;
+        uint32_t order;
+        bool is_free = find_free_block(b, page, &start, &order);
+        uint8_t head = b->heads[page];
+        if (is_free) {
+            if (start != page || page < b->first || page + order_pages(order) > end_page(b) ||
+                (order < b->max_order && bitset_has(&b->free[order], (page >> order) ^ 1))) {
+                return false; /* overlaps another, sticks out, or was not merged */
+            }
+            for (uint64_t i = 0; i < order_pages(order); i++) {
+                uint64_t inner;
+                uint32_t inner_order;
+                if (b->heads[page + i] != 0 ||
+                    !find_free_block(b, page + i, &inner, &inner_order) || inner != page) {
+                    return false;
+                }
+            }
+            blocks[order]++;
+            free_pages += order_pages(order);
+            page += order_pages(order);
+        } else if (head != 0) {
+            order = head & HEAD_ORDER_MASK;
+            if (!is_aligned_u64(page, order_pages(order))) {
+                return false;
+            }
+            used += order_pages(order);
+            page += order_pages(order);
+        } else {
+            page++; /* never given to the pool */
+        }
+    }
+    for (uint32_t o = 0; o < BUDDY_ORDERS; o++) {
+        if (blocks[o] != b->stats.free_blocks[o] ||
+            ((b->free_orders >> o & 1) != 0) != (blocks[o] != 0)) {
+            return false;
+        }
+    }
+    return free_pages == b->stats.free_pages && used + free_pages == b->stats.total_pages;
+}

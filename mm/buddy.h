@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A buddy allocator over page frames that it never touches: RAM and a GPU's own memory alike. All
+ * it knows lies in memory that the caller supplies, about 1.3 bytes per page. It allocates nothing,
+ * does not recurse, and every call costs a few dozen word operations (orders x levels of a bitset),
+ * the search for a misfitting contiguous run excepted (see buddy_alloc).
+ *
+ * Blocks are 2^order pages, aligned to their size in the address space. A request takes the
+ * smallest block that fits, the highest address first, so that scarce low memory is left for
+ * devices that need it; a request that is not a power of two gives its tail back at once. Buddies
+ * merge as soon as both are free: the state after "free everything" is the state at the start.
+ *
+ * Bound on fragmentation: let M be the largest number of pages ever allocated at a time and n the
+ * largest request, both after rounding requests up to powers of two. Then a request can only fail
+ * for lack of memory, not for fragmentation, as long as the pool has
+ *     N >= M * (1 + log2(n) / 2) - n + 1
+ * pages (J. M. Robson, "Bounds for Some Functions Concerning Dynamic Storage Allocation", JACM 21
+ * (3), July 1974, for buddy systems that take the first fit; it does not speak of address limits or
+ * tails given back). peak_rounded_pages and largest_request in the statistics are M and n.
+ *
+ * The caller serialises; nothing here yields.
+ */
+#pragma once
+
+#include "arch/base.h"
+#include "arch/fail.h"
+#include "mm/bitset.h"
+
+#define BUDDY_ORDERS 32u /* orders 0 .. 31 */
+
+struct buddy_stats {
+    uint64_t total_pages;        /* added since the start */
+    uint64_t free_pages;
+    uint64_t peak_pages;         /* most allocated at a time */
+    uint64_t rounded_pages;      /* allocated now, requests rounded up to powers of two */
+    uint64_t peak_rounded_pages; /* M above */
+    uint64_t largest_request;    /* n above, pages */
+    uint64_t allocs, frees, failures;
+    uint64_t free_blocks[BUDDY_ORDERS];
+};
+
+struct buddy {
+    const char *name;      /* static */
+    uint64_t base;         /* address of page 0 of the tables; aligned to the largest block */
+    uint64_t first, pages; /* pages [first, first + pages) may exist */
+    uint32_t page_shift;
+    uint32_t max_order;
+    uint32_t free_orders;  /* bit o: some block of order o is free */
+    uint8_t *heads;        /* per page: what begins there, see buddy.c; in the caller's memory */
+    struct bitset free[BUDDY_ORDERS]; /* by order: free blocks, by number page >> order */
+    struct buddy_stats stats;
+};
+
+/* Bytes of memory that buddy_init needs, 0 when base or size do not suit: multiples of the page,
+ * size > 0, no wrap, page_shift 12 .. 30, at most 2^36 pages. */
+uint64_t buddy_meta_bytes(uint64_t base, uint64_t size, unsigned page_shift);
+
+/* An empty pool that can manage [base, base + size). meta: 8-byte aligned, meta_bytes as told by
+ * buddy_meta_bytes; borrowed as long as the pool is used. FL_EINVAL. name: static. */
+FL_MUST_CHECK enum fl_err buddy_init(struct buddy *b, const char *name, uint64_t base, uint64_t size,
+                                     unsigned page_shift, void *meta, uint64_t meta_bytes);
+
+/* Gives [addr, addr + size) to the pool as free memory, once, at the start or when memory that was
+ * in use elsewhere becomes available. FL_EINVAL when it is misaligned, outside, or in part known to
+ * the pool already (then nothing has changed). */
+FL_MUST_CHECK enum fl_err buddy_add(struct buddy *b, uint64_t addr, uint64_t size);
+
+struct buddy_request {
+    uint64_t pages;    /* contiguous */
+    uint64_t align;    /* bytes, a power of two; 0 or less than a page: a page */
+    uint64_t min, max; /* all bytes in [min, max); max 0 = no limit */
+};
+/* FL_OK and *addr; FL_EINVAL for a senseless request; FL_ENOMEM when there is no such run, with
+ * nothing changed. When no single block fits, runs of neighbouring free blocks are tried: that
+ * walks all free blocks, but only for requests of several pages in a pool with enough free ones. */
+FL_MUST_CHECK enum fl_err buddy_alloc(struct buddy *b, const struct buddy_request *want,
+                                      uint64_t *addr);
+
+/* Allocates exactly [addr, addr + size). FL_EBUSY when some of it is not free (nothing changed). */
+FL_MUST_CHECK enum fl_err buddy_reserve(struct buddy *b, uint64_t addr, uint64_t size);
+
+/* Frees one allocation: addr and pages exactly as allocated. FL_EINVAL for an address or a length
+ * that no live allocation has (double free, foreign pointer); nothing changed then. The caller has
+ * broken an invariant and should panic. */
+FL_MUST_CHECK enum fl_err buddy_free(struct buddy *b, uint64_t addr, uint64_t pages);
+
+/* Pages of the live allocation that begins at addr, 0 when there is none. */
+uint64_t buddy_pages_at(const struct buddy *b, uint64_t addr);
+bool buddy_contains(const struct buddy *b, uint64_t addr); /* within [base, base + size) */
+void buddy_get_stats(const struct buddy *b, struct buddy_stats *out);
+uint64_t buddy_largest_free(const struct buddy *b); /* pages of the largest free block */
+
+/* Goes over everything and says whether the tables agree with each other and the counters; for
+ * tests. Slow. */
+bool buddy_check(const struct buddy *b);

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * RAM as page frames. Firmware gives RAM as dozens of ranges with small holes (ACPI tables, runtime
+ * services) and one big hole below 4 GiB. Ranges with small holes between them share one buddy
+ * allocator, whose tables cover the holes too; a big hole begins a new one.
+ */
+#include "mm/ram.h"
+
+#include <string.h>
+
+#include "mm/buddy.h"
+#include "mm/heap.h"
+
+#define RANGES_MAX 256u
+#define STRETCHES_MAX 16u
+/* A hole costs 1.3 bytes of tables per page of it: 64 MiB of hole cost 20 KiB. */
+#define HOLE_MAX_BYTES MIB(64)
+#define HEAP_RAM_SHIFT 3u /* the heap is at most 1/8 of RAM */
+#define HEAP_ALIGN 16u
+#define ADDR_BITS_MIN FL_PAGE_SHIFT
+#define ADDR_BITS_MAX 64u
+
+static struct {
+    struct buddy stretches[STRETCHES_MAX]; /* by address, ascending */
+    uint32_t count;
+    bool ready;
+    struct ram_range heap;
+    uint64_t heap_used;
+    uint64_t meta_bytes, dropped_bytes;
+    struct ram_range ranges[RANGES_MAX]; /* only used by ram_init; too large for a stack */
+} ram;
+
+bool ram_ready(void) { return ram.ready; }
+
+static uint64_t range_end(const struct ram_range *r) { return r->base.raw + r->size; }
+
+/* Cuts ranges to whole pages, drops page 0 (an address of 0 means "nothing" in many places) and
+ * sorts by address. Firmware's map is input: overlaps lose their second owner. Returns the count. */
+static size_t clean_ranges(struct ram_range *r, size_t count)
+{
+    size_t kept = 0;
+
+    for (size_t i = 1; i < count; i++) { /* insertion sort: nearly sorted already */
+        struct ram_range moving = r[i];
+        size_t at = i;
+        for (; at > 0 && r[at - 1].base.raw > moving.base.raw; at--) {
+            r[at] = r[at - 1];
+        }
+        r[at] = moving;
+    }
+    uint64_t floor = FL_PAGE_SIZE;
+    for (size_t i = 0; i < count; i++) {
+        if (r[i].size > UINT64_MAX - FL_PAGE_SIZE - r[i].base.raw) {
+            continue;
+        }
+        uint64_t base = max_u64(align_up_u64(r[i].base.raw, FL_PAGE_SIZE), floor);
+        uint64_t end = align_down_u64(range_end(&r[i]), FL_PAGE_SIZE);
+        if (end <= base) {
+            continue;
+        }
+        floor = end;
+        r[kept++] = (struct ram_range){ .base.raw = base, .size = end - base };
+    }
+    return kept;
+}
+
+/* Builds the allocator over ranges [0, count), with its tables cut from the end of the largest. */
+static void add_stretch(struct ram_range *r, size_t count)
+{
+    struct buddy *b = &ram.stretches[ram.count];
+    uint64_t base = r[0].base.raw;
+    uint64_t size = range_end(&r[count - 1]) - base;
+    uint64_t meta = align_up_u64(buddy_meta_bytes(base, size, FL_PAGE_SHIFT), FL_PAGE_SIZE);
+    size_t largest = 0;
+
+    for (size_t i = 1; i < count; i++) {
+        largest = r[i].size > r[largest].size ? i : largest;
+    }
+    if (ram.count == STRETCHES_MAX || meta == 0 || meta >= r[largest].size) {
+        for (size_t i = 0; i < count; i++) {
+            ram.dropped_bytes += r[i].size;
+        }
+        return;
+    }
+    r[largest].size -= meta;
+    void *tables = (void *)(uintptr_t)range_end(&r[largest]);
+    FL_ASSERT(buddy_init(b, "ram", base, size, FL_PAGE_SHIFT, tables, meta) == FL_OK);
+    for (size_t i = 0; i < count; i++) {
+        if (r[i].size != 0) {
+            FL_ASSERT(buddy_add(b, r[i].base.raw, r[i].size) == FL_OK);
+        }
+    }
+    ram.meta_bytes += meta;
+    ram.count++;
+}
+
+static uint64_t total_bytes(void)
+{
+    uint64_t pages = 0;
+
+    for (uint32_t i = 0; i < ram.count; i++) {
+        pages += ram.stretches[i].stats.total_pages;
+    }
+    return pages << FL_PAGE_SHIFT;
+}
+
+static enum fl_err set_heap_aside(struct fl_fail *f)
+{
+    uint64_t size = min_u64(MM_HEAP_MAX_BYTES, total_bytes() >> HEAP_RAM_SHIFT);
+    struct phys_addr base;
+
+    size = align_down_u64(size, FL_PAGE_SIZE);
+    while (mm_ram_pages_alloc(size >> FL_PAGE_SHIFT, 0, ADDR_BITS_MAX, &base) != FL_OK) {
+        size = align_down_u64(size / 2, FL_PAGE_SIZE);
+        if (size < MM_RAM_MIN_BYTES >> HEAP_RAM_SHIFT) {
+            return FL_FAIL(f, FL_ENOMEM, "ram",
+                           "no contiguous %llu KiB of RAM for the heap; memory is in pieces",
+                           (unsigned long long)(MM_RAM_MIN_BYTES >> HEAP_RAM_SHIFT >> 10));
+        }
+    }
+    ram.heap = (struct ram_range){ .base = base, .size = size };
+    return FL_OK;
+}
+
+enum fl_err ram_init(struct fl_fail *f)
+{
+    size_t count;
+    size_t begin = 0;
+
+    memset(&ram, 0, sizeof(ram));
+    count = machine_ram(ram.ranges, RANGES_MAX);
+    count = clean_ranges(ram.ranges, count < RANGES_MAX ? count : RANGES_MAX);
+    for (size_t i = 1; i <= count; i++) {
+        if (i == count ||
+            ram.ranges[i].base.raw - range_end(&ram.ranges[i - 1]) > HOLE_MAX_BYTES) {
+            add_stretch(&ram.ranges[begin], i - begin);
+            begin = i;
+        }
+    }
+    if (total_bytes() < MM_RAM_MIN_BYTES) {
+        FL_FAIL(f, FL_ENOMEM, "ram", "the machine has %llu KiB of free RAM, needed are %llu KiB",
+                (unsigned long long)(total_bytes() >> 10),
+                (unsigned long long)(MM_RAM_MIN_BYTES >> 10));
+        fl_fail_values(f, total_bytes(), MM_RAM_MIN_BYTES, 0);
+        fl_fail_hint(f, "more memory (QEMU: -m 512M)");
+        return FL_ENOMEM;
+    }
+    enum fl_err err = set_heap_aside(f);
+    ram.ready = err == FL_OK;
+    return err;
+}
+
+enum fl_err mm_ram_pages_alloc(uint64_t pages, uint64_t align, unsigned addr_bits,
+                               struct phys_addr *out)
+{
+    struct buddy_request want = { .pages = pages, .align = align };
+    enum fl_err err = FL_ENOMEM;
+
+    if (addr_bits < ADDR_BITS_MIN || addr_bits > ADDR_BITS_MAX) {
+        return FL_EINVAL;
+    }
+    if (addr_bits < ADDR_BITS_MAX) {
+        want.max = UINT64_C(1) << addr_bits;
+    }
+    for (uint32_t i = ram.count; i > 0 && err == FL_ENOMEM; i--) {
+        err = buddy_alloc(&ram.stretches[i - 1], &want, &out->raw);
+    }
+    return err;
+}
+
+void mm_ram_pages_free(struct phys_addr base, uint64_t pages)
+{
+    for (uint32_t i = 0; i < ram.count; i++) {
+        if (buddy_contains(&ram.stretches[i], base.raw)) {
+            if (buddy_free(&ram.stretches[i], base.raw, pages) == FL_OK) {
+                return;
+            }
+            break;
+        }
+    }
+    machine_panic("freeing %llu pages of RAM at 0x%llx, which were not allocated like that",
+                  (unsigned long long)pages, (unsigned long long)base.raw);
+}
+
+void ram_get_stats(struct ram_stats *out)
+{
+    *out = (struct ram_stats){ .total_bytes = total_bytes(),
+                               .meta_bytes = ram.meta_bytes,
+                               .heap_bytes = ram.heap.size,
+                               .stretches = ram.count,
+                               .dropped_bytes = ram.dropped_bytes };
+    for (uint32_t i = 0; i < ram.count; i++) {
+        const struct buddy *b = &ram.stretches[i];
+        uint64_t free_bytes = b->stats.free_pages << FL_PAGE_SHIFT;
+        out->free_bytes += free_bytes;
+        out->peak_bytes += b->stats.peak_pages << FL_PAGE_SHIFT;
+        out->largest_free_bytes =
+            max_u64(out->largest_free_bytes, buddy_largest_free(b) << FL_PAGE_SHIFT);
+        out->low_free_bytes += b->base + (b->first << FL_PAGE_SHIFT) < GIB(4) ? free_bytes : 0;
+        out->failures += b->stats.failures;
+    }
+}
+
+struct ram_range mm_heap_region(void) { return ram.heap; }
+
+void *mm_heap_grow(uint64_t bytes)
+{
+    uint64_t at = align_up_u64(ram.heap_used, HEAP_ALIGN);
+
+    if (!range_ok(at, bytes, ram.heap.size)) {
+        return NULL;
+    }
+    ram.heap_used = at + bytes;
+    return (void *)(uintptr_t)(ram.heap.base.raw + at);
+}

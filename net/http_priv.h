@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: MIT */
+/* Between the HTTP engine and its lwIP side. */
+#pragma once
+
+#include "net/http.h"
+
+/* The counters, for the side that owns connections. Never NULL. */
+struct http_stats *http_stats_mut(void);

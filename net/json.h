@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Writes JSON into a growing text buffer. Commas and nesting are the writer's business; strings are
+ * escaped and made valid UTF-8. A writer that ran out of memory stays so (text_buf.failed) and the
+ * caller looks once, at the end.
+ */
+#pragma once
+
+#include "arch/base.h"
+
+#define TEXT_BUF_MAX MIB(2) /* nothing the API answers is larger */
+
+struct text_buf {
+    char *data; /* owned, malloc; NUL-terminated when not NULL */
+    size_t len, room;
+    bool failed;
+};
+void text_free(struct text_buf *b);
+void text_append(struct text_buf *b, const void *data, size_t len);
+void text_printf(struct text_buf *b, const char *fmt, ...) FL_PRINTF(2, 3);
+/* Makes room for len more bytes and returns where to write them; NULL when that failed. The caller
+ * then adds what it used to b->len. */
+char *text_reserve(struct text_buf *b, size_t len);
+
+#define JSON_DEPTH 12
+struct json {
+    struct text_buf *out; /* borrowed */
+    unsigned depth;
+    bool filled[JSON_DEPTH]; /* something stands at this level: a comma comes first */
+};
+void json_begin(struct json *j, struct text_buf *out);
+/* key NULL inside arrays and at the top. */
+void json_object(struct json *j, const char *key);
+void json_end_object(struct json *j);
+void json_array(struct json *j, const char *key);
+void json_end_array(struct json *j);
+void json_str(struct json *j, const char *key, const char *value); /* NULL gives null */
+void json_u64(struct json *j, const char *key, uint64_t value);
+void json_bool(struct json *j, const char *key, bool value);
+void json_null(struct json *j, const char *key);
+void json_fmt(struct json *j, const char *key, const char *fmt, ...) FL_PRINTF(3, 4); /* a string */
+/* value / 10^decimals with that many decimals: no floating point in the kernel. */
+void json_fixed(struct json *j, const char *key, uint64_t value, unsigned decimals);

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Function level reset (PCI Express Base 4.0 section 6.6.2): quiesce, reset, wait 100 ms, then until
+ * the function answers again; what the firmware and we had configured is written back.
+ */
+#include <stdlib.h>
+
+#include "arch/clock.h"
+#include "arch/fiber.h"
+#include "arch/log.h"
+#include "pci/pci_priv.h"
+
+#define FLR_DRAIN_US (100 * US_PER_MS)  /* for transactions still under way */
+#define FLR_SETTLE_US (100 * US_PER_MS) /* the specification's minimum before the first access */
+#define FLR_DEADLINE_US US_PER_S        /* after the settle time */
+#define FLR_POLL_US (5 * US_PER_MS)
+
+struct saved {
+    uint32_t bar[PCI_BARS_NORMAL];
+    uint16_t command, devctl, lnkctl, devctl2, lnkctl2;
+    uint8_t cache_line, interrupt_line;
+    uint16_t rebar; /* offset of the capability, 0 = absent */
+    unsigned rebar_count;
+    uint32_t rebar_control[PCI_REBAR_MAX];
+    struct pci_msi_state msi;
+};
+
+static uint16_t exp_off(const struct pci_dev *d, unsigned off) { return (uint16_t)(d->cap_pcie + off); }
+
+static uint16_t rebar_control_off(const struct saved *s, unsigned i)
+{
+    return (uint16_t)(s->rebar + PCI_REBAR_FIRST + i * PCI_REBAR_STRIDE + PCI_REBAR_CONTROL);
+}
+
+/* The second half of the capability exists from version 2 on. */
+static bool exp_has_v2(const struct pci_dev *d)
+{
+    return (pci_read(d, exp_off(d, PCI_EXP_FLAGS), 2) & PCI_EXP_FLAGS_VERSION) >= 2 &&
+           range_ok(d->cap_pcie, PCI_EXP_LENGTH_V2, PCI_CFG_SIZE);
+}
+
+static enum fl_err save(const struct pci_dev *d, struct saved *s)
+{
+    *s = (struct saved){ 0 };
+    s->command = (uint16_t)pci_read(d, PCI_CFG_COMMAND, 2);
+    s->cache_line = (uint8_t)pci_read(d, PCI_CFG_CACHE_LINE, 1);
+    s->interrupt_line = (uint8_t)pci_read(d, PCI_CFG_INTERRUPT_LINE, 1);
+    for (unsigned i = 0; i < PCI_BARS_NORMAL; i++) {
+        s->bar[i] = pci_read(d, (uint16_t)(PCI_CFG_BAR0 + 4 * i), 4);
+    }
+    s->devctl = (uint16_t)pci_read(d, exp_off(d, PCI_EXP_DEVCTL), 2);
+    s->lnkctl = (uint16_t)pci_read(d, exp_off(d, PCI_EXP_LNKCTL), 2);
+    if (exp_has_v2(d)) {
+        s->devctl2 = (uint16_t)pci_read(d, exp_off(d, PCI_EXP_DEVCTL2), 2);
+        s->lnkctl2 = (uint16_t)pci_read(d, exp_off(d, PCI_EXP_LNKCTL2), 2);
+    }
+    /* A BAR that the firmware made larger would shrink, and its address no longer fit. */
+    s->rebar = pci_find_ext_cap(d, PCI_EXT_CAP_REBAR);
+    if (s->rebar != 0 &&
+        range_ok(s->rebar, PCI_REBAR_FIRST + PCI_REBAR_STRIDE, PCI_CFG_EXT_SIZE)) {
+        s->rebar_count = PCI_REBAR_COUNT(pci_read(d, rebar_control_off(s, 0), 4));
+        if (s->rebar_count > PCI_REBAR_MAX ||
+            !range_ok(s->rebar, PCI_REBAR_FIRST + s->rebar_count * PCI_REBAR_STRIDE,
+                      PCI_CFG_EXT_SIZE)) {
+            s->rebar_count = 0;
+        }
+        for (unsigned i = 0; i < s->rebar_count; i++) {
+            s->rebar_control[i] = pci_read(d, rebar_control_off(s, i), 4);
+        }
+    }
+    return pci_msi_save(d, &s->msi);
+}
+
+static void restore(const struct pci_dev *d, struct saved *s)
+{
+    pci_write(d, exp_off(d, PCI_EXP_DEVCTL), 2, s->devctl & ~PCI_EXP_DEVCTL_FLR);
+    pci_write(d, exp_off(d, PCI_EXP_LNKCTL), 2, s->lnkctl);
+    if (exp_has_v2(d)) {
+        pci_write(d, exp_off(d, PCI_EXP_DEVCTL2), 2, s->devctl2);
+        pci_write(d, exp_off(d, PCI_EXP_LNKCTL2), 2, s->lnkctl2);
+    }
+    for (unsigned i = 0; i < s->rebar_count; i++) {
+        pci_write(d, rebar_control_off(s, i), 4, s->rebar_control[i]);
+    }
+    for (unsigned i = 0; i < PCI_BARS_NORMAL; i++) {
+        pci_write(d, (uint16_t)(PCI_CFG_BAR0 + 4 * i), 4, s->bar[i]);
+    }
+    pci_write(d, PCI_CFG_CACHE_LINE, 1, s->cache_line);
+    pci_write(d, PCI_CFG_INTERRUPT_LINE, 1, s->interrupt_line);
+    /* The MSI-X table lies behind a BAR: decoding first, bus mastering last. */
+    pci_write(d, PCI_CFG_COMMAND, 2,
+              (s->command | PCI_COMMAND_MEMORY) & ~(uint32_t)PCI_COMMAND_MASTER);
+    pci_msi_restore(d, &s->msi);
+    pci_write(d, PCI_CFG_COMMAND, 2, s->command);
+}
+
+/* Waits until the function answers with its id. *id: what was read last. */
+static enum fl_err wait_back(const struct pci_dev *d, uint32_t *id)
+{
+    uint32_t expected = (uint32_t)d->device << 16 | d->vendor;
+    fiber_sleep_us(FLR_SETTLE_US);
+    struct deadline end = deadline_in_us(FLR_DEADLINE_US);
+    for (;;) {
+        bool last = deadline_passed(end);
+        *id = pci_read(d, PCI_CFG_ID, 4);
+        if (*id == expected) {
+            return FL_OK;
+        }
+        uint16_t vendor = (uint16_t)*id;
+        if (vendor != PCI_VENDOR_NONE && vendor != PCI_VENDOR_RETRY) {
+            return FL_EIO;
+        }
+        if (last) {
+            return FL_ETIMEDOUT;
+        }
+        fiber_sleep_us(FLR_POLL_US);
+    }
+}
+
+enum fl_err pci_flr(const struct pci_dev *d, struct fl_fail *fail)
+{
+    char name[PCI_NAME_MAX];
+    struct saved saved;
+
+    pci_name(d, name);
+    if (d->header_type != PCI_HEADER_NORMAL || d->cap_pcie == 0 ||
+        (pci_read(d, exp_off(d, PCI_EXP_DEVCAP), 4) & PCI_EXP_DEVCAP_FLR) == 0) {
+        return FL_FAIL(fail, FL_ENOTSUP, name, "the function has no function level reset");
+    }
+    if (pci_read(d, PCI_CFG_ID, 4) == PCI_ID_NONE) {
+        return FL_FAIL(fail, FL_ELINKLOST, name, "the function does not answer (all-ones)");
+    }
+    enum fl_err err = save(d, &saved);
+    if (err != FL_OK) {
+        free(saved.msi.entries);
+        return FL_FAIL(fail, err, name, "cannot save the interrupt set-up: %s", fl_err_name(err));
+    }
+
+    pci_enable(d, false, false);
+    struct deadline drain = deadline_in_us(FLR_DRAIN_US);
+    while ((pci_read(d, exp_off(d, PCI_EXP_DEVSTA), 2) & PCI_EXP_DEVSTA_PENDING) != 0) {
+        if (deadline_passed(drain)) {
+            log_warn("pci", "%s: transactions still pending after %llu ms, resetting anyway", name,
+                     (unsigned long long)(FLR_DRAIN_US / US_PER_MS));
+            break;
+        }
+        fiber_sleep_us(FLR_POLL_US);
+    }
+    struct deadline since = deadline_never();
+    pci_write(d, exp_off(d, PCI_EXP_DEVCTL), 2, saved.devctl | PCI_EXP_DEVCTL_FLR);
+
+    uint32_t id = 0;
+    err = wait_back(d, &id);
+    if (err != FL_OK) {
+        free(saved.msi.entries);
+        fl_fail_set(fail, err, name, __FILE__, __LINE__,
+                    "id reads 0x%08x after a function level reset, expected 0x%04x%04x",
+                    (unsigned)id, d->device, d->vendor);
+        if (fail != NULL) {
+            fl_fail_values(fail, id, (uint32_t)d->device << 16 | d->vendor,
+                           deadline_waited_us(since));
+            fl_fail_hint(fail, "power the machine off and on: the device did not come back");
+        }
+        return err;
+    }
+    restore(d, &saved);
+    log_info("pci", "%s: function level reset done in %llu ms", name,
+             (unsigned long long)(deadline_waited_us(since) / US_PER_MS));
+    return FL_OK;
+}

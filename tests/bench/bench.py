@@ -1,0 +1,155 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""The bench: boots the appliance under QEMU, with and without a GPU, and brings GPUs up natively; prints a
+table for people and writes build/bench.json: a list of objects with name, value, unit, against, ratio.
+
+Times are the emulator's. What counts is the ratio to the line's own yardstick, named in `against`."""
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(TOP / "images"))
+from launch import Machine, make_image  # noqa: E402
+
+OUT = TOP / "build/bench.json"
+LOAD = TOP / "build/host/tests/bench/http_load"
+NATIVE = TOP / "build/host/tests/bench/bench_bringup"
+KERNEL = TOP / "build/kernel/kernel.stripped.elf"
+STICK = TOP / "build/image/bench.img"
+
+GOAL_FIRST_ANSWER_MS = 60
+GOAL_KERNEL_BYTES = 400_000
+GOAL_REQUESTS_PER_S = 9000
+GOAL_EXTRA_LATENCY_MS = 100
+GOAL_NATIVE_PER_S = 200
+LINUX_NGINX_MS = 7000  # the same set-up with a Linux kernel and nginx, measured once by the toolchain study
+FILE_COPIES = 1.0      # the read from the stick itself
+
+results = []
+
+
+def record(name, value, unit, against, yardstick):
+    ratio = round(value / yardstick, 4) if yardstick else None
+    results.append({"name": name, "value": round(value, 4), "unit": unit, "against": against, "ratio": ratio})
+
+
+def load(port, path, *args, timeout_s=120):
+    done = subprocess.run([str(LOAD), str(port), path, *map(str, args)], text=True, capture_output=True,
+                          timeout=timeout_s, check=False)
+    if done.returncode != 0:
+        sys.exit(f"http_load {path}: {done.stderr.strip()}")
+    return json.loads(done.stdout)
+
+
+def ready_ms(status):
+    """Clock at the end of the last stage, counted from EFI entry."""
+    stages = [s for s in status["gpus"][0]["stages"] if s["state"] == "ok"]
+    end_us = max(s["start_us"] + s["us"] for s in stages)
+    return status["appliance"]["efi_entry_to_handoff_ms"] + end_us / 1000
+
+
+def boots(image, count, chips):
+    found = []
+    for _ in range(count):
+        with Machine(image, chips=chips) as m:
+            m.wait_http()
+            status = m.wait_gpu() if chips else m.json("/api/v1/status")
+            if chips and status["gpus"][0]["state"] != "ready":
+                sys.exit(f"the GPU is not ready: {json.dumps(status['gpus'][0]['error'])}")
+            found.append(status)
+    return found
+
+
+def median(values):
+    return statistics.median(values)
+
+
+def bench_start(image, count):
+    bare, gpu = boots(image, count, []), boots(image, count, ["ga102"])
+    first = lambda s: s["appliance"]["handoff_to_first_answer_ms"]  # noqa: E731
+    no_gpu = median([first(s) for s in bare])
+    record("handoff_to_first_answer_no_gpu", no_gpu, "ms", "goal: 60 ms", GOAL_FIRST_ANSWER_MS)
+    record("handoff_to_first_answer_gpu", median([first(s) for s in gpu]), "ms", "the same without a GPU", no_gpu)
+    record("efi_entry_to_first_answer", median([s["appliance"]["boot_ms"] for s in gpu]), "ms",
+           "Linux + nginx on this set-up, 7000 ms", LINUX_NGINX_MS)
+    record("efi_entry_to_gpu_ready", median([ready_ms(s) for s in gpu]), "ms", "EFI entry to first answer",
+           median([s["appliance"]["boot_ms"] for s in gpu]))
+    last = gpu[-1]["gpus"][0]
+    total = last["registers"]["reads"]
+    record("register_reads", total, "reads", "writes of the same bring-up", last["registers"]["writes"])
+    for stage in last["stages"]:
+        if stage["reads"] or stage["writes"]:
+            name = stage["name"].replace("-", "_")
+            record(f"register_reads_{name}", stage["reads"], "reads", "all reads of the bring-up", total)
+            record(f"register_writes_{name}", stage["writes"], "writes", "all writes of the bring-up",
+                   last["registers"]["writes"])
+    copied = last["firmware"]["copied_bytes"] / last["firmware"]["bytes"] if last["firmware"]["bytes"] else 0
+    record("bytes_copied_per_firmware_byte", FILE_COPIES + copied, "bytes", "1.0: the read of the file itself",
+           FILE_COPIES)
+    memory = gpu[-1]["appliance"]["memory"]
+    record("ram_without_firmware", memory["used_bytes"] / 2**20, "MiB", "RAM of the machine",
+           memory["total_bytes"] / 2**20)
+
+
+def bench_network(image):
+    with Machine(image, chips=["ga102"]) as m:
+        m.wait_http()
+        busy = load(m.http_port, "/healthz", "--rate", 100, "--seconds", 3)
+        m.wait_gpu()
+        time.sleep(0.5)
+        idle = load(m.http_port, "/healthz", "--rate", 100, "--seconds", 3)
+        for q in ("p50", "p99", "max"):
+            record(f"healthz_{q}_during_bringup", busy[f"{q}_us"] / 1000, "ms", "the same on the idle appliance",
+                   idle[f"{q}_us"] / 1000)
+        record("healthz_extra_wait_max", max(0.0, (busy["max_us"] - idle["max_us"]) / 1000), "ms", "goal: 100 ms",
+               GOAL_EXTRA_LATENCY_MS)
+        before, start = m.cpu_seconds(), time.monotonic()
+        time.sleep(3)
+        record("idle_cpu_share", (m.cpu_seconds() - before) / (time.monotonic() - start), "cores", "one core", 1)
+        runs = [load(m.http_port, "/healthz", "--requests", 20000)["per_second"] for _ in range(3)]
+        record("keepalive_requests_per_second", median(runs), "1/s", "goal: 9000 on one connection",
+               GOAL_REQUESTS_PER_S)
+
+
+def bench_native():
+    done = subprocess.run([str(NATIVE)], text=True, capture_output=True, timeout=300, check=False)
+    if done.returncode != 0:
+        sys.exit(f"bench_bringup: status {done.returncode}: {done.stdout}{done.stderr}")
+    for line in done.stdout.splitlines():
+        parts = line.split()
+        if len(parts) == 3:
+            value = float(parts[1])
+            if parts[0] == "native_bringups_per_second":
+                record(parts[0], value, parts[2], "goal: 200 in one process", GOAL_NATIVE_PER_S)
+            else:
+                record(parts[0], value, parts[2], "", 0)
+
+
+def main():
+    ap = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    ap.add_argument("--boots", type=int, default=3, help="boots per figure (default 3)")
+    args = ap.parse_args()
+    record("kernel_image", KERNEL.stat().st_size, "bytes", "goal: 400 KB", GOAL_KERNEL_BYTES)
+    print("bench: native bring-ups", flush=True)
+    bench_native()
+    image = make_image(STICK)
+    print(f"bench: {2 * args.boots} boots", flush=True)
+    bench_start(image, args.boots)
+    print("bench: network", flush=True)
+    bench_network(image)
+    width = max(len(r["name"]) for r in results)
+    print(f"\n{'':{width}}  {'value':>14}          ratio  against")
+    for r in results:
+        ratio = f"{r['ratio']:9.3f}" if r["ratio"] is not None else " " * 9
+        print(f"{r['name']:{width}}  {r['value']:14,.2f} {r['unit']:8} {ratio}  {r['against']}")
+    OUT.write_text(json.dumps(results, indent=1) + "\n")
+    print(f"\n{len(results)} figures in {OUT.relative_to(TOP)}")
+    print(f"ok bench: {len(results)} figures")
+
+
+main()

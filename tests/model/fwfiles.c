@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Reads the firmware files of the chip, to compare what a driver hands over with what it should be.
+ * Containers: firmware.md 4-7. Contents are compared byte for byte and never interpreted. Files are
+ * mapped once per process and looked up again by path, size and time.
+ */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/model/model_priv.h"
+
+struct cached {
+    struct cached *next;
+    char *path;
+    time_t mtime;
+    off_t size;
+    struct fw_blob blob;
+};
+static struct {
+    struct cached *first;
+} cache;
+
+static bool map_file(const char *path, struct fw_blob *out)
+{
+    struct stat st;
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return false;
+    }
+    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size <= 0) {
+        close(fd);
+        return false;
+    }
+    for (struct cached *c = cache.first; c != NULL; c = c->next) {
+        if (strcmp(c->path, path) == 0 && c->mtime == st.st_mtime && c->size == st.st_size) {
+            close(fd);
+            *out = c->blob;
+            return true;
+        }
+    }
+    void *p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    close(fd);
+    struct cached *c = p != MAP_FAILED ? calloc(1, sizeof(*c)) : NULL;
+    char *name = c != NULL ? malloc(strlen(path) + 1) : NULL;
+    if (name == NULL) {
+        free(c);
+        return false;
+    }
+    memcpy(name, path, strlen(path) + 1);
+    *c = (struct cached){ .next = cache.first, .path = name, .mtime = st.st_mtime,
+                          .size = st.st_size, .blob = { p, (size_t)st.st_size } };
+    cache.first = c;
+    *out = c->blob;
+    return true;
+}
+
+static bool open_file(struct gpu_model *m, const char *version, const char *name, struct fw_blob *out)
+{
+    char path[1024];
+    const char *const dirs[] = { m->chip->name, m->chip->fw_dir };
+    for (size_t i = 0; i < ARRAY_SIZE(dirs); i++) {
+        const int n = snprintf(path, sizeof(path), "%s/nvidia/%s/gsp/%s-%s.bin", m->firmware_dir, dirs[i],
+                               name, version);
+        if (n > 0 && (size_t)n < sizeof(path) && map_file(path, out)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Container A: payload and application header. */
+static bool parse_nvfw(const struct fw_blob *b, uint32_t *header, uint32_t *data, uint32_t *size)
+{
+    enum { BIN_MAGIC = 0x10de, BIN_HEADER = 24 };
+    if (b->size < BIN_HEADER || get_le32(b->data) != BIN_MAGIC) {
+        return false;
+    }
+    *header = get_le32(b->data + 0x0c);
+    *data = get_le32(b->data + 0x10);
+    *size = get_le32(b->data + 0x14);
+    return range_ok(*data, *size, b->size) && *header < b->size;
+}
+
+/* A u32 in the file to which the u32 at `at` points. */
+static bool pointed(const struct fw_blob *b, uint32_t at, uint32_t *value)
+{
+    const uint32_t off = get_le32(b->data + at);
+    if (!range_ok(off, 4, b->size)) {
+        return false;
+    }
+    *value = get_le32(b->data + off);
+    return true;
+}
+
+static bool parse_booter(const struct fw_blob *b, struct fw_booter *out)
+{
+    enum { HS_WORDS = 36, LOAD_WORDS = 36 };
+    uint32_t h, data, size, patch_sig;
+    if (!parse_nvfw(b, &h, &data, &size) || !range_ok(h, HS_WORDS, b->size)) {
+        return false;
+    }
+    const uint8_t *p = b->data + h;
+    const uint32_t sig_off = get_le32(p), sig_size = get_le32(p + 4);
+    const uint32_t meta = get_le32(p + 0x10), load = get_le32(p + 0x1c);
+    if (!pointed(b, h + 0x08, &out->patch_loc) || !pointed(b, h + 0x0c, &patch_sig) ||
+        !pointed(b, h + 0x18, &out->sig_count) || !range_ok(meta, 12, b->size) ||
+        !range_ok(load, LOAD_WORDS, b->size) || !range_ok(sig_off, sig_size, b->size) ||
+        out->sig_count == 0 || sig_size % out->sig_count != 0) {
+        return false;
+    }
+    out->sigs = b->data + sig_off;
+    out->sig_size = sig_size / out->sig_count;
+    out->fuse_ver = get_le32(b->data + meta);
+    out->engine_mask = get_le32(b->data + meta + 4);
+    out->ucode_id = get_le32(b->data + meta + 8);
+    out->payload = b->data + data;
+    out->payload_size = size;
+    out->data_off = get_le32(b->data + load + 8);
+    out->data_size = get_le32(b->data + load + 12);
+    out->app_off = get_le32(b->data + load + 20);
+    out->app_size = get_le32(b->data + load + 24);
+    return range_ok(out->app_off, out->app_size, size) && range_ok(out->data_off, out->data_size, size) &&
+           out->patch_loc >= out->data_off &&
+           range_ok(out->patch_loc - out->data_off, out->sig_size, out->data_size) &&
+           out->app_size <= FALCON_MEM_BYTES && out->data_size <= FALCON_MEM_BYTES;
+}
+
+static bool parse_bootloader(const struct fw_blob *b, struct fw_set *s)
+{
+    enum { DESC_MIN = 14 * 4 }; /* the words that every version has */
+    uint32_t h, data, size;
+    if (!parse_nvfw(b, &h, &data, &size) || !range_ok(h, DESC_MIN, b->size)) {
+        return false;
+    }
+    s->bootloader = b->data + data;
+    s->bootloader_size = size;
+    s->app_version = get_le32(b->data + h + 7 * 4);
+    s->boot_manifest_off = get_le32(b->data + h + 8 * 4);
+    s->boot_data_off = get_le32(b->data + h + 10 * 4);
+    s->boot_code_off = get_le32(b->data + h + 12 * 4);
+    return true;
+}
+
+/* A section of an ELF64 by exact name. */
+static bool elf_section(const struct fw_blob *b, const char *name, const uint8_t **data, uint64_t *size)
+{
+    enum { EHDR = 64, SHDR = 64 };
+    if (b->size < EHDR || memcmp(b->data, "\177ELF\2\1", 6) != 0) {
+        return false;
+    }
+    const uint64_t shoff = get_le64(b->data + 0x28);
+    const uint32_t num = get_le16(b->data + 0x3c), names = get_le16(b->data + 0x3e);
+    if (!range_ok(shoff, (uint64_t)num * SHDR, b->size) || names >= num) {
+        return false;
+    }
+    const uint8_t *table = b->data + shoff;
+    const uint64_t str = get_le64(table + names * SHDR + 0x18), str_size = get_le64(table + names * SHDR + 0x20);
+    if (!range_ok(str, str_size, b->size)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < num; i++) {
+        const uint8_t *h = table + (size_t)i * SHDR;
+        const uint32_t at = get_le32(h);
+        const uint64_t off = get_le64(h + 0x18), len = get_le64(h + 0x20);
+        if (at < str_size && strlen(name) < str_size - at &&
+            memcmp(b->data + str + at, name, strlen(name) + 1) == 0 && range_ok(off, len, b->size)) {
+            *data = b->data + off;
+            *size = len;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool load_set(struct gpu_model *m, const struct gsp_layout *l, struct fw_set *s, char *missing,
+                     size_t missing_size)
+{
+    struct fw_blob gsp, boot, load, unload;
+    const uint8_t *sig;
+    uint64_t sig_size;
+    const struct {
+        const char *name;
+        struct fw_blob *blob;
+    } files[] = { { "gsp", &gsp }, { "bootloader", &boot }, { "booter_load", &load },
+                  { "booter_unload", &unload } };
+    for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+        if (!open_file(m, l->version, files[i].name, files[i].blob)) {
+            snprintf(missing, missing_size, "nvidia/%s/gsp/%s-%s.bin is missing", m->chip->name,
+                     files[i].name, l->version);
+            return false;
+        }
+    }
+    const char *bad = !elf_section(&gsp, ".fwimage", &s->image, &s->image_size) ? "gsp"
+                      : !elf_section(&gsp, m->chip->sig_section, &sig, &sig_size) ? "gsp (signature)"
+                      : !parse_bootloader(&boot, s) ? "bootloader"
+                      : !parse_booter(&load, &s->load) ? "booter_load"
+                      : !parse_booter(&unload, &s->unload) ? "booter_unload" : NULL;
+    if (bad != NULL) {
+        snprintf(missing, missing_size, "%s-%s.bin of %s is malformed", bad, l->version, m->chip->name);
+        return false;
+    }
+    s->signature = sig;
+    s->signature_size = (uint32_t)sig_size;
+    s->layout = l;
+    snprintf(s->version, sizeof(s->version), "%s", l->version);
+    return true;
+}
+
+bool fwfiles_load(struct gpu_model *m, char *err, size_t err_size)
+{
+    char why[256] = "";
+    if (m->firmware_dir == NULL) {
+        return true;
+    }
+    for (size_t i = 0; gsp_layouts[i] != NULL && m->fw_count < FW_SETS_MAX; i++) {
+        const struct gsp_layout *l = gsp_layouts[i];
+        char missing[256] = "";
+        if (m->fw_version != NULL && strcmp(m->fw_version, l->version) != 0) {
+            continue;
+        }
+        if (load_set(m, l, &m->fw[m->fw_count], missing, sizeof(missing))) {
+            m->fw_count++;
+        } else if (why[0] == '\0') {
+            memcpy(why, missing, sizeof(why));
+        }
+    }
+    if (m->fw_count == 0) {
+        snprintf(err, err_size, "firmware directory '%s' has no complete set for %s: %s",
+                 m->firmware_dir, m->chip->name, why);
+        return false;
+    }
+    return true;
+}

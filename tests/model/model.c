@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The model as a whole: making one, resets, delayed work, the bus. Delayed work has fixed slots with
+ * a due time each; nothing that the GPU does by itself happens inside a register access.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/model/model_priv.h"
+#include "tests/synth/synth.h"
+
+enum {
+    GFW_BOOT_NS = 3000000, /* how long the board firmware takes after a reset */
+    RUN_LIMIT = 256,       /* pieces of work in one model_run: a stop against loops */
+};
+
+void model_schedule(struct gpu_model *m, enum work w, uint64_t delay_ns)
+{
+    m->due[w] = model_now(m) + delay_ns;
+}
+
+/* ---- bus memory ---- */
+
+static bool dma_allowed(struct gpu_model *m, uint64_t addr, size_t len, const char *what)
+{
+    if (!config_bus_master(m)) {
+        rule_broken(m, RULE_DMA_BUS_MASTER, "%s at 0x%llx with bus mastering off", what,
+                    (unsigned long long)addr);
+        return false;
+    }
+    if (!range_ok(addr, len, 1ull << m->chip->dma_bits)) {
+        rule_broken(m, RULE_DMA_WIDTH, "%s at 0x%llx, the GPU drives %u address bits", what,
+                    (unsigned long long)addr, m->chip->dma_bits);
+        return false;
+    }
+    return true;
+}
+
+/* Runs over [addr, addr + len) piece by piece. */
+static bool dma_copy(struct gpu_model *m, uint64_t addr, void *in, const void *out, size_t len,
+                     const char *what)
+{
+    if (!dma_allowed(m, addr, len, what)) {
+        return false;
+    }
+    for (size_t done = 0; done < len;) {
+        size_t n = len - done;
+        uint8_t *p = m->bus.dma(m->bus.ctx, addr + done, &n, out != NULL ? MODEL_DMA_WRITE : MODEL_DMA_READ);
+        if (p == NULL || n == 0) {
+            rule_broken(m, RULE_DMA_UNMAPPED, "%s at 0x%llx: nothing is mapped there", what,
+                        (unsigned long long)(addr + done));
+            return false;
+        }
+        n = n > len - done ? len - done : n;
+        if (out != NULL) {
+            memcpy(p, (const uint8_t *)out + done, n);
+        } else {
+            memcpy((uint8_t *)in + done, p, n);
+        }
+        done += n;
+    }
+    m->stats.dma_bytes += len;
+    return true;
+}
+
+bool dma_read(struct gpu_model *m, uint64_t addr, void *buf, size_t len, const char *what)
+{
+    return dma_copy(m, addr, buf, NULL, len, what);
+}
+
+bool dma_write(struct gpu_model *m, uint64_t addr, const void *buf, size_t len, const char *what)
+{
+    return dma_copy(m, addr, NULL, buf, len, what);
+}
+
+const void *dma_peek(struct gpu_model *m, uint64_t addr, size_t len)
+{
+    size_t n = len;
+    if (!config_bus_master(m) || !range_ok(addr, len, 1ull << m->chip->dma_bits)) {
+        return NULL;
+    }
+    const void *p = m->bus.dma(m->bus.ctx, addr, &n, MODEL_DMA_READ);
+    if (p == NULL || n < len) {
+        return NULL;
+    }
+    m->stats.dma_bytes += len;
+    return p;
+}
+
+/* ---- reset ---- */
+
+static void gfw_done(struct gpu_model *m)
+{
+    if (fault_get(m, FAULT_GFW_STUCK) == NULL) {
+        m->misc.gfw_done = true;
+    }
+}
+
+/* What an FLR does: everything but always-on scratch (measured.md 6). */
+static void reset_state(struct gpu_model *m, bool keep_always_on)
+{
+    const uint32_t scratch_14 = m->misc.secure_scratch_14;
+    for (size_t i = 0; i < WORK_COUNT; i++) {
+        m->due[i] = UINT64_MAX;
+    }
+    config_init(m);
+    memset(&m->misc, 0, sizeof(m->misc));
+    m->misc.pmc_enable = 0xffffffff;
+    if (keep_always_on) {
+        m->misc.secure_scratch_14 = scratch_14;
+    }
+    m->wpr2 = (struct wpr2){ 0 };
+    m->vram.window = 0;
+    gsp_power_on(m);
+    falcon_power_on(m, &m->gsp_falcon, "gsp", NV_PGSP_BASE);
+    falcon_power_on(m, &m->sec2, "sec2", NV_PSEC_BASE);
+    intr_power_on(m);
+    model_schedule(m, WORK_GFW, GFW_BOOT_NS);
+}
+
+void model_reset(struct gpu_model *m, enum model_reset kind)
+{
+    trace_text(m, "reset: %s",
+               kind == MODEL_RESET_FLR ? "FLR" : kind == MODEL_RESET_BUS ? "bus" : "power");
+    if (kind == MODEL_RESET_POWER) {
+        m->unplugged = false;
+        m->unplug_at = 0;
+        vram_clear(m);
+    }
+    if (m->unplugged) {
+        return;
+    }
+    reset_state(m, kind == MODEL_RESET_FLR);
+}
+
+/* ---- making and unmaking ---- */
+
+static char *copy_text(const char *s)
+{
+    const size_t n = s != NULL ? strlen(s) + 1 : 0;
+    char *out = n != 0 ? malloc(n) : NULL;
+    if (out != NULL) {
+        memcpy(out, s, n);
+    }
+    return out;
+}
+
+static bool make_vbios(struct gpu_model *m)
+{
+    const struct synth_vbios_options opt = {
+        .desc_version = 3,
+        .device_id = m->board->device,
+        .version = m->board->vbios_version,
+        .seed = (uint32_t)m->seed,
+    };
+    struct synth_blob b = synth_vbios(&opt);
+    m->vbios = b.data;
+    m->vbios_size = b.size;
+    return b.data != NULL;
+}
+
+static bool choose(struct gpu_model *m, const struct model_config *cfg, char *err, size_t err_size)
+{
+    const char *chip = cfg->chip != NULL ? cfg->chip : "ga102";
+    m->chip = chip_find(chip);
+    if (m->chip == NULL) {
+        snprintf(err, err_size, "chip '%s' is not modelled", chip);
+        return false;
+    }
+    m->board = board_find(m->chip, cfg->board);
+    if (m->board == NULL) {
+        snprintf(err, err_size, "chip %s has no board '%s'", chip, cfg->board);
+        return false;
+    }
+    const uint64_t vram = cfg->vram_bytes != 0 ? cfg->vram_bytes : m->board->vram_bytes;
+    if (vram < GIB(1) || vram > GIB(1024) || vram % MIB(1) != 0) {
+        snprintf(err, err_size, "video memory of %llu bytes: 1 GiB to 1 TiB in whole MiB",
+                 (unsigned long long)vram);
+        return false;
+    }
+    m->vram.size = vram - m->board->vram_less;
+    return true;
+}
+
+struct gpu_model *model_create(const struct model_config *cfg, const struct model_bus *bus, char *err,
+                               size_t err_size)
+{
+    struct gpu_model *m = calloc(1, sizeof(*m));
+    if (m == NULL) {
+        snprintf(err, err_size, "out of memory");
+        return NULL;
+    }
+    m->bus = *bus;
+    m->strict_mode = cfg->strict;
+    m->seed = cfg->seed;
+    m->trace_file = cfg->trace;
+    if (!choose(m, cfg, err, err_size)) {
+        model_destroy(m);
+        return NULL;
+    }
+    m->title = copy_text(cfg->name != NULL ? cfg->name : m->board->title);
+    m->firmware_dir = copy_text(cfg->firmware_dir);
+    m->fw_version = copy_text(cfg->fw_version);
+    for (size_t i = 0; cfg->faults != NULL && cfg->faults[i] != NULL; i++) {
+        if (!fault_parse(m, cfg->faults[i], err, err_size)) {
+            model_destroy(m);
+            return NULL;
+        }
+    }
+    if (m->title == NULL || !vram_init(m) || !make_vbios(m)) {
+        snprintf(err, err_size, "out of memory");
+        model_destroy(m);
+        return NULL;
+    }
+    if (m->fw_version != NULL && gsp_layout_find(m->fw_version) == NULL) {
+        snprintf(err, err_size, "firmware version '%s' is not known", m->fw_version);
+        model_destroy(m);
+        return NULL;
+    }
+    if (!fwsec_parse(m, err, err_size) || !fwfiles_load(m, err, err_size)) {
+        model_destroy(m);
+        return NULL;
+    }
+    reset_state(m, false);
+    return m;
+}
+
+void model_destroy(struct gpu_model *m)
+{
+    if (m == NULL) {
+        return;
+    }
+    if (m->chip != NULL) {
+        trace_flush(m);
+    }
+    gsp_free(m);
+    vram_free(m);
+    report_free(m);
+    free(m->vbios);
+    free(m->title);
+    free(m->firmware_dir);
+    free(m->fw_version);
+    free(m);
+}
+
+/* ---- delayed work ---- */
+
+void model_run(struct gpu_model *m)
+{
+    static void (*const work[WORK_COUNT])(struct gpu_model *) = {
+        [WORK_GFW] = gfw_done,        [WORK_GSP_FALCON] = fwsec_run, [WORK_SEC2] = booter_run,
+        [WORK_GSP] = gsp_step,        [WORK_GSP_RX] = gsp_rx,        [WORK_GSP_TX] = queue_flush,
+    };
+    for (unsigned n = 0; n < RUN_LIMIT && !m->unplugged; n++) {
+        size_t first = 0;
+        for (size_t i = 1; i < WORK_COUNT; i++) {
+            first = m->due[i] < m->due[first] ? i : first;
+        }
+        if (m->due[first] == UINT64_MAX || m->due[first] > model_now(m)) {
+            return;
+        }
+        m->due[first] = UINT64_MAX;
+        work[first](m);
+    }
+}
+
+uint64_t model_next_ns(const struct gpu_model *m)
+{
+    uint64_t first = UINT64_MAX;
+    for (size_t i = 0; i < WORK_COUNT && !m->unplugged; i++) {
+        first = min_u64(first, m->due[i]);
+    }
+    if (first == UINT64_MAX) {
+        return UINT64_MAX;
+    }
+    const uint64_t now = m->bus.now_ns(m->bus.ctx);
+    return first > now ? first : 0;
+}
+
+/* ---- the rest of the public interface ---- */
+
+void model_get_stats(const struct gpu_model *m, struct model_stats *out)
+{
+    *out = m->stats;
+    out->wpr2_up = m->wpr2.hi > m->wpr2.lo;
+    out->gsp_running = m->gsp_falcon.riscv_active;
+}
+
+void model_inject_event(struct gpu_model *m, uint32_t function, const void *payload, uint32_t size,
+                        uint32_t rpc_result)
+{
+    if (m->gsp.q.up) {
+        queue_send(m, function, rpc_result, 0, payload, size, 0);
+    }
+}
+
+void model_unplug(struct gpu_model *m)
+{
+    trace_text(m, "the link is gone");
+    m->unplugged = true;
+}
+
+void model_unplug_after(struct gpu_model *m, uint64_t accesses) { m->unplug_at = m->access + accesses; }

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The GPU model as a library: a GPU seen from the bus. It owns configuration space, BARs, interrupt
+ * and DMA behaviour of one GPU; whoever embeds it (the vfio-user server, a native test) brings the
+ * bus. Single-threaded: every call comes from one thread. No call blocks.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+struct gpu_model;
+
+enum model_dma_dir { MODEL_DMA_READ, MODEL_DMA_WRITE }; /* as the GPU sees it */
+
+/* The bus. All functions are called from inside model calls, on the same thread. */
+struct model_bus {
+    void *ctx;
+    /* A pointer to guest memory [addr, addr + *len), shortening *len where the mapping ends (at
+     * least 1); NULL when nothing is mapped there or the direction is not allowed. The pointer is
+     * valid until the call into the model returns. */
+    void *(*dma)(void *ctx, uint64_t addr, size_t *len, enum model_dma_dir dir);
+    void (*irq)(void *ctx, unsigned vector); /* MSI or MSI-X vector */
+    uint64_t (*now_ns)(void *ctx);           /* monotonic: PTIMER and delayed work */
+};
+
+enum model_strict { MODEL_LENIENT, MODEL_STRICT, MODEL_STRICT_COVERAGE };
+
+struct model_config {
+    const char *chip;       /* "ga102"; NULL = ga102 */
+    const char *board;      /* preset name, NULL = the chip's default */
+    uint64_t vram_bytes;    /* 0 = the board's; else the "marketing" size (the usable size is smaller
+                               by the board's offset) */
+    const char *firmware_dir; /* holds nvidia/<chip>/gsp/...; NULL: containers are checked, contents
+                                 are not compared */
+    const char *fw_version; /* NULL = whatever the guest's image says */
+    enum model_strict strict;
+    uint64_t seed;
+    FILE *trace;            /* decoded accesses, NULL = none; borrowed */
+    const char *name;       /* board name shown by the GSP; NULL = the preset's */
+    const char *const *faults; /* fault specs, see model_fault_help(); NULL-terminated, may be NULL */
+};
+
+/* NULL with a sentence in err when the configuration is wrong. */
+struct gpu_model *model_create(const struct model_config *cfg, const struct model_bus *bus, char *err,
+                               size_t err_size);
+void model_destroy(struct gpu_model *m);
+
+/* Configuration space: size 1, 2 or 4, off + size <= 4096, within a dword. */
+uint32_t model_cfg_read(struct gpu_model *m, uint16_t off, unsigned size);
+void model_cfg_write(struct gpu_model *m, uint16_t off, unsigned size, uint32_t value);
+
+/* BARs by register index 0..5. */
+struct model_bar {
+    uint64_t size; /* 0 = absent */
+    bool is_64bit, prefetchable, is_io;
+};
+void model_bar_info(const struct gpu_model *m, unsigned bar, struct model_bar *out);
+/* size 1, 2, 4, 8, aligned, inside the BAR. */
+uint64_t model_bar_read(struct gpu_model *m, unsigned bar, uint64_t off, unsigned size);
+void model_bar_write(struct gpu_model *m, unsigned bar, uint64_t off, unsigned size, uint64_t value);
+
+/* Number of MSI and MSI-X vectors (0 = capability absent). */
+unsigned model_msi_count(const struct gpu_model *m);
+unsigned model_msix_count(const struct gpu_model *m);
+
+/* Function level reset / bus reset / power-on. */
+enum model_reset { MODEL_RESET_FLR, MODEL_RESET_BUS, MODEL_RESET_POWER };
+void model_reset(struct gpu_model *m, enum model_reset kind);
+
+/* Work that is not the direct effect of an access (the GSP's side of the boot, replies, events).
+ * model_run does what is due; model_next_ns says when to call again: 0 = at once, UINT64_MAX = not
+ * before the next access. */
+void model_run(struct gpu_model *m);
+uint64_t model_next_ns(const struct gpu_model *m);
+
+/* The first rule the driver broke; NULL when none. Strings live as long as the model. */
+struct model_verdict {
+    const char *rule;   /* id such as "falcon.start-without-reset" */
+    const char *words;  /* what happened, with values */
+    const char *source; /* where the rule comes from */
+    uint64_t access;    /* number of the access */
+};
+const struct model_verdict *model_first_violation(const struct gpu_model *m);
+
+struct model_stats {
+    uint64_t reads, writes, dma_bytes, irqs;
+    uint64_t unmodelled_reads, unmodelled_writes; /* accesses */
+    uint32_t unmodelled_registers;                /* distinct */
+    uint64_t refused;                             /* RM controls and classes answered NOT_SUPPORTED */
+    uint64_t image_pages_checked;
+    uint32_t gsp_boots, gsp_unloads;
+    bool wpr2_up, gsp_running;
+};
+void model_get_stats(const struct gpu_model *m, struct model_stats *out);
+/* The report for people: verdict, what was touched but not modelled (ranked), what was refused,
+ * registers the driver spun on. */
+void model_report(const struct gpu_model *m, FILE *out);
+
+/* Lists for --list-chips and --explain. */
+const char *model_chip_name(size_t index);  /* NULL past the end */
+const char *model_board_name(size_t index, const char **chip); /* NULL past the end */
+const char *model_explain(const char *rule, const char **source); /* NULL: no such rule */
+const char *model_rule_id(size_t index);    /* NULL past the end */
+const char *model_fault_help(void);         /* the fault specs, one a line, with examples */
+
+/* Test hooks: things a bus cannot do. */
+void model_inject_event(struct gpu_model *m, uint32_t function, const void *payload, uint32_t size,
+                        uint32_t rpc_result);
+/* Every later read gives all-ones, writes vanish (surprise removal), until model_reset(POWER). */
+void model_unplug(struct gpu_model *m);
+/* Cut the link at the n-th register access from now. */
+void model_unplug_after(struct gpu_model *m, uint64_t accesses);
+
+/* What --fault understands, as text of several lines. */
+const char *model_fault_help(void);

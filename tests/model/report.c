@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The books: what was touched and is not modelled (by register, ranked), what RM calls were refused,
+ * which registers the driver spun on; and the report that people read.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/model/model_priv.h"
+
+enum {
+    TABLE_START = 256, TABLE_MAX = 65536,
+    SPIN_READS = 10000,  /* reads in a row that make a spin */
+    REPORT_LINES = 64,   /* unmodelled registers listed */
+};
+
+static struct unmodelled *find_slot(struct unmodelled *table, uint32_t size, uint32_t off)
+{
+    uint32_t i = (off >> 2) * 2654435761u & (size - 1);
+    while (table[i].used && table[i].off != off) {
+        i = (i + 1) & (size - 1);
+    }
+    return &table[i];
+}
+
+/* Keeps the table at most half full. False: no memory, or absurdly many registers. */
+static bool make_room(struct report_state *r)
+{
+    if (r->table != NULL && (r->table_used + 1) * 2 <= r->table_size) {
+        return true;
+    }
+    const uint32_t size = r->table == NULL ? TABLE_START : r->table_size * 2;
+    struct unmodelled *table = size <= TABLE_MAX ? calloc(size, sizeof(*table)) : NULL;
+    if (table == NULL) {
+        return false;
+    }
+    for (uint32_t i = 0; i < r->table_size; i++) {
+        if (r->table[i].used) {
+            *find_slot(table, size, r->table[i].off) = r->table[i];
+        }
+    }
+    free(r->table);
+    r->table = table;
+    r->table_size = size;
+    return true;
+}
+
+void report_unmodelled(struct gpu_model *m, uint32_t off, bool write, uint32_t value)
+{
+    struct report_state *r = &m->report;
+    if (write) {
+        m->stats.unmodelled_writes++;
+    } else {
+        m->stats.unmodelled_reads++;
+    }
+    if (!make_room(r)) {
+        return;
+    }
+    struct unmodelled *u = find_slot(r->table, r->table_size, off);
+    if (!u->used) {
+        *u = (struct unmodelled){ .off = off, .used = true };
+        r->table_used++;
+        m->stats.unmodelled_registers++;
+        trace_text(m, "not modelled: 0x%06x", off);
+    }
+    if (write) {
+        u->writes++;
+        u->last_written = value;
+    } else {
+        u->reads++;
+    }
+}
+
+void report_refused(struct gpu_model *m, uint32_t kind, uint32_t what)
+{
+    struct report_state *r = &m->report;
+    m->stats.refused++;
+    trace_text(m, "refused: %s 0x%08x",
+               kind == REFUSED_CONTROL ? "control" : kind == REFUSED_CLASS ? "class" : "function", what);
+    for (uint32_t i = 0; i < r->refused_count; i++) {
+        if (r->refused[i].cls == kind && r->refused[i].what == what) {
+            r->refused[i].count++;
+            return;
+        }
+    }
+    if (r->refused_count < ARRAY_SIZE(r->refused)) {
+        r->refused[r->refused_count++] = (struct refused){ .what = what, .cls = kind, .count = 1 };
+    }
+}
+
+void report_spin(struct gpu_model *m, uint32_t off, uint32_t value)
+{
+    struct report_state *r = &m->report;
+    if (off != r->spin_off || value != r->spin_value || r->spin_count == 0) {
+        r->spin_off = off;
+        r->spin_value = value;
+        r->spin_count = 1;
+        return;
+    }
+    if (++r->spin_count < SPIN_READS || model_next_ns(m) != UINT64_MAX) {
+        return; /* something is still going to happen */
+    }
+    if (r->spun_count != 0 && r->spun[r->spun_count - 1].off == off) {
+        r->spun[r->spun_count - 1].count = r->spin_count;
+    } else if (r->spun_count < ARRAY_SIZE(r->spun)) {
+        r->spun[r->spun_count].off = off;
+        r->spun[r->spun_count].value = value;
+        r->spun[r->spun_count++].count = r->spin_count;
+    }
+}
+
+void report_free(struct gpu_model *m)
+{
+    free(m->report.table);
+    m->report.table = NULL;
+}
+
+static int by_count(const void *a, const void *b)
+{
+    const struct unmodelled *x = a, *y = b;
+    const uint64_t nx = (uint64_t)x->reads + x->writes, ny = (uint64_t)y->reads + y->writes;
+    return nx != ny ? (nx < ny ? 1 : -1) : x->off < y->off ? -1 : 1;
+}
+
+static void report_registers(const struct gpu_model *m, FILE *out)
+{
+    const struct report_state *r = &m->report;
+    struct unmodelled *list = r->table_used != 0 ? calloc(r->table_used, sizeof(*list)) : NULL;
+    uint32_t n = 0;
+    for (uint32_t i = 0; list != NULL && i < r->table_size; i++) {
+        if (r->table[i].used) {
+            list[n++] = r->table[i];
+        }
+    }
+    fprintf(out, "not modelled: %u registers, %" PRIu64 " reads, %" PRIu64 " writes\n",
+            m->stats.unmodelled_registers, m->stats.unmodelled_reads, m->stats.unmodelled_writes);
+    if (list == NULL) {
+        return;
+    }
+    qsort(list, n, sizeof(*list), by_count);
+    for (uint32_t i = 0; i < n && i < REPORT_LINES; i++) {
+        char name[96];
+        const unsigned bar = list[i].off >> 28;
+        if (bar != 0) {
+            snprintf(name, sizeof(name), "BAR%u", bar);
+        } else {
+            reg_name(list[i].off, m->chip->family, name, sizeof(name));
+        }
+        fprintf(out, "  %6u reads %6u writes  0x%06x %s", list[i].reads, list[i].writes,
+                list[i].off & 0x0fffffff, name);
+        if (list[i].writes != 0) {
+            fprintf(out, ", last written 0x%08x", list[i].last_written);
+        }
+        fprintf(out, "\n");
+    }
+    if (n > REPORT_LINES) {
+        fprintf(out, "  ... %u more\n", n - REPORT_LINES);
+    }
+    free(list);
+}
+
+void model_report(const struct gpu_model *m, FILE *out)
+{
+    static const char *const kinds[] = { [REFUSED_CONTROL] = "control", [REFUSED_CLASS] = "class",
+                                         [REFUSED_FUNCTION] = "RPC function" };
+    const struct report_state *r = &m->report;
+    const struct model_verdict *v = model_first_violation(m);
+    fprintf(out, "chip %s, board %s, %llu MiB, BOOT_0 0x%08x\n", m->chip->name, m->board->name,
+            (unsigned long long)(m->vram.size >> 20), m->chip->boot0);
+    for (uint32_t i = 0; i < m->fw_count; i++) {
+        fprintf(out, "firmware compared: %s\n", m->fw[i].version);
+    }
+    if (v == NULL) {
+        fprintf(out, "verdict: no rule broken\n");
+    } else {
+        fprintf(out, "verdict: BROKE %s\n  %s\n  rule: %s\n  source: %s\n  at access %" PRIu64 "\n",
+                v->rule, v->words, model_explain(v->rule, NULL), v->source, v->access);
+        for (size_t i = 0; i < RULE_COUNT; i++) {
+            if (m->strict.hits[i] != 0) {
+                fprintf(out, "  %s: %u times\n", model_rule_id(i), m->strict.hits[i]);
+            }
+        }
+    }
+    fprintf(out, "GSP: %u boots, %u unloads, %s; WPR2 %s; %" PRIu64 " image pages compared\n",
+            m->stats.gsp_boots, m->stats.gsp_unloads, m->gsp_falcon.riscv_active ? "running" : "stopped",
+            m->wpr2.hi > m->wpr2.lo ? "up" : "down", m->stats.image_pages_checked);
+    fprintf(out, "accesses: %" PRIu64 " reads, %" PRIu64 " writes; %" PRIu64 " bytes by DMA; %" PRIu64
+            " interrupts\n", m->stats.reads, m->stats.writes, m->stats.dma_bytes, m->stats.irqs);
+    report_registers(m, out);
+    fprintf(out, "refused: %" PRIu64 "\n", m->stats.refused);
+    for (uint32_t i = 0; i < r->refused_count; i++) {
+        fprintf(out, "  %6u times  %s 0x%08x\n", r->refused[i].count, kinds[r->refused[i].cls],
+                r->refused[i].what);
+    }
+    for (uint32_t i = 0; i < r->spun_count; i++) {
+        char name[96];
+        reg_name(r->spun[i].off, m->chip->family, name, sizeof(name));
+        fprintf(out, "spinning: %" PRIu64 " reads of %s 0x%06x = 0x%08x, and nothing could change it\n",
+                r->spun[i].count, name, r->spun[i].off, r->spun[i].value);
+    }
+}

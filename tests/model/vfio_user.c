@@ -1,0 +1,649 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * vfio-user server: framing, dispatch, regions and interrupts. The DMA map table is in vfio_dma.c.
+ *
+ * Three rules that the protocol leaves to the reader, learnt from QEMU's behaviour:
+ *  - read exactly the 16 header bytes, then exactly the rest: messages are pipelined, and one large
+ *    read would hand the descriptors of a later message to an earlier one;
+ *  - never send a request of our own while the client waits for a reply: it holds its lock;
+ *  - offer no region for mmap: one mappable region makes every posted write a round trip.
+ */
+#include "tests/model/vfio_user.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "arch/base.h"
+#include "tests/model/vfio_dma.h"
+
+enum vfu_command {
+    VFU_VERSION = 1,
+    VFU_DMA_MAP = 2,
+    VFU_DMA_UNMAP = 3,
+    VFU_GET_INFO = 4,
+    VFU_GET_REGION_INFO = 5,
+    VFU_GET_REGION_IO_FDS = 6,
+    VFU_GET_IRQ_INFO = 7,
+    VFU_SET_IRQS = 8,
+    VFU_REGION_READ = 9,
+    VFU_REGION_WRITE = 10,
+    VFU_DEVICE_RESET = 13,
+    VFU_REGION_WRITE_MULTI = 15,
+    VFU_DEVICE_FEATURE = 16,
+};
+
+enum {
+    HEADER_BYTES = 16,
+    FLAG_TYPE_MASK = 0xf,
+    FLAG_REPLY = 1,
+    FLAG_NO_REPLY = 1 << 4,
+    FLAG_ERROR = 1 << 5,
+
+    REGION_BAR5 = 5,
+    REGION_ROM = 6,
+    REGION_CONFIG = 7,
+    REGION_COUNT = 9,
+    REGION_FLAG_READ = 1,
+    REGION_FLAG_WRITE = 2,
+    CONFIG_BYTES = 4096,
+
+    IRQ_INTX = 0,
+    IRQ_MSI = 1,
+    IRQ_MSIX = 2,
+    IRQ_ERR = 3,
+    IRQ_REQ = 4,
+    IRQ_COUNT = 5,
+    IRQ_FLAG_EVENTFD = 1,
+    IRQ_FLAG_MASKABLE = 2,
+    IRQ_FLAG_AUTOMASKED = 4,
+    IRQ_FLAG_NORESIZE = 8,
+    SET_IRQS_DATA_NONE = 1,
+    SET_IRQS_DATA_EVENTFD = 4,
+    SET_IRQS_ACTION_TRIGGER = 32,
+    SET_IRQS_DATA_MASK = 7,
+    MAX_VECTORS = 64,
+
+    DEVICE_FLAG_RESET = 1,
+    DEVICE_FLAG_PCI = 2,
+
+    WRITE_MULTI_MAX = 200, /* records in one message */
+    WRITE_MULTI_RECORD = 24,
+    MAX_FDS = 16,
+    RUN_PATIENCE_NS = 10000000, /* the model's own work may wait this long for a busy client */
+};
+
+struct vfu_server {
+    int listen_fd, client_fd;
+    char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
+    struct model_bus bus;
+    struct vfio_dma *dma;
+    int irq_fd[IRQ_COUNT][MAX_VECTORS]; /* -1 = none */
+    struct vfu_stats stats;
+    uint8_t *in, *out; /* one message each */
+};
+
+static uint64_t real_now_ns(void *ctx)
+{
+    (void)ctx;
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (uint64_t)ts.tv_sec * 1000000000ull + (uint64_t)ts.tv_nsec;
+}
+
+static void *bus_dma(void *ctx, uint64_t addr, size_t *len, enum model_dma_dir dir)
+{
+    struct vfu_server *s = ctx;
+    return vfio_dma_pointer(s->dma, addr, len, dir == MODEL_DMA_WRITE);
+}
+
+static void bus_irq(void *ctx, unsigned vector)
+{
+    struct vfu_server *s = ctx;
+    const uint64_t one = 1;
+    if (vector < MAX_VECTORS) {
+        for (int index = IRQ_MSIX; index >= IRQ_MSI; index--) {
+            if (s->irq_fd[index][vector] >= 0) {
+                if (write(s->irq_fd[index][vector], &one, sizeof(one)) == (ssize_t)sizeof(one)) {
+                    s->stats.interrupts++;
+                    return;
+                }
+            }
+        }
+    }
+    s->stats.lost_interrupts++;
+}
+
+static void drop_irqs(struct vfu_server *s, unsigned index)
+{
+    for (size_t v = 0; v < MAX_VECTORS; v++) {
+        if (s->irq_fd[index][v] >= 0) {
+            close(s->irq_fd[index][v]);
+            s->irq_fd[index][v] = -1;
+        }
+    }
+}
+
+void vfu_drop_client(struct vfu_server *s)
+{
+    for (unsigned i = 0; i < IRQ_COUNT; i++) {
+        drop_irqs(s, i);
+    }
+    vfio_dma_clear(s->dma);
+}
+
+struct vfu_server *vfu_create_detached(void)
+{
+    struct vfu_server *s = calloc(1, sizeof(*s));
+    if (s == NULL) {
+        return NULL;
+    }
+    s->listen_fd = s->client_fd = -1;
+    memset(s->irq_fd, 0xff, sizeof(s->irq_fd)); /* all -1 */
+    s->bus = (struct model_bus){ .ctx = s, .dma = bus_dma, .irq = bus_irq, .now_ns = real_now_ns };
+    s->dma = vfio_dma_create();
+    s->in = malloc(VFU_MAX_MESSAGE);
+    s->out = malloc(VFU_MAX_MESSAGE);
+    if (s->dma == NULL || s->in == NULL || s->out == NULL) {
+        vfu_close(s);
+        return NULL;
+    }
+    return s;
+}
+
+void vfu_close(struct vfu_server *s)
+{
+    if (s == NULL) {
+        return;
+    }
+    if (s->dma != NULL) {
+        vfu_drop_client(s);
+        vfio_dma_destroy(s->dma);
+    }
+    if (s->client_fd >= 0) {
+        close(s->client_fd);
+    }
+    if (s->listen_fd >= 0) {
+        close(s->listen_fd);
+        unlink(s->path);
+    }
+    free(s->in);
+    free(s->out);
+    free(s);
+}
+
+struct vfu_server *vfu_listen(const char *path, char *err, size_t err_size)
+{
+    struct sockaddr_un addr = { .sun_family = AF_UNIX };
+    if (strlen(path) >= sizeof(addr.sun_path)) {
+        snprintf(err, err_size, "socket path is longer than %zu bytes: %s", sizeof(addr.sun_path) - 1, path);
+        return NULL;
+    }
+    struct stat st;
+    if (lstat(path, &st) == 0) {
+        if (!S_ISSOCK(st.st_mode)) {
+            snprintf(err, err_size, "%s exists and is not a socket: choose another path", path);
+            return NULL;
+        }
+        unlink(path);
+    }
+    struct vfu_server *s = vfu_create_detached();
+    if (s == NULL) {
+        snprintf(err, err_size, "out of memory");
+        return NULL;
+    }
+    memcpy(addr.sun_path, path, strlen(path) + 1);
+    memcpy(s->path, path, strlen(path) + 1);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 || bind(fd, (struct sockaddr *)&addr, sizeof(addr)) != 0 || listen(fd, 1) != 0) {
+        snprintf(err, err_size, "cannot listen on %s: %s", path, strerror(errno));
+        if (fd >= 0) {
+            close(fd);
+        }
+        vfu_close(s);
+        return NULL;
+    }
+    s->listen_fd = fd;
+    return s;
+}
+
+const struct model_bus *vfu_bus(const struct vfu_server *s) { return &s->bus; }
+void vfu_get_stats(const struct vfu_server *s, struct vfu_stats *out) { *out = s->stats; }
+
+/* ---- handlers: payload in, payload out; return the reply's payload length or -errno ---- */
+
+static long on_version(const uint8_t *p, size_t size, uint8_t *out)
+{
+    static const char caps[] = "{\"capabilities\":{\"max_msg_fds\":16,\"max_data_xfer_size\":1048576,"
+                               "\"pgsizes\":4096,\"max_dma_maps\":65535,\"write_multiple\":true}}";
+    static const char none[] = "{}";
+    if (size < 4 || get_le16(p) != 0) {
+        return -EINVAL;
+    }
+    /* QEMU refuses a reply longer than its request. */
+    const char *text = 4 + sizeof(caps) <= size ? caps : none;
+    size_t len = strlen(text) + 1;
+    if (4 + len > size) {
+        len = 0;
+    }
+    put_le16(out, 0);
+    put_le16(out + 2, 0);
+    memcpy(out + 4, text, len);
+    return (long)(4 + len);
+}
+
+static long on_get_info(const uint8_t *p, size_t size, uint8_t *out)
+{
+    if (size < 16 || get_le32(p) < 16) {
+        return -EINVAL;
+    }
+    put_le32(out, 16);
+    put_le32(out + 4, DEVICE_FLAG_RESET | DEVICE_FLAG_PCI);
+    put_le32(out + 8, REGION_COUNT);
+    put_le32(out + 12, IRQ_COUNT);
+    return 16;
+}
+
+static uint64_t region_size(const struct gpu_model *m, uint32_t index)
+{
+    if (index <= REGION_BAR5) {
+        struct model_bar bar;
+        model_bar_info(m, index, &bar);
+        return bar.size;
+    }
+    return index == REGION_CONFIG ? CONFIG_BYTES : 0;
+}
+
+static long on_region_info(const struct gpu_model *m, const uint8_t *p, size_t size, uint8_t *out)
+{
+    enum { INFO_BYTES = 32 };
+    if (size < INFO_BYTES || get_le32(p) < INFO_BYTES) {
+        return -EINVAL;
+    }
+    uint32_t index = get_le32(p + 8);
+    if (index >= REGION_COUNT) {
+        return -EINVAL;
+    }
+    uint64_t bytes = region_size(m, index);
+    memset(out, 0, INFO_BYTES);
+    put_le32(out, INFO_BYTES);
+    put_le32(out + 4, bytes != 0 ? REGION_FLAG_READ | REGION_FLAG_WRITE : 0);
+    put_le32(out + 8, index);
+    put_le64(out + 16, bytes);
+    return INFO_BYTES;
+}
+
+static uint32_t irq_vectors(const struct gpu_model *m, uint32_t index)
+{
+    switch (index) {
+    case IRQ_INTX: return 1;
+    case IRQ_MSI: return model_msi_count(m);
+    case IRQ_MSIX: return model_msix_count(m);
+    default: return 1;
+    }
+}
+
+static long on_irq_info(const struct gpu_model *m, const uint8_t *p, size_t size, uint8_t *out)
+{
+    if (size < 16 || get_le32(p) < 16 || get_le32(p + 8) >= IRQ_COUNT) {
+        return -EINVAL;
+    }
+    static const uint32_t flags[IRQ_COUNT] = {
+        [IRQ_INTX] = IRQ_FLAG_EVENTFD | IRQ_FLAG_MASKABLE | IRQ_FLAG_AUTOMASKED,
+        [IRQ_MSI] = IRQ_FLAG_EVENTFD,
+        /* Without NORESIZE: with it QEMU tears all vectors down to add one. */
+        [IRQ_MSIX] = IRQ_FLAG_EVENTFD,
+        [IRQ_ERR] = IRQ_FLAG_EVENTFD | IRQ_FLAG_NORESIZE,
+        [IRQ_REQ] = IRQ_FLAG_EVENTFD | IRQ_FLAG_NORESIZE,
+    };
+    uint32_t index = get_le32(p + 8);
+    put_le32(out, 16);
+    put_le32(out + 4, flags[index]);
+    put_le32(out + 8, index);
+    put_le32(out + 12, irq_vectors(m, index));
+    return 16;
+}
+
+static long on_set_irqs(struct vfu_server *s, const struct gpu_model *m, const uint8_t *p, size_t size,
+                        int *fds, size_t fd_count)
+{
+    if (size < 20) {
+        return -EINVAL;
+    }
+    uint32_t flags = get_le32(p + 4), index = get_le32(p + 8), start = get_le32(p + 12),
+             count = get_le32(p + 16);
+    if (index >= IRQ_COUNT || !range_ok(start, count, min_u64(irq_vectors(m, index), MAX_VECTORS))) {
+        return -EINVAL;
+    }
+    if ((flags & SET_IRQS_ACTION_TRIGGER) == 0) {
+        return 0; /* mask, unmask: only INTx has them, and the model raises none */
+    }
+    switch (flags & SET_IRQS_DATA_MASK) {
+    case SET_IRQS_DATA_NONE:
+        if (count == 0) {
+            drop_irqs(s, index);
+        }
+        return 0;
+    case SET_IRQS_DATA_EVENTFD:
+        for (uint32_t i = 0; i < count; i++) {
+            int *slot = &s->irq_fd[index][start + i];
+            if (*slot >= 0) {
+                close(*slot);
+                *slot = -1;
+            }
+            if (i < fd_count) {
+                *slot = fds[i];
+                fds[i] = -1; /* taken */
+            }
+        }
+        return 0;
+    default:
+        return -EINVAL;
+    }
+}
+
+static bool access_size_ok(uint32_t n) { return n == 1 || n == 2 || n == 4 || n == 8; }
+
+static long region_read(struct vfu_server *s, struct gpu_model *m, const uint8_t *p, size_t size, uint8_t *out)
+{
+    if (size < 16) {
+        return -EINVAL;
+    }
+    uint64_t off = get_le64(p);
+    uint32_t region = get_le32(p + 8), count = get_le32(p + 12);
+    if (region >= REGION_COUNT || count == 0 || count > VFU_MAX_MESSAGE - 32 ||
+        !range_ok(off, count, region_size(m, region))) {
+        return -EINVAL;
+    }
+    s->stats.region_reads++;
+    memcpy(out, p, 16);
+    uint8_t *data = out + 16;
+    if (region <= REGION_BAR5 && access_size_ok(count) && is_aligned_u64(off, count)) {
+        uint8_t word[8];
+        put_le64(word, model_bar_read(m, region, off, count));
+        memcpy(data, word, count);
+    } else if (region <= REGION_BAR5) {
+        for (uint32_t i = 0; i < count; i++) {
+            data[i] = (uint8_t)model_bar_read(m, region, off + i, 1);
+        }
+    } else { /* configuration space: dword by dword, whatever the size */
+        for (uint32_t i = 0; i < count;) {
+            uint32_t n = (uint32_t)min_u64(4 - ((off + i) & 3), count - i);
+            n = n == 3 ? 1 : n;
+            uint8_t word[4];
+            put_le32(word, model_cfg_read(m, (uint16_t)(off + i), n));
+            memcpy(data + i, word, n);
+            i += n;
+        }
+    }
+    return 16 + (long)count;
+}
+
+static long region_write(struct vfu_server *s, struct gpu_model *m, uint64_t off, uint32_t region,
+                         uint32_t count, const uint8_t *data)
+{
+    if (region >= REGION_COUNT || count == 0 || !range_ok(off, count, region_size(m, region))) {
+        return -EINVAL;
+    }
+    s->stats.region_writes++;
+    uint8_t word[8] = { 0 };
+    if (region <= REGION_BAR5 && access_size_ok(count) && is_aligned_u64(off, count)) {
+        memcpy(word, data, count);
+        model_bar_write(m, region, off, count, get_le64(word));
+    } else if (region <= REGION_BAR5) {
+        for (uint32_t i = 0; i < count; i++) {
+            model_bar_write(m, region, off + i, 1, data[i]);
+        }
+    } else {
+        for (uint32_t i = 0; i < count;) {
+            uint32_t n = (uint32_t)min_u64(4 - ((off + i) & 3), count - i);
+            n = n == 3 ? 1 : n;
+            memset(word, 0, sizeof(word));
+            memcpy(word, data + i, n);
+            model_cfg_write(m, (uint16_t)(off + i), n, get_le32(word));
+            i += n;
+        }
+    }
+    return 0;
+}
+
+static long on_region_write(struct vfu_server *s, struct gpu_model *m, const uint8_t *p, size_t size, uint8_t *out)
+{
+    if (size < 16 || get_le32(p + 12) != size - 16) {
+        return -EINVAL;
+    }
+    memcpy(out, p, 16);
+    long r = region_write(s, m, get_le64(p), get_le32(p + 8), get_le32(p + 12), p + 16);
+    return r < 0 ? r : 16;
+}
+
+static long on_write_multi(struct vfu_server *s, struct gpu_model *m, const uint8_t *p, size_t size)
+{
+    if (size < 8) {
+        return -EINVAL;
+    }
+    uint64_t n = get_le64(p);
+    if (n > WRITE_MULTI_MAX || size != 8 + n * WRITE_MULTI_RECORD) {
+        return -EINVAL;
+    }
+    for (uint64_t i = 0; i < n; i++) {
+        const uint8_t *r = p + 8 + i * WRITE_MULTI_RECORD;
+        uint32_t len = get_le32(r + 12);
+        if (len > 8) {
+            return -EINVAL;
+        }
+        long e = region_write(s, m, get_le64(r), get_le32(r + 8), len, r + 16);
+        if (e < 0) {
+            return e;
+        }
+    }
+    return 0;
+}
+
+static long dispatch(struct vfu_server *s, struct gpu_model *m, uint16_t command, const uint8_t *p, size_t size,
+                     int *fds, size_t fd_count, uint8_t *out)
+{
+    switch ((enum vfu_command)command) {
+    case VFU_VERSION: return on_version(p, size, out);
+    case VFU_DMA_MAP: s->stats.dma_maps++; return vfio_dma_map(s->dma, p, size, fd_count > 0 ? fds[0] : -1);
+    case VFU_DMA_UNMAP: return vfio_dma_unmap(s->dma, p, size);
+    case VFU_GET_INFO: return on_get_info(p, size, out);
+    case VFU_GET_REGION_INFO: return on_region_info(m, p, size, out);
+    case VFU_GET_IRQ_INFO: return on_irq_info(m, p, size, out);
+    case VFU_SET_IRQS: return on_set_irqs(s, m, p, size, fds, fd_count);
+    case VFU_REGION_READ: return region_read(s, m, p, size, out);
+    case VFU_REGION_WRITE: return on_region_write(s, m, p, size, out);
+    case VFU_REGION_WRITE_MULTI: return on_write_multi(s, m, p, size);
+    case VFU_DEVICE_RESET: model_reset(m, MODEL_RESET_BUS); return 0;
+    case VFU_GET_REGION_IO_FDS:
+    case VFU_DEVICE_FEATURE: return -ENOTTY;
+    default: return -ENOSYS;
+    }
+}
+
+long vfu_handle(struct vfu_server *s, struct gpu_model *m, const uint8_t *msg, size_t size, const int *fds,
+                size_t fd_count, uint8_t *reply)
+{
+    int mine[MAX_FDS];
+    size_t n = fd_count < MAX_FDS ? fd_count : MAX_FDS;
+    if (n > 0) {
+        memcpy(mine, fds, n * sizeof(mine[0]));
+    }
+    long len = -1;
+    if (size >= HEADER_BYTES && get_le32(msg + 4) == size) {
+        uint32_t flags = get_le32(msg + 8);
+        if ((flags & FLAG_TYPE_MASK) == 0) {
+            s->stats.messages++;
+            len = dispatch(s, m, get_le16(msg + 2), msg + HEADER_BYTES, size - HEADER_BYTES, mine, n,
+                           reply + HEADER_BYTES);
+            if (len < 0) {
+                s->stats.rejected++;
+            }
+            memcpy(reply, msg, 4);
+            uint32_t total = HEADER_BYTES + (len > 0 ? (uint32_t)len : 0);
+            put_le32(reply + 4, total);
+            put_le32(reply + 8, FLAG_REPLY | (len < 0 ? FLAG_ERROR : 0));
+            put_le32(reply + 12, len < 0 ? (uint32_t)-len : 0);
+            len = (flags & FLAG_NO_REPLY) != 0 ? 0 : (long)total;
+        } else {
+            len = 0; /* a reply: we never ask, so there is nothing it could answer */
+        }
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (mine[i] >= 0) {
+            close(mine[i]);
+        }
+    }
+    return len;
+}
+
+/* ---- the socket ---- */
+
+/* 1 = got all, 0 = the client has gone, -1 = interrupted before the first byte. Descriptors that come
+ * with the bytes go to fds. */
+static int receive(int fd, uint8_t *buf, size_t want, int *fds, size_t *fd_count, const volatile sig_atomic_t *stop)
+{
+    size_t have = 0;
+    while (have < want) {
+        union {
+            struct cmsghdr align;
+            char room[CMSG_SPACE(MAX_FDS * sizeof(int))];
+        } control;
+        struct iovec iov = { .iov_base = buf + have, .iov_len = want - have };
+        struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1 };
+        if (fds != NULL) {
+            mh.msg_control = control.room;
+            mh.msg_controllen = sizeof(control.room);
+        }
+        ssize_t r = recvmsg(fd, &mh, MSG_CMSG_CLOEXEC);
+        if (r < 0 && errno == EINTR) {
+            if (have == 0 || *stop) {
+                return -1;
+            }
+            continue;
+        }
+        if (r <= 0) {
+            return 0;
+        }
+        for (struct cmsghdr *c = fds != NULL ? CMSG_FIRSTHDR(&mh) : NULL; c != NULL; c = CMSG_NXTHDR(&mh, c)) {
+            if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) {
+                continue;
+            }
+            size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+            for (size_t i = 0; i < n; i++) {
+                int got;
+                memcpy(&got, CMSG_DATA(c) + i * sizeof(int), sizeof(got));
+                if (*fd_count < MAX_FDS) {
+                    fds[(*fd_count)++] = got;
+                } else {
+                    close(got);
+                }
+            }
+        }
+        have += (size_t)r;
+    }
+    return 1;
+}
+
+static bool send_all(int fd, const uint8_t *p, size_t n)
+{
+    while (n > 0) {
+        ssize_t r = send(fd, p, n, MSG_NOSIGNAL);
+        if (r < 0 && errno == EINTR) {
+            continue;
+        }
+        if (r <= 0) {
+            return false;
+        }
+        p += r;
+        n -= (size_t)r;
+    }
+    return true;
+}
+
+/* Lets the model work until the socket has something to read. True: read now; false: *stop is set.
+ * The model's DMA must not fall between a pipelined unmap and the map that follows it, so a readable
+ * socket goes first, within limits. */
+static bool wait_readable(struct vfu_server *s, struct gpu_model *m, const volatile sig_atomic_t *stop)
+{
+    while (!*stop) {
+        uint64_t next = model_next_ns(m);
+        if (next == UINT64_MAX) {
+            return true; /* recvmsg blocks */
+        }
+        uint64_t now = real_now_ns(NULL);
+        uint64_t wait = next > now ? next - now : 0;
+        struct timespec ts = { .tv_sec = (time_t)(wait / 1000000000ull), .tv_nsec = (long)(wait % 1000000000ull) };
+        struct pollfd pfd = { .fd = s->client_fd, .events = POLLIN };
+        int r = ppoll(&pfd, 1, &ts, NULL);
+        if (r > 0 && now < next + RUN_PATIENCE_NS) {
+            return true;
+        }
+        if (r >= 0) {
+            model_run(m);
+            if (r > 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static void serve_client(struct vfu_server *s, struct gpu_model *m, const volatile sig_atomic_t *stop)
+{
+    while (wait_readable(s, m, stop)) {
+        int fds[MAX_FDS];
+        size_t fd_count = 0;
+        int r = receive(s->client_fd, s->in, HEADER_BYTES, fds, &fd_count, stop);
+        if (r < 0 && !*stop) {
+            continue;
+        }
+        uint32_t size = r > 0 ? get_le32(s->in + 4) : 0;
+        bool ok = r > 0 && size >= HEADER_BYTES && size <= VFU_MAX_MESSAGE;
+        ok = ok && receive(s->client_fd, s->in + HEADER_BYTES, size - HEADER_BYTES, NULL, NULL, stop) > 0;
+        long len = -1;
+        if (ok) {
+            len = vfu_handle(s, m, s->in, size, fds, fd_count, s->out);
+        } else {
+            for (size_t i = 0; i < fd_count; i++) {
+                close(fds[i]);
+            }
+        }
+        if (len < 0 || (len > 0 && !send_all(s->client_fd, s->out, (size_t)len))) {
+            return;
+        }
+    }
+}
+
+int vfu_serve(struct vfu_server *s, struct gpu_model *m, const volatile sig_atomic_t *stop, bool once, char *err,
+              size_t err_size)
+{
+    while (!*stop) {
+        s->client_fd = accept4(s->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+        if (s->client_fd < 0) {
+            if (errno == EINTR || errno == ECONNABORTED) {
+                continue;
+            }
+            snprintf(err, err_size, "accept on %s: %s", s->path, strerror(errno));
+            return -1;
+        }
+        s->stats.clients++;
+        model_reset(m, MODEL_RESET_POWER);
+        serve_client(s, m, stop);
+        close(s->client_fd);
+        s->client_fd = -1;
+        vfu_drop_client(s);
+        if (once) {
+            break;
+        }
+    }
+    return 0;
+}

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Video memory, sparse: 4 KiB pages behind 2 MiB chunks, made when first written; what was never
+ * written reads 0. The CPU's way in (PRAMIN, BAR1) finds the write-protected region closed.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/model/model_priv.h"
+
+enum { CHUNK_SHIFT = 21, CHUNK_PAGES = 512 };
+/* What a protected read gives: PRI "client error" family (registers.md 2). */
+#define WPR_READ_VALUE 0xbadf5040u
+
+bool vram_init(struct gpu_model *m)
+{
+    m->vram.chunk_count = (size_t)((m->vram.size + MIB(2) - 1) >> CHUNK_SHIFT);
+    m->vram.chunks = calloc(m->vram.chunk_count, sizeof(*m->vram.chunks));
+    return m->vram.chunks != NULL;
+}
+
+void vram_clear(struct gpu_model *m)
+{
+    for (size_t i = 0; m->vram.chunks != NULL && i < m->vram.chunk_count; i++) {
+        uint8_t **chunk = m->vram.chunks[i];
+        for (size_t j = 0; chunk != NULL && j < CHUNK_PAGES; j++) {
+            free(chunk[j]);
+        }
+        free(chunk);
+        m->vram.chunks[i] = NULL;
+    }
+}
+
+void vram_free(struct gpu_model *m)
+{
+    vram_clear(m);
+    free(m->vram.chunks);
+    m->vram.chunks = NULL;
+}
+
+static uint8_t *page_at(struct gpu_model *m, uint64_t off, bool make)
+{
+    uint8_t ***slot = &m->vram.chunks[off >> CHUNK_SHIFT];
+    if (*slot == NULL && make) {
+        *slot = calloc(CHUNK_PAGES, sizeof(**slot));
+    }
+    if (*slot == NULL) {
+        return NULL;
+    }
+    uint8_t **page = &(*slot)[off >> FL_PAGE_SHIFT & (CHUNK_PAGES - 1)];
+    if (*page == NULL && make) {
+        *page = calloc(1, FL_PAGE_SIZE);
+    }
+    return *page;
+}
+
+bool vram_read(struct gpu_model *m, uint64_t off, void *buf, size_t len)
+{
+    if (!range_ok(off, len, m->vram.size)) {
+        return false;
+    }
+    uint8_t *out = buf;
+    while (len != 0) {
+        const size_t in = (size_t)(off & (FL_PAGE_SIZE - 1));
+        const size_t n = (size_t)min_u64(len, FL_PAGE_SIZE - in);
+        const uint8_t *page = page_at(m, off, false);
+        if (page != NULL) {
+            memcpy(out, page + in, n);
+        } else {
+            memset(out, 0, n);
+        }
+        out += n;
+        off += n;
+        len -= n;
+    }
+    return true;
+}
+
+bool vram_write(struct gpu_model *m, uint64_t off, const void *buf, size_t len)
+{
+    if (!range_ok(off, len, m->vram.size)) {
+        return false;
+    }
+    const uint8_t *in = buf;
+    while (len != 0) {
+        const size_t at = (size_t)(off & (FL_PAGE_SIZE - 1));
+        const size_t n = (size_t)min_u64(len, FL_PAGE_SIZE - at);
+        uint8_t *page = page_at(m, off, true);
+        if (page == NULL) {
+            return false;
+        }
+        memcpy(page + at, in, n);
+        in += n;
+        off += n;
+        len -= n;
+    }
+    return true;
+}
+
+static bool in_wpr2(const struct gpu_model *m, uint64_t off)
+{
+    return off >= m->wpr2.lo && off < m->wpr2.hi;
+}
+
+uint64_t vram_cpu_read(struct gpu_model *m, uint64_t off, unsigned size)
+{
+    uint8_t b[8] = { 0 };
+    const uint64_t mask = ~0ull >> (64 - 8 * size);
+    if (in_wpr2(m, off)) {
+        rule_broken(m, RULE_WPR2_CPU_ACCESS, "read at 0x%llx inside WPR2 [0x%llx, 0x%llx)",
+                    (unsigned long long)off, (unsigned long long)m->wpr2.lo,
+                    (unsigned long long)m->wpr2.hi);
+        return (WPR_READ_VALUE | (uint64_t)WPR_READ_VALUE << 32) & mask;
+    }
+    if (!vram_read(m, off, b, size)) {
+        rule_broken(m, RULE_VRAM_OUTSIDE, "read at 0x%llx, usable size 0x%llx",
+                    (unsigned long long)off, (unsigned long long)m->vram.size);
+        return mask;
+    }
+    return get_le64(b) & mask;
+}
+
+void vram_cpu_write(struct gpu_model *m, uint64_t off, unsigned size, uint64_t value)
+{
+    uint8_t b[8];
+    put_le64(b, value);
+    if (in_wpr2(m, off)) {
+        rule_broken(m, RULE_WPR2_CPU_ACCESS, "write at 0x%llx inside WPR2 [0x%llx, 0x%llx)",
+                    (unsigned long long)off, (unsigned long long)m->wpr2.lo,
+                    (unsigned long long)m->wpr2.hi);
+    } else if (!vram_write(m, off, b, size)) {
+        rule_broken(m, RULE_VRAM_OUTSIDE, "write at 0x%llx, usable size 0x%llx",
+                    (unsigned long long)off, (unsigned long long)m->vram.size);
+    }
+}

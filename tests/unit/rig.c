@@ -1,0 +1,439 @@
+/* SPDX-License-Identifier: MIT */
+/* A bench with one GPU in it (rig.h). */
+#include "tests/unit/rig.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "arch/clock.h"
+#include "arch/fiber.h"
+#include "arch/host/host.h"
+#include "gsp/chips.h"
+#include "gsp/fwelf.h"
+#include "mm/dma.h"
+#include "tests/synth/synth.h"
+
+/* Where the firmware of a PC would have put the BARs. */
+#define GPU_DEVFN 0x08u /* 00:01.0: no bridge in front of it */
+#define BAR_LOW_BASE 0xa0000000ull
+#define BAR_HIGH_BASE 0x6000000000ull
+#define BAR_IO_BASE 0xe000u
+#define PCI_CFG_COMMAND 0x04u
+#define PCI_CFG_BAR0 0x10u
+#define PCI_COMMAND_MASTER 4u
+#define PCI_CFG_CAP_POINTER 0x34u
+#define PCI_CAP_MSI 0x05u
+#define MSI_ENABLE 1u
+
+static void die(const char *what, const char *why)
+{
+    fprintf(stderr, "rig: %s: %s\n", what, why);
+    abort();
+}
+
+/* ---- the bus, as the driver sees it ---- */
+
+static bool is_gpu(uint8_t bus, uint8_t devfn)
+{
+    return bus == 0 && devfn == GPU_DEVFN;
+}
+
+static uint16_t msi_cap(struct gpu_model *m)
+{
+    uint8_t at = (uint8_t)model_cfg_read(m, PCI_CFG_CAP_POINTER, 1);
+
+    for (unsigned i = 0; i < 48 && at >= 0x40; i++) {
+        if (model_cfg_read(m, at, 1) == PCI_CAP_MSI) {
+            return at;
+        }
+        at = (uint8_t)model_cfg_read(m, (uint16_t)(at + 1), 1);
+    }
+    return 0;
+}
+
+static uint32_t cfg_read(void *ctx, uint16_t seg, uint8_t bus, uint8_t devfn, uint16_t off, unsigned size)
+{
+    struct rig *r = ctx;
+
+    (void)seg;
+    if (!is_gpu(bus, devfn)) {
+        return size == 4 ? UINT32_MAX : (1u << 8 * size) - 1;
+    }
+    const uint32_t v = model_cfg_read(r->model, off, size);
+    const uint16_t cap = r->no_msi ? msi_cap(r->model) : 0;
+    return cap != 0 && off == cap ? v & ~0xffu : v; /* a capability whose id reads 0, as on data-centre boards */
+}
+
+static void cfg_write(void *ctx, uint16_t seg, uint8_t bus, uint8_t devfn, uint16_t off, unsigned size, uint32_t value)
+{
+    struct rig *r = ctx;
+
+    (void)seg;
+    if (is_gpu(bus, devfn)) {
+        model_cfg_write(r->model, off, size, value);
+    }
+}
+
+static uint64_t bar_read(void *ctx, uint64_t off, unsigned size)
+{
+    const struct rig_bar *b = ctx;
+    return model_bar_read(b->rig->model, b->bar, off, size);
+}
+static void bar_write(void *ctx, uint64_t off, unsigned size, uint64_t value)
+{
+    const struct rig_bar *b = ctx;
+    model_bar_write(b->rig->model, b->bar, off, size, value);
+}
+static const struct mmio_ops bar_ops = { bar_read, bar_write };
+
+static enum fl_err map_bar(void *ctx, uint16_t seg, uint8_t bus, uint8_t devfn, unsigned bar, struct mmio *out)
+{
+    struct rig *r = ctx;
+    struct model_bar info;
+
+    (void)seg;
+    (void)bus;
+    (void)devfn;
+    model_bar_info(r->model, bar, &info);
+    if (info.size == 0 || info.is_io) {
+        return FL_ENOENT;
+    }
+    r->bar[bar] = (struct rig_bar){ .rig = r, .bar = bar };
+    *out = (struct mmio){ .ops = &bar_ops, .ctx = &r->bar[bar], .size = info.size };
+    return FL_OK;
+}
+
+static const struct pci_ops pci_ops = { cfg_read, cfg_write, map_bar };
+
+/* ---- the bus, as the GPU sees it ---- */
+
+static void *bus_dma(void *ctx, uint64_t addr, size_t *len, enum model_dma_dir dir)
+{
+    struct rig *r = ctx;
+
+    (void)dir;
+    if ((model_cfg_read(r->model, PCI_CFG_COMMAND, 2) & PCI_COMMAND_MASTER) == 0) {
+        return NULL; /* a device that is not a bus master reaches nothing */
+    }
+    return host_dma_ptr(addr, len);
+}
+
+static void bus_irq(void *ctx, unsigned vector)
+{
+    struct rig *r = ctx;
+    const uint16_t cap = msi_cap(r->model);
+
+    (void)vector;
+    if (cap == 0 || (model_cfg_read(r->model, (uint16_t)(cap + 2), 2) & MSI_ENABLE) == 0) {
+        r->irqs_lost++;
+        return;
+    }
+    const uint64_t address = model_cfg_read(r->model, (uint16_t)(cap + 4), 4) |
+                             (uint64_t)model_cfg_read(r->model, (uint16_t)(cap + 8), 4) << 32;
+    if (host_irq_raise_msi(address, model_cfg_read(r->model, (uint16_t)(cap + 12), 2))) {
+        r->irqs++;
+    } else {
+        r->irqs_lost++;
+    }
+}
+
+static uint64_t bus_now(void *ctx)
+{
+    (void)ctx;
+    return clock_now_ns();
+}
+
+static uint64_t idle_hook(void *ctx)
+{
+    struct rig *r = ctx;
+    model_run(r->model);
+    return model_next_ns(r->model);
+}
+
+/* What a PC's firmware does: addresses into the BARs. */
+static void assign_bars(struct rig *r)
+{
+    uint64_t low = BAR_LOW_BASE, high = BAR_HIGH_BASE;
+
+    for (unsigned i = 0; i < PCI_BAR_COUNT; i++) {
+        struct model_bar b;
+        model_bar_info(r->model, i, &b);
+        const uint16_t off = (uint16_t)(PCI_CFG_BAR0 + 4 * i);
+        if (b.size == 0) {
+            continue;
+        }
+        if (b.is_io) {
+            model_cfg_write(r->model, off, 4, BAR_IO_BASE);
+        } else if (b.is_64bit) {
+            high = align_up_u64(high, b.size);
+            model_cfg_write(r->model, off, 4, (uint32_t)high);
+            model_cfg_write(r->model, (uint16_t)(off + 4), 4, (uint32_t)(high >> 32));
+            high += b.size;
+            i++;
+        } else {
+            low = align_up_u64(low, b.size);
+            model_cfg_write(r->model, off, 4, (uint32_t)low);
+            low += b.size;
+        }
+    }
+}
+
+/* ---- files ---- */
+
+static struct synth_blob read_real(const char *dir, const char *path)
+{
+    char full[512];
+    struct synth_blob b = { 0 };
+
+    snprintf(full, sizeof(full), "%s/%s", dir, path);
+    FILE *f = fopen(full, "rb");
+    if (f == NULL) {
+        return b;
+    }
+    fseek(f, 0, SEEK_END);
+    b.size = (size_t)ftell(f);
+    rewind(f);
+    b.data = malloc(b.size);
+    if (b.data == NULL || fread(b.data, 1, b.size, f) != b.size) {
+        die(full, "cannot be read");
+    }
+    fclose(f);
+    return b;
+}
+
+/* Where the image must start within the buffer so that .fwimage is page aligned. */
+static size_t image_shift(const struct synth_blob *b, const struct gsp_chip *chip, bool unaligned)
+{
+    struct fw_gsp gsp;
+
+    if (fw_gsp_parse(b->data, b->size, "gsp", NULL, chip->signature_section, &gsp, NULL) != FL_OK) {
+        return 0;
+    }
+    const size_t shift = (size_t)(align_up_u64(gsp.image_offset, FL_PAGE_SIZE) - gsp.image_offset);
+    return unaligned ? (shift + 256) % FL_PAGE_SIZE : shift;
+}
+
+static void add_file(struct rig *r, const struct rig_options *opt, const struct gsp_chip *chip, enum gsp_fw_kind kind)
+{
+    const char *version = opt->version != NULL ? opt->version : "570.144";
+    struct synth_blob blob = { 0 };
+    char path[FL_FILE_NAME_MAX];
+
+    for (unsigned i = 0; i < GSP_FW_PATH_CANDIDATES && blob.data == NULL; i++) {
+        if (gsp_fw_path(chip, kind, version, i, path, sizeof(path)) == 0) {
+            break;
+        }
+        if (opt->firmware_dir != NULL) {
+            blob = read_real(opt->firmware_dir, path);
+            continue;
+        }
+        for (unsigned f = 0; f < SYNTH_FILE_COUNT; f++) {
+            if (strcmp(synth_file_name((enum synth_file)f), gsp_fw_kind_name(kind)) == 0) {
+                const struct synth_fw_options fo = { .chip = chip->name, .version = version, .image_bytes = opt->image_bytes };
+                blob = synth_firmware((enum synth_file)f, &fo);
+            }
+        }
+    }
+    if (blob.data == NULL) {
+        die(gsp_fw_kind_name(kind), "no such file");
+    }
+    const size_t shift = kind == GSP_FW_GSP ? image_shift(&blob, chip, opt->unaligned_image) : 0;
+    struct dma_buf *buf = calloc(1, sizeof(*buf));
+    if (buf == NULL || dma_alloc(buf, shift + blob.size, FL_PAGE_SIZE, 47, "rig file") != FL_OK) {
+        die(path, "no DMA memory");
+    }
+    memcpy((uint8_t *)buf->cpu + shift, blob.data, blob.size);
+    struct fl_file *file = &r->files[r->file_count];
+    *file = (struct fl_file){
+        .address = (uint64_t)(uintptr_t)buf->cpu + shift, .size = blob.size, .dir_size = blob.size, .state = FL_FILE_OK,
+    };
+    snprintf(file->path, sizeof(file->path), "/firmware/%.*s", (int)sizeof(file->path) - 11, path);
+    r->file_memory[r->file_count++] = buf;
+    free(blob.data);
+}
+
+struct fl_file *rig_file(struct rig *r, const char *kind)
+{
+    for (size_t i = 0; i < r->file_count; i++) {
+        const char *base = strrchr(r->files[i].path, '/') + 1;
+        if (strncmp(base, kind, strlen(kind)) == 0 && base[strlen(kind)] == '-') {
+            return &r->files[i];
+        }
+    }
+    die(kind, "no such file");
+    return NULL;
+}
+
+/* ---- building and tearing down ---- */
+
+static void enumerate(void *arg)
+{
+    struct rig *r = arg;
+    struct fl_fail fail = { 0 };
+
+    if (pci_enumerate(&r->pci, &pci_ops, r, &fail) != FL_OK) {
+        die("PCI", fail.text);
+    }
+}
+
+void rig_new_gpu(struct rig *r)
+{
+    struct fl_fail fail = { 0 };
+
+    if (r->gpu != NULL) {
+        gsp_destroy(r->gpu);
+    }
+    r->gpu = gsp_create(r->dev, &r->gsp_options, &fail);
+    if (r->gpu == NULL) {
+        die("gsp_create", fail.text);
+    }
+}
+
+void rig_open(struct rig *r, const struct rig_options *opt)
+{
+    static const struct rig_options defaults;
+    struct dma_stats dma;
+    char err[256];
+
+    opt = opt != NULL ? opt : &defaults;
+    host_reset();
+    *r = (struct rig){ .no_msi = opt->no_msi };
+    dma_get_stats(&dma);
+    r->dma_bytes_before = dma.live_bytes;
+
+    const char *name = opt->chip != NULL ? opt->chip : "ga102";
+    const struct gsp_chip *chip = gsp_chip_by_name(name);
+    if (chip == NULL) {
+        die(name, "unknown chip");
+    }
+    const struct model_config cfg = {
+        .chip = name, .board = opt->board, .strict = opt->strict, .faults = opt->faults, .trace = opt->trace, .seed = 1,
+    };
+    const struct model_bus bus = { .ctx = r, .dma = bus_dma, .irq = bus_irq, .now_ns = bus_now };
+    r->model = model_create(&cfg, &bus, err, sizeof(err));
+    if (r->model == NULL) {
+        die("model", err);
+    }
+    host_idle_hook(idle_hook, r);
+    assign_bars(r);
+    rig_run(enumerate, r);
+    for (size_t i = 0; i < r->pci.count; i++) {
+        if (gsp_match(&r->pci.dev[i])) {
+            r->dev = &r->pci.dev[i];
+        }
+    }
+    if (r->dev == NULL) {
+        die("PCI", "the GPU was not found");
+    }
+    for (unsigned k = 0; k < GSP_FW_KIND_COUNT; k++) {
+        if (gsp_chip_needs(chip, (enum gsp_fw_kind)k)) {
+            add_file(r, opt, chip, (enum gsp_fw_kind)k);
+        }
+    }
+    r->gsp_options = (struct gsp_options){ .files = r->files, .file_count = r->file_count, .force_version = opt->version };
+    rig_new_gpu(r);
+}
+
+static void destroy_gpu(void *arg)
+{
+    struct rig *r = arg;
+
+    gsp_destroy(r->gpu);
+    r->gpu = NULL;
+}
+
+bool rig_close(struct rig *r)
+{
+    struct dma_stats dma;
+
+    rig_run(destroy_gpu, r);
+    host_idle_unhook(idle_hook, r);
+    model_destroy(r->model);
+    for (size_t i = 0; i < r->file_count; i++) {
+        dma_free(r->file_memory[i]);
+        free(r->file_memory[i]);
+    }
+    dma_get_stats(&dma);
+    if (dma.live_bytes != r->dma_bytes_before) {
+        fprintf(stderr, "rig: %llu bytes of DMA memory are left over\n",
+                (unsigned long long)(dma.live_bytes - r->dma_bytes_before));
+        return false;
+    }
+    return true;
+}
+
+/* ---- running ---- */
+
+struct job {
+    void (*fn)(void *arg);
+    void *arg;
+    bool done;
+};
+
+static void job_fiber(void *arg)
+{
+    struct job *j = arg;
+    j->fn(j->arg);
+    j->done = true;
+}
+static bool job_done(void *arg) { return ((struct job *)arg)->done; }
+
+void rig_run(void (*fn)(void *arg), void *arg)
+{
+    struct job j = { .fn = fn, .arg = arg };
+
+    if (fiber_spawn("rig", job_fiber, &j, FIBER_STACK_DEFAULT * 2) == NULL) {
+        die("fiber", "no memory");
+    }
+    fiber_run(job_done, &j);
+    if (!j.done) {
+        die("fiber", "did not end");
+    }
+}
+
+struct call {
+    struct rig *r;
+    enum fl_err err;
+};
+static void do_boot(void *arg)
+{
+    struct call *c = arg;
+    c->err = gsp_boot(c->r->gpu);
+}
+static void do_unload(void *arg)
+{
+    struct call *c = arg;
+    c->err = gsp_unload(c->r->gpu);
+}
+enum fl_err rig_boot(struct rig *r)
+{
+    struct call c = { .r = r };
+    rig_run(do_boot, &c);
+    return c.err;
+}
+enum fl_err rig_unload(struct rig *r)
+{
+    struct call c = { .r = r };
+    rig_run(do_unload, &c);
+    return c.err;
+}
+
+struct gsp_snapshot rig_snapshot(struct rig *r)
+{
+    struct gsp_snapshot s;
+    gsp_get_snapshot(r->gpu, &s);
+    return s;
+}
+
+struct gsp_stage rig_stage(struct rig *r, const char *name)
+{
+    const struct gsp_snapshot s = rig_snapshot(r);
+    for (uint32_t i = 0; i < s.stage_count; i++) {
+        if (strcmp(s.stage[i].name, name) == 0) {
+            return s.stage[i];
+        }
+    }
+    die(name, "no such stage");
+    return s.stage[0];
+}

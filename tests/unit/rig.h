@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A bench with one GPU in it, in one process: the GPU model on a small PCI bus, synthetic firmware
+ * files in DMA memory as the boot stub would have left them, and the driver on top. Time is virtual,
+ * so a boot takes milliseconds.
+ *
+ * Tests, benches and fuzzers share it. The functions that boot or unload start a fiber and run the
+ * scheduler until it has ended.
+ */
+#pragma once
+
+#include "arch/base.h"
+#include "arch/handoff.h"
+#include "gsp/gsp.h"
+#include "pci/pci.h"
+#include "tests/model/model.h"
+
+#define RIG_FILES_MAX 8
+
+struct rig_options {
+    const char *chip;           /* NULL = "ga102" */
+    const char *board;
+    const char *version;        /* of the firmware; NULL = "570.144" */
+    const char *firmware_dir;   /* real files, DIR/nvidia/...; NULL: synthetic ones */
+    uint64_t image_bytes;       /* of a synthetic GSP image, 0 = default */
+    enum model_strict strict;   /* default 0 = lenient */
+    const char *const *faults;  /* NULL-terminated, may be NULL */
+    FILE *trace;
+    bool unaligned_image;       /* put .fwimage off a page boundary */
+    bool no_msi;                /* the device offers no interrupts */
+};
+
+struct rig {
+    struct gpu_model *model;
+    struct pci pci;
+    struct pci_dev *dev;
+    struct fl_file files[RIG_FILES_MAX];
+    void *file_memory[RIG_FILES_MAX]; /* owned (struct dma_buf) */
+    size_t file_count;
+    struct gsp_gpu *gpu;
+    struct gsp_options gsp_options;
+    struct rig_bar {
+        struct rig *rig;
+        unsigned bar;
+    } bar[PCI_BAR_COUNT];
+    bool no_msi;
+    uint64_t irqs;       /* messages that reached the CPU */
+    uint64_t irqs_lost;  /* sent while MSI was off */
+    uint64_t dma_bytes_before, heap_before;
+};
+
+/* Everything up to a created GPU. Aborts with words when the bench itself cannot be built. */
+void rig_open(struct rig *r, const struct rig_options *opt);
+/* Destroys the GPU, the model and the files. True when no DMA memory is left over. */
+bool rig_close(struct rig *r);
+
+/* gsp_boot, gsp_unload in a fiber of their own. */
+enum fl_err rig_boot(struct rig *r);
+enum fl_err rig_unload(struct rig *r);
+/* Any function, likewise. */
+void rig_run(void (*fn)(void *arg), void *arg);
+/* Destroys and makes the GPU object anew; the model stays as it is. */
+void rig_new_gpu(struct rig *r);
+
+struct gsp_snapshot rig_snapshot(struct rig *r);
+/* The named stage of the last boot; aborts when there is none. */
+struct gsp_stage rig_stage(struct rig *r, const char *name);
+struct fl_file *rig_file(struct rig *r, const char *kind); /* "gsp", "booter_load", ... */

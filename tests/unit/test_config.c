@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+/* The config file: every key right and wrong, line numbers, odd files. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "boot/config.h"
+
+static struct boot_config parse(const char *text)
+{
+    struct boot_config c;
+    config_defaults(&c);
+    config_parse(&c, text, strlen(text));
+    return c;
+}
+
+static void test_defaults(void **state)
+{
+    (void)state;
+    struct boot_config c = parse("");
+    assert_string_equal(c.hostname, "firstlight");
+    assert_true(c.dhcp);
+    assert_int_equal(c.log_level, LOG_INFO);
+    assert_int_equal(c.message_count, 0);
+}
+
+static void test_all_keys(void **state)
+{
+    (void)state;
+    struct boot_config c = parse("# a comment\r\nhostname = bench-7\r\nip=192.168.1.20/24\ngateway = 192.168.1.1 # near\n"
+                                 "\tdns\t=\t9.9.9.9\ntoken = s3cret!\nfirmware = 535.113.01\nlog_level = debug");
+    assert_int_equal(c.message_count, 0);
+    assert_string_equal(c.hostname, "bench-7");
+    assert_false(c.dhcp);
+    assert_int_equal(c.ip, 0xc0a80114);
+    assert_int_equal(c.mask, 0xffffff00);
+    assert_int_equal(c.gateway, 0xc0a80101);
+    assert_int_equal(c.dns, 0x09090909);
+    assert_string_equal(c.token, "s3cret!");
+    assert_string_equal(c.firmware, "535.113.01");
+    assert_int_equal(c.log_level, LOG_DEBUG);
+}
+
+static void test_bad_values(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {
+        "ip = 1.2.3.4",       "ip = 1.2.3.4/0",   "ip = 1.2.3.4/33",  "ip = 1.2.3/24", "ip = 256.1.1.1/8",
+        "ip = 1.2.3.4/24x",   "ip = 1.2.3.4/",    "ip =",             "gateway = x",   "gateway = 1.2.3.4.5",
+        "dns = 1.2.3.",       "hostname = -a",    "hostname = a b",   "hostname =",    "token = a b",
+        "firmware = 570-144", "log_level = loud", "token =",
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+        char text[128];
+        strcpy(text, "\n\n");
+        strcat(text, bad[i]);
+        struct boot_config c = parse(text), d;
+        config_defaults(&d);
+        assert_int_equal(c.message_count, 1);
+        assert_non_null(strstr(c.message[0], "firstlight.conf:3: "));
+        assert_non_null(strstr(c.message[0], "expected"));
+        c.message_count = 0;
+        memset(c.message, 0, sizeof(c.message));
+        assert_memory_equal(&c, &d, sizeof(c)); /* the default is kept */
+    }
+}
+
+static void test_unknown_and_malformed(void **state)
+{
+    (void)state;
+    struct boot_config c = parse("ipp = dhcp\nnonsense\nhostname = ok");
+    assert_int_equal(c.message_count, 2);
+    assert_non_null(strstr(c.message[0], "firstlight.conf:1: unknown key 'ipp'"));
+    assert_non_null(strstr(c.message[1], "firstlight.conf:2: expected 'key = value', found 'nonsense'"));
+    assert_string_equal(c.hostname, "ok");
+}
+
+static void test_odd_files(void **state)
+{
+    (void)state;
+    struct boot_config c;
+    config_defaults(&c);
+    config_parse(&c, "\xef\xbb\xbfhostname = bom", 17);
+    assert_string_equal(c.hostname, "bom");
+    assert_int_equal(c.message_count, 0);
+
+    static char longline[600];
+    memset(longline, 'a', sizeof(longline));
+    config_defaults(&c);
+    config_parse(&c, longline, sizeof(longline));
+    assert_int_equal(c.message_count, 1);
+    assert_non_null(strstr(c.message[0], "longer than"));
+
+    config_defaults(&c);
+    config_parse(&c, "a\0b\nhostname = x", 16);
+    assert_int_equal(c.message_count, 1);
+    assert_string_equal(c.hostname, "x");
+
+    char many[400] = "";
+    for (int i = 0; i < 20; i++) {
+        strcat(many, "zz = 1\n");
+    }
+    config_defaults(&c);
+    config_parse(&c, many, strlen(many));
+    assert_int_equal(c.message_count, 20); /* counted, the first ones kept */
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_defaults),   cmocka_unit_test(test_all_keys),
+        cmocka_unit_test(test_bad_values), cmocka_unit_test(test_unknown_and_malformed),
+        cmocka_unit_test(test_odd_files),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,445 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The vfio-user server seen from a client of ours: over a real socket (pipelined messages, descriptors,
+ * a client killed at every byte of its conversation) and message by message for what must be refused.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "arch/base.h"
+#include "tests/model/vfio_dma.h"
+#include "tests/model/vfio_user.h"
+
+enum { HDR = 16, CMD_VERSION = 1, CMD_MAP = 2, CMD_UNMAP = 3, CMD_INFO = 4, CMD_REGION = 5, CMD_IRQ = 7, CMD_SET_IRQS = 8,
+       CMD_READ = 9, CMD_WRITE = 10, CMD_RESET = 13, CMD_MULTI = 15, CMD_FEATURE = 16 };
+enum { F_NO_REPLY = 0x10, F_REPLY = 1, F_ERROR_REPLY = 0x21 };
+
+struct fixture {
+    struct vfu_server *server;
+    struct gpu_model *model;
+    uint8_t *reply;
+};
+
+static int setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+    char err[256] = "";
+    f->server = vfu_create_detached();
+    struct model_config cfg = { .chip = "ga102" };
+    f->model = model_create(&cfg, vfu_bus(f->server), err, sizeof(err));
+    assert_non_null(f->model);
+    f->reply = malloc(VFU_MAX_MESSAGE);
+    *state = f;
+    return 0;
+}
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    model_destroy(f->model);
+    vfu_close(f->server);
+    free(f->reply);
+    free(f);
+    return 0;
+}
+
+static size_t message(uint8_t *m, uint16_t cmd, uint32_t flags, const void *payload, size_t len)
+{
+    put_le16(m, 0x1234);
+    put_le16(m + 2, cmd);
+    put_le32(m + 4, (uint32_t)(HDR + len));
+    put_le32(m + 8, flags);
+    put_le32(m + 12, 0);
+    if (len > 0) {
+        memcpy(m + HDR, payload, len);
+    }
+    return HDR + len;
+}
+
+/* Sends one command to the handler; returns the errno of the reply (0 = ok), checks the header. */
+static uint32_t ask(struct fixture *f, uint16_t cmd, const void *payload, size_t len, const int *fds, size_t nfds)
+{
+    static uint8_t m[8192];
+    size_t n = message(m, cmd, 0, payload, len);
+    long r = vfu_handle(f->server, f->model, m, n, fds, nfds, f->reply);
+    assert_true(r >= HDR);
+    assert_int_equal(get_le16(f->reply), 0x1234);
+    assert_int_equal(get_le16(f->reply + 2), cmd);
+    assert_int_equal(get_le32(f->reply + 4), r);
+    if (get_le32(f->reply + 8) == F_ERROR_REPLY) {
+        assert_int_equal(r, HDR); /* an error carries nothing else */
+        return get_le32(f->reply + 12);
+    }
+    assert_int_equal(get_le32(f->reply + 8), F_REPLY);
+    return 0;
+}
+
+static uint32_t access_region(struct fixture *f, uint16_t cmd, uint64_t off, uint32_t region, uint32_t count,
+                              const void *data, size_t data_len)
+{
+    uint8_t p[64] = { 0 };
+    put_le64(p, off);
+    put_le32(p + 8, region);
+    put_le32(p + 12, count);
+    if (data_len > 0) {
+        memcpy(p + 16, data, data_len);
+    }
+    return ask(f, cmd, p, 16 + data_len, NULL, 0);
+}
+
+static uint32_t map(struct fixture *f, uint64_t iova, uint64_t size, uint64_t off, uint32_t flags, int fd)
+{
+    uint8_t p[32] = { 0 };
+    put_le32(p, 32);
+    put_le32(p + 4, flags);
+    put_le64(p + 8, off);
+    put_le64(p + 16, iova);
+    put_le64(p + 24, size);
+    int mine = fd >= 0 ? dup(fd) : -1;
+    return ask(f, CMD_MAP, p, sizeof(p), &mine, fd >= 0 ? 1 : 0);
+}
+static uint32_t unmap(struct fixture *f, uint64_t iova, uint64_t size, uint32_t flags)
+{
+    uint8_t p[24] = { 0 };
+    put_le32(p, 24);
+    put_le32(p + 4, flags);
+    put_le64(p + 8, iova);
+    put_le64(p + 16, size);
+    return ask(f, CMD_UNMAP, p, sizeof(p), NULL, 0);
+}
+
+static void test_version(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t p[256] = { 0 };
+    strcpy((char *)p + 4, "{\"capabilities\":{\"max_msg_fds\":16}}");
+    assert_int_equal(ask(f, CMD_VERSION, p, 214 - HDR, NULL, 0), 0);
+    size_t len = get_le32(f->reply + 4);
+    assert_true(len <= 214); /* QEMU refuses a longer one */
+    assert_int_equal(f->reply[len - 1], 0);
+    assert_non_null(strstr((char *)f->reply + HDR + 4, "write_multiple"));
+    assert_int_equal(ask(f, CMD_VERSION, p, 8, NULL, 0), 0); /* a tiny request gets a tiny answer */
+    assert_int_equal(get_le32(f->reply + 4), HDR + 4 + 3);
+    put_le16(p, 1);
+    assert_int_equal(ask(f, CMD_VERSION, p, 8, NULL, 0), EINVAL);
+}
+
+static void test_info(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t p[32] = { 16 };
+    assert_int_equal(ask(f, CMD_INFO, p, 16, NULL, 0), 0);
+    assert_int_equal(get_le32(f->reply + HDR + 8), 9);
+    assert_int_equal(get_le32(f->reply + HDR + 12), 5);
+    for (uint32_t region = 0; region < 11; region++) {
+        memset(p, 0, sizeof(p));
+        put_le32(p, 32);
+        put_le32(p + 8, region);
+        uint32_t e = ask(f, CMD_REGION, p, 32, NULL, 0);
+        assert_int_equal(e, region < 9 ? 0 : EINVAL);
+        if (region == 0) {
+            assert_int_equal(get_le64(f->reply + HDR + 16), 16 << 20);
+        }
+        if (region == 7) {
+            assert_int_equal(get_le64(f->reply + HDR + 16), 4096);
+        }
+        if (region < 9) {
+            assert_int_equal(get_le32(f->reply + HDR + 4) & 4, 0); /* never mappable */
+        }
+    }
+    memset(p, 0, sizeof(p));
+    put_le32(p, 16);
+    put_le32(p + 8, 1);
+    assert_int_equal(ask(f, CMD_IRQ, p, 16, NULL, 0), 0);
+    assert_int_equal(get_le32(f->reply + HDR + 12), model_msi_count(f->model));
+    put_le32(p + 8, 5);
+    assert_int_equal(ask(f, CMD_IRQ, p, 16, NULL, 0), EINVAL);
+    assert_int_equal(ask(f, CMD_FEATURE, p, 16, NULL, 0), ENOTTY);
+    assert_int_equal(ask(f, 99, p, 16, NULL, 0), ENOSYS);
+}
+
+static void test_access(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(access_region(f, CMD_READ, 0, 0, 4, NULL, 0), 0); /* NV_PMC_BOOT_0 */
+    assert_int_equal(get_le32(f->reply + HDR + 16) & 0x1ff00000, 0x17200000);
+    assert_int_equal(access_region(f, CMD_READ, 0, 7, 4096, NULL, 0), 0); /* all of configuration space */
+    assert_int_equal(get_le16(f->reply + HDR + 16), 0x10de);
+    assert_int_equal(access_region(f, CMD_READ, 1, 7, 3, NULL, 0), 0); /* odd, as a debugger might */
+    uint8_t v[8] = { 0x78, 0x56, 0x34, 0x12 };
+    assert_int_equal(access_region(f, CMD_WRITE, 0x1400, 0, 4, v, 4), 0); /* NV_PBUS_SW_SCRATCH(0) */
+    assert_int_equal(access_region(f, CMD_READ, 0x1400, 0, 4, NULL, 0), 0);
+    assert_int_equal(get_le32(f->reply + HDR + 16), 0x12345678);
+}
+
+static void test_refused_access(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t v[8] = { 0 };
+    assert_int_equal(access_region(f, CMD_READ, 16 << 20, 0, 4, NULL, 0), EINVAL);
+    assert_int_equal(access_region(f, CMD_READ, UINT64_MAX - 1, 0, 4, NULL, 0), EINVAL);
+    assert_int_equal(access_region(f, CMD_READ, 0, 0, 0, NULL, 0), EINVAL);
+    assert_int_equal(access_region(f, CMD_READ, 0, 0, UINT32_MAX, NULL, 0), EINVAL);
+    assert_int_equal(access_region(f, CMD_READ, 4093, 7, 4, NULL, 0), EINVAL);
+    assert_int_equal(access_region(f, CMD_READ, 0, 6, 4, NULL, 0), EINVAL); /* no ROM */
+    assert_int_equal(access_region(f, CMD_READ, 0, 77, 4, NULL, 0), EINVAL);
+    assert_int_equal(access_region(f, CMD_WRITE, 0, 0, 8, v, 4), EINVAL); /* count is not what came */
+    uint8_t multi[8 + 24] = { 0 };
+    put_le64(multi, UINT64_MAX);
+    assert_int_equal(ask(f, CMD_MULTI, multi, sizeof(multi), NULL, 0), EINVAL);
+    put_le64(multi, 1);
+    put_le32(multi + 8 + 12, 9);
+    assert_int_equal(ask(f, CMD_MULTI, multi, sizeof(multi), NULL, 0), EINVAL);
+    uint8_t m[HDR];
+    message(m, CMD_RESET, 0, NULL, 0);
+    put_le32(m + 4, 17); /* says more than there is */
+    assert_int_equal(vfu_handle(f->server, f->model, m, HDR, NULL, 0, f->reply), -1);
+}
+
+static void test_posted_writes(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t m[HDR + 8 + 2 * 24] = { 0 };
+    uint8_t p[8 + 2 * 24] = { 0 };
+    put_le64(p, 2);
+    for (uint32_t i = 0; i < 2; i++) {
+        put_le64(p + 8 + i * 24, 0x1400 + 4 * i);
+        put_le32(p + 8 + i * 24 + 12, 4);
+        put_le32(p + 8 + i * 24 + 16, 0xabc0 + i);
+    }
+    size_t n = message(m, CMD_MULTI, F_NO_REPLY, p, sizeof(p));
+    assert_int_equal(vfu_handle(f->server, f->model, m, n, NULL, 0, f->reply), 0);
+    assert_int_equal(access_region(f, CMD_READ, 0x1404, 0, 4, NULL, 0), 0);
+    assert_int_equal(get_le32(f->reply + HDR + 16), 0xabc1);
+}
+
+static void test_dma_table(void **state)
+{
+    struct fixture *f = *state;
+    const struct model_bus *bus = vfu_bus(f->server);
+    int fd = memfd_create("ram", 0);
+    assert_int_equal(ftruncate(fd, 1 << 20), 0);
+    assert_int_equal(map(f, 0x100000, 0x10000, 0x4000, 3, fd), 0);
+    assert_int_equal(map(f, 0x110000, 0x1000, 0, 1, fd), 0);          /* read only, right behind */
+    assert_int_equal(map(f, 0x120000, 0x1000, 0, 3, -1), 0);          /* ROM: nothing behind it */
+    assert_int_equal(map(f, 0x10f000, 0x1000, 0, 3, fd), EEXIST);      /* overlaps */
+    assert_int_equal(map(f, 0x200000, 0x200000, 0, 3, fd), EINVAL);    /* beyond the file */
+    assert_int_equal(map(f, 0x200000, 0, 0, 3, fd), EINVAL);
+    assert_int_equal(map(f, UINT64_MAX - 0xfff, 0x2000, 0, 3, fd), EINVAL);
+
+    size_t len = 0x20000;
+    uint8_t *p = bus->dma(bus->ctx, 0x10fffc, &len, MODEL_DMA_WRITE);
+    assert_non_null(p);
+    assert_int_equal(len, 4); /* ends where the range does */
+    memcpy(p, "abcd", 4);
+    uint8_t back[4];
+    assert_int_equal(pread(fd, back, 4, 0x4000 + 0xfffc), 4);
+    assert_memory_equal(back, "abcd", 4);
+    len = 1;
+    assert_non_null(bus->dma(bus->ctx, 0x110000, &len, MODEL_DMA_READ));
+    assert_null(bus->dma(bus->ctx, 0x110000, &len, MODEL_DMA_WRITE));
+    assert_null(bus->dma(bus->ctx, 0x120000, &len, MODEL_DMA_READ));
+    assert_null(bus->dma(bus->ctx, 0xfffff, &len, MODEL_DMA_READ));
+
+    assert_int_equal(unmap(f, 0x100000, 0x8000, 0), EINVAL); /* would cut a range */
+    assert_int_equal(unmap(f, 0x500000, 0x1000, 0), ENOENT);
+    assert_int_equal(unmap(f, 0x100000, 0x10000, 0), 0);
+    len = 1;
+    assert_null(bus->dma(bus->ctx, 0x100000, &len, MODEL_DMA_READ));
+    assert_int_equal(unmap(f, 0, 0, 2), 0); /* all */
+    assert_null(bus->dma(bus->ctx, 0x110000, &len, MODEL_DMA_READ));
+    close(fd);
+}
+
+static void test_many_pages(void **state)
+{
+    struct fixture *f = *state;
+    const struct model_bus *bus = vfu_bus(f->server);
+    enum { PAGES = 4000 };
+    int fd = memfd_create("ram", 0);
+    assert_int_equal(ftruncate(fd, PAGES * 4096), 0);
+    for (uint64_t i = 0; i < PAGES; i++) { /* scattered and backwards, as behind an IOMMU */
+        assert_int_equal(map(f, 0xfff00000 - i * 8192, 4096, i * 4096, 3, fd), 0);
+    }
+    for (uint64_t i = 0; i < PAGES; i += 97) {
+        size_t len = 8;
+        uint8_t *p = bus->dma(bus->ctx, 0xfff00000 - i * 8192, &len, MODEL_DMA_WRITE);
+        put_le64(p, i);
+    }
+    uint64_t v;
+    assert_int_equal(pread(fd, &v, 8, 97 * 4096), 8);
+    assert_int_equal(v, 97);
+    close(fd);
+}
+
+static void test_irq_descriptors(void **state)
+{
+    struct fixture *f = *state;
+    const struct model_bus *bus = vfu_bus(f->server);
+    int efd = eventfd(0, EFD_NONBLOCK), mine = dup(efd);
+    uint8_t p[20] = { 0 };
+    put_le32(p, 20);
+    put_le32(p + 4, 0x24);
+    put_le32(p + 8, 1);
+    put_le32(p + 16, 1);
+    assert_int_equal(ask(f, CMD_SET_IRQS, p, 20, &mine, 1), 0);
+    bus->irq(bus->ctx, 0);
+    uint64_t n = 0;
+    assert_int_equal(read(efd, &n, 8), 8);
+    assert_int_equal(n, 1);
+    put_le32(p + 4, 0x21); /* disable */
+    put_le32(p + 16, 0);
+    assert_int_equal(ask(f, CMD_SET_IRQS, p, 20, NULL, 0), 0);
+    bus->irq(bus->ctx, 0);
+    assert_int_equal(read(efd, &n, 8), -1);
+    struct vfu_stats st;
+    vfu_get_stats(f->server, &st);
+    assert_int_equal(st.lost_interrupts, 1);
+    put_le32(p + 4, 0x24);
+    put_le32(p + 12, 0xfffffff0);
+    put_le32(p + 16, 0x20);
+    assert_int_equal(ask(f, CMD_SET_IRQS, p, 20, NULL, 0), EINVAL);
+    close(efd);
+}
+
+/* ---- over a socket ---- */
+
+static volatile sig_atomic_t child_stop;
+static void on_term(int n)
+{
+    (void)n;
+    child_stop = 1;
+}
+
+static pid_t serve(const char *path)
+{
+    int ready[2];
+    assert_int_equal(pipe(ready), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct sigaction sa = { .sa_handler = on_term };
+        sigaction(SIGTERM, &sa, NULL);
+        char err[256] = "";
+        struct vfu_server *s = vfu_listen(path, err, sizeof(err));
+        struct model_config cfg = { .chip = "ga102" };
+        struct gpu_model *m = s != NULL ? model_create(&cfg, vfu_bus(s), err, sizeof(err)) : NULL;
+        if (m == NULL || write(ready[1], "r", 1) != 1) {
+            _exit(2);
+        }
+        int r = vfu_serve(s, m, &child_stop, false, err, sizeof(err));
+        model_destroy(m);
+        vfu_close(s);
+        _exit(r == 0 ? 0 : 3);
+    }
+    char c;
+    close(ready[1]);
+    assert_int_equal(read(ready[0], &c, 1), 1);
+    close(ready[0]);
+    return pid;
+}
+
+static int dial(const char *path)
+{
+    struct sockaddr_un a = { .sun_family = AF_UNIX };
+    snprintf(a.sun_path, sizeof(a.sun_path), "%s", path);
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+    return fd;
+}
+
+/* A conversation as QEMU has it, in one buffer: version, info, config, a map, accesses, reset. */
+static size_t conversation(uint8_t *b)
+{
+    uint8_t p[256] = { 0 };
+    size_t n = message(b, CMD_VERSION, 0, p, 198);
+    put_le32(p, 16);
+    n += message(b + n, CMD_INFO, 0, p, 16);
+    memset(p, 0, sizeof(p));
+    put_le32(p + 8, 7);
+    put_le32(p + 12, 4096);
+    n += message(b + n, CMD_READ, 0, p, 16);
+    memset(p, 0, sizeof(p));
+    put_le32(p + 12, 4);
+    n += message(b + n, CMD_READ, 0, p, 16);
+    put_le64(p, 0x1400);
+    n += message(b + n, CMD_WRITE, F_NO_REPLY, p, 20);
+    n += message(b + n, CMD_RESET, 0, p, 0);
+    return n;
+}
+
+static void read_exactly(int fd, uint8_t *b, size_t n)
+{
+    while (n > 0) {
+        ssize_t r = read(fd, b, n);
+        assert_true(r > 0);
+        b += r;
+        n -= (size_t)r;
+    }
+}
+
+static void full_conversation(const char *path)
+{
+    static uint8_t b[8192], r[8192];
+    int fd = dial(path);
+    size_t n = conversation(b);
+    assert_int_equal(write(fd, b, n), n); /* all at once: messages are pipelined */
+    static const uint16_t answers[] = { CMD_VERSION, CMD_INFO, CMD_READ, CMD_READ, CMD_RESET };
+    for (size_t i = 0; i < ARRAY_SIZE(answers); i++) {
+        read_exactly(fd, r, HDR);
+        assert_int_equal(get_le16(r + 2), answers[i]);
+        assert_int_equal(get_le32(r + 8), F_REPLY);
+        read_exactly(fd, r + HDR, get_le32(r + 4) - HDR);
+    }
+    assert_int_equal(get_le32(r + 8), F_REPLY);
+    close(fd);
+}
+
+static void test_socket(void **state)
+{
+    (void)state;
+    char dir[] = "/tmp/fl-vfu-XXXXXX", path[64];
+    assert_non_null(mkdtemp(dir));
+    snprintf(path, sizeof(path), "%s/s", dir);
+    pid_t pid = serve(path);
+    full_conversation(path);
+    static uint8_t b[8192];
+    size_t n = conversation(b);
+    for (size_t cut = 0; cut < n; cut += 5) { /* a client that dies anywhere; the next one is served */
+        int fd = dial(path);
+        assert_int_equal(write(fd, b, cut), cut);
+        close(fd);
+    }
+    full_conversation(path);
+    kill(pid, SIGTERM);
+    int status = -1;
+    waitpid(pid, &status, 0);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+    assert_int_equal(access(path, F_OK), -1); /* the socket file is gone */
+    rmdir(dir);
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        T(test_version),       T(test_info),      T(test_access),          T(test_refused_access),
+        T(test_posted_writes), T(test_dma_table), T(test_many_pages),      T(test_irq_descriptors),
+        cmocka_unit_test(test_socket),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
