@@ -58,15 +58,15 @@ __asm__(".text\n"
         ".size arch_context_start, . - arch_context_start\n");
 
 /* Reset values: all exceptions masked, round to nearest (Intel SDM volume 1, 10.2.3 and 8.1.5). */
-#define MXCSR_DEFAULT 0x1f80u
+#define MXCSR_DEFAULT  0x1f80u
 #define X87_CW_DEFAULT 0x037fu
 
 #define STACK_ALIGN 16u
 
 void *arch_context_init(void *stack_base, uint64_t stack_bytes, void (*entry)(void *), void *arg)
 {
-    uint64_t room = align_down_u64((uintptr_t)stack_base + stack_bytes, STACK_ALIGN) -
-                    (uintptr_t)stack_base;
+    uint64_t room =
+        align_down_u64((uintptr_t)stack_base + stack_bytes, STACK_ALIGN) - (uintptr_t)stack_base;
     /* arch_context_start runs with rsp at the aligned top; its call pushes 8 bytes, so that entry
      * sees what the ABI promises a function. */
     struct switch_frame *f =

@@ -156,7 +156,7 @@ static void add_duration(struct text *t, uint64_t us)
 
 size_t fl_fail_format(const struct fl_fail *f, char *buf, size_t size)
 {
-    struct text t = { .buf = buf, .size = size, .used = 0 };
+    struct text t = {.buf = buf, .size = size, .used = 0};
 
     if (size == 0) {
         return 0;

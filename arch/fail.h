@@ -14,20 +14,20 @@
 
 enum fl_err {
     FL_OK = 0,
-    FL_ETIMEDOUT = -1,   /* deadline passed, the link was alive */
-    FL_ELINKLOST = -2,   /* the device answers all-ones: it is gone or firewalled */
-    FL_ENOMEM = -3,      /* an allocator is exhausted */
-    FL_EINVAL = -4,      /* the caller's argument is wrong */
-    FL_ENOENT = -5,      /* a file, section or object is not there */
-    FL_ETRUNCATED = -6,  /* input is shorter than it says or must be */
-    FL_EBADDATA = -7,    /* input is malformed */
-    FL_EBUSY = -8,       /* the resource is in use */
-    FL_EIO = -9,         /* the device reported an error */
-    FL_ENOTSUP = -10,    /* not supported on this chip, version or machine */
-    FL_EPROTO = -11,     /* the other side broke the protocol */
-    FL_ESTATE = -12,     /* wrong state for this operation */
-    FL_ECANCELED = -13,  /* given up on request */
-    FL_ENOSPC = -14,     /* no room in a fixed buffer or queue */
+    FL_ETIMEDOUT = -1,  /* deadline passed, the link was alive */
+    FL_ELINKLOST = -2,  /* the device answers all-ones: it is gone or firewalled */
+    FL_ENOMEM = -3,     /* an allocator is exhausted */
+    FL_EINVAL = -4,     /* the caller's argument is wrong */
+    FL_ENOENT = -5,     /* a file, section or object is not there */
+    FL_ETRUNCATED = -6, /* input is shorter than it says or must be */
+    FL_EBADDATA = -7,   /* input is malformed */
+    FL_EBUSY = -8,      /* the resource is in use */
+    FL_EIO = -9,        /* the device reported an error */
+    FL_ENOTSUP = -10,   /* not supported on this chip, version or machine */
+    FL_EPROTO = -11,    /* the other side broke the protocol */
+    FL_ESTATE = -12,    /* wrong state for this operation */
+    FL_ECANCELED = -13, /* given up on request */
+    FL_ENOSPC = -14,    /* no room in a fixed buffer or queue */
 };
 
 /* Short lower-case name of an error, e.g. "timed out"; never NULL. */
@@ -37,15 +37,15 @@ const char *fl_err_name(enum fl_err err);
 #define FL_FAIL_HINT 160
 
 struct fl_fail {
-    enum fl_err err;          /* FL_OK: empty record */
-    char stage[24];           /* stage or room the failure belongs to */
-    char what[64];            /* register, message, file */
-    char text[FL_FAIL_TEXT];  /* a full sentence with seen and expected */
-    char hint[FL_FAIL_HINT];  /* what to try; may be empty */
-    uint64_t seen;            /* value seen, where there is one (has_values) */
+    enum fl_err err;         /* FL_OK: empty record */
+    char stage[24];          /* stage or room the failure belongs to */
+    char what[64];           /* register, message, file */
+    char text[FL_FAIL_TEXT]; /* a full sentence with seen and expected */
+    char hint[FL_FAIL_HINT]; /* what to try; may be empty */
+    uint64_t seen;           /* value seen, where there is one (has_values) */
     uint64_t expected;
     uint64_t waited_us;
-    uint64_t at_us;           /* clock_now_us() when recorded */
+    uint64_t at_us; /* clock_now_us() when recorded */
     bool has_values;
     const char *site_file;
     int site_line;

@@ -21,52 +21,33 @@
 #define SLICE_LONG_NS (200 * NS_PER_US)
 
 #define STACK_CANARY UINT64_C(0x5afe57acc0ffee11)
-#define STACK_ALIGN 64u
+#define STACK_ALIGN  64u
 
 #if defined(FL_HOST)
 /* Fresh pages of the host are zero; touching them all would cost more than the fiber. Sanitizers
  * and glibc's printf need larger frames than the machine's code. */
-#define STACK_FILL UINT64_C(0)
+#define STACK_FILL  UINT64_C(0)
 #define STACK_SCALE 8u
 #else
-#define STACK_FILL UINT64_C(0x736b636174737573)
+#define STACK_FILL  UINT64_C(0x736b636174737573)
 #define STACK_SCALE 1u
 #endif
-
-struct fiber {
-    void *sp;                         /* saved while it does not run */
-    struct fiber *next, *prev;        /* in the run queue or in one list of waiters; circular */
-    struct fiber *timer_next, *timer_prev; /* in the list of deadlines; ends are NULL */
-    struct fiber *all_next, *all_prev;     /* in the list of live fibers; circular */
-    struct fiber *volatile *waiting_in; /* the list of waiters it is in, NULL = none */
-    const struct mutex *mutex;        /* that it waits for */
-    void (*fn)(void *arg);
-    void *arg;
-    const char *name;                 /* static */
-    const char *where;                /* static, "" = does not wait */
-    uint8_t *stack;                   /* lowest byte, owned; NULL for main */
-    uint64_t stack_bytes;             /* all that was allocated, this struct included */
-    uint64_t since_ns, until_ns;      /* of the wait; UINT64_MAX = no deadline */
-    void *asan_fake_stack;
-    struct lockorder_held held;
-    enum fiber_state state;
-    bool has_timer, timed_out, ended;
-};
 
 static struct {
     struct fiber *volatile run_queue; /* oldest first */
     struct fiber *timers;             /* earliest first */
     struct fiber *timers_last;
     struct fiber *all;
-    struct fiber *current;            /* NULL: main runs */
+    struct fiber *current; /* NULL: main runs */
     struct fiber main;
     void (*poll)(void);
-    uint64_t slice_start_ns;          /* when the running fiber got the core */
+    uint64_t slice_start_ns; /* when the running fiber got the core */
     struct fiber_stats stats;
     bool in_loop;
-} sched = { .main = { .name = "main", .where = "", .state = FIBER_RUNNING } };
+    bool has_stop; /* somebody wants to be asked between fibers, even when there is only one */
+} sched = {.main = {.name = "main", .where = "", .state = FIBER_RUNNING}};
 
-static struct fiber *self(void) { return sched.current != NULL ? sched.current : &sched.main; }
+struct fiber *fiber_self(void) { return sched.current != NULL ? sched.current : &sched.main; }
 
 /* ---- lists ---- */
 
@@ -144,8 +125,7 @@ static void timer_remove(struct fiber *f)
     f->has_timer = false;
 }
 
-/* Ends the wait of f. Interrupts are off. */
-static void wake(struct fiber *f, bool timed_out)
+void fiber_wake(struct fiber *f, bool timed_out)
 {
     timer_remove(f);
     if (f->waiting_in != NULL) {
@@ -162,7 +142,7 @@ static void wake_due(uint64_t now_ns)
     uintptr_t irq = arch_irq_save();
 
     while (sched.timers != NULL && sched.timers->until_ns <= now_ns) {
-        wake(sched.timers, true);
+        fiber_wake(sched.timers, true);
     }
     arch_irq_restore(irq);
 }
@@ -303,6 +283,7 @@ static void run_loop(bool (*stop)(void *arg), void *arg, bool for_main)
 {
     FL_ASSERT(!sched.in_loop);
     sched.in_loop = true;
+    sched.has_stop = stop != NULL;
     for (;;) {
         if (sched.poll != NULL) {
             sched.poll();
@@ -329,6 +310,7 @@ static void run_loop(bool (*stop)(void *arg), void *arg, bool for_main)
         }
     }
     sched.in_loop = false;
+    sched.has_stop = false;
     sched.main.state = FIBER_RUNNING;
     sched.slice_start_ns = clock_now_ns();
 }
@@ -344,15 +326,8 @@ static void block(struct fiber *f)
     f->where = "";
 }
 
-static uint64_t us_to_ns(uint64_t us)
-{
-    return us > UINT64_MAX / NS_PER_US ? UINT64_MAX : us * NS_PER_US;
-}
-
-/* Puts the caller to wait, in a list or only for a deadline. Interrupts are off; they come back on
- * as *irq says before the switch: a wake-up in between just makes f runnable. */
-static void wait_in(struct fiber *f, struct fiber *volatile *list, enum fiber_state state,
-                    const char *where, uint64_t until_ns, uintptr_t irq)
+void fiber_wait_in(struct fiber *f, struct fiber *volatile *list, enum fiber_state state,
+                   const char *where, uint64_t until_ns, uintptr_t irq)
 {
     f->state = state;
     f->where = where;
@@ -415,11 +390,11 @@ struct fiber *fiber_spawn(const char *name, void (*fn)(void *arg), void *arg, ui
 
 void fiber_yield(void)
 {
-    struct fiber *f = self();
+    struct fiber *f = fiber_self();
     uint64_t now_ns = clock_now_ns();
 
     wake_due(now_ns);
-    if (sched.run_queue == NULL && sched.poll == NULL) {
+    if (sched.run_queue == NULL && sched.poll == NULL && !sched.has_stop) {
         account_slice(now_ns);
         return;
     }
@@ -440,15 +415,15 @@ void fiber_yield_if_long(void)
 void fiber_sleep_us(uint64_t us)
 {
     uint64_t now_ns = clock_now_ns();
-    uint64_t ns = us_to_ns(us);
+    uint64_t ns = fiber_us_to_ns(us);
 
-    wait_in(self(), NULL, FIBER_SLEEPING, "", ns > UINT64_MAX - now_ns ? UINT64_MAX : now_ns + ns,
-            arch_irq_save());
+    fiber_wait_in(fiber_self(), NULL, FIBER_SLEEPING, "",
+                  ns > UINT64_MAX - now_ns ? UINT64_MAX : now_ns + ns, arch_irq_save());
 }
 
-const char *fiber_name(void) { return self()->name; }
+const char *fiber_name(void) { return fiber_self()->name; }
 bool fiber_active(void) { return sched.current != NULL; }
-struct lockorder_held *fiber_lockorder_held(void) { return &self()->held; }
+struct lockorder_held *fiber_lockorder_held(void) { return &fiber_self()->held; }
 void fiber_set_poll(void (*poll)(void)) { sched.poll = poll; }
 
 void fiber_run(bool (*stop)(void *arg), void *arg)
@@ -467,7 +442,7 @@ void fiber_reset_longest(void)
 
 const char *fiber_state_name(enum fiber_state state)
 {
-    static const char *const names[] = { "runnable", "running", "sleeping", "event", "mutex" };
+    static const char *const names[] = {"runnable", "running", "sleeping", "event", "mutex"};
 
     return (size_t)state < ARRAY_SIZE(names) ? names[state] : "?";
 }
@@ -542,96 +517,4 @@ void fiber_escape_arrive(void)
     }
     sched.current = NULL;
     sched.in_loop = false;
-}
-
-/* ---- events ---- */
-
-void event_init(struct event *ev)
-{
-    ev->signalled = 0;
-    ev->waiter_head = NULL;
-}
-
-void event_signal(struct event *ev)
-{
-    uintptr_t irq = arch_irq_save();
-
-    if (ev->waiter_head == NULL) {
-        ev->signalled = 1;
-    }
-    while (ev->waiter_head != NULL) {
-        wake(ev->waiter_head, false);
-    }
-    arch_irq_restore(irq);
-}
-
-enum fl_err event_wait_at(const char *where, struct event *ev, struct deadline d)
-{
-    struct fiber *f = self();
-    uintptr_t irq = arch_irq_save();
-
-    if (ev->signalled != 0) {
-        ev->signalled = 0;
-        arch_irq_restore(irq);
-        return FL_OK;
-    }
-    wait_in(f, &ev->waiter_head, FIBER_EVENT, where, us_to_ns(d.at_us), irq);
-    return f->timed_out ? FL_ETIMEDOUT : FL_OK;
-}
-
-/* ---- mutexes ---- */
-
-void mutex_init(struct mutex *m, struct lock_class *cls)
-{
-    m->cls = cls;
-    m->owner = NULL;
-    m->waiter_head = NULL;
-}
-
-enum fl_err mutex_lock_until_at(const char *where, struct mutex *m, struct deadline d)
-{
-    struct fiber *f = self();
-
-    if (m->owner == f) {
-        machine_panic("fiber \"%s\" locks \"%s\" twice, at %s", f->name, m->cls->name, where);
-    }
-    /* Before the wait: an order that deadlocks right here has been reported by then. */
-    lockorder_acquire(m->cls, where);
-    if (m->owner == NULL) {
-        m->owner = f;
-        return FL_OK;
-    }
-    f->mutex = m;
-    wait_in(f, &m->waiter_head, FIBER_MUTEX, where, us_to_ns(d.at_us), arch_irq_save());
-    f->mutex = NULL;
-    if (f->timed_out) {
-        lockorder_release(m->cls);
-        return FL_ETIMEDOUT;
-    }
-    FL_ASSERT(m->owner == f);
-    return FL_OK;
-}
-
-void mutex_lock_at(const char *where, struct mutex *m)
-{
-    enum fl_err err = mutex_lock_until_at(where, m, deadline_never());
-
-    FL_ASSERT(err == FL_OK);
-}
-
-void mutex_unlock(struct mutex *m)
-{
-    struct fiber *f = self();
-
-    if (m->owner != f) {
-        machine_panic("fiber \"%s\" unlocks \"%s\", owned by \"%s\"", f->name, m->cls->name,
-                      m->owner != NULL ? m->owner->name : "nobody");
-    }
-    lockorder_release(m->cls);
-    uintptr_t irq = arch_irq_save();
-    m->owner = m->waiter_head;
-    if (m->waiter_head != NULL) {
-        wake(m->waiter_head, false);
-    }
-    arch_irq_restore(irq);
 }

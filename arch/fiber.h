@@ -52,7 +52,7 @@ void fiber_reset_longest(void);
 /* One live fiber, for status and for the deadlock report. */
 enum fiber_state { FIBER_RUNNABLE, FIBER_RUNNING, FIBER_SLEEPING, FIBER_EVENT, FIBER_MUTEX };
 struct fiber_info {
-    const char *name;  /* static */
+    const char *name; /* static */
     enum fiber_state state;
     const char *where; /* "file:line" of the wait, "" when it does not wait; static */
     const char *what;  /* class of the mutex it waits for, else ""; static */
@@ -78,7 +78,7 @@ void fiber_reset(void);
 /* "file:line" as a static string, for waits and locks. */
 #define FL_WHERE_TEXT(line) #line
 #define FL_WHERE_LINE(line) FL_WHERE_TEXT(line)
-#define FL_WHERE __FILE__ ":" FL_WHERE_LINE(__LINE__)
+#define FL_WHERE            __FILE__ ":" FL_WHERE_LINE(__LINE__)
 
 /* A binary event. Signals latch: one wait consumes it. */
 struct event {
@@ -93,7 +93,8 @@ void event_signal(struct event *ev);
 FL_MUST_CHECK enum fl_err event_wait_at(const char *where, struct event *ev, struct deadline d);
 #define event_wait(...) event_wait_at(FL_WHERE, __VA_ARGS__)
 
-/* A mutex between fibers, with a place in the lock order (arch/lockorder.h). cls: a static class. */
+/* A mutex between fibers, with a place in the lock order (arch/lockorder.h). cls: a static class.
+ */
 struct lock_class;
 struct mutex {
     struct lock_class *cls;

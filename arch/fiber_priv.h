@@ -13,6 +13,43 @@ struct lockorder_held {
     const char *where[LOCKORDER_DEPTH_MAX];
     uint32_t count;
 };
+struct fiber {
+    void *sp;                  /* saved while it does not run */
+    struct fiber *next, *prev; /* in the run queue or in one list of waiters; circular */
+    struct fiber *timer_next, *timer_prev; /* in the list of deadlines; ends are NULL */
+    struct fiber *all_next, *all_prev;     /* in the list of live fibers; circular */
+    struct fiber *volatile *waiting_in;    /* the list of waiters it is in, NULL = none */
+    const struct mutex *mutex;             /* that it waits for */
+    void (*fn)(void *arg);
+    void *arg;
+    const char *name;            /* static */
+    const char *where;           /* static, "" = does not wait */
+    uint8_t *stack;              /* lowest byte, owned; NULL for main */
+    uint64_t stack_bytes;        /* all that was allocated, this struct included */
+    uint64_t since_ns, until_ns; /* of the wait; UINT64_MAX = no deadline */
+    void *asan_fake_stack;
+    struct lockorder_held held;
+    enum fiber_state state;
+    bool has_timer, timed_out, ended;
+};
+
+/* The running fiber, or the one that stands for main; never NULL. */
+struct fiber *fiber_self(void);
+
+/* Puts f, which is the caller, to wait: in a list of waiters (NULL: only for the deadline) until
+ * fiber_wake or until_ns (UINT64_MAX: no deadline). Called with interrupts off; they come back on
+ * as irq says before the switch, a wake-up in between just makes f runnable again. Afterwards
+ * f->timed_out says which it was. */
+void fiber_wait_in(struct fiber *f, struct fiber *volatile *list, enum fiber_state state,
+                   const char *where, uint64_t until_ns, uintptr_t irq);
+/* Ends the wait of f: takes it out of its list and of the deadlines. Interrupts are off. */
+void fiber_wake(struct fiber *f, bool timed_out);
+
+static inline uint64_t fiber_us_to_ns(uint64_t us)
+{
+    return us > UINT64_MAX / NS_PER_US ? UINT64_MAX : us * NS_PER_US;
+}
+
 /* Of the running fiber; never NULL. */
 struct lockorder_held *fiber_lockorder_held(void);
 

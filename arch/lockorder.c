@@ -19,16 +19,16 @@
 #include "arch/machine.h"
 
 /* One word holds a row of the graph. Class id 0 means "not registered", so 63 can be used. */
-#define CLASSES_MAX 64u
+#define CLASSES_MAX    64u
 #define FIRST_TEXT_MAX 512u
 
 LOCK_CLASS(lock_class_alloc, "alloc");
 LOCK_CLASS(lock_class_fence, "fence");
 
 static struct {
-    struct lock_class *classes[CLASSES_MAX]; /* by id; borrowed for ever: classes are static */
-    uint32_t count;                          /* highest id in use */
-    uint64_t edges[CLASSES_MAX];             /* bit b of word a: a -> b was seen */
+    struct lock_class *classes[CLASSES_MAX];     /* by id; borrowed for ever: classes are static */
+    uint32_t count;                              /* highest id in use */
+    uint64_t edges[CLASSES_MAX];                 /* bit b of word a: a -> b was seen */
     const char *where[CLASSES_MAX][CLASSES_MAX]; /* where a -> b was first seen; static strings */
     uint32_t inversions;
     char first[FIRST_TEXT_MAX];
@@ -129,7 +129,7 @@ static void report(uint16_t held, uint16_t taken, const char *held_at, const cha
 
 static void add_edge(uint16_t held, uint16_t taken, const char *held_at, const char *where)
 {
-    uint16_t via[CLASSES_MAX] = { 0 };
+    uint16_t via[CLASSES_MAX] = {0};
     uint64_t bit = UINT64_C(1) << taken;
 
     if ((lockorder.edges[held] & bit) != 0) {

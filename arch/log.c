@@ -19,9 +19,9 @@ static struct {
     uint64_t next;                         /* seq of the next line */
     void (*notify)(void);
     enum log_level level;
-} log_state = { .level = LOG_INFO };
+} log_state = {.level = LOG_INFO};
 
-static const char *const level_names[] = { "error", "warn", "info", "debug", "trace" };
+static const char *const level_names[] = {"error", "warn", "info", "debug", "trace"};
 
 void log_set_level(enum log_level level) { log_state.level = level; }
 enum log_level log_get_level(void) { return log_state.level; }
@@ -125,8 +125,8 @@ size_t log_format(const struct log_entry *entry, char *buf, size_t size)
     }
     int n = snprintf(buf, size, "[%5llu.%06llu] %-5s %s: %s\n",
                      (unsigned long long)(entry->time_us / US_PER_S),
-                     (unsigned long long)(entry->time_us % US_PER_S),
-                     log_level_name(entry->level), entry->module, entry->text);
+                     (unsigned long long)(entry->time_us % US_PER_S), log_level_name(entry->level),
+                     entry->module, entry->text);
     if (n < 0) {
         buf[0] = '\0';
         return 0;

@@ -41,18 +41,22 @@ static enum fl_err identify(struct gsp_gpu *g, struct fl_fail *fail)
     g->family = g->chip != NULL ? gsp_family_find(g->chip->family) : NULL;
     if (g->family == NULL) {
         const char *pri = gsp_io_pri_error(g->boot42);
-        FL_FAIL(fail, FL_ENOTSUP, "NV_PMC_BOOT_42", "NV_PMC_BOOT_42 reads 0x%08x (%s): not a chip this build knows",
+        FL_FAIL(fail, FL_ENOTSUP, "NV_PMC_BOOT_42",
+                "NV_PMC_BOOT_42 reads 0x%08x (%s): not a chip this build knows",
                 (unsigned)g->boot42, pri != NULL ? pri : "Turing to Blackwell are");
         fl_fail_values(fail, g->boot42, 0, 0);
         return FL_ENOTSUP;
     }
     g->rec.family = g->family->family;
-    log_info("gsp", "%s, %s, BOOT_0 0x%08x, BOOT_42 0x%08x", g->chip->name, g->family->name, (unsigned)g->boot0,
-             (unsigned)g->boot42);
+    log_info("gsp", "%s, %s, BOOT_0 0x%08x, BOOT_42 0x%08x", g->chip->name, g->family->name,
+             (unsigned)g->boot0, (unsigned)g->boot42);
     if (g->family->ops == NULL) {
-        FL_FAIL(fail, FL_ENOTSUP, g->chip->name, "%s is a %s chip: recognised, but its bring-up is not in this build",
-                g->chip->name, g->family->name);
-        fl_fail_hint(fail, "this build boots GA10x (GeForce RTX 30 and its professional siblings)");
+        FL_FAIL(fail, FL_ENOTSUP, g->chip->name,
+                "%s is a %s chip: recognised, but its bring-up is not in this build", g->chip->name,
+                g->family->name);
+        fl_fail_hint(
+            fail,
+            "this build boots Ampere GA10x and Ada (GeForce RTX 30 and 40 and their siblings)");
         return FL_ENOTSUP;
     }
     return FL_OK;
@@ -80,12 +84,15 @@ static enum fl_err wpr2_clear(struct gsp_gpu *g, struct fl_fail *fail)
         err = g->family->ops->wait_devinit(g, fail);
     }
     if (err != FL_OK) {
-        fl_fail_hint(fail, "WPR2 is up from an earlier boot, only a reset removes it: power-cycle the machine");
+        fl_fail_hint(
+            fail,
+            "WPR2 is up from an earlier boot, only a reset removes it: power-cycle the machine");
         return err;
     }
     g->wpr2 = g->family->ops->wpr2(g);
     if (g->wpr2.up) {
-        FL_FAIL(fail, FL_EBUSY, "NV_PFB_PRI_MMU_WPR2_ADDR_HI", "WPR2 is up (0x%llx to 0x%llx) even after a function level reset",
+        FL_FAIL(fail, FL_EBUSY, "NV_PFB_PRI_MMU_WPR2_ADDR_HI",
+                "WPR2 is up (0x%llx to 0x%llx) even after a function level reset",
                 (unsigned long long)g->wpr2.start, (unsigned long long)g->wpr2.end);
         fl_fail_hint(fail, "a warm reboot keeps WPR2: power the machine off and on");
         return FL_EBUSY;
@@ -96,7 +103,8 @@ static enum fl_err wpr2_clear(struct gsp_gpu *g, struct fl_fail *fail)
 /* The files from the boot volume, complete and well-formed, before anything else is touched. */
 static enum fl_err firmware(struct gsp_gpu *g, struct fl_fail *fail)
 {
-    const enum fl_err err = gsp_fwset_select(g->chip, g->opt.files, g->opt.file_count, g->opt.force_version, &g->fw, fail);
+    const enum fl_err err = gsp_fwset_select(g->chip, g->opt.files, g->opt.file_count,
+                                             g->opt.force_version, &g->fw, fail);
 
     if (err != FL_OK) {
         return err;
@@ -105,7 +113,8 @@ static enum fl_err firmware(struct gsp_gpu *g, struct fl_fail *fail)
     gsp_gpu_set_version(g, g->fw.version);
     g->firmware_bytes = g->fw.total_bytes;
     g->copied_bytes = 0;
-    log_info("gsp", "firmware %s, %llu KiB in files", g->firmware_version, (unsigned long long)(g->firmware_bytes >> 10));
+    log_info("gsp", "firmware %s, %llu KiB in files", g->firmware_version,
+             (unsigned long long)(g->firmware_bytes >> 10));
     return FL_OK;
 }
 
@@ -118,7 +127,8 @@ static enum fl_err vbios(struct gsp_gpu *g, struct fl_fail *fail)
 /* Flushes of system memory need a page to write to. */
 static enum fl_err flush_page(struct gsp_gpu *g, struct fl_fail *fail)
 {
-    const enum fl_err err = gsp_gpu_alloc(g, &g->mem.flush_page, FL_PAGE_SIZE, "gpu flush page", fail);
+    const enum fl_err err =
+        gsp_gpu_alloc(g, &g->mem.flush_page, FL_PAGE_SIZE, "gpu flush page", fail);
 
     if (err == FL_OK) {
         g->undo.flush_page = true;
@@ -133,7 +143,8 @@ static enum fl_err fb_layout(struct gsp_gpu *g, struct fl_fail *fail)
     const struct gsp_heap_rule *heap = gsp_heap_rule_find(g->layout->version, g->family->libos);
 
     if (heap == NULL) {
-        return FL_FAIL(fail, FL_ENOTSUP, "firmware", "firmware %s does not run on %s", g->layout->version, g->family->name);
+        return FL_FAIL(fail, FL_ENOTSUP, "firmware", "firmware %s does not run on %s",
+                       g->layout->version, g->family->name);
     }
     g->vram_bytes = g->family->ops->vram_bytes(g);
     const struct gsp_fb_request req = {
@@ -208,7 +219,8 @@ static enum fl_err booter(struct gsp_gpu *g, struct fl_fail *fail)
 
 static enum fl_err riscv(struct gsp_gpu *g, struct fl_fail *fail)
 {
-    ENG_WRITE(&g->io, NV_PGSP_BASE, NV_PFALCON_FALCON_OS, (struct NV_PFALCON_FALCON_OS){ .raw = g->fw.bootloader.app_version });
+    ENG_WRITE(&g->io, NV_PGSP_BASE, NV_PFALCON_FALCON_OS,
+              (struct NV_PFALCON_FALCON_OS){.raw = g->fw.bootloader.app_version});
     return g->family->ops->wait_riscv_active(g, fail);
 }
 
@@ -221,8 +233,12 @@ static bool sequencer_seen(void *ctx)
 }
 static enum fl_err sequencer(struct gsp_gpu *g, struct fl_fail *fail)
 {
-    return gsp_rpc_wait(&g->rpc, sequencer_seen, SEQUENCER_TIMEOUT_US, "the GSP's register script",
-                        "the GSP started but does not talk: see its logs (init, rm)", fail);
+    const enum fl_err err =
+        gsp_rpc_wait(&g->rpc, sequencer_seen, SEQUENCER_TIMEOUT_US, "the GSP's register script",
+                     "the GSP started but does not talk: see its logs (init, rm)", fail);
+
+    g->stage_skipped = g->ev.seen[GSP_EV_RUN_CPU_SEQUENCER] == 0; /* it needed none */
+    return err;
 }
 
 /* The resource manager is up. */
@@ -234,16 +250,19 @@ static bool init_done_seen(void *ctx)
 }
 static enum fl_err init_done(struct gsp_gpu *g, struct fl_fail *fail)
 {
-    const enum fl_err err = gsp_rpc_wait(&g->rpc, init_done_seen, INIT_DONE_TIMEOUT_US, "GSP_INIT_DONE",
-                                         "the GSP hangs in its start: see its logs (rm)", fail);
+    const enum fl_err err =
+        gsp_rpc_wait(&g->rpc, init_done_seen, INIT_DONE_TIMEOUT_US, "GSP_INIT_DONE",
+                     "the GSP hangs in its start: see its logs (rm)", fail);
     if (err != FL_OK) {
         return err;
     }
     if (g->ev.init_result != NV_OK) {
-        FL_FAIL(fail, FL_EIO, "GSP_INIT_DONE", "the GSP's start failed: GSP_INIT_DONE carries 0x%x (%s), expected 0",
+        FL_FAIL(fail, FL_EIO, "GSP_INIT_DONE",
+                "the GSP's start failed: GSP_INIT_DONE carries 0x%x (%s), expected 0",
                 (unsigned)g->ev.init_result, gsp_status_name(g->ev.init_result));
         fl_fail_values(fail, g->ev.init_result, NV_OK, 0);
-        fl_fail_hint(fail, "the log buffer rm says why; seen with odd BAR placement and without memory above 4 GiB");
+        fl_fail_hint(fail, "the log buffer rm says why; seen with odd BAR placement and without "
+                           "memory above 4 GiB");
         return FL_EIO;
     }
     g->undo.rm = true;
@@ -262,7 +281,8 @@ static enum fl_err interrupts(struct gsp_gpu *g, struct fl_fail *fail)
     const enum fl_err err = gsp_static_info_vector(g, &vector, fail);
 
     if (err == FL_OK && vector != g->intr.vector && g->intr.enabled) {
-        log_warn("gsp", "the GSP interrupts on vector %u, not %u", (unsigned)vector, (unsigned)g->intr.vector);
+        log_warn("gsp", "the GSP interrupts on vector %u, not %u", (unsigned)vector,
+                 (unsigned)g->intr.vector);
         gsp_intr_enable(g, vector);
     }
     return err != FL_OK ? err : gsp_io_check(&g->io);
@@ -278,26 +298,26 @@ static const struct {
     const char *name;
     enum fl_err (*step)(struct gsp_gpu *g, struct fl_fail *fail);
 } story[] = {
-    { "identify", identify },
-    { "devinit", devinit },
-    { "wpr2-clear", wpr2_clear },
-    { "firmware", firmware },
-    { "vbios", vbios },
-    { "flush-page", flush_page },
-    { "fb-layout", fb_layout },
-    { "memory", memory },
-    { "unload-armed", unload_armed },
-    { "frts", frts },
-    { "gsp-reset", gsp_reset },
-    { "msi", msi },
-    { "rpc-queued", rpc_queued },
-    { "booter", booter },
-    { "riscv", riscv },
-    { "sequencer", sequencer },
-    { "init-done", init_done },
-    { "static-info", static_info },
-    { "interrupts", interrupts },
-    { "rm-objects", rm_objects },
+    {"identify", identify},
+    {"devinit", devinit},
+    {"wpr2-clear", wpr2_clear},
+    {"firmware", firmware},
+    {"vbios", vbios},
+    {"flush-page", flush_page},
+    {"fb-layout", fb_layout},
+    {"memory", memory},
+    {"unload-armed", unload_armed},
+    {"frts", frts},
+    {"gsp-reset", gsp_reset},
+    {"msi", msi},
+    {"rpc-queued", rpc_queued},
+    {"booter", booter},
+    {"riscv", riscv},
+    {"sequencer", sequencer},
+    {"init-done", init_done},
+    {"static-info", static_info},
+    {"interrupts", interrupts},
+    {"rm-objects", rm_objects},
 };
 _Static_assert(ARRAY_SIZE(story) <= GSP_MAX_STAGES, "gsp.h: GSP_MAX_STAGES");
 
@@ -305,17 +325,19 @@ void gsp_boot_list_stages(struct gsp_gpu *g)
 {
     g->stage_count = ARRAY_SIZE(story);
     for (uint32_t i = 0; i < g->stage_count; i++) {
-        g->stage[i] = (struct gsp_stage){ .name = story[i].name, .state = GSP_STAGE_PENDING };
+        g->stage[i] = (struct gsp_stage){.name = story[i].name, .state = GSP_STAGE_PENDING};
     }
 }
 
-/* Runs one stage with clock and counters. A lost link is the cause, whatever the step made of it. */
+/* Runs one stage with clock and counters. A lost link is the cause, whatever the step made of it.
+ */
 static enum fl_err run_stage(struct gsp_gpu *g, uint32_t i)
 {
     struct gsp_stage *s = &g->stage[i];
     const uint64_t reads = g->io.reads, writes = g->io.writes;
 
     s->state = GSP_STAGE_RUNNING;
+    g->stage_skipped = false;
     s->start_us = clock_now_us();
     gsp_recorder_stage(&g->rec, s->name);
     gsp_gpu_changed(g);
@@ -327,12 +349,16 @@ static enum fl_err run_stage(struct gsp_gpu *g, uint32_t i)
     s->us = clock_now_us() - s->start_us;
     s->reg_reads = (uint32_t)(g->io.reads - reads);
     s->reg_writes = (uint32_t)(g->io.writes - writes);
-    s->state = err == FL_OK ? GSP_STAGE_OK : GSP_STAGE_FAILED;
-    log_debug("gsp", "stage %s: %s, %llu us, %u reads, %u writes", s->name, gsp_stage_state_name(s->state),
-              (unsigned long long)s->us, (unsigned)s->reg_reads, (unsigned)s->reg_writes);
+    s->state = err != FL_OK       ? GSP_STAGE_FAILED
+               : g->stage_skipped ? GSP_STAGE_SKIPPED
+                                  : GSP_STAGE_OK;
+    log_debug("gsp", "stage %s: %s, %llu us, %u reads, %u writes", s->name,
+              gsp_stage_state_name(s->state), (unsigned long long)s->us, (unsigned)s->reg_reads,
+              (unsigned)s->reg_writes);
     gsp_gpu_changed(g);
     if (err != FL_OK) {
-        FL_FAIL(&g->fail, err, s->name, "stage %s failed: %s", s->name, fl_err_name(err)); /* if it left no words */
+        FL_FAIL(&g->fail, err, s->name, "stage %s failed: %s", s->name,
+                fl_err_name(err)); /* if it left no words */
         fl_fail_stage(&g->fail, s->name);
     }
     return err;
@@ -341,7 +367,7 @@ static enum fl_err run_stage(struct gsp_gpu *g, uint32_t i)
 /* Undoes a boot that failed; what goes wrong here is logged and does not hide the cause. */
 static void give_up(struct gsp_gpu *g, uint32_t stage)
 {
-    struct fl_fail second = { 0 };
+    struct fl_fail second = {0};
 
     log_error("gsp", "boot failed in stage %s: %s", g->fail.stage, g->fail.text);
     if (g->fail.hint[0] != '\0') {
@@ -359,9 +385,10 @@ static void give_up(struct gsp_gpu *g, uint32_t stage)
 
 enum fl_err gsp_boot(struct gsp_gpu *g)
 {
-    if (g->state == GSP_READY || g->state == GSP_BOOTING) {
+    if (g->busy || g->state == GSP_READY) {
         return FL_ESTATE;
     }
+    g->busy = true;
     const uint64_t start = clock_now_us();
 
     fl_fail_clear(&g->fail);
@@ -374,15 +401,17 @@ enum fl_err gsp_boot(struct gsp_gpu *g)
         const enum fl_err err = run_stage(g, i);
         if (err != FL_OK) {
             give_up(g, i);
+            g->busy = false;
             return err;
         }
         fiber_yield_if_long();
     }
+    g->busy = false;
     g->state = GSP_READY;
     gsp_recorder_stage(&g->rec, "ready");
     gsp_gpu_changed(g);
     log_info("gsp", "%s is ready after %llu ms, %llu register reads, %llu writes", g->chip->name,
-             (unsigned long long)((clock_now_us() - start) / US_PER_MS), (unsigned long long)g->io.reads,
-             (unsigned long long)g->io.writes);
+             (unsigned long long)((clock_now_us() - start) / US_PER_MS),
+             (unsigned long long)g->io.reads, (unsigned long long)g->io.writes);
     return FL_OK;
 }

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT
 # The boot story and the run time of a GPU.
-COMMON_SRCS += gsp/boot.c gsp/booter.c gsp/events.c gsp/falcon.c gsp/family.c gsp/family_ga10x.c \
-    gsp/fb_layout.c gsp/fwsec.c gsp/gpu.c gsp/init_rpc.c gsp/intr.c gsp/io.c gsp/logs.c gsp/queue.c \
-    gsp/recorder.c gsp/rm.c gsp/rpc.c gsp/sequencer.c gsp/static_info.c gsp/status.c gsp/unload.c \
-    gsp/wpr.c
-UNIT_TESTS += tests/unit/test_fb_layout.c tests/unit/test_sequencer.c tests/unit/test_queue.c \
-    tests/unit/test_recorder.c tests/unit/test_rpc.c
+COMMON_SRCS += $(addprefix gsp/,boot.c booter.c events.c falcon.c family.c family_ga10x.c fb_layout.c \
+    fwsec.c gpu.c init_rpc.c intr.c io.c logs.c queue.c recorder.c rm.c rpc.c sequencer.c \
+    static_info.c status.c unload.c wpr.c)
+UNIT_TESTS += $(addprefix tests/unit/,test_fb_layout.c test_sequencer.c test_queue.c test_recorder.c \
+    test_rpc.c test_bringup.c test_bringup_faults.c)
 FUZZ_TARGETS += tests/fuzz/fuzz_queue.c tests/fuzz/fuzz_sequencer.c
+BENCH_SRCS += tests/bench/bench_bringup.c
+# The bench with one GPU in it, which other tests use too.
+TEST_SUPPORT_SRCS += tests/unit/rig.c

@@ -14,15 +14,17 @@ static const struct {
     uint32_t code;
     const char *hint;
 } load_codes[] = {
-    { 0x02, "signature refused: these firmware files are not for this chip, or were changed" },
-    { 0x29, "WPR2 was already extended by an earlier boot: power-cycle the machine" },
-    { 0x31, "the booter refuses this state of the GPU: power-cycle the machine" },
-    { 0x89, "the booter found no WPR metadata: is DMA blocked (IOMMU, bus mastering)?" },
-    { 0x8d, "the booter disagrees with the end of the region: please report, with the flight record" },
+    {0x02, "signature refused: these firmware files are not for this chip, or were changed"},
+    {0x29, "WPR2 was already extended by an earlier boot: power-cycle the machine"},
+    {0x31, "the booter refuses this state of the GPU: power-cycle the machine"},
+    {0x89, "the booter found no WPR metadata: is DMA blocked (IOMMU, bus mastering)?"},
+    {0x8d,
+     "the booter disagrees with the end of the region: please report, with the flight record"},
 };
 
-static enum fl_err prepare_one(struct gsp_gpu *g, const struct fw_booter *b, const char *name, struct dma_buf *buf,
-                               struct gsp_falcon_program *out, struct fl_fail *fail)
+static enum fl_err prepare_one(struct gsp_gpu *g, const struct fw_booter *b, const char *name,
+                               struct dma_buf *buf, struct gsp_falcon_program *out,
+                               struct fl_fail *fail)
 {
     uint32_t fuse;
     unsigned index;
@@ -45,8 +47,8 @@ static enum fl_err prepare_one(struct gsp_gpu *g, const struct fw_booter *b, con
         .name = name,
         .image = buf->bus,
         .image_bytes = buf->size,
-        .imem = { .source = b->app_offset, .target = 0, .tag = b->app_offset, .bytes = b->app_size },
-        .dmem = { .source = b->data_offset, .target = 0, .bytes = b->data_size },
+        .imem = {.source = b->app_offset, .target = 0, .tag = b->app_offset, .bytes = b->app_size},
+        .dmem = {.source = b->data_offset, .target = 0, .bytes = b->data_size},
         .signature_addr = b->pkc_data_offset,
         .engine_mask = b->engine_mask,
         .ucode_id = (uint8_t)b->ucode_id,
@@ -57,10 +59,12 @@ static enum fl_err prepare_one(struct gsp_gpu *g, const struct fw_booter *b, con
 
 enum fl_err gsp_booter_prepare(struct gsp_gpu *g, struct fl_fail *fail)
 {
-    enum fl_err err = prepare_one(g, &g->fw.booter_unload, "booter_unload", &g->mem.booter_unload, &g->booter_unload, fail);
+    enum fl_err err = prepare_one(g, &g->fw.booter_unload, "booter_unload", &g->mem.booter_unload,
+                                  &g->booter_unload, fail);
 
     if (err == FL_OK) {
-        err = prepare_one(g, &g->fw.booter_load, "booter_load", &g->mem.booter_load, &g->booter_load, fail);
+        err = prepare_one(g, &g->fw.booter_load, "booter_load", &g->mem.booter_load,
+                          &g->booter_load, fail);
     }
     dma_wmb();
     return err;
@@ -79,7 +83,8 @@ enum fl_err gsp_booter_run_load(struct gsp_gpu *g, struct fl_fail *fail)
         return err;
     }
     if (mailbox != 0) {
-        FL_FAIL(fail, FL_EIO, "booter_load", "the booter reports 0x%08x in SEC2's mailbox, expected 0", (unsigned)mailbox);
+        FL_FAIL(fail, FL_EIO, "booter_load",
+                "the booter reports 0x%08x in SEC2's mailbox, expected 0", (unsigned)mailbox);
         fl_fail_values(fail, mailbox, 0, 0);
         for (size_t i = 0; i < ARRAY_SIZE(load_codes); i++) {
             if (load_codes[i].code == mailbox) {
@@ -87,14 +92,17 @@ enum fl_err gsp_booter_run_load(struct gsp_gpu *g, struct fl_fail *fail)
             }
         }
         if (mailbox == (uint32_t)meta) {
-            fl_fail_hint(fail, "the booter never ran: it could not fetch anything by DMA (bus mastering, IOMMU)");
+            fl_fail_hint(
+                fail,
+                "the booter never ran: it could not fetch anything by DMA (bus mastering, IOMMU)");
         }
         return FL_EIO;
     }
     g->wpr2 = g->family->ops->wpr2(g);
-    if (g->wpr2.start != g->fb.wpr_start) { /* not our business to refuse what the booter accepted */
-        log_warn("gsp", "WPR2 starts at 0x%llx after the booter, expected 0x%llx", (unsigned long long)g->wpr2.start,
-                 (unsigned long long)g->fb.wpr_start);
+    if (g->wpr2.start !=
+        g->fb.wpr_start) { /* not our business to refuse what the booter accepted */
+        log_warn("gsp", "WPR2 starts at 0x%llx after the booter, expected 0x%llx",
+                 (unsigned long long)g->wpr2.start, (unsigned long long)g->fb.wpr_start);
     }
     return gsp_io_check(&g->io);
 }
@@ -102,19 +110,22 @@ enum fl_err gsp_booter_run_load(struct gsp_gpu *g, struct fl_fail *fail)
 enum fl_err gsp_booter_run_unload(struct gsp_gpu *g, struct fl_fail *fail)
 {
     uint32_t mailbox;
-    enum fl_err err = gsp_falcon_run(g, &gsp_falcon_sec2, &g->booter_unload, UNLOAD_MAILBOXES, &mailbox, fail);
+    enum fl_err err =
+        gsp_falcon_run(g, &gsp_falcon_sec2, &g->booter_unload, UNLOAD_MAILBOXES, &mailbox, fail);
 
     if (err != FL_OK) {
         return err;
     }
     if (mailbox != 0) {
-        FL_FAIL(fail, FL_EIO, "booter_unload", "booter_unload reports 0x%08x in SEC2's mailbox, expected 0", (unsigned)mailbox);
+        FL_FAIL(fail, FL_EIO, "booter_unload",
+                "booter_unload reports 0x%08x in SEC2's mailbox, expected 0", (unsigned)mailbox);
         fl_fail_values(fail, mailbox, 0, 0);
         return FL_EIO;
     }
     g->wpr2 = g->family->ops->wpr2(g);
     if (g->wpr2.up) {
-        FL_FAIL(fail, FL_EIO, "NV_PFB_PRI_MMU_WPR2_ADDR_HI", "WPR2 is still up (0x%llx to 0x%llx) after booter_unload",
+        FL_FAIL(fail, FL_EIO, "NV_PFB_PRI_MMU_WPR2_ADDR_HI",
+                "WPR2 is still up (0x%llx to 0x%llx) after booter_unload",
                 (unsigned long long)g->wpr2.start, (unsigned long long)g->wpr2.end);
         fl_fail_hint(fail, "the GPU needs a reset before it can be booted again");
         return FL_EIO;

@@ -12,50 +12,51 @@
 
 /* Below 0x101b all versions agree. */
 static const struct gsp_event_info common[] = {
-    { 0x1001, GSP_EV_INIT_DONE, "GSP_INIT_DONE", 0 },
-    { 0x1002, GSP_EV_RUN_CPU_SEQUENCER, "GSP_RUN_CPU_SEQUENCER", 40 },
-    { 0x1003, GSP_EV_POST_EVENT, "POST_EVENT", 29 },
-    { 0x1004, GSP_EV_RC_TRIGGERED, "RC_TRIGGERED", 18 },
-    { 0x1005, GSP_EV_MMU_FAULT_QUEUED, "MMU_FAULT_QUEUED", 0 },
-    { 0x1006, GSP_EV_OS_ERROR_LOG, "OS_ERROR_LOG", 268 },
-    { 0x1007, GSP_EV_OTHER, "RG_LINE_INTR", 0 },
-    { 0x1008, GSP_EV_OTHER, "GPUACCT_PERFMON_UTIL_SAMPLES", 0 },
-    { 0x100b, GSP_EV_OTHER, "SEMAPHORE_SCHEDULE_CALLBACK", 0 },
-    { 0x100c, GSP_EV_UCODE_LIBOS_PRINT, "UCODE_LIBOS_PRINT", 8 },
-    { 0x100e, GSP_EV_OTHER, "PERF_GPU_BOOST_SYNC_LIMITS_CALLBACK", 0 },
-    { 0x100f, GSP_EV_OTHER, "PERF_BRIDGELESS_INFO_UPDATE", 0 },
-    { 0x1011, GSP_EV_OTHER, "DISPLAY_MODESET", 0 },
-    { 0x1012, GSP_EV_OTHER, "EXTDEV_INTR_SERVICE", 0 },
-    { 0x1018, GSP_EV_OTHER, "TIMED_SEMAPHORE_RELEASE", 0 },
-    { 0x1019, GSP_EV_OTHER, "NVLINK_IS_GPU_DEGRADED", 0 },
-    { 0x101a, GSP_EV_OTHER, "PFM_REQ_HNDLR_STATE_SYNC_CALLBACK", 0 },
+    {0x1001, GSP_EV_INIT_DONE, "GSP_INIT_DONE", 0},
+    {0x1002, GSP_EV_RUN_CPU_SEQUENCER, "GSP_RUN_CPU_SEQUENCER", 40},
+    {0x1003, GSP_EV_POST_EVENT, "POST_EVENT", 29},
+    {0x1004, GSP_EV_RC_TRIGGERED, "RC_TRIGGERED", 18},
+    {0x1005, GSP_EV_MMU_FAULT_QUEUED, "MMU_FAULT_QUEUED", 0},
+    {0x1006, GSP_EV_OS_ERROR_LOG, "OS_ERROR_LOG", 268},
+    {0x1007, GSP_EV_OTHER, "RG_LINE_INTR", 0},
+    {0x1008, GSP_EV_OTHER, "GPUACCT_PERFMON_UTIL_SAMPLES", 0},
+    {0x100b, GSP_EV_OTHER, "SEMAPHORE_SCHEDULE_CALLBACK", 0},
+    {0x100c, GSP_EV_UCODE_LIBOS_PRINT, "UCODE_LIBOS_PRINT", 8},
+    {0x100e, GSP_EV_OTHER, "PERF_GPU_BOOST_SYNC_LIMITS_CALLBACK", 0},
+    {0x100f, GSP_EV_OTHER, "PERF_BRIDGELESS_INFO_UPDATE", 0},
+    {0x1011, GSP_EV_OTHER, "DISPLAY_MODESET", 0},
+    {0x1012, GSP_EV_OTHER, "EXTDEV_INTR_SERVICE", 0},
+    {0x1018, GSP_EV_OTHER, "TIMED_SEMAPHORE_RELEASE", 0},
+    {0x1019, GSP_EV_OTHER, "NVLINK_IS_GPU_DEGRADED", 0},
+    {0x101a, GSP_EV_OTHER, "PFM_REQ_HNDLR_STATE_SYNC_CALLBACK", 0},
 };
 static const struct gsp_event_info r535[] = {
-    { 0x101b, GSP_EV_OTHER, "GSP_SEND_USER_SHARED_DATA", 0 },
-    { 0x101c, GSP_EV_OTHER, "NVLINK_FAULT_UP", 0 },
-    { 0x101d, GSP_EV_LOCKDOWN_NOTICE, "GSP_LOCKDOWN_NOTICE", 1 },
-    { 0x101e, GSP_EV_OTHER, "MIG_CI_CONFIG_UPDATE", 0 },
+    {0x101b, GSP_EV_OTHER, "GSP_SEND_USER_SHARED_DATA", 0},
+    {0x101c, GSP_EV_OTHER, "NVLINK_FAULT_UP", 0},
+    {0x101d, GSP_EV_LOCKDOWN_NOTICE, "GSP_LOCKDOWN_NOTICE", 1},
+    {0x101e, GSP_EV_OTHER, "MIG_CI_CONFIG_UPDATE", 0},
 };
 static const struct gsp_event_info r570[] = {
-    { 0x101b, GSP_EV_OTHER, "NVLINK_FAULT_UP", 0 },
-    { 0x101c, GSP_EV_LOCKDOWN_NOTICE, "GSP_LOCKDOWN_NOTICE", 1 },
-    { 0x101d, GSP_EV_OTHER, "MIG_CI_CONFIG_UPDATE", 0 },
-    { 0x101e, GSP_EV_OTHER, "UPDATE_GSP_TRACE", 0 },
-    { 0x101f, GSP_EV_OTHER, "NVLINK_FATAL_ERROR_RECOVERY", 0 },
-    { 0x1020, GSP_EV_POST_NOCAT_RECORD, "GSP_POST_NOCAT_RECORD", 0 },
-    { 0x1021, GSP_EV_OTHER, "FECS_ERROR", 5 },
-    { 0x1022, GSP_EV_RECOVERY_ACTION, "RECOVERY_ACTION", 5 },
+    {0x101b, GSP_EV_OTHER, "NVLINK_FAULT_UP", 0},
+    {0x101c, GSP_EV_LOCKDOWN_NOTICE, "GSP_LOCKDOWN_NOTICE", 1},
+    {0x101d, GSP_EV_OTHER, "MIG_CI_CONFIG_UPDATE", 0},
+    {0x101e, GSP_EV_OTHER, "UPDATE_GSP_TRACE", 0},
+    {0x101f, GSP_EV_OTHER, "NVLINK_FATAL_ERROR_RECOVERY", 0},
+    {0x1020, GSP_EV_POST_NOCAT_RECORD, "GSP_POST_NOCAT_RECORD", 0},
+    {0x1021, GSP_EV_OTHER, "FECS_ERROR", 5},
+    {0x1022, GSP_EV_RECOVERY_ACTION, "RECOVERY_ACTION", 5},
 };
 static const struct {
     const char *version;
     const struct gsp_event_info *table;
     size_t count;
 } versions[] = {
-    { "570.144", r570, ARRAY_SIZE(r570) },
-    { "535.113.01", r535, ARRAY_SIZE(r535) },
+    {"570.144", r570, ARRAY_SIZE(r570)},
+    {"535.113.01", r535, ARRAY_SIZE(r535)},
 };
 
-static const struct gsp_event_info *find_in(const struct gsp_event_info *t, size_t n, uint32_t number)
+static const struct gsp_event_info *find_in(const struct gsp_event_info *t, size_t n,
+                                            uint32_t number)
 {
     for (size_t i = 0; i < n; i++) {
         if (t[i].number == number) {
@@ -82,12 +83,13 @@ const struct gsp_event_info *gsp_event_find(const char *version, uint32_t number
 static enum fl_err run_sequencer(struct gsp_gpu *g, const struct gsp_msg *m, struct fl_fail *fail)
 {
     struct gsp_seq_result result;
-    const enum fl_err err = gsp_seq_run(g->layout, m->payload, m->payload_size, g->io.size, &gsp_gpu_seq_ops,
-                                        g, &result, fail);
+    const enum fl_err err = gsp_seq_run(g->layout, m->payload, m->payload_size, g->io.size,
+                                        &gsp_gpu_seq_ops, g, &result, fail);
 
     g->ev.seq_commands += result.commands;
     g->ev.seq_dwords += result.dwords;
-    log_debug("gsp", "CPU sequencer: %u commands in %u dwords", (unsigned)result.commands, (unsigned)result.dwords);
+    log_debug("gsp", "CPU sequencer: %u commands in %u dwords", (unsigned)result.commands,
+              (unsigned)result.dwords);
     return err;
 }
 
@@ -123,9 +125,10 @@ static void os_error(struct gsp_gpu *g, const struct gsp_msg *m)
     const struct gsp_layout *l = g->layout;
 
     g->xid_count++;
-    g->last_xid = (uint32_t)fw_get(m->payload, m->payload_size, l->rpc_os_error_log_v17_00.exceptType);
-    copy_text(g->last_xid_text, sizeof(g->last_xid_text), m, l->rpc_os_error_log_v17_00.errString.off,
-              l->rpc_os_error_log_v17_00.errString.size);
+    g->last_xid =
+        (uint32_t)fw_get(m->payload, m->payload_size, l->rpc_os_error_log_v17_00.exceptType);
+    copy_text(g->last_xid_text, sizeof(g->last_xid_text), m,
+              l->rpc_os_error_log_v17_00.errString.off, l->rpc_os_error_log_v17_00.errString.size);
     log_error("gsp", "Xid %u: %s", (unsigned)g->last_xid, g->last_xid_text);
     gsp_gpu_changed(g);
 }
@@ -139,8 +142,8 @@ static void unknown(struct gsp_gpu *g, const struct gsp_msg *m)
     }
     if (g->ev.unknown_count < ARRAY_SIZE(g->ev.unknown_logged)) {
         g->ev.unknown_logged[g->ev.unknown_count++] = m->function;
-        log_warn("gsp", "event 0x%x (%u bytes) is not known in firmware %s: ignored", (unsigned)m->function,
-                 (unsigned)m->payload_size, g->layout->version);
+        log_warn("gsp", "event 0x%x (%u bytes) is not known in firmware %s: ignored",
+                 (unsigned)m->function, (unsigned)m->payload_size, g->layout->version);
     }
 }
 
@@ -158,8 +161,8 @@ enum fl_err gsp_event_handle(struct gsp_gpu *g, const struct gsp_msg *m, struct 
     }
     g->ev.seen[e->event]++;
     if (m->payload_size < e->min_payload) {
-        FL_FAIL(fail, FL_EPROTO, e->name, "%s has %u bytes of payload, expected at least %u", e->name,
-                (unsigned)m->payload_size, (unsigned)e->min_payload);
+        FL_FAIL(fail, FL_EPROTO, e->name, "%s has %u bytes of payload, expected at least %u",
+                e->name, (unsigned)m->payload_size, (unsigned)e->min_payload);
         fl_fail_values(fail, m->payload_size, e->min_payload, 0);
         return FL_EPROTO;
     }
@@ -173,14 +176,17 @@ enum fl_err gsp_event_handle(struct gsp_gpu *g, const struct gsp_msg *m, struct 
         os_error(g, m);
         break;
     case GSP_EV_RC_TRIGGERED:
-        log_warn("gsp", "channel error: engine type %u, channel %u, exception %u",
-                 (unsigned)fw_get(m->payload, m->payload_size, l->rpc_rc_triggered_v17_02.nv2080EngineType),
-                 (unsigned)fw_get(m->payload, m->payload_size, l->rpc_rc_triggered_v17_02.chid),
-                 (unsigned)fw_get(m->payload, m->payload_size, l->rpc_rc_triggered_v17_02.exceptType));
+        log_warn(
+            "gsp", "channel error: engine type %u, channel %u, exception %u",
+            (unsigned)fw_get(m->payload, m->payload_size,
+                             l->rpc_rc_triggered_v17_02.nv2080EngineType),
+            (unsigned)fw_get(m->payload, m->payload_size, l->rpc_rc_triggered_v17_02.chid),
+            (unsigned)fw_get(m->payload, m->payload_size, l->rpc_rc_triggered_v17_02.exceptType));
         break;
     case GSP_EV_UCODE_LIBOS_PRINT:
         copy_text(text, sizeof(text), m, l->rpc_ucode_libos_print_v1E_08.libosPrintBuf.off,
-                  (uint32_t)fw_get(m->payload, m->payload_size, l->rpc_ucode_libos_print_v1E_08.libosPrintBufSize));
+                  (uint32_t)fw_get(m->payload, m->payload_size,
+                                   l->rpc_ucode_libos_print_v1E_08.libosPrintBufSize));
         log_debug("gsp", "libos: %s", text);
         break;
     case GSP_EV_LOCKDOWN_NOTICE:

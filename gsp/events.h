@@ -3,7 +3,8 @@
  * Messages that the GSP sends unasked. Their numbers differ between firmware versions from 0x101b
  * on, so each version has its table and the rest of the code sees one neutral list.
  *
- * Source: spec rpc.md B3 (OGKM rpc_global_enums.h at 570.144 and 535.113.01, nouveau msgfn.h, nova).
+ * Source: spec rpc.md B3 (OGKM rpc_global_enums.h at 570.144 and 535.113.01, nouveau msgfn.h,
+ * nova).
  */
 #pragma once
 
@@ -41,9 +42,9 @@ struct gsp_gpu;
 /* What events left behind, per boot. */
 struct gsp_event_state {
     uint32_t seen[GSP_EV_COUNT];
-    uint32_t init_result;     /* rpc_result of INIT_DONE */
+    uint32_t init_result; /* rpc_result of INIT_DONE */
     uint32_t seq_commands, seq_dwords;
-    bool lockdown;            /* the GSP asked to leave its registers alone */
+    bool lockdown;              /* the GSP asked to leave its registers alone */
     uint32_t unknown_logged[8]; /* numbers already mentioned in the log */
     uint32_t unknown_count;
     uint32_t recovery_action;
@@ -51,4 +52,5 @@ struct gsp_event_state {
 
 /* Handles one event of g. FL_OK also for those that are only counted. Errors end the wait in which
  * the event came: a sequencer that fails, a malformed message. Yields (the sequencer). */
-FL_MUST_CHECK enum fl_err gsp_event_handle(struct gsp_gpu *g, const struct gsp_msg *m, struct fl_fail *fail);
+FL_MUST_CHECK enum fl_err gsp_event_handle(struct gsp_gpu *g, const struct gsp_msg *m,
+                                           struct fl_fail *fail);

@@ -7,45 +7,58 @@
 #include "gsp/family.h"
 #include "gsp/gpu.h"
 
-const struct gsp_falcon gsp_falcon_gsp = { "GSP falcon", NV_PGSP_BASE, GSP_ENGINE_GSP };
-const struct gsp_falcon gsp_falcon_sec2 = { "SEC2 falcon", NV_PSEC_BASE, GSP_ENGINE_SEC2 };
+const struct gsp_falcon gsp_falcon_gsp = {"GSP falcon", NV_PGSP_BASE, GSP_ENGINE_GSP};
+const struct gsp_falcon gsp_falcon_sec2 = {"SEC2 falcon", NV_PSEC_BASE, GSP_ENGINE_SEC2};
 
 #define RESET_PULSE_US 10u /* nova, nouveau, OG570 */
-#define CTX_LOAD 0u        /* the TRANSCFG entry we use */
+#define CTX_LOAD       0u  /* the TRANSCFG entry we use */
 
 static const struct gsp_wait wait_dma_room = {
-    .what = "room in the falcon's transfer queue", .timeout_us = 2 * US_PER_S, .step_us = 1,
+    .what = "room in the falcon's transfer queue",
+    .timeout_us = 2 * US_PER_S,
+    .step_us = 1,
     .hint = "is bus mastering blocked (IOMMU, broken slot)?",
 };
 static const struct gsp_wait wait_dma_idle = {
-    .what = "the falcon's transfers to finish", .timeout_us = 2 * US_PER_S, .step_us = 5,
+    .what = "the falcon's transfers to finish",
+    .timeout_us = 2 * US_PER_S,
+    .step_us = 5,
     .hint = "is bus mastering blocked (IOMMU, broken slot)?",
 };
 static const struct gsp_wait wait_halt = {
-    .what = "the falcon to halt", .timeout_us = 2 * US_PER_S, .step_us = 20,
+    .what = "the falcon to halt",
+    .timeout_us = 2 * US_PER_S,
+    .step_us = 20,
     .hint = "the program hangs: wrong firmware for this chip, or VRAM that was not initialised",
 };
 
 enum fl_err gsp_falcon_program_check(const struct gsp_falcon_program *p, struct fl_fail *fail)
 {
-    const uint32_t unaligned = (p->imem.source | p->imem.target | p->imem.tag | p->imem.bytes | p->dmem.source |
-                                p->dmem.target | p->dmem.bytes | (uint32_t)p->image.raw) % GSP_FALCON_BLOCK;
+    const uint32_t unaligned =
+        (p->imem.source | p->imem.target | p->imem.tag | p->imem.bytes | p->dmem.source |
+         p->dmem.target | p->dmem.bytes | (uint32_t)p->image.raw) %
+        GSP_FALCON_BLOCK;
 
     if (unaligned != 0) {
-        return FL_FAIL(fail, FL_EBADDATA, p->name, "%s has parts that are not multiples of 256 bytes (imem 0x%x+0x%x, dmem 0x%x+0x%x)",
-                       p->name, (unsigned)p->imem.source, (unsigned)p->imem.bytes, (unsigned)p->dmem.source,
-                       (unsigned)p->dmem.bytes);
+        return FL_FAIL(
+            fail, FL_EBADDATA, p->name,
+            "%s has parts that are not multiples of 256 bytes (imem 0x%x+0x%x, dmem 0x%x+0x%x)",
+            p->name, (unsigned)p->imem.source, (unsigned)p->imem.bytes, (unsigned)p->dmem.source,
+            (unsigned)p->dmem.bytes);
     }
     if (!range_ok(p->imem.source, p->imem.bytes, p->image_bytes) ||
         !range_ok(p->dmem.source, p->dmem.bytes, p->image_bytes) ||
         !range_ok(p->imem.target, p->imem.bytes, GSP_FALCON_MEM_MAX) ||
         !range_ok(p->dmem.target, p->dmem.bytes, GSP_FALCON_MEM_MAX) || p->imem.bytes == 0) {
-        return FL_FAIL(fail, FL_EBADDATA, p->name, "%s does not fit: imem 0x%x+0x%x, dmem 0x%x+0x%x of an image of 0x%llx bytes",
-                       p->name, (unsigned)p->imem.source, (unsigned)p->imem.bytes, (unsigned)p->dmem.source,
-                       (unsigned)p->dmem.bytes, (unsigned long long)p->image_bytes);
+        return FL_FAIL(
+            fail, FL_EBADDATA, p->name,
+            "%s does not fit: imem 0x%x+0x%x, dmem 0x%x+0x%x of an image of 0x%llx bytes", p->name,
+            (unsigned)p->imem.source, (unsigned)p->imem.bytes, (unsigned)p->dmem.source,
+            (unsigned)p->dmem.bytes, (unsigned long long)p->image_bytes);
     }
     if (p->image.raw + p->imem.source < p->imem.tag) {
-        return FL_FAIL(fail, FL_EBADDATA, p->name, "%s has code at virtual address 0x%x, above its own place in memory",
+        return FL_FAIL(fail, FL_EBADDATA, p->name,
+                       "%s has code at virtual address 0x%x, above its own place in memory",
                        p->name, (unsigned)p->imem.tag);
     }
     return FL_OK;
@@ -64,40 +77,44 @@ void gsp_falcon_allow_physical(struct gsp_io *io, const struct gsp_falcon *f)
 {
     const struct NV_PFALCON_FBIF_CTL ctl = ENG_READ(io, f->base, NV_PFALCON_FBIF_CTL);
 
-    ENG_WRITE(io, f->base, NV_PFALCON_FBIF_CTL, NV_PFALCON_FBIF_CTL__with_ALLOW_PHYS_NO_CTX(ctl, 1));
-    ENG_WRITE(io, f->base, NV_PFALCON_FALCON_DMACTL, (struct NV_PFALCON_FALCON_DMACTL){ 0 });
+    ENG_WRITE(io, f->base, NV_PFALCON_FBIF_CTL,
+              NV_PFALCON_FBIF_CTL__with_ALLOW_PHYS_NO_CTX(ctl, 1));
+    ENG_WRITE(io, f->base, NV_PFALCON_FALCON_DMACTL, (struct NV_PFALCON_FALCON_DMACTL){0});
 }
 
 /* One memory, block by block. The queue is asked for room before each block, the end is awaited
  * once: the least number of reads that never overruns it. */
-static enum fl_err transfer(struct gsp_io *io, const struct gsp_falcon *f, uint64_t base, uint32_t source,
-                            uint32_t target, uint32_t bytes, struct NV_PFALCON_FALCON_DMATRFCMD cmd,
-                            struct fl_fail *fail)
+static enum fl_err transfer(struct gsp_io *io, const struct gsp_falcon *f, uint64_t base,
+                            uint32_t source, uint32_t target, uint32_t bytes,
+                            struct NV_PFALCON_FALCON_DMATRFCMD cmd, struct fl_fail *fail)
 {
     const uint32_t reg_cmd = f->base + NV_PFALCON_FALCON_DMATRFCMD__OFFSET;
-    const struct NV_PFALCON_FALCON_DMATRFBASE lo = { .raw = (uint32_t)(base >> 8) };
-    const struct NV_PFALCON_FALCON_DMATRFBASE1 hi =
-        NV_PFALCON_FALCON_DMATRFBASE1__with_BASE((struct NV_PFALCON_FALCON_DMATRFBASE1){ 0 }, (uint32_t)(base >> 40));
+    const struct NV_PFALCON_FALCON_DMATRFBASE lo = {.raw = (uint32_t)(base >> 8)};
+    const struct NV_PFALCON_FALCON_DMATRFBASE1 hi = NV_PFALCON_FALCON_DMATRFBASE1__with_BASE(
+        (struct NV_PFALCON_FALCON_DMATRFBASE1){0}, (uint32_t)(base >> 40));
 
     ENG_WRITE(io, f->base, NV_PFALCON_FALCON_DMATRFBASE, lo);
     ENG_WRITE(io, f->base, NV_PFALCON_FALCON_DMATRFBASE1, hi);
     for (uint32_t at = 0; at < bytes; at += GSP_FALCON_BLOCK) {
-        const enum fl_err err = gsp_io_poll(io, reg_cmd, NV_PFALCON_FALCON_DMATRFCMD__FULL_MASK, 0, &wait_dma_room, NULL, fail);
+        const enum fl_err err = gsp_io_poll(io, reg_cmd, NV_PFALCON_FALCON_DMATRFCMD__FULL_MASK, 0,
+                                            &wait_dma_room, NULL, fail);
         if (err != FL_OK) {
             return err;
         }
         ENG_WRITE(io, f->base, NV_PFALCON_FALCON_DMATRFMOFFS,
-                  NV_PFALCON_FALCON_DMATRFMOFFS__with_OFFS((struct NV_PFALCON_FALCON_DMATRFMOFFS){ 0 }, target + at));
-        ENG_WRITE(io, f->base, NV_PFALCON_FALCON_DMATRFFBOFFS, (struct NV_PFALCON_FALCON_DMATRFFBOFFS){ .raw = source + at });
+                  NV_PFALCON_FALCON_DMATRFMOFFS__with_OFFS(
+                      (struct NV_PFALCON_FALCON_DMATRFMOFFS){0}, target + at));
+        ENG_WRITE(io, f->base, NV_PFALCON_FALCON_DMATRFFBOFFS,
+                  (struct NV_PFALCON_FALCON_DMATRFFBOFFS){.raw = source + at});
         gsp_io_write(io, reg_cmd, cmd.raw);
         fiber_yield_if_long();
     }
-    return gsp_io_poll(io, reg_cmd, NV_PFALCON_FALCON_DMATRFCMD__IDLE_MASK, NV_PFALCON_FALCON_DMATRFCMD__IDLE_MASK,
-                       &wait_dma_idle, NULL, fail);
+    return gsp_io_poll(io, reg_cmd, NV_PFALCON_FALCON_DMATRFCMD__IDLE_MASK,
+                       NV_PFALCON_FALCON_DMATRFCMD__IDLE_MASK, &wait_dma_idle, NULL, fail);
 }
 
-enum fl_err gsp_falcon_load_dma(struct gsp_gpu *g, const struct gsp_falcon *f, const struct gsp_falcon_program *p,
-                                struct fl_fail *fail)
+enum fl_err gsp_falcon_load_dma(struct gsp_gpu *g, const struct gsp_falcon *f,
+                                const struct gsp_falcon_program *p, struct fl_fail *fail)
 {
     struct gsp_io *io = &g->io;
     enum fl_err err = gsp_falcon_program_check(p, fail);
@@ -106,12 +123,16 @@ enum fl_err gsp_falcon_load_dma(struct gsp_gpu *g, const struct gsp_falcon *f, c
         return err;
     }
     gsp_falcon_allow_physical(io, f);
-    struct NV_PFALCON_FBIF_TRANSCFG cfg = { 0 };
-    cfg = NV_PFALCON_FBIF_TRANSCFG__with_TARGET(cfg, NV_PFALCON_FBIF_TRANSCFG__TARGET_COHERENT_SYSMEM);
+    struct NV_PFALCON_FBIF_TRANSCFG cfg = {0};
+    cfg = NV_PFALCON_FBIF_TRANSCFG__with_TARGET(cfg,
+                                                NV_PFALCON_FBIF_TRANSCFG__TARGET_COHERENT_SYSMEM);
     cfg = NV_PFALCON_FBIF_TRANSCFG__with_MEM_TYPE(cfg, 1);
-    gsp_io_write(io, f->base + NV_PFALCON_FBIF_TRANSCFG__OFFSET + NV_PFALCON_FBIF_TRANSCFG__STRIDE * CTX_LOAD, cfg.raw);
+    gsp_io_write(io,
+                 f->base + NV_PFALCON_FBIF_TRANSCFG__OFFSET +
+                     NV_PFALCON_FBIF_TRANSCFG__STRIDE * CTX_LOAD,
+                 cfg.raw);
 
-    struct NV_PFALCON_FALCON_DMATRFCMD cmd = { 0 };
+    struct NV_PFALCON_FALCON_DMATRFCMD cmd = {0};
     cmd = NV_PFALCON_FALCON_DMATRFCMD__with_SIZE(cmd, NV_PFALCON_FALCON_DMATRFCMD__SIZE_256B);
     cmd = NV_PFALCON_FALCON_DMATRFCMD__with_CTXDMA(cmd, CTX_LOAD);
     struct NV_PFALCON_FALCON_DMATRFCMD code = NV_PFALCON_FALCON_DMATRFCMD__with_IMEM(cmd, 1);
@@ -119,19 +140,24 @@ enum fl_err gsp_falcon_load_dma(struct gsp_gpu *g, const struct gsp_falcon *f, c
 
     gsp_recorder_add(&g->rec, GSP_REC_DMA, (uint32_t)p->image_bytes, p->image.raw, p->name);
     /* For code the offset is the virtual address too, so the base is moved down by it. */
-    err = transfer(io, f, p->image.raw + p->imem.source - p->imem.tag, p->imem.tag, p->imem.target, p->imem.bytes,
-                   code, fail);
+    err = transfer(io, f, p->image.raw + p->imem.source - p->imem.tag, p->imem.tag, p->imem.target,
+                   p->imem.bytes, code, fail);
     if (err == FL_OK) {
-        err = transfer(io, f, p->image.raw + p->dmem.source, 0, p->dmem.target, p->dmem.bytes, cmd, fail);
+        err = transfer(io, f, p->image.raw + p->dmem.source, 0, p->dmem.target, p->dmem.bytes, cmd,
+                       fail);
     }
     if (err != FL_OK) {
         return err;
     }
     gsp_io_write(io, f->base + NV_PFALCON2_FALCON_BROM_PARAADDR__OFFSET, p->signature_addr);
-    ENG_WRITE(io, f->base, NV_PFALCON2_FALCON_BROM_ENGIDMASK, (struct NV_PFALCON2_FALCON_BROM_ENGIDMASK){ .raw = p->engine_mask });
-    ENG_WRITE(io, f->base, NV_PFALCON2_FALCON_BROM_CURR_UCODE_ID, (struct NV_PFALCON2_FALCON_BROM_CURR_UCODE_ID){ .raw = p->ucode_id });
-    ENG_WRITE(io, f->base, NV_PFALCON2_FALCON_MOD_SEL, (struct NV_PFALCON2_FALCON_MOD_SEL){ .raw = NV_PFALCON2_FALCON_MOD_SEL__ALGO_RSA3K });
-    ENG_WRITE(io, f->base, NV_PFALCON_FALCON_BOOTVEC, (struct NV_PFALCON_FALCON_BOOTVEC){ .raw = p->boot_vector });
+    ENG_WRITE(io, f->base, NV_PFALCON2_FALCON_BROM_ENGIDMASK,
+              (struct NV_PFALCON2_FALCON_BROM_ENGIDMASK){.raw = p->engine_mask});
+    ENG_WRITE(io, f->base, NV_PFALCON2_FALCON_BROM_CURR_UCODE_ID,
+              (struct NV_PFALCON2_FALCON_BROM_CURR_UCODE_ID){.raw = p->ucode_id});
+    ENG_WRITE(io, f->base, NV_PFALCON2_FALCON_MOD_SEL,
+              (struct NV_PFALCON2_FALCON_MOD_SEL){.raw = NV_PFALCON2_FALCON_MOD_SEL__ALGO_RSA3K});
+    ENG_WRITE(io, f->base, NV_PFALCON_FALCON_BOOTVEC,
+              (struct NV_PFALCON_FALCON_BOOTVEC){.raw = p->boot_vector});
     return FL_OK;
 }
 
@@ -141,30 +167,36 @@ void gsp_falcon_start(struct gsp_io *io, const struct gsp_falcon *f)
 
     if (NV_PFALCON_FALCON_CPUCTL__ALIAS_EN(ctl)) {
         ENG_WRITE(io, f->base, NV_PFALCON_FALCON_CPUCTL_ALIAS,
-                  NV_PFALCON_FALCON_CPUCTL_ALIAS__with_STARTCPU((struct NV_PFALCON_FALCON_CPUCTL_ALIAS){ 0 }, 1));
+                  NV_PFALCON_FALCON_CPUCTL_ALIAS__with_STARTCPU(
+                      (struct NV_PFALCON_FALCON_CPUCTL_ALIAS){0}, 1));
     } else {
         ENG_WRITE(io, f->base, NV_PFALCON_FALCON_CPUCTL,
-                  NV_PFALCON_FALCON_CPUCTL__with_STARTCPU((struct NV_PFALCON_FALCON_CPUCTL){ 0 }, 1));
+                  NV_PFALCON_FALCON_CPUCTL__with_STARTCPU((struct NV_PFALCON_FALCON_CPUCTL){0}, 1));
     }
 }
 
 void gsp_falcon_set_mailboxes(struct gsp_io *io, const struct gsp_falcon *f, uint64_t value)
 {
-    ENG_WRITE(io, f->base, NV_PFALCON_FALCON_MAILBOX0, (struct NV_PFALCON_FALCON_MAILBOX0){ .raw = (uint32_t)value });
-    ENG_WRITE(io, f->base, NV_PFALCON_FALCON_MAILBOX1, (struct NV_PFALCON_FALCON_MAILBOX1){ .raw = (uint32_t)(value >> 32) });
+    ENG_WRITE(io, f->base, NV_PFALCON_FALCON_MAILBOX0,
+              (struct NV_PFALCON_FALCON_MAILBOX0){.raw = (uint32_t)value});
+    ENG_WRITE(io, f->base, NV_PFALCON_FALCON_MAILBOX1,
+              (struct NV_PFALCON_FALCON_MAILBOX1){.raw = (uint32_t)(value >> 32)});
 }
 
-enum fl_err gsp_falcon_wait_halted(struct gsp_io *io, const struct gsp_falcon *f, const char *program, struct fl_fail *fail)
+enum fl_err gsp_falcon_wait_halted(struct gsp_io *io, const struct gsp_falcon *f,
+                                   const char *program, struct fl_fail *fail)
 {
     struct gsp_wait w = wait_halt;
 
     w.what = program;
-    return gsp_io_poll(io, f->base + NV_PFALCON_FALCON_CPUCTL__OFFSET, NV_PFALCON_FALCON_CPUCTL__HALTED_MASK,
-                       NV_PFALCON_FALCON_CPUCTL__HALTED_MASK, &w, NULL, fail);
+    return gsp_io_poll(io, f->base + NV_PFALCON_FALCON_CPUCTL__OFFSET,
+                       NV_PFALCON_FALCON_CPUCTL__HALTED_MASK, NV_PFALCON_FALCON_CPUCTL__HALTED_MASK,
+                       &w, NULL, fail);
 }
 
-enum fl_err gsp_falcon_run(struct gsp_gpu *g, const struct gsp_falcon *f, const struct gsp_falcon_program *p,
-                           uint64_t mailboxes, uint32_t *mailbox0, struct fl_fail *fail)
+enum fl_err gsp_falcon_run(struct gsp_gpu *g, const struct gsp_falcon *f,
+                           const struct gsp_falcon_program *p, uint64_t mailboxes,
+                           uint32_t *mailbox0, struct fl_fail *fail)
 {
     struct gsp_io *io = &g->io;
     enum fl_err err = g->family->ops->falcon_reset(g, f, fail);

@@ -24,13 +24,15 @@ struct gsp_family_ops {
     /* The page to which the GPU's system-memory flushes go; 0 takes it away. */
     void (*set_flush_page)(struct gsp_gpu *g, struct bus_addr page);
     struct gsp_wpr2 (*wpr2)(struct gsp_gpu *g);
-    /* The fuse register that holds the burnt versions of a program (fwbin.h and vbios.h read it). */
-    enum fl_err (*fuse_register)(struct gsp_gpu *g, uint32_t engine_mask, uint32_t ucode_id, uint32_t *value,
-                                 struct fl_fail *fail);
+    /* The fuse register that holds the burnt versions of a program (fwbin.h and vbios.h read it).
+     */
+    enum fl_err (*fuse_register)(struct gsp_gpu *g, uint32_t engine_mask, uint32_t ucode_id,
+                                 uint32_t *value, struct fl_fail *fail);
     /* Stops the engine and selects its falcon core, ready to be loaded. */
-    enum fl_err (*falcon_reset)(struct gsp_gpu *g, const struct gsp_falcon *f, struct fl_fail *fail);
-    enum fl_err (*falcon_load)(struct gsp_gpu *g, const struct gsp_falcon *f, const struct gsp_falcon_program *p,
-                               struct fl_fail *fail);
+    enum fl_err (*falcon_reset)(struct gsp_gpu *g, const struct gsp_falcon *f,
+                                struct fl_fail *fail);
+    enum fl_err (*falcon_load)(struct gsp_gpu *g, const struct gsp_falcon *f,
+                               const struct gsp_falcon_program *p, struct fl_fail *fail);
     /* Stops the GSP and selects its RISC-V core; the booter starts it. */
     enum fl_err (*gsp_reset_to_riscv)(struct gsp_gpu *g, struct fl_fail *fail);
     /* Until the RISC-V core runs. */
@@ -47,8 +49,8 @@ struct gsp_family {
     enum gsp_libos libos;
     uint64_t frts_bytes;
     uint64_t non_wpr_heap_bytes;
-    uint32_t pci_mirror_base; /* of config space in BAR0 */
-    uint32_t intr_leaves;     /* of the interrupt tree */
+    uint32_t pci_mirror_base;         /* of config space in BAR0 */
+    uint32_t intr_leaves;             /* of the interrupt tree */
     const struct gsp_family_ops *ops; /* NULL: not in this build */
 };
 

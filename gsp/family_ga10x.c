@@ -1,46 +1,61 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * GA10x: what its engines want. Source: spec boot.md 2, 3.4, 4, 9; registers.md 4-7, 11, 13
- * (nova-core's GA102 paths, OG570 *_GA102, nouveau ga102.c); readings of real boards in measured.md.
+ * (nova-core's GA102 paths, OG570 *_GA102, nouveau ga102.c); readings of real boards in
+ * measured.md.
  */
 #include "arch/fiber.h"
 #include "gsp/family.h"
 #include "gsp/gpu.h"
 
 static const struct gsp_wait wait_gfw_mask = {
-    .what = "the board's firmware to open its progress register", .timeout_us = 4 * US_PER_S, .step_us = 100,
-    .hint = "the GPU did not start its own firmware: check its power connectors, power-cycle the machine",
+    .what = "the board's firmware to open its progress register",
+    .timeout_us = 4 * US_PER_S,
+    .step_us = 100,
+    .hint = "the GPU did not start its own firmware: check its power connectors, power-cycle the "
+            "machine",
 };
 static const struct gsp_wait wait_gfw_done = {
-    .what = "the board's firmware to finish (devinit)", .timeout_us = 4 * US_PER_S, .step_us = 100,
+    .what = "the board's firmware to finish (devinit)",
+    .timeout_us = 4 * US_PER_S,
+    .step_us = 100,
     .hint = "a board that stays at this point has a broken or corrupt VBIOS, or broken VRAM",
 };
 static const struct gsp_wait wait_core_select = {
-    .what = "the falcon core to be selected", .timeout_us = 10 * US_PER_MS, .step_us = 5,
+    .what = "the falcon core to be selected",
+    .timeout_us = 10 * US_PER_MS,
+    .step_us = 5,
 };
 static const struct gsp_wait wait_scrub = {
-    .what = "the falcon's memory to be scrubbed", .timeout_us = 20 * US_PER_MS, .step_us = 10,
+    .what = "the falcon's memory to be scrubbed",
+    .timeout_us = 20 * US_PER_MS,
+    .step_us = 10,
 };
 static const struct gsp_wait wait_riscv = {
-    .what = "the GSP's RISC-V core to run", .timeout_us = 5 * US_PER_S, .step_us = 50,
+    .what = "the GSP's RISC-V core to run",
+    .timeout_us = 5 * US_PER_S,
+    .step_us = 50,
     .hint = "the booter accepted the image but the core does not start: see the log buffer init",
 };
 
-#define RESET_READY_US 150u   /* OG570, nova: the longest it may take; real GA10x never show it */
-#define MSI_REARM_VALUE 0u    /* any write re-arms (OGKM kbifRearmMSI_GM107, nouveau gp100) */
+#define RESET_READY_US  150u /* OG570, nova: the longest it may take; real GA10x never show it */
+#define MSI_REARM_VALUE 0u   /* any write re-arms (OGKM kbifRearmMSI_GM107, nouveau gp100) */
 
 static enum fl_err wait_devinit(struct gsp_gpu *g, struct fl_fail *fail)
 {
-    const uint32_t mask = NV_PGC6_AON_SECURE_SCRATCH_GROUP_05_PRIV_LEVEL_MASK__READ_PROTECTION_LEVEL0_MASK;
+    const uint32_t mask =
+        NV_PGC6_AON_SECURE_SCRATCH_GROUP_05_PRIV_LEVEL_MASK__READ_PROTECTION_LEVEL0_MASK;
     /* The progress is only readable once the mask allows it. */
-    const enum fl_err err = gsp_io_poll(&g->io, NV_PGC6_AON_SECURE_SCRATCH_GROUP_05_PRIV_LEVEL_MASK__OFFSET, mask, mask,
-                                        &wait_gfw_mask, NULL, fail);
+    const enum fl_err err =
+        gsp_io_poll(&g->io, NV_PGC6_AON_SECURE_SCRATCH_GROUP_05_PRIV_LEVEL_MASK__OFFSET, mask, mask,
+                    &wait_gfw_mask, NULL, fail);
 
-    return err != FL_OK ? err
-                        : gsp_io_poll(&g->io, NV_PGC6_AON_SECURE_SCRATCH_GROUP_05_0_GFW_BOOT__OFFSET,
-                                      NV_PGC6_AON_SECURE_SCRATCH_GROUP_05_0_GFW_BOOT__PROGRESS_MASK,
-                                      NV_PGC6_AON_SECURE_SCRATCH_GROUP_05_0_GFW_BOOT__PROGRESS_COMPLETED,
-                                      &wait_gfw_done, NULL, fail);
+    return err != FL_OK
+               ? err
+               : gsp_io_poll(&g->io, NV_PGC6_AON_SECURE_SCRATCH_GROUP_05_0_GFW_BOOT__OFFSET,
+                             NV_PGC6_AON_SECURE_SCRATCH_GROUP_05_0_GFW_BOOT__PROGRESS_MASK,
+                             NV_PGC6_AON_SECURE_SCRATCH_GROUP_05_0_GFW_BOOT__PROGRESS_COMPLETED,
+                             &wait_gfw_done, NULL, fail);
 }
 
 static uint64_t vram_bytes(struct gsp_gpu *g)
@@ -54,17 +69,21 @@ static uint64_t vga_workspace(struct gsp_gpu *g, uint64_t fb_bytes)
         return gsp_vga_workspace_start(fb_bytes, false, false, 0);
     }
     const struct NV_PDISP_VGA_WORKSPACE_BASE v = REG_READ(&g->io, NV_PDISP_VGA_WORKSPACE_BASE);
-    return gsp_vga_workspace_start(fb_bytes, true, NV_PDISP_VGA_WORKSPACE_BASE__STATUS_VALID(v) != 0,
+    return gsp_vga_workspace_start(fb_bytes, true,
+                                   NV_PDISP_VGA_WORKSPACE_BASE__STATUS_VALID(v) != 0,
                                    (uint64_t)NV_PDISP_VGA_WORKSPACE_BASE__ADDR(v) << 16);
 }
 
 static void set_flush_page(struct gsp_gpu *g, struct bus_addr page)
 {
-    const struct NV_PFB_NISO_FLUSH_SYSMEM_ADDR_HI hi = NV_PFB_NISO_FLUSH_SYSMEM_ADDR_HI__with_ADR_63_40(
-        (struct NV_PFB_NISO_FLUSH_SYSMEM_ADDR_HI){ 0 }, (uint32_t)(page.raw >> 40));
+    const struct NV_PFB_NISO_FLUSH_SYSMEM_ADDR_HI hi =
+        NV_PFB_NISO_FLUSH_SYSMEM_ADDR_HI__with_ADR_63_40(
+            (struct NV_PFB_NISO_FLUSH_SYSMEM_ADDR_HI){0}, (uint32_t)(page.raw >> 40));
 
-    REG_WRITE(&g->io, NV_PFB_NISO_FLUSH_SYSMEM_ADDR_HI, hi); /* high first: the low word makes it valid */
-    REG_WRITE(&g->io, NV_PFB_NISO_FLUSH_SYSMEM_ADDR, (struct NV_PFB_NISO_FLUSH_SYSMEM_ADDR){ .raw = (uint32_t)(page.raw >> 8) });
+    REG_WRITE(&g->io, NV_PFB_NISO_FLUSH_SYSMEM_ADDR_HI,
+              hi); /* high first: the low word makes it valid */
+    REG_WRITE(&g->io, NV_PFB_NISO_FLUSH_SYSMEM_ADDR,
+              (struct NV_PFB_NISO_FLUSH_SYSMEM_ADDR){.raw = (uint32_t)(page.raw >> 8)});
 }
 
 static struct gsp_wpr2 wpr2(struct gsp_gpu *g)
@@ -77,35 +96,41 @@ static struct gsp_wpr2 wpr2(struct gsp_gpu *g)
     return gsp_wpr2_decode(REG_READ(&g->io, NV_PFB_PRI_MMU_WPR2_ADDR_LO).raw, hi);
 }
 
-static enum fl_err fuse_register(struct gsp_gpu *g, uint32_t engine_mask, uint32_t ucode_id, uint32_t *value,
-                                 struct fl_fail *fail)
+static enum fl_err fuse_register(struct gsp_gpu *g, uint32_t engine_mask, uint32_t ucode_id,
+                                 uint32_t *value, struct fl_fail *fail)
 {
     static const struct {
         uint32_t engine, offset;
-    } groups[] = { /* the three arrays have the same shape */
-        { GSP_ENGINE_SEC2, NV_FUSE_OPT_FPF_SEC2_UCODE1_VERSION__OFFSET },
-        { GSP_ENGINE_NVDEC, NV_FUSE_OPT_FPF_NVDEC_UCODE1_VERSION__OFFSET },
-        { GSP_ENGINE_GSP, NV_FUSE_OPT_FPF_GSP_UCODE1_VERSION__OFFSET },
+    } groups[] = {
+        /* the three arrays have the same shape */
+        {GSP_ENGINE_SEC2, NV_FUSE_OPT_FPF_SEC2_UCODE1_VERSION__OFFSET},
+        {GSP_ENGINE_NVDEC, NV_FUSE_OPT_FPF_NVDEC_UCODE1_VERSION__OFFSET},
+        {GSP_ENGINE_GSP, NV_FUSE_OPT_FPF_GSP_UCODE1_VERSION__OFFSET},
     };
 
     if (ucode_id < 1 || ucode_id > NV_FUSE_OPT_FPF_GSP_UCODE1_VERSION__COUNT) {
-        return FL_FAIL(fail, FL_EBADDATA, "ucode id", "a program names itself ucode %u; fuses exist for 1 to %u",
+        return FL_FAIL(fail, FL_EBADDATA, "ucode id",
+                       "a program names itself ucode %u; fuses exist for 1 to %u",
                        (unsigned)ucode_id, (unsigned)NV_FUSE_OPT_FPF_GSP_UCODE1_VERSION__COUNT);
     }
     for (size_t i = 0; i < ARRAY_SIZE(groups); i++) {
         if (engine_mask & groups[i].engine) {
-            *value = gsp_io_read(&g->io, groups[i].offset + (ucode_id - 1) * NV_FUSE_OPT_FPF_GSP_UCODE1_VERSION__STRIDE);
+            *value = gsp_io_read(&g->io,
+                                 groups[i].offset +
+                                     (ucode_id - 1) * NV_FUSE_OPT_FPF_GSP_UCODE1_VERSION__STRIDE);
             return gsp_io_check(&g->io);
         }
     }
-    return FL_FAIL(fail, FL_EBADDATA, "engine mask", "a program is for engines 0x%x; known are SEC2, NVDEC and GSP",
+    return FL_FAIL(fail, FL_EBADDATA, "engine mask",
+                   "a program is for engines 0x%x; known are SEC2, NVDEC and GSP",
                    (unsigned)engine_mask);
 }
 
 /* Engine reset. READY before it is asked once and never insisted on: on real boards it stays 0. */
 static void reset_engine(struct gsp_gpu *g, const struct gsp_falcon *f)
 {
-    if (!NV_PFALCON_FALCON_HWCFG2__RESET_READY(ENG_READ(&g->io, f->base, NV_PFALCON_FALCON_HWCFG2))) {
+    if (!NV_PFALCON_FALCON_HWCFG2__RESET_READY(
+            ENG_READ(&g->io, f->base, NV_PFALCON_FALCON_HWCFG2))) {
         fiber_sleep_us(RESET_READY_US);
     }
     gsp_falcon_reset_pulse(&g->io, f);
@@ -117,23 +142,28 @@ static enum fl_err falcon_reset(struct gsp_gpu *g, const struct gsp_falcon *f, s
     enum fl_err err;
 
     reset_engine(g, f);
-    /* The core must be selected before falcon registers answer (0xbadf5620 until then, measured). */
-    ENG_WRITE(io, f->base, NV_PRISCV_RISCV_BCR_CTRL, (struct NV_PRISCV_RISCV_BCR_CTRL){ .raw = NV_PRISCV_RISCV_BCR_CTRL__CORE_SELECT_FALCON });
-    err = gsp_io_poll(io, f->base + NV_PRISCV_RISCV_BCR_CTRL__OFFSET, NV_PRISCV_RISCV_BCR_CTRL__VALID_MASK,
-                      NV_PRISCV_RISCV_BCR_CTRL__VALID_MASK, &wait_core_select, NULL, fail);
+    /* The core must be selected before falcon registers answer (0xbadf5620 until then, measured).
+     */
+    ENG_WRITE(
+        io, f->base, NV_PRISCV_RISCV_BCR_CTRL,
+        (struct NV_PRISCV_RISCV_BCR_CTRL){.raw = NV_PRISCV_RISCV_BCR_CTRL__CORE_SELECT_FALCON});
+    err = gsp_io_poll(io, f->base + NV_PRISCV_RISCV_BCR_CTRL__OFFSET,
+                      NV_PRISCV_RISCV_BCR_CTRL__VALID_MASK, NV_PRISCV_RISCV_BCR_CTRL__VALID_MASK,
+                      &wait_core_select, NULL, fail);
     if (err == FL_OK) {
-        err = gsp_io_poll(io, f->base + NV_PFALCON_FALCON_HWCFG2__OFFSET, NV_PFALCON_FALCON_HWCFG2__MEM_SCRUBBING_MASK, 0,
-                          &wait_scrub, NULL, fail);
+        err = gsp_io_poll(io, f->base + NV_PFALCON_FALCON_HWCFG2__OFFSET,
+                          NV_PFALCON_FALCON_HWCFG2__MEM_SCRUBBING_MASK, 0, &wait_scrub, NULL, fail);
     }
     if (err == FL_OK) {
-        ENG_WRITE(io, f->base, NV_PFALCON_FALCON_RM, (struct NV_PFALCON_FALCON_RM){ .raw = g->boot0 });
+        ENG_WRITE(io, f->base, NV_PFALCON_FALCON_RM,
+                  (struct NV_PFALCON_FALCON_RM){.raw = g->boot0});
     }
     return err;
 }
 
 static enum fl_err gsp_reset_to_riscv(struct gsp_gpu *g, struct fl_fail *fail)
 {
-    struct NV_PRISCV_RISCV_BCR_CTRL v = { 0 };
+    struct NV_PRISCV_RISCV_BCR_CTRL v = {0};
 
     (void)fail;
     reset_engine(g, &gsp_falcon_gsp);
@@ -146,7 +176,8 @@ static enum fl_err gsp_reset_to_riscv(struct gsp_gpu *g, struct fl_fail *fail)
 
 static enum fl_err wait_riscv_active(struct gsp_gpu *g, struct fl_fail *fail)
 {
-    return gsp_io_poll(&g->io, NV_PGSP_BASE + NV_PRISCV_RISCV_CPUCTL__OFFSET, NV_PRISCV_RISCV_CPUCTL__ACTIVE_STAT_MASK,
+    return gsp_io_poll(&g->io, NV_PGSP_BASE + NV_PRISCV_RISCV_CPUCTL__OFFSET,
+                       NV_PRISCV_RISCV_CPUCTL__ACTIVE_STAT_MASK,
                        NV_PRISCV_RISCV_CPUCTL__ACTIVE_STAT_MASK, &wait_riscv, NULL, fail);
 }
 
@@ -158,7 +189,9 @@ static void irq_rearm(struct gsp_gpu *g)
 static void irq_retrigger(struct gsp_gpu *g)
 {
     gsp_io_write(&g->io, NV_PGSP_BASE + NV_PFALCON_FALCON_INTR_RETRIGGER__OFFSET,
-                 NV_PFALCON_FALCON_INTR_RETRIGGER__with_TRIGGER((struct NV_PFALCON_FALCON_INTR_RETRIGGER){ 0 }, 1).raw);
+                 NV_PFALCON_FALCON_INTR_RETRIGGER__with_TRIGGER(
+                     (struct NV_PFALCON_FALCON_INTR_RETRIGGER){0}, 1)
+                     .raw);
 }
 
 const struct gsp_family_ops gsp_family_ops_ga10x = {

@@ -7,24 +7,25 @@
 #include "gsp/regs/regs.h"
 
 /* Source of all numbers: boot.md 5, 5.1, 5.2. */
-#define HEAP_PER_GIB KIB(96)
-#define HEAP_CLIENTS MIB(96) /* 48 KiB for each of 2048 channels */
-#define VGA_DEFAULT MIB(1)
-#define VGA_SMALL KIB(128)
-#define WPR_END_ALIGN KIB(128)
+#define HEAP_PER_GIB     KIB(96)
+#define HEAP_CLIENTS     MIB(96) /* 48 KiB for each of 2048 channels */
+#define VGA_DEFAULT      MIB(1)
+#define VGA_SMALL        KIB(128)
+#define WPR_END_ALIGN    KIB(128)
 #define BOOTLOADER_ALIGN KIB(4)
-#define IMAGE_ALIGN KIB(64)
-#define HEAP_ALIGN MIB(1)
-#define META_BYTES 256u
-#define FB_BYTES_MIN MIB(512) /* below any GPU with a GSP; keeps a nonsense reading from going on */
+#define IMAGE_ALIGN      KIB(64)
+#define HEAP_ALIGN       MIB(1)
+#define META_BYTES       256u
+#define FB_BYTES_MIN     MIB(512) /* below any GPU with a GSP; keeps a nonsense reading from going on \
+                                   */
 #define FB_BYTES_MAX (1ull << 47)
 
 static const struct gsp_heap_rule heap_rules[] = {
-    { "570.144", GSP_LIBOS2, MIB(0), MIB(8), MIB(64), MIB(256) },
-    { "570.144", GSP_LIBOS3, MIB(22), MIB(8), MIB(88), MIB(280) },
-    { "570.144", GSP_LIBOS3_FSP, MIB(22), MIB(14), MIB(88), MIB(280) },
-    { "535.113.01", GSP_LIBOS2, MIB(0), MIB(8), MIB(64), MIB(256) },
-    { "535.113.01", GSP_LIBOS3, MIB(20), MIB(8), MIB(84), MIB(276) },
+    {"570.144", GSP_LIBOS2, MIB(0), MIB(8), MIB(64), MIB(256)},
+    {"570.144", GSP_LIBOS3, MIB(22), MIB(8), MIB(88), MIB(280)},
+    {"570.144", GSP_LIBOS3_FSP, MIB(22), MIB(14), MIB(88), MIB(280)},
+    {"535.113.01", GSP_LIBOS2, MIB(0), MIB(8), MIB(64), MIB(256)},
+    {"535.113.01", GSP_LIBOS3, MIB(20), MIB(8), MIB(84), MIB(276)},
 };
 
 const struct gsp_heap_rule *gsp_heap_rule_find(const char *version, enum gsp_libos libos)
@@ -40,7 +41,8 @@ const struct gsp_heap_rule *gsp_heap_rule_find(const char *version, enum gsp_lib
 uint64_t gsp_heap_bytes(const struct gsp_heap_rule *rule, uint64_t fb_bytes)
 {
     const uint64_t gib = div_up_u64(fb_bytes, GIB(1));
-    const uint64_t bytes = rule->carveout + rule->base + align_up_u64(HEAP_PER_GIB * gib, MIB(1)) + HEAP_CLIENTS;
+    const uint64_t bytes =
+        rule->carveout + rule->base + align_up_u64(HEAP_PER_GIB * gib, MIB(1)) + HEAP_CLIENTS;
     return min_u64(max_u64(bytes, rule->min), rule->max);
 }
 
@@ -70,9 +72,11 @@ enum fl_err gsp_fb_layout_make(const struct gsp_fb_request *req, struct gsp_fb_l
         .non_wpr_bytes = req->non_wpr_heap_bytes,
     };
 
-    *out = (struct gsp_fb_layout){ 0 };
-    if (req->fb_bytes < FB_BYTES_MIN || req->fb_bytes > FB_BYTES_MAX || !is_aligned_u64(req->fb_bytes, MIB(1))) {
-        FL_FAIL(fail, FL_EBADDATA, "VRAM size", "the GPU reports 0x%llx bytes of VRAM; expected 512 MiB or more",
+    *out = (struct gsp_fb_layout){0};
+    if (req->fb_bytes < FB_BYTES_MIN || req->fb_bytes > FB_BYTES_MAX ||
+        !is_aligned_u64(req->fb_bytes, MIB(1))) {
+        FL_FAIL(fail, FL_EBADDATA, "VRAM size",
+                "the GPU reports 0x%llx bytes of VRAM; expected 512 MiB or more",
                 (unsigned long long)req->fb_bytes);
         fl_fail_hint(fail, "memory training may have failed: power-cycle the machine");
         return FL_EBADDATA;
@@ -80,9 +84,11 @@ enum fl_err gsp_fb_layout_make(const struct gsp_fb_request *req, struct gsp_fb_l
     if (req->vga_start >= req->fb_bytes || req->bootloader_bytes == 0 || req->image_bytes == 0 ||
         req->heap_bytes == 0) {
         return FL_FAIL(fail, FL_EBADDATA, "framebuffer layout",
-                       "VGA workspace at 0x%llx of 0x%llx, bootloader 0x%llx, image 0x%llx bytes: one is impossible",
+                       "VGA workspace at 0x%llx of 0x%llx, bootloader 0x%llx, image 0x%llx bytes: "
+                       "one is impossible",
                        (unsigned long long)req->vga_start, (unsigned long long)req->fb_bytes,
-                       (unsigned long long)req->bootloader_bytes, (unsigned long long)req->image_bytes);
+                       (unsigned long long)req->bootloader_bytes,
+                       (unsigned long long)req->image_bytes);
     }
     l.vga_bytes = req->fb_bytes - req->vga_start;
     l.wpr_end = align_down_u64(req->vga_start, WPR_END_ALIGN);
@@ -95,10 +101,11 @@ enum fl_err gsp_fb_layout_make(const struct gsp_fb_request *req, struct gsp_fb_l
     l.non_wpr_start = below(l.wpr_start, l.non_wpr_bytes, 1);
     if (l.frts_start == 0 || l.bootloader_start == 0 || l.image_start == 0 || l.heap_start == 0 ||
         l.wpr_start == 0 || l.non_wpr_start == 0) {
-        return FL_FAIL(fail, FL_EBADDATA, "framebuffer layout",
-                       "0x%llx bytes of VRAM do not hold the GSP's image (0x%llx), heap (0x%llx) and regions",
-                       (unsigned long long)req->fb_bytes, (unsigned long long)req->image_bytes,
-                       (unsigned long long)req->heap_bytes);
+        return FL_FAIL(
+            fail, FL_EBADDATA, "framebuffer layout",
+            "0x%llx bytes of VRAM do not hold the GSP's image (0x%llx), heap (0x%llx) and regions",
+            (unsigned long long)req->fb_bytes, (unsigned long long)req->image_bytes,
+            (unsigned long long)req->heap_bytes);
     }
     *out = l;
     return FL_OK;
@@ -106,12 +113,12 @@ enum fl_err gsp_fb_layout_make(const struct gsp_fb_request *req, struct gsp_fb_l
 
 struct gsp_wpr2 gsp_wpr2_decode(uint32_t lo_raw, uint32_t hi_raw)
 {
-    const struct NV_PFB_PRI_MMU_WPR2_ADDR_LO lo = { .raw = lo_raw };
-    const struct NV_PFB_PRI_MMU_WPR2_ADDR_HI hi = { .raw = hi_raw };
+    const struct NV_PFB_PRI_MMU_WPR2_ADDR_LO lo = {.raw = lo_raw};
+    const struct NV_PFB_PRI_MMU_WPR2_ADDR_HI hi = {.raw = hi_raw};
     const uint64_t last = (uint64_t)NV_PFB_PRI_MMU_WPR2_ADDR_HI__VAL(hi) << FL_PAGE_SHIFT;
 
     if (last == 0) {
-        return (struct gsp_wpr2){ 0 };
+        return (struct gsp_wpr2){0};
     }
     return (struct gsp_wpr2){
         .up = true,

@@ -43,11 +43,11 @@ uint64_t gsp_vga_workspace_start(uint64_t fb_bytes, bool has_display, bool valid
 struct gsp_fb_request {
     uint64_t fb_bytes;
     uint64_t vga_start;
-    uint64_t frts_bytes;       /* 1 MiB; 0 on GA100 */
+    uint64_t frts_bytes; /* 1 MiB; 0 on GA100 */
     uint64_t bootloader_bytes;
-    uint64_t image_bytes;      /* of .fwimage */
+    uint64_t image_bytes; /* of .fwimage */
     uint64_t non_wpr_heap_bytes;
-    uint64_t heap_bytes;       /* gsp_heap_bytes() */
+    uint64_t heap_bytes; /* gsp_heap_bytes() */
 };
 
 /* Offsets into VRAM, bytes. */
@@ -64,8 +64,8 @@ struct gsp_fb_layout {
 };
 
 /* FL_EBADDATA when the sizes are impossible or do not fit. */
-FL_MUST_CHECK enum fl_err gsp_fb_layout_make(const struct gsp_fb_request *req, struct gsp_fb_layout *out,
-                                             struct fl_fail *fail);
+FL_MUST_CHECK enum fl_err gsp_fb_layout_make(const struct gsp_fb_request *req,
+                                             struct gsp_fb_layout *out, struct fl_fail *fail);
 
 /* What the WPR2 registers mean, in bytes. HI names the last 128 KiB block inside the region, it is
  * not the end; "no region" is HI = 0 whatever LO says (measured.md section 4). */

@@ -33,12 +33,12 @@ static void prom_yield(void *ctx)
 
 static struct vbios_io prom_io(struct prom_reader *r)
 {
-    return (struct vbios_io){ .read32 = prom_read, .yield = prom_yield, .ctx = r };
+    return (struct vbios_io){.read32 = prom_read, .yield = prom_yield, .ctx = r};
 }
 
 enum fl_err gsp_fwsec_find(struct gsp_gpu *g, struct fl_fail *fail)
 {
-    struct prom_reader reader = { .g = g };
+    struct prom_reader reader = {.g = g};
     const struct vbios_io io = prom_io(&reader);
     enum fl_err err = vbios_open(&g->vbios, &io, fail);
 
@@ -49,15 +49,18 @@ enum fl_err gsp_fwsec_find(struct gsp_gpu *g, struct fl_fail *fail)
     }
     if (err == FL_OK) {
         log_info("gsp", "VBIOS %s, %u images, FWSEC of 0x%x + 0x%x bytes",
-                 g->vbios_version[0] != '\0' ? g->vbios_version : "without a version", g->vbios.image_count,
-                 (unsigned)g->fwsec.imem_bytes, (unsigned)g->fwsec.dmem_bytes);
+                 g->vbios_version[0] != '\0' ? g->vbios_version : "without a version",
+                 g->vbios.image_count, (unsigned)g->fwsec.imem_bytes,
+                 (unsigned)g->fwsec.dmem_bytes);
     }
-    gsp_recorder_add(&g->rec, GSP_REC_DMA, g->vbios.reads * 4, NV_PROM_BASE, "VBIOS headers from the PROM");
+    gsp_recorder_add(&g->rec, GSP_REC_DMA, g->vbios.reads * 4, NV_PROM_BASE,
+                     "VBIOS headers from the PROM");
     return err;
 }
 
 /* What both programs share; the difference lies in the data. */
-static struct gsp_falcon_program program(const struct gsp_gpu *g, const char *name, const struct dma_buf *buf)
+static struct gsp_falcon_program program(const struct gsp_gpu *g, const char *name,
+                                         const struct dma_buf *buf)
 {
     const struct vbios_fwsec *f = &g->fwsec;
 
@@ -65,8 +68,11 @@ static struct gsp_falcon_program program(const struct gsp_gpu *g, const char *na
         .name = name,
         .image = buf->bus,
         .image_bytes = buf->size,
-        .imem = { .source = 0, .target = f->imem_phys_base, .tag = f->imem_virt_base, .bytes = f->imem_bytes },
-        .dmem = { .source = f->imem_bytes, .target = f->dmem_phys_base, .bytes = f->dmem_bytes },
+        .imem = {.source = 0,
+                 .target = f->imem_phys_base,
+                 .tag = f->imem_virt_base,
+                 .bytes = f->imem_bytes},
+        .dmem = {.source = f->imem_bytes, .target = f->dmem_phys_base, .bytes = f->dmem_bytes},
         .signature_addr = f->pkc_data_offset,
         .engine_mask = f->engine_mask,
         .ucode_id = f->ucode_id,
@@ -95,7 +101,7 @@ enum fl_err gsp_fwsec_prepare(struct gsp_gpu *g, struct fl_fail *fail)
     if (err != FL_OK) {
         return err;
     }
-    struct prom_reader reader = { .g = g };
+    struct prom_reader reader = {.g = g};
     g->vbios.io = prom_io(&reader);
     uint8_t *frts = g->mem.fwsec_frts.cpu, *sb = g->mem.fwsec_sb.cpu;
     err = vbios_read_ucode(&g->vbios, f, signature, frts, (size_t)bytes, fail);
@@ -125,12 +131,15 @@ enum fl_err gsp_fwsec_run_frts(struct gsp_gpu *g, struct fl_fail *fail)
     if (err != FL_OK) {
         return err;
     }
-    const uint32_t code = NV_PBUS_SW_SCRATCH_FRTS_ERR__CODE(REG_READ(&g->io, NV_PBUS_SW_SCRATCH_FRTS_ERR));
+    const uint32_t code =
+        NV_PBUS_SW_SCRATCH_FRTS_ERR__CODE(REG_READ(&g->io, NV_PBUS_SW_SCRATCH_FRTS_ERR));
     if (mailbox != 0 || code != 0) {
-        FL_FAIL(fail, FL_EIO, "FWSEC-FRTS", "FWSEC-FRTS reports mailbox 0x%08x, error code 0x%04x, expected 0 and 0",
+        FL_FAIL(fail, FL_EIO, "FWSEC-FRTS",
+                "FWSEC-FRTS reports mailbox 0x%08x, error code 0x%04x, expected 0 and 0",
                 (unsigned)mailbox, (unsigned)code);
         fl_fail_values(fail, mailbox != 0 ? mailbox : code, 0, 0);
-        fl_fail_hint(fail, "a region from an earlier boot may still be there: power-cycle the machine");
+        fl_fail_hint(fail,
+                     "a region from an earlier boot may still be there: power-cycle the machine");
         return FL_EIO;
     }
     g->wpr2 = g->family->ops->wpr2(g);
@@ -139,8 +148,9 @@ enum fl_err gsp_fwsec_run_frts(struct gsp_gpu *g, struct fl_fail *fail)
     }
     if (!g->wpr2.up || g->wpr2.start != g->fb.frts_start) {
         FL_FAIL(fail, FL_EIO, "NV_PFB_PRI_MMU_WPR2_ADDR_LO",
-                "FWSEC-FRTS succeeded, but WPR2 %s at 0x%llx; expected at 0x%llx", g->wpr2.up ? "is" : "is not up, nor",
-                (unsigned long long)g->wpr2.start, (unsigned long long)g->fb.frts_start);
+                "FWSEC-FRTS succeeded, but WPR2 %s at 0x%llx; expected at 0x%llx",
+                g->wpr2.up ? "is" : "is not up, nor", (unsigned long long)g->wpr2.start,
+                (unsigned long long)g->fb.frts_start);
         fl_fail_values(fail, g->wpr2.start, g->fb.frts_start, 0);
         return FL_EIO;
     }
@@ -155,9 +165,11 @@ enum fl_err gsp_fwsec_run_sb(struct gsp_gpu *g, struct fl_fail *fail)
     if (err != FL_OK) {
         return err;
     }
-    const uint32_t code = NV_PBUS_SW_SCRATCH_SB_ERR__CODE(REG_READ(&g->io, NV_PBUS_SW_SCRATCH_SB_ERR));
+    const uint32_t code =
+        NV_PBUS_SW_SCRATCH_SB_ERR__CODE(REG_READ(&g->io, NV_PBUS_SW_SCRATCH_SB_ERR));
     if (mailbox != 0 || code != 0) {
-        FL_FAIL(fail, FL_EIO, "FWSEC-SB", "FWSEC-SB reports mailbox 0x%08x, error code 0x%04x, expected 0 and 0",
+        FL_FAIL(fail, FL_EIO, "FWSEC-SB",
+                "FWSEC-SB reports mailbox 0x%08x, error code 0x%04x, expected 0 and 0",
                 (unsigned)mailbox, (unsigned)code);
         fl_fail_values(fail, mailbox != 0 ? mailbox : code, 0, 0);
         return FL_EIO;

@@ -14,7 +14,8 @@ struct gsp_gpu;
 
 /* Finds it in the VBIOS. Yields. */
 FL_MUST_CHECK enum fl_err gsp_fwsec_find(struct gsp_gpu *g, struct fl_fail *fail);
-/* Reads it (once) and makes two programs of it, one with each command. The layout is known. Yields. */
+/* Reads it (once) and makes two programs of it, one with each command. The layout is known. Yields.
+ */
 FL_MUST_CHECK enum fl_err gsp_fwsec_prepare(struct gsp_gpu *g, struct fl_fail *fail);
 /* Runs FRTS and checks that WPR2 is where it should be. Yields. */
 FL_MUST_CHECK enum fl_err gsp_fwsec_run_frts(struct gsp_gpu *g, struct fl_fail *fail);

@@ -12,27 +12,29 @@
 #include "gsp/unload.h"
 
 #define PCI_VENDOR_NVIDIA 0x10deu
-#define PCI_CLASS_VGA 0x0300u   /* base and sub class: with display */
-#define PCI_CLASS_3D 0x0302u    /* without */
-#define BAR0_BYTES_MIN MIB(16)
+#define PCI_CLASS_VGA     0x0300u /* base and sub class: with display */
+#define PCI_CLASS_3D      0x0302u /* without */
+#define BAR0_BYTES_MIN    MIB(16)
 
-#define PING_PERIOD_US (250 * US_PER_MS)    /* of the link, while a wait looks at memory only */
-#define IDLE_STEP_FIRST_US 100u             /* without interrupts, or before the first one */
-#define IDLE_STEP_MAX_US 1000u
-#define IDLE_STEP_LIVE_US (10 * US_PER_MS)  /* with interrupts: a lost one costs no more than this */
-#define SERVE_STEP_US (250 * US_PER_MS)     /* how soon gsp_serve sees *stop */
-#define SERVE_POLL_US (10 * US_PER_MS)      /* without interrupts */
+#define PING_PERIOD_US     (250 * US_PER_MS) /* of the link, while a wait looks at memory only */
+#define IDLE_STEP_FIRST_US 100u              /* without interrupts, or before the first one */
+#define IDLE_STEP_MAX_US   1000u
+#define IDLE_STEP_LIVE_US                                                                          \
+    (10 * US_PER_MS)                    /* with interrupts: a lost one costs no more than this     \
+                                         */
+#define SERVE_STEP_US (250 * US_PER_MS) /* how soon gsp_serve sees *stop */
+#define SERVE_POLL_US (10 * US_PER_MS)  /* without interrupts */
 #define SERVE_PING_US US_PER_S
 
 const char *gsp_state_name(enum gsp_state s)
 {
-    static const char *const names[] = { "absent", "booting", "ready", "failed", "unloaded" };
+    static const char *const names[] = {"absent", "booting", "ready", "failed", "unloaded"};
     return (unsigned)s < ARRAY_SIZE(names) ? names[s] : "?";
 }
 
 const char *gsp_stage_state_name(enum gsp_stage_state s)
 {
-    static const char *const names[] = { "pending", "running", "ok", "failed", "skipped" };
+    static const char *const names[] = {"pending", "running", "ok", "failed", "skipped"};
     return (unsigned)s < ARRAY_SIZE(names) ? names[s] : "?";
 }
 
@@ -50,24 +52,20 @@ const char *gsp_chip_name(size_t index)
     return c != NULL ? c->name : NULL;
 }
 
-void gsp_gpu_changed(struct gsp_gpu *g)
-{
-    g->generation++;
-}
+void gsp_gpu_changed(struct gsp_gpu *g) { g->generation++; }
 
-uint64_t gsp_generation(const struct gsp_gpu *g)
-{
-    return g->generation;
-}
+uint64_t gsp_generation(const struct gsp_gpu *g) { return g->generation; }
 
 /* ---- memory ---- */
 
-enum fl_err gsp_gpu_alloc(struct gsp_gpu *g, struct dma_buf *buf, uint64_t size, const char *name, struct fl_fail *fail)
+enum fl_err gsp_gpu_alloc(struct gsp_gpu *g, struct dma_buf *buf, uint64_t size, const char *name,
+                          struct fl_fail *fail)
 {
     const enum fl_err err = dma_alloc(buf, size, FL_PAGE_SIZE, GSP_DMA_BITS, name);
 
     if (err != FL_OK) {
-        FL_FAIL(fail, err, name, "no memory for %s: %llu bytes below 2^%u", name, (unsigned long long)size, GSP_DMA_BITS);
+        FL_FAIL(fail, err, name, "no memory for %s: %llu bytes below 2^%u", name,
+                (unsigned long long)size, GSP_DMA_BITS);
         fl_fail_hint(fail, "a boot needs about 2 MiB beside the firmware files");
         return err;
     }
@@ -78,12 +76,14 @@ enum fl_err gsp_gpu_alloc(struct gsp_gpu *g, struct dma_buf *buf, uint64_t size,
 void gsp_gpu_free_boot(struct gsp_gpu *g)
 {
     struct dma_buf *const all[] = {
-        &g->mem.flush_page, &g->mem.radix3,   &g->mem.image_copy, &g->mem.signature,  &g->mem.bootloader,
-        &g->mem.wpr_meta,   &g->mem.libos_args, &g->mem.rm_args,  &g->mem.queues,     &g->mem.fwsec_frts,
-        &g->mem.fwsec_sb,   &g->mem.booter_load, &g->mem.booter_unload,
+        &g->mem.flush_page,    &g->mem.radix3,     &g->mem.image_copy, &g->mem.signature,
+        &g->mem.bootloader,    &g->mem.wpr_meta,   &g->mem.libos_args, &g->mem.rm_args,
+        &g->mem.queues,        &g->mem.fwsec_frts, &g->mem.fwsec_sb,   &g->mem.booter_load,
+        &g->mem.booter_unload,
     };
 
-    _Static_assert(ARRAY_SIZE(all) * sizeof(struct dma_buf) == sizeof(struct gsp_memory), "a buffer is not freed");
+    _Static_assert(ARRAY_SIZE(all) * sizeof(struct dma_buf) == sizeof(struct gsp_memory),
+                   "a buffer is not freed");
     for (size_t i = ARRAY_SIZE(all); i-- > 0;) {
         dma_free(all[i]);
     }
@@ -101,13 +101,13 @@ void gsp_gpu_set_version(struct gsp_gpu *g, const char *version)
 
 void gsp_gpu_forget_boot(struct gsp_gpu *g)
 {
-    g->ev = (struct gsp_event_state){ 0 };
-    g->undo = (struct gsp_undo){ 0 };
+    g->ev = (struct gsp_event_state){0};
+    g->undo = (struct gsp_undo){0};
     g->name[0] = g->short_name[0] = g->uuid[0] = '\0';
     g->fb_length = 0;
     g->fb_bus_width = g->fb_ram_type = g->fb_region_count = 0;
     g->internal_client = g->internal_device = g->internal_subdevice = 0;
-    g->wpr2 = (struct gsp_wpr2){ 0 };
+    g->wpr2 = (struct gsp_wpr2){0};
     g->last_ping_us = clock_now_us();
 }
 
@@ -121,7 +121,8 @@ static enum fl_err idle(void *ctx, uint32_t round, struct deadline d, struct fl_
     step = g->intr.live ? IDLE_STEP_LIVE_US : min_u64(step, IDLE_STEP_MAX_US);
     struct deadline until = deadline_in_us(step);
     until.at_us = min_u64(until.at_us, d.at_us);
-    if (gsp_intr_wait(g, until) == FL_ETIMEDOUT && g->intr.live && gsp_queue_pending(&g->rpc.queue)) {
+    if (gsp_intr_wait(g, until) == FL_ETIMEDOUT && g->intr.live &&
+        gsp_queue_pending(&g->rpc.queue)) {
         g->intr.missed++;
     }
     if (!g->io.lost && clock_now_us() - g->last_ping_us >= PING_PERIOD_US) {
@@ -131,7 +132,8 @@ static enum fl_err idle(void *ctx, uint32_t round, struct deadline d, struct fl_
         }
     }
     if (g->io.lost) {
-        return FL_FAIL(fail, FL_ELINKLOST, "NV_PMC_BOOT_0", "link lost: the device no longer answers");
+        return FL_FAIL(fail, FL_ELINKLOST, "NV_PMC_BOOT_0",
+                       "link lost: the device no longer answers");
     }
     return FL_OK;
 }
@@ -144,25 +146,34 @@ static enum fl_err on_event(void *ctx, const struct gsp_msg *m, struct fl_fail *
 static void trace(void *ctx, bool sent, uint32_t function, uint32_t bytes, uint32_t result)
 {
     struct gsp_gpu *g = ctx;
-    const struct gsp_event_info *e = function >= GSP_RPC_FIRST_EVENT ? gsp_event_find(g->layout->version, function) : NULL;
+    const struct gsp_event_info *e =
+        function >= GSP_RPC_FIRST_EVENT ? gsp_event_find(g->layout->version, function) : NULL;
 
-    gsp_recorder_add(&g->rec, sent ? GSP_REC_SEND : GSP_REC_RECV, function, (uint64_t)result << 32 | bytes,
-                     e != NULL ? e->name : gsp_rpc_name(function));
+    gsp_recorder_add(&g->rec, sent ? GSP_REC_SEND : GSP_REC_RECV, function,
+                     (uint64_t)result << 32 | bytes, e != NULL ? e->name : gsp_rpc_name(function));
 }
 
-const struct gsp_rpc_host gsp_gpu_rpc_host = { .idle = idle, .event = on_event, .trace = trace };
+const struct gsp_rpc_host gsp_gpu_rpc_host = {.idle = idle, .event = on_event, .trace = trace};
 
 /* ---- the sequencer's view ---- */
 
 #define SEC2_HANDOFF_TIMEOUT_US (2 * US_PER_S)
 
-static uint32_t seq_read(void *ctx, uint32_t off) { return gsp_io_read(&((struct gsp_gpu *)ctx)->io, off); }
-static void seq_write(void *ctx, uint32_t off, uint32_t value) { gsp_io_write(&((struct gsp_gpu *)ctx)->io, off, value); }
+static uint32_t seq_read(void *ctx, uint32_t off)
+{
+    return gsp_io_read(&((struct gsp_gpu *)ctx)->io, off);
+}
+static void seq_write(void *ctx, uint32_t off, uint32_t value)
+{
+    gsp_io_write(&((struct gsp_gpu *)ctx)->io, off, value);
+}
 
-static enum fl_err seq_poll(void *ctx, uint32_t off, uint32_t mask, uint32_t value, uint64_t timeout_us, struct fl_fail *fail)
+static enum fl_err seq_poll(void *ctx, uint32_t off, uint32_t mask, uint32_t value,
+                            uint64_t timeout_us, struct fl_fail *fail)
 {
     struct gsp_gpu *g = ctx;
-    const struct gsp_wait w = { .what = "a register of the GSP's script", .timeout_us = timeout_us, .step_us = 1 };
+    const struct gsp_wait w = {
+        .what = "a register of the GSP's script", .timeout_us = timeout_us, .step_us = 1};
 
     return gsp_io_poll(&g->io, off, mask, value, &w, NULL, fail);
 }
@@ -197,14 +208,17 @@ static enum fl_err seq_core_wait_for_halt(void *ctx, struct fl_fail *fail)
 {
     struct gsp_gpu *g = ctx;
 
-    return gsp_falcon_wait_halted(&g->io, &gsp_falcon_gsp, "the script's program on the GSP falcon", fail);
+    return gsp_falcon_wait_halted(&g->io, &gsp_falcon_gsp, "the script's program on the GSP falcon",
+                                  fail);
 }
 
 /* Back to the RISC-V core, with SEC2's help: the booter, still loaded, continues. */
 static enum fl_err seq_core_resume(void *ctx, struct fl_fail *fail)
 {
     static const struct gsp_wait handoff = {
-        .what = "SEC2 to hand the GSP over", .timeout_us = SEC2_HANDOFF_TIMEOUT_US, .step_us = 20,
+        .what = "SEC2 to hand the GSP over",
+        .timeout_us = SEC2_HANDOFF_TIMEOUT_US,
+        .step_us = 20,
     };
     struct gsp_gpu *g = ctx;
     struct gsp_io *io = &g->io;
@@ -215,18 +229,22 @@ static enum fl_err seq_core_resume(void *ctx, struct fl_fail *fail)
     }
     gsp_falcon_set_mailboxes(io, &gsp_falcon_gsp, g->mem.libos_args.bus.raw);
     gsp_falcon_start(io, &gsp_falcon_sec2);
-    err = gsp_io_poll(io, NV_PGC6_BSI_SECURE_SCRATCH_14__OFFSET, NV_PGC6_BSI_SECURE_SCRATCH_14__BOOT_STAGE_3_HANDOFF_MASK,
-                      NV_PGC6_BSI_SECURE_SCRATCH_14__BOOT_STAGE_3_HANDOFF_MASK, &handoff, NULL, fail);
+    err =
+        gsp_io_poll(io, NV_PGC6_BSI_SECURE_SCRATCH_14__OFFSET,
+                    NV_PGC6_BSI_SECURE_SCRATCH_14__BOOT_STAGE_3_HANDOFF_MASK,
+                    NV_PGC6_BSI_SECURE_SCRATCH_14__BOOT_STAGE_3_HANDOFF_MASK, &handoff, NULL, fail);
     if (err != FL_OK) {
         return err;
     }
     const uint32_t mailbox = ENG_READ(io, NV_PSEC_BASE, NV_PFALCON_FALCON_MAILBOX0).raw;
     if (mailbox != 0) {
-        FL_FAIL(fail, FL_EIO, "CORE_RESUME", "SEC2 reports 0x%08x on resuming the GSP, expected 0", (unsigned)mailbox);
+        FL_FAIL(fail, FL_EIO, "CORE_RESUME", "SEC2 reports 0x%08x on resuming the GSP, expected 0",
+                (unsigned)mailbox);
         fl_fail_values(fail, mailbox, 0, 0);
         return FL_EIO;
     }
-    ENG_WRITE(io, NV_PGSP_BASE, NV_PFALCON_FALCON_OS, (struct NV_PFALCON_FALCON_OS){ .raw = g->fw.bootloader.app_version });
+    ENG_WRITE(io, NV_PGSP_BASE, NV_PFALCON_FALCON_OS,
+              (struct NV_PFALCON_FALCON_OS){.raw = g->fw.bootloader.app_version});
     return g->family->ops->wait_riscv_active(g, fail);
 }
 
@@ -243,7 +261,8 @@ const struct gsp_seq_ops gsp_gpu_seq_ops = {
 
 /* ---- creation and end ---- */
 
-struct gsp_gpu *gsp_create(const struct pci_dev *d, const struct gsp_options *opt, struct fl_fail *fail)
+struct gsp_gpu *gsp_create(const struct pci_dev *d, const struct gsp_options *opt,
+                           struct fl_fail *fail)
 {
     struct gsp_gpu *g = calloc(1, sizeof(*g));
 
@@ -268,9 +287,11 @@ struct gsp_gpu *gsp_create(const struct pci_dev *d, const struct gsp_options *op
         goto no_bar;
     }
     if (d->bar[bar].address == 0 || d->bar[bar].size < BAR0_BYTES_MIN) {
-        FL_FAIL(fail, FL_EBADDATA, "BAR0", "BAR%d is at 0x%llx and has 0x%llx bytes; expected an address and at least 16 MiB", bar,
-                (unsigned long long)d->bar[bar].address, (unsigned long long)d->bar[bar].size);
-        fl_fail_hint(fail, "the firmware gave it no place: enable 'above 4G decoding' in its setup");
+        FL_FAIL(fail, FL_EBADDATA, "BAR0",
+                "BAR%d is at 0x%llx and has 0x%llx bytes; expected an address and at least 16 MiB",
+                bar, (unsigned long long)d->bar[bar].address, (unsigned long long)d->bar[bar].size);
+        fl_fail_hint(fail,
+                     "the firmware gave it no place: enable 'above 4G decoding' in its setup");
         goto no_bar;
     }
     const enum fl_err err = pci_map_bar(d, (unsigned)bar, &g->io.bar0);
@@ -311,11 +332,13 @@ void gsp_destroy(struct gsp_gpu *g)
 
 enum fl_err gsp_unload(struct gsp_gpu *g)
 {
-    if (g->state != GSP_READY) {
+    if (g->busy || g->state != GSP_READY) {
         return FL_ESTATE;
     }
+    g->busy = true;
     fl_fail_clear(&g->fail);
     const enum fl_err err = gsp_unload_run(g, &g->fail);
+    g->busy = false;
     g->unloads++;
     g->state = err == FL_OK ? GSP_UNLOADED : GSP_FAILED;
     if (err != FL_OK) {
@@ -331,27 +354,29 @@ enum fl_err gsp_unload(struct gsp_gpu *g)
 /* A GPU that was ready is not any more. */
 static void fall_over(struct gsp_gpu *g, enum fl_err err)
 {
-    struct fl_fail second = { 0 };
+    struct fl_fail second = {0};
 
     FL_FAIL(&g->fail, err, "serve", "the GPU failed while running: %s", fl_err_name(err));
     fl_fail_stage(&g->fail, "ready");
     log_error("gsp", "%s failed while running: %s", g->chip->name, g->fail.text);
+    g->busy = true;
     g->undo.rm = false; /* it is not asked any more */
     if (gsp_unload_run(g, &second) != FL_OK && second.text[0] != '\0') {
         log_warn("gsp", "cleaning up after that failed too: %s", second.text);
     }
+    g->busy = false;
     g->state = GSP_FAILED;
     gsp_gpu_changed(g);
 }
 
 void gsp_serve(struct gsp_gpu *g, const volatile bool *stop)
 {
-    while (g->state == GSP_READY && !*stop) {
+    while (g->state == GSP_READY && !g->busy && !*stop) {
         const bool interrupts = g->intr.enabled;
         const uint64_t step = interrupts ? SERVE_STEP_US : SERVE_POLL_US;
         enum fl_err err = gsp_intr_wait(g, deadline_in_us(step));
 
-        if (g->state != GSP_READY) {
+        if (g->busy || g->state != GSP_READY) {
             return; /* unloaded by somebody else meanwhile */
         }
         err = gsp_queue_pending(&g->rpc.queue) ? gsp_rpc_pump(&g->rpc, &g->fail) : FL_OK;
@@ -362,7 +387,7 @@ void gsp_serve(struct gsp_gpu *g, const volatile bool *stop)
         if (err == FL_OK) {
             err = gsp_io_check(&g->io);
         }
-        if (err != FL_OK && g->state == GSP_READY) {
+        if (err != FL_OK && !g->busy && g->state == GSP_READY) {
             fall_over(g, err);
         }
     }

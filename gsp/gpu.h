@@ -3,8 +3,8 @@
  * A GPU from the inside: what gsp/'s own files share. Others use gsp.h.
  *
  * One fiber at a time boots, serves or unloads a GPU (the GPU's own); RM calls may come from other
- * fibers and are ordered by the RPC lock. Everything that is made for one boot lives in `mem` and the
- * members below "of this boot" and is gone after unload or failure, except the log buffers.
+ * fibers and are ordered by the RPC lock. Everything that is made for one boot lives in `mem` and
+ * the members below "of this boot" and is gone after unload or failure, except the log buffers.
  */
 #pragma once
 
@@ -33,24 +33,24 @@
 /* Buffers that the GPU reads or writes, in the order of their making. */
 struct gsp_memory {
     struct dma_buf flush_page;
-    struct dma_buf radix3;        /* page tables over the image */
-    struct dma_buf image_copy;    /* of the image, or of its last page; see wpr.h */
+    struct dma_buf radix3;     /* page tables over the image */
+    struct dma_buf image_copy; /* of the image, or of its last page; see wpr.h */
     struct dma_buf signature;
     struct dma_buf bootloader;
     struct dma_buf wpr_meta;
     struct dma_buf libos_args;
     struct dma_buf rm_args;
     struct dma_buf queues;
-    struct dma_buf fwsec_frts, fwsec_sb;      /* FWSEC with its command patched in */
+    struct dma_buf fwsec_frts, fwsec_sb;       /* FWSEC with its command patched in */
     struct dma_buf booter_load, booter_unload; /* with their signatures */
 };
 
 /* What must be undone when a boot ends, for whatever reason. */
 struct gsp_undo {
-    bool flush_page;   /* the GPU holds our page's address */
-    bool wpr2;         /* FWSEC or the booter was started: WPR2 may be up */
-    bool rm;           /* GSP-RM answers */
-    bool dma;          /* the GPU may be writing to our memory */
+    bool flush_page; /* the GPU holds our page's address */
+    bool wpr2;       /* FWSEC or the booter was started: WPR2 may be up */
+    bool rm;         /* GSP-RM answers */
+    bool dma;        /* the GPU may be writing to our memory */
 };
 
 struct gsp_gpu {
@@ -62,10 +62,12 @@ struct gsp_gpu {
     struct gsp_intr intr;
 
     enum gsp_state state;
+    bool busy; /* a boot or an unload is going on: nobody else may touch the rings */
     uint64_t generation;
-    struct fl_fail fail;       /* the first of the last operation */
+    struct fl_fail fail; /* the first of the last operation */
     struct gsp_stage stage[GSP_MAX_STAGES];
     uint32_t stage_count;
+    bool stage_skipped; /* the running stage found nothing to do */
     uint32_t boots, unloads;
     uint64_t events;
     uint64_t last_ping_us;
@@ -83,7 +85,7 @@ struct gsp_gpu {
     const struct gsp_layout *layout; /* of the firmware's version */
     char firmware_version[32];
     struct gsp_fwset fw;
-    struct vbios vbios;       /* about 9 KiB */
+    struct vbios vbios; /* about 9 KiB */
     struct vbios_fwsec fwsec;
     struct gsp_fb_layout fb;
     struct gsp_memory mem;
@@ -112,8 +114,8 @@ extern const struct gsp_seq_ops gsp_gpu_seq_ops;
 extern const struct gsp_rpc_host gsp_gpu_rpc_host;
 
 /* dma_alloc for a GPU's buffer, with words when there is no memory. */
-FL_MUST_CHECK enum fl_err gsp_gpu_alloc(struct gsp_gpu *g, struct dma_buf *buf, uint64_t size, const char *name,
-                                        struct fl_fail *fail);
+FL_MUST_CHECK enum fl_err gsp_gpu_alloc(struct gsp_gpu *g, struct dma_buf *buf, uint64_t size,
+                                        const char *name, struct fl_fail *fail);
 /* Frees what a boot made, but for the logs. The GPU has been stopped. */
 void gsp_gpu_free_boot(struct gsp_gpu *g);
 /* Forgets what the last boot found out. */

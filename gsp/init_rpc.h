@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The two messages that wait in the queue when the GSP starts: what the machine is, and the registry.
- * Without them real firmware hangs or fails its start (measured.md 8.1). Source: rpc.md C1, C2.
+ * The two messages that wait in the queue when the GSP starts: what the machine is, and the
+ * registry. Without them real firmware hangs or fails its start (measured.md 8.1). Source: rpc.md
+ * C1, C2.
  */
 #pragma once
 

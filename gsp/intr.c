@@ -5,7 +5,7 @@
 #include "arch/log.h"
 #include "gsp/gpu.h"
 
-#define LEAF_BITS 32u
+#define LEAF_BITS   32u
 #define ALL_VECTORS 0xffffffffu
 
 /* One vector's place in the tree: 32 vectors to a leaf, two leaves to a subtree. */
@@ -20,16 +20,18 @@ static void on_msi(void *arg)
     event_signal(&g->intr.ev);
 }
 
-#define LEAF_WRITE(g, REG, i, bits) REG_WRITE_AT(&(g)->io, REG, i, (struct REG){ .raw = (bits) })
+#define LEAF_WRITE(g, REG, i, bits) REG_WRITE_AT(&(g)->io, REG, i, (struct REG){.raw = (bits)})
 
 /* MSI-X: the edge of a subtree's enable sends what is pending. MSI: the family knows. */
 static void rearm(struct gsp_gpu *g)
 {
     if (g->intr.msix) {
         REG_WRITE(&g->io, NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_TOP_EN_CLEAR,
-                  (struct NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_TOP_EN_CLEAR){ .raw = subtree_bit_of(g->intr.vector) });
+                  (struct NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_TOP_EN_CLEAR){
+                      .raw = subtree_bit_of(g->intr.vector)});
         REG_WRITE(&g->io, NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_TOP_EN_SET,
-                  (struct NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_TOP_EN_SET){ .raw = subtree_bit_of(g->intr.vector) });
+                  (struct NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_TOP_EN_SET){
+                      .raw = subtree_bit_of(g->intr.vector)});
     } else {
         g->family->ops->irq_rearm(g);
     }
@@ -41,8 +43,9 @@ void gsp_intr_disable(struct gsp_gpu *g)
         return;
     }
     REG_WRITE(&g->io, NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_TOP_EN_CLEAR,
-              (struct NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_TOP_EN_CLEAR){ .raw = ALL_VECTORS });
-    LEAF_WRITE(g, NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_LEAF_EN_CLEAR, leaf_of(g->intr.vector), ALL_VECTORS);
+              (struct NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_TOP_EN_CLEAR){.raw = ALL_VECTORS});
+    LEAF_WRITE(g, NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_LEAF_EN_CLEAR, leaf_of(g->intr.vector),
+               ALL_VECTORS);
     g->intr.enabled = false;
     g->intr.live = false;
 }
@@ -53,12 +56,12 @@ void gsp_intr_enable(struct gsp_gpu *g, uint32_t vector)
 
     if (!in->tried) {
         in->tried = true;
-        /* Display boards have one MSI message for the whole tree; data-centre boards have MSI-X with an
-         * entry for each subtree (interrupts.md 5). */
+        /* Display boards have one MSI message for the whole tree; data-centre boards have MSI-X
+         * with an entry for each subtree (interrupts.md 5). */
         in->msi = pci_enable_msi(g->pci, "gpu", on_msi, g, true, &in->irq) == FL_OK;
         if (!in->msi) {
-            in->msix = in->msi =
-                pci_enable_msix_entry(g->pci, leaf_of(vector) / 2, "gpu", on_msi, g, &in->irq) == FL_OK;
+            in->msix = in->msi = pci_enable_msix_entry(g->pci, leaf_of(vector) / 2, "gpu", on_msi,
+                                                       g, &in->irq) == FL_OK;
         }
         if (!in->msi) {
             log_warn("gsp", "no message-signalled interrupt for this GPU: its queue is polled");
@@ -69,16 +72,17 @@ void gsp_intr_enable(struct gsp_gpu *g, uint32_t vector)
     }
     /* Nothing from before may come through: all vectors off, what is pending dropped. */
     REG_WRITE(&g->io, NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_TOP_EN_CLEAR,
-              (struct NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_TOP_EN_CLEAR){ .raw = ALL_VECTORS });
+              (struct NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_TOP_EN_CLEAR){.raw = ALL_VECTORS});
     for (uint32_t i = 0; i < g->family->intr_leaves; i++) {
         LEAF_WRITE(g, NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_LEAF_EN_CLEAR, i, ALL_VECTORS);
         LEAF_WRITE(g, NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_LEAF, i, ALL_VECTORS);
     }
     in->vector = vector;
     in->live = false;
+    in->count = irq_count(in->irq.vector);
     LEAF_WRITE(g, NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_LEAF_EN_SET, leaf_of(vector), bit_of(vector));
     REG_WRITE(&g->io, NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_TOP_EN_SET,
-              (struct NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_TOP_EN_SET){ .raw = subtree_bit_of(vector) });
+              (struct NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_TOP_EN_SET){.raw = subtree_bit_of(vector)});
     rearm(g);
     in->enabled = true;
 }
@@ -86,11 +90,14 @@ void gsp_intr_enable(struct gsp_gpu *g, uint32_t vector)
 void gsp_intr_service(struct gsp_gpu *g)
 {
     struct gsp_intr *in = &g->intr;
-    struct NV_PFALCON_FALCON_IRQSCLR clear = { 0 };
+    struct NV_PFALCON_FALCON_IRQSCLR clear = {0};
 
-    if (!in->enabled) {
+    /* One interrupt may wake several fibers: the first serves it. */
+    const uint64_t count = in->msi ? irq_count(in->irq.vector) : 0;
+    if (!in->enabled || count == in->count) {
         return;
     }
+    in->count = count;
     clear = NV_PFALCON_FALCON_IRQSCLR__with_SWGEN0(clear, 1);
     LEAF_WRITE(g, NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_LEAF, leaf_of(in->vector), bit_of(in->vector));
     ENG_WRITE(&g->io, NV_PGSP_BASE, NV_PFALCON_FALCON_IRQSCLR, clear);
@@ -98,7 +105,8 @@ void gsp_intr_service(struct gsp_gpu *g)
     g->family->ops->irq_retrigger(g);
     /* The read also makes sure that the writes have arrived: a message posted from here on raises a
      * new interrupt, one posted before is in the queue when it is looked at next. */
-    const struct NV_PFALCON_FALCON_IRQSTAT left = ENG_READ(&g->io, NV_PGSP_BASE, NV_PFALCON_FALCON_IRQSTAT);
+    const struct NV_PFALCON_FALCON_IRQSTAT left =
+        ENG_READ(&g->io, NV_PGSP_BASE, NV_PFALCON_FALCON_IRQSTAT);
     if (g->io.lost) {
         return;
     }
@@ -108,7 +116,7 @@ void gsp_intr_service(struct gsp_gpu *g)
         in->halts++;
         log_error("gsp", "the GSP's core reports a halt: its log buffers say why");
         ENG_WRITE(&g->io, NV_PGSP_BASE, NV_PFALCON_FALCON_IRQSCLR,
-                  NV_PFALCON_FALCON_IRQSCLR__with_HALT((struct NV_PFALCON_FALCON_IRQSCLR){ 0 }, 1));
+                  NV_PFALCON_FALCON_IRQSCLR__with_HALT((struct NV_PFALCON_FALCON_IRQSCLR){0}, 1));
     }
 }
 

@@ -2,10 +2,11 @@
 /*
  * How an interrupt of the GSP gets here: falcon cause SWGEN0 -> vector of the GSP in the interrupt
  * tree -> MSI -> event. The handler only signals the event; registers are served by the fiber that
- * waits for it, in the order that loses no message: clear the leaf, clear the cause, re-arm, and only
- * then look into the queue.
+ * waits for it, in the order that loses no message: clear the leaf, clear the cause, re-arm, and
+ * only then look into the queue.
  *
- * Source: spec interrupts.md (OGKM intr_tu102.c, nouveau vfn/tu102.c, nova-core interrupt document).
+ * Source: spec interrupts.md (OGKM intr_tu102.c, nouveau vfn/tu102.c, nova-core interrupt
+ * document).
  */
 #pragma once
 
@@ -20,21 +21,22 @@ struct gsp_gpu;
 #define GSP_INTR_VECTOR 155u
 
 struct gsp_intr {
-    struct event ev;   /* signalled by the MSI handler */
-    bool msi;          /* the device has a vector of ours; kept over boots */
-    bool msix;         /* ... as an entry of MSI-X */
-    bool tried;        /* MSI was asked for once */
-    bool enabled;      /* the tree lets the GSP's vector through */
-    bool live;         /* an interrupt came since the tree was enabled: waits may rely on them */
+    struct event ev; /* signalled by the MSI handler */
+    bool msi;        /* the device has a vector of ours; kept over boots */
+    bool msix;       /* ... as an entry of MSI-X */
+    bool tried;      /* MSI was asked for once */
+    bool enabled;    /* the tree lets the GSP's vector through */
+    bool live;       /* an interrupt came since the tree was enabled: waits may rely on them */
     struct irq_msi irq;
     uint32_t vector;
-    uint64_t served;   /* interrupts served */
-    uint64_t missed;   /* messages found by looking, though interrupts are live */
-    uint64_t halts;    /* the GSP's core reported a halt */
+    uint64_t count;    /* interrupts that came, when last served */
+    uint64_t served; /* interrupts served */
+    uint64_t missed; /* messages found by looking, though interrupts are live */
+    uint64_t halts;  /* the GSP's core reported a halt */
 };
 
-/* Gets a message-signalled vector (once per GPU) and lets the GSP's vector through the tree. Without
- * MSI the GPU is polled: no failure. */
+/* Gets a message-signalled vector (once per GPU) and lets the GSP's vector through the tree.
+ * Without MSI the GPU is polled: no failure. */
 void gsp_intr_enable(struct gsp_gpu *g, uint32_t vector);
 /* Shuts the tree. */
 void gsp_intr_disable(struct gsp_gpu *g);

@@ -8,10 +8,10 @@
 #include "arch/fiber.h"
 #include "arch/machine.h"
 
-#define ALL_ONES 0xffffffffu
+#define ALL_ONES       0xffffffffu
 #define PRI_ERROR_MASK 0xfff00000u
-#define PRI_ERROR 0xbad00000u
-#define REG_NAME_MAX 64u
+#define PRI_ERROR      0xbad00000u
+#define REG_NAME_MAX   64u
 
 void gsp_io_begin(struct gsp_io *io, struct fl_fail *fail)
 {
@@ -33,9 +33,13 @@ static void link_lost(struct gsp_io *io, uint32_t off)
 
     io->lost = true;
     reg_name(off, io->rec->family, name, sizeof(name));
-    FL_FAIL(io->fail, FL_ELINKLOST, name,
-            "link lost: %s reads 0xffffffff and so does NV_PMC_BOOT_0: the device no longer answers", name);
-    fl_fail_hint(io->fail, "check power cables, riser and slot; power-cycle the machine if the GPU stays away");
+    FL_FAIL(
+        io->fail, FL_ELINKLOST, name,
+        "link lost: %s reads 0xffffffff and so does NV_PMC_BOOT_0: the device no longer answers",
+        name);
+    fl_fail_hint(
+        io->fail,
+        "check power cables, riser and slot; power-cycle the machine if the GPU stays away");
 }
 
 uint32_t gsp_io_read(struct gsp_io *io, uint32_t off)
@@ -45,7 +49,8 @@ uint32_t gsp_io_read(struct gsp_io *io, uint32_t off)
         return ALL_ONES;
     }
     const uint32_t v = raw_read(io, off);
-    if (v == ALL_ONES && (off == NV_PMC_BOOT_0__OFFSET || raw_read(io, NV_PMC_BOOT_0__OFFSET) == ALL_ONES)) {
+    if (v == ALL_ONES &&
+        (off == NV_PMC_BOOT_0__OFFSET || raw_read(io, NV_PMC_BOOT_0__OFFSET) == ALL_ONES)) {
         link_lost(io, off);
     }
     return v;
@@ -72,10 +77,7 @@ void gsp_io_write(struct gsp_io *io, uint32_t off, uint32_t value)
     mmio_write32(&io->bar0, off, value);
 }
 
-enum fl_err gsp_io_check(const struct gsp_io *io)
-{
-    return io->lost ? FL_ELINKLOST : FL_OK;
-}
+enum fl_err gsp_io_check(const struct gsp_io *io) { return io->lost ? FL_ELINKLOST : FL_OK; }
 
 enum fl_err gsp_io_ping(struct gsp_io *io)
 {
@@ -89,16 +91,25 @@ const char *gsp_io_pri_error(uint32_t v)
         uint32_t code; /* value >> 8 */
         const char *name;
     } table[] = {
-        { 0xbad001, "host PRI timeout" },       { 0xbad00f, "host FECS error" },
-        { 0xbad0b0, "FB acknowledge timeout" }, { 0xbadf10, "PRI timeout" },
-        { 0xbadf11, "no such register" },       { 0xbadf12, "target in reset" },
-        { 0xbadf13, "target is fused off" },    { 0xbadf14, "stuck acknowledge" },
-        { 0xbadf15, "zero expected" },          { 0xbadf16, "fence error" },
-        { 0xbadf17, "sub-id error" },           { 0xbadf20, "orphan" },
-        { 0xbadf30, "dead ring" },              { 0xbadf40, "trap" },
-        { 0xbadf41, "locked by target mask" },  { 0xbadf50, "privilege violation" },
-        { 0xbadf51, "privilege violation" },    { 0xbadf56, "not accessible" },
-        { 0xbadf57, "not accessible" },
+        {0xbad001, "host PRI timeout"},
+        {0xbad00f, "host FECS error"},
+        {0xbad0b0, "FB acknowledge timeout"},
+        {0xbadf10, "PRI timeout"},
+        {0xbadf11, "no such register"},
+        {0xbadf12, "target in reset"},
+        {0xbadf13, "target is fused off"},
+        {0xbadf14, "stuck acknowledge"},
+        {0xbadf15, "zero expected"},
+        {0xbadf16, "fence error"},
+        {0xbadf17, "sub-id error"},
+        {0xbadf20, "orphan"},
+        {0xbadf30, "dead ring"},
+        {0xbadf40, "trap"},
+        {0xbadf41, "locked by target mask"},
+        {0xbadf50, "privilege violation"},
+        {0xbadf51, "privilege violation"},
+        {0xbadf56, "not accessible"},
+        {0xbadf57, "not accessible"},
     };
 
     if ((v & PRI_ERROR_MASK) != PRI_ERROR) {
@@ -140,7 +151,8 @@ enum fl_err gsp_io_poll(struct gsp_io *io, uint32_t off, uint32_t mask, uint32_t
 
             reg_name(off, io->rec->family, name, sizeof(name));
             FL_FAIL(fail, FL_ETIMEDOUT, name,
-                    "waited %llu ms for %s: %s reads 0x%08x%s%s%s, expected 0x%08x in the bits of 0x%08x",
+                    "waited %llu ms for %s: %s reads 0x%08x%s%s%s, expected 0x%08x in the bits of "
+                    "0x%08x",
                     (unsigned long long)(waited / US_PER_MS), w->what, name, (unsigned)v,
                     pri != NULL ? " (" : "", pri != NULL ? pri : "", pri != NULL ? ")" : "",
                     (unsigned)want, (unsigned)mask);

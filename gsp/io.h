@@ -3,9 +3,9 @@
  * Register access: typed, counted, on record, and aware of a lost link.
  *
  * A read of all-ones makes a second read, of BOOT_0, which is never all-ones on a live GPU. If that
- * is all-ones too the link is lost: this is written into the failure record of the running operation
- * before anything can stumble over the nonsense values, and later accesses no longer go to the bus.
- * Steps look at the result where they wait and at the end of each stage (gsp_io_check).
+ * is all-ones too the link is lost: this is written into the failure record of the running
+ * operation before anything can stumble over the nonsense values, and later accesses no longer go
+ * to the bus. Steps look at the result where they wait and at the end of each stage (gsp_io_check).
  */
 #pragma once
 
@@ -18,11 +18,11 @@
 struct gsp_io {
     struct mmio bar0;
     bool mapped;
-    bool lost;                 /* the link; sticky until gsp_io_begin */
-    struct gsp_recorder *rec;  /* borrowed */
-    struct fl_fail *fail;      /* of the running operation; borrowed, may be NULL */
+    bool lost;                /* the link; sticky until gsp_io_begin */
+    struct gsp_recorder *rec; /* borrowed */
+    struct fl_fail *fail;     /* of the running operation; borrowed, may be NULL */
     uint64_t reads, writes;
-    uint64_t size;             /* bytes of BAR0 */
+    uint64_t size; /* bytes of BAR0 */
 };
 
 /* Starts an operation: failures go to fail, the link counts as alive again. */
@@ -46,21 +46,22 @@ const char *gsp_io_pri_error(uint32_t v);
 
 /* A named deadline. */
 struct gsp_wait {
-    const char *what;     /* for the message: "the falcon to halt" */
-    const char *hint;     /* what to try when it does not come; may be NULL */
+    const char *what; /* for the message: "the falcon to halt" */
+    const char *hint; /* what to try when it does not come; may be NULL */
     uint64_t timeout_us;
-    uint32_t step_us;     /* first sleep between reads; doubles up to GSP_WAIT_STEP_MAX_US */
+    uint32_t step_us; /* first sleep between reads; doubles up to GSP_WAIT_STEP_MAX_US */
 };
 #define GSP_WAIT_STEP_MAX_US 1000u
 
 /* Reads off until (value & mask) == want. Yields between reads. FL_ETIMEDOUT with register, value
  * and time in *fail; FL_ELINKLOST. *last (may be NULL) gets the value read last. */
 FL_MUST_CHECK enum fl_err gsp_io_poll(struct gsp_io *io, uint32_t off, uint32_t mask, uint32_t want,
-                                      const struct gsp_wait *w, uint32_t *last, struct fl_fail *fail);
+                                      const struct gsp_wait *w, uint32_t *last,
+                                      struct fl_fail *fail);
 
 /* Typed access to single BAR0 registers, to elements of arrays, and to an engine's registers. The
  * value written has the register's own type: another one does not compile. */
-#define REG_READ(io, R) ((struct R){ .raw = gsp_io_read((io), R##__OFFSET) })
+#define REG_READ(io, R) ((struct R){.raw = gsp_io_read((io), R##__OFFSET)})
 #define REG_WRITE_TO(io, off, R, ...)                                                              \
     do {                                                                                           \
         const struct R reg_value_ = __VA_ARGS__;                                                   \
@@ -69,5 +70,5 @@ FL_MUST_CHECK enum fl_err gsp_io_poll(struct gsp_io *io, uint32_t off, uint32_t 
 #define REG_WRITE(io, R, ...) REG_WRITE_TO(io, R##__OFFSET, R, __VA_ARGS__)
 #define REG_WRITE_AT(io, R, i, ...)                                                                \
     REG_WRITE_TO(io, (uint32_t)R##__OFFSET + (uint32_t)R##__STRIDE * (uint32_t)(i), R, __VA_ARGS__)
-#define ENG_READ(io, base, R) ((struct R){ .raw = gsp_io_read((io), (base) + (uint32_t)R##__OFFSET) })
+#define ENG_READ(io, base, R)       ((struct R){.raw = gsp_io_read((io), (base) + (uint32_t)R##__OFFSET)})
 #define ENG_WRITE(io, base, R, ...) REG_WRITE_TO(io, (base) + (uint32_t)R##__OFFSET, R, __VA_ARGS__)

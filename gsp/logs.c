@@ -10,15 +10,12 @@
 static const struct {
     const char *name, *libos;
 } logs[GSP_LOG_COUNT] = {
-    [GSP_LOG_INIT] = { "init", "LOGINIT" },
-    [GSP_LOG_INTR] = { "intr", "LOGINTR" },
-    [GSP_LOG_RM] = { "rm", "LOGRM" },
+    [GSP_LOG_INIT] = {"init", "LOGINIT"},
+    [GSP_LOG_INTR] = {"intr", "LOGINTR"},
+    [GSP_LOG_RM] = {"rm", "LOGRM"},
 };
 
-const char *gsp_log_name(enum gsp_log l)
-{
-    return (unsigned)l < GSP_LOG_COUNT ? logs[l].name : "";
-}
+const char *gsp_log_name(enum gsp_log l) { return (unsigned)l < GSP_LOG_COUNT ? logs[l].name : ""; }
 
 const char *gsp_log_libos_name(enum gsp_log l)
 {

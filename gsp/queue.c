@@ -7,13 +7,14 @@
 #include "arch/mmio.h"
 
 /* Values that do not differ between versions. Source: rpc.md A2, A3. */
-#define MSGQ_VERSION 0u
+#define MSGQ_VERSION       0u
 #define MSGQ_FLAGS_SWAP_RX 1u
 #define MSGQ_RX_HDR_OFFSET 0x20u
 #define RPC_HEADER_VERSION 0x03000000u
-#define RPC_SIGNATURE 0x43505256u /* "VRPC" */
-#define RPC_PENDING 0xffffffffu   /* rpc_result of a request */
-#define RPC_LENGTH_MAX (GSP_MSG_MAX_BYTES - 48u) /* 65488, the biggest rpc.length of every version */
+#define RPC_SIGNATURE      0x43505256u /* "VRPC" */
+#define RPC_PENDING        0xffffffffu /* rpc_result of a request */
+#define RPC_LENGTH_MAX                                                                             \
+    (GSP_MSG_MAX_BYTES - 48u) /* 65488, the biggest rpc.length of every version */
 
 /* ---- shared words: aligned, one load or store each ---- */
 
@@ -29,11 +30,23 @@ static void shared_store(uint8_t *p, uint32_t v)
 static uint8_t *cmd_base(const struct gsp_queue *q) { return q->region + GSP_QUEUE_CMD_OFFSET; }
 static uint8_t *stat_base(const struct gsp_queue *q) { return q->region + GSP_QUEUE_STAT_OFFSET; }
 
-static uint8_t *cmd_write_word(const struct gsp_queue *q) { return cmd_base(q) + q->layout->msgqTxHeader.writePtr.off; }
-static uint8_t *stat_write_word(const struct gsp_queue *q) { return stat_base(q) + q->layout->msgqTxHeader.writePtr.off; }
+static uint8_t *cmd_write_word(const struct gsp_queue *q)
+{
+    return cmd_base(q) + q->layout->msgqTxHeader.writePtr.off;
+}
+static uint8_t *stat_write_word(const struct gsp_queue *q)
+{
+    return stat_base(q) + q->layout->msgqTxHeader.writePtr.off;
+}
 /* "Swap rx": each side's read pointer lies in its own ring's memory. */
-static uint8_t *cmd_read_word(const struct gsp_queue *q) { return stat_base(q) + MSGQ_RX_HDR_OFFSET + q->layout->msgqRxHeader.readPtr.off; }
-static uint8_t *stat_read_word(const struct gsp_queue *q) { return cmd_base(q) + MSGQ_RX_HDR_OFFSET + q->layout->msgqRxHeader.readPtr.off; }
+static uint8_t *cmd_read_word(const struct gsp_queue *q)
+{
+    return stat_base(q) + MSGQ_RX_HDR_OFFSET + q->layout->msgqRxHeader.readPtr.off;
+}
+static uint8_t *stat_read_word(const struct gsp_queue *q)
+{
+    return cmd_base(q) + MSGQ_RX_HDR_OFFSET + q->layout->msgqRxHeader.readPtr.off;
+}
 
 static uint8_t *slot_at(uint8_t *ring, uint32_t slot)
 {
@@ -42,15 +55,19 @@ static uint8_t *slot_at(uint8_t *ring, uint32_t slot)
 
 static uint32_t header_bytes(const struct gsp_queue *q)
 {
-    return q->layout->GSP_MSG_QUEUE_ELEMENT.rpc_rpc_message_data.off; /* 80: element and RPC header */
+    return q->layout->GSP_MSG_QUEUE_ELEMENT.rpc_rpc_message_data
+        .off; /* 80: element and RPC header */
 }
-static uint32_t element_bytes(const struct gsp_queue *q) { return q->layout->GSP_MSG_QUEUE_ELEMENT.rpc.off; /* 48 */ }
-static uint32_t rpc_bytes(const struct gsp_queue *q) { return header_bytes(q) - element_bytes(q); /* 32 */ }
-
-uint32_t gsp_queue_max_payload(const struct gsp_queue *q)
+static uint32_t element_bytes(const struct gsp_queue *q)
 {
-    return RPC_LENGTH_MAX - rpc_bytes(q);
+    return q->layout->GSP_MSG_QUEUE_ELEMENT.rpc.off; /* 48 */
 }
+static uint32_t rpc_bytes(const struct gsp_queue *q)
+{
+    return header_bytes(q) - element_bytes(q); /* 32 */
+}
+
+uint32_t gsp_queue_max_payload(const struct gsp_queue *q) { return RPC_LENGTH_MAX - rpc_bytes(q); }
 
 uint32_t gsp_msg_checksum(const void *data, size_t size)
 {
@@ -67,11 +84,16 @@ uint32_t gsp_msg_checksum(const void *data, size_t size)
     return (uint32_t)(sum >> 32) ^ (uint32_t)sum;
 }
 
-void gsp_queue_init(struct gsp_queue *q, void *region, struct bus_addr bus, const struct gsp_layout *layout,
-                    bool whole_slots, void (*doorbell)(void *ctx), void *ctx)
+void gsp_queue_init(struct gsp_queue *q, void *region, struct bus_addr bus,
+                    const struct gsp_layout *layout, bool whole_slots, void (*doorbell)(void *ctx),
+                    void *ctx)
 {
     *q = (struct gsp_queue){
-        .region = region, .layout = layout, .doorbell = doorbell, .ctx = ctx, .whole_slots = whole_slots,
+        .region = region,
+        .layout = layout,
+        .doorbell = doorbell,
+        .ctx = ctx,
+        .whole_slots = whole_slots,
     };
     memset(region, 0, GSP_QUEUE_REGION_BYTES);
     for (uint32_t i = 0; i < GSP_QUEUE_REGION_PAGES; i++) {
@@ -101,7 +123,8 @@ void gsp_queue_start_at(struct gsp_queue *q, uint32_t slot)
 
 static enum fl_err is_broken(struct fl_fail *fail)
 {
-    return FL_FAIL(fail, FL_EPROTO, "message queue", "the message queue is closed after an earlier protocol error");
+    return FL_FAIL(fail, FL_EPROTO, "message queue",
+                   "the message queue is closed after an earlier protocol error");
 }
 
 /* ---- sending ---- */
@@ -119,7 +142,8 @@ static enum fl_err update_cmd_read(struct gsp_queue *q, struct fl_fail *fail)
     if (v >= n || (v + n - q->cmd_read) % n > outstanding) {
         q->broken = true;
         FL_FAIL(fail, FL_EPROTO, "command queue",
-                "the GSP's read pointer is %u, which is not between %u (last seen) and %u (written), modulo %u",
+                "the GSP's read pointer is %u, which is not between %u (last seen) and %u "
+                "(written), modulo %u",
                 (unsigned)v, (unsigned)q->cmd_read, (unsigned)q->cmd_write, (unsigned)n);
         fl_fail_values(fail, v, q->cmd_read, 0);
         return FL_EPROTO;
@@ -170,7 +194,7 @@ enum fl_err gsp_queue_send(struct gsp_queue *q, uint32_t function, uint32_t sequ
                            const struct gsp_piece *pieces, size_t count, struct fl_fail *fail)
 {
     const struct gsp_layout *l = q->layout;
-    uint8_t header[128] = { 0 };
+    uint8_t header[128] = {0};
     const size_t header_size = header_bytes(q);
     uint64_t payload = 0;
 
@@ -181,7 +205,8 @@ enum fl_err gsp_queue_send(struct gsp_queue *q, uint32_t function, uint32_t sequ
         payload += pieces[i].size;
     }
     if (payload > gsp_queue_max_payload(q) || header_size > sizeof(header)) {
-        return FL_FAIL(fail, FL_EINVAL, "message", "a message of %llu bytes does not fit: at most %u",
+        return FL_FAIL(fail, FL_EINVAL, "message",
+                       "a message of %llu bytes does not fit: at most %u",
                        (unsigned long long)payload, (unsigned)gsp_queue_max_payload(q));
     }
     const enum fl_err err = update_cmd_read(q, fail);
@@ -212,7 +237,8 @@ enum fl_err gsp_queue_send(struct gsp_queue *q, uint32_t function, uint32_t sequ
         ring_write(q, at, pieces[i].data, pieces[i].size);
         at += pieces[i].size;
     }
-    fw_put(header, header_size, l->GSP_MSG_QUEUE_ELEMENT.checkSum, (uint32_t)(sum >> 32) ^ (uint32_t)sum);
+    fw_put(header, header_size, l->GSP_MSG_QUEUE_ELEMENT.checkSum,
+           (uint32_t)(sum >> 32) ^ (uint32_t)sum);
     ring_write(q, 0, header, header_size);
     /* Zero to the end of the last slot: then every version's idea of the covered bytes agrees. */
     ring_write(q, at, NULL, (size_t)slots * GSP_MSG_SLOT - at);
@@ -220,8 +246,9 @@ enum fl_err gsp_queue_send(struct gsp_queue *q, uint32_t function, uint32_t sequ
     q->cmd_write = (q->cmd_write + slots) % n;
     q->tx_seq++;
     q->sent++;
-    shared_store(cmd_write_word(q), q->cmd_write); /* release: the message is there before the pointer */
-    dma_mb();                                      /* the pointer is there before the doorbell */
+    shared_store(cmd_write_word(q),
+                 q->cmd_write); /* release: the message is there before the pointer */
+    dma_mb();                   /* the pointer is there before the doorbell */
     if (q->doorbell != NULL) {
         q->doorbell(q->ctx);
     }
@@ -230,14 +257,16 @@ enum fl_err gsp_queue_send(struct gsp_queue *q, uint32_t function, uint32_t sequ
 
 /* ---- receiving ---- */
 
-static enum fl_err broken(struct gsp_queue *q, struct fl_fail *fail, const char *what, uint64_t seen,
-                          uint64_t expected)
+static enum fl_err broken(struct gsp_queue *q, struct fl_fail *fail, const char *what,
+                          uint64_t seen, uint64_t expected)
 {
     q->broken = true;
-    FL_FAIL(fail, FL_EPROTO, "status queue", "message %u from the GSP is wrong: %s is 0x%llx, expected 0x%llx",
-            (unsigned)q->rx_seq, what, (unsigned long long)seen, (unsigned long long)expected);
+    FL_FAIL(fail, FL_EPROTO, "status queue",
+            "message %u from the GSP is wrong: %s is 0x%llx, expected 0x%llx", (unsigned)q->rx_seq,
+            what, (unsigned long long)seen, (unsigned long long)expected);
     fl_fail_values(fail, seen, expected, 0);
-    fl_fail_hint(fail, "the firmware version may not be the one in the file's name; keep the flight record and logs");
+    fl_fail_hint(fail, "the firmware version may not be the one in the file's name; keep the "
+                       "flight record and logs");
     return FL_EPROTO;
 }
 
@@ -256,13 +285,19 @@ static enum fl_err link_status(struct gsp_queue *q, struct fl_fail *fail)
         const char *name;
         uint64_t seen, expected;
     } rules[] = {
-        { "the status queue header's size", fw_get(h, len, l->msgqTxHeader.size), GSP_QUEUE_BYTES },
-        { "the status queue header's msgSize", fw_get(h, len, l->msgqTxHeader.msgSize), GSP_MSG_SLOT },
-        { "the status queue header's msgCount", fw_get(h, len, l->msgqTxHeader.msgCount), GSP_QUEUE_SLOTS },
-        { "the status queue header's version", fw_get(h, len, l->msgqTxHeader.version), MSGQ_VERSION },
-        { "the status queue header's flags", fw_get(h, len, l->msgqTxHeader.flags), MSGQ_FLAGS_SWAP_RX },
-        { "the status queue header's rxHdrOff", fw_get(h, len, l->msgqTxHeader.rxHdrOff), MSGQ_RX_HDR_OFFSET },
-        { "the status queue header's entryOff", fw_get(h, len, l->msgqTxHeader.entryOff), GSP_MSG_SLOT },
+        {"the status queue header's size", fw_get(h, len, l->msgqTxHeader.size), GSP_QUEUE_BYTES},
+        {"the status queue header's msgSize", fw_get(h, len, l->msgqTxHeader.msgSize),
+         GSP_MSG_SLOT},
+        {"the status queue header's msgCount", fw_get(h, len, l->msgqTxHeader.msgCount),
+         GSP_QUEUE_SLOTS},
+        {"the status queue header's version", fw_get(h, len, l->msgqTxHeader.version),
+         MSGQ_VERSION},
+        {"the status queue header's flags", fw_get(h, len, l->msgqTxHeader.flags),
+         MSGQ_FLAGS_SWAP_RX},
+        {"the status queue header's rxHdrOff", fw_get(h, len, l->msgqTxHeader.rxHdrOff),
+         MSGQ_RX_HDR_OFFSET},
+        {"the status queue header's entryOff", fw_get(h, len, l->msgqTxHeader.entryOff),
+         GSP_MSG_SLOT},
     };
     for (size_t i = 0; i < ARRAY_SIZE(rules); i++) {
         if (rules[i].seen != rules[i].expected) {
@@ -305,12 +340,14 @@ enum fl_err gsp_queue_receive(struct gsp_queue *q, uint8_t *buf, struct gsp_msg 
     if (q->broken) {
         return is_broken(fail);
     }
-    const uint32_t write = shared_load(stat_write_word(q)); /* acquire: the message after the pointer */
+    const uint32_t write =
+        shared_load(stat_write_word(q)); /* acquire: the message after the pointer */
     if (write == q->stat_read) {
         return FL_OK;
     }
     if (write >= n) {
-        return broken(q, fail, "the write pointer (which must be below the expected value)", write, n);
+        return broken(q, fail, "the write pointer (which must be below the expected value)", write,
+                      n);
     }
     if (!q->linked && (err = link_status(q, fail)) != FL_OK) {
         return err;
@@ -322,7 +359,8 @@ enum fl_err gsp_queue_receive(struct gsp_queue *q, uint8_t *buf, struct gsp_msg 
     const uint32_t length = (uint32_t)fw_get(buf, hdr, l->GSP_MSG_QUEUE_ELEMENT.rpc_length);
     const uint32_t elements = (uint32_t)fw_get(buf, hdr, l->GSP_MSG_QUEUE_ELEMENT.elemCount);
     const uint32_t signature = (uint32_t)fw_get(buf, hdr, l->GSP_MSG_QUEUE_ELEMENT.rpc_signature);
-    const uint32_t version = (uint32_t)fw_get(buf, hdr, l->GSP_MSG_QUEUE_ELEMENT.rpc_header_version);
+    const uint32_t version =
+        (uint32_t)fw_get(buf, hdr, l->GSP_MSG_QUEUE_ELEMENT.rpc_header_version);
     const uint32_t seq = (uint32_t)fw_get(buf, hdr, l->GSP_MSG_QUEUE_ELEMENT.seqNum);
 
     if (length < rpc_bytes(q)) {

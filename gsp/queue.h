@@ -18,23 +18,23 @@
 #include "arch/fail.h"
 #include "gsp_layout.h"
 
-#define GSP_MSG_SLOT 4096u
-#define GSP_QUEUE_BYTES 0x40000u            /* of each ring, header page included */
-#define GSP_QUEUE_SLOTS 63u                 /* (0x40000 - 0x1000) / 0x1000 */
+#define GSP_MSG_SLOT      4096u
+#define GSP_QUEUE_BYTES   0x40000u /* of each ring, header page included */
+#define GSP_QUEUE_SLOTS   63u      /* (0x40000 - 0x1000) / 0x1000 */
 #define GSP_MSG_MAX_SLOTS 16u
 #define GSP_MSG_MAX_BYTES (GSP_MSG_MAX_SLOTS * GSP_MSG_SLOT)
 
 /* Where things are in the region. */
-#define GSP_QUEUE_TABLE_OFFSET 0u           /* u64 bus address of each page of the region */
-#define GSP_QUEUE_CMD_OFFSET 0x1000u
-#define GSP_QUEUE_STAT_OFFSET (GSP_QUEUE_CMD_OFFSET + GSP_QUEUE_BYTES)
+#define GSP_QUEUE_TABLE_OFFSET 0u /* u64 bus address of each page of the region */
+#define GSP_QUEUE_CMD_OFFSET   0x1000u
+#define GSP_QUEUE_STAT_OFFSET  (GSP_QUEUE_CMD_OFFSET + GSP_QUEUE_BYTES)
 #define GSP_QUEUE_REGION_BYTES (GSP_QUEUE_STAT_OFFSET + GSP_QUEUE_BYTES) /* 0x81000 */
 #define GSP_QUEUE_REGION_PAGES (GSP_QUEUE_REGION_BYTES / GSP_MSG_SLOT)   /* 129 */
 
 /* One message as received: the payload lies in the caller's buffer. */
 struct gsp_msg {
     uint32_t function;
-    uint32_t result;       /* rpc_result */
+    uint32_t result; /* rpc_result */
     uint32_t sequence;
     uint32_t payload_size; /* bytes */
     uint32_t slots;
@@ -48,16 +48,16 @@ struct gsp_piece {
 };
 
 struct gsp_queue {
-    uint8_t *region;     /* GSP_QUEUE_REGION_BYTES, shared with the GSP; borrowed */
+    uint8_t *region; /* GSP_QUEUE_REGION_BYTES, shared with the GSP; borrowed */
     const struct gsp_layout *layout;
     void (*doorbell)(void *ctx);
     void *ctx;
-    bool whole_slots;    /* r535: the checksum of received messages covers the slots' tails */
-    uint32_t cmd_write;  /* private copies; the shared words are only ever written from them */
-    uint32_t cmd_read;   /* last one accepted */
+    bool whole_slots;   /* r535: the checksum of received messages covers the slots' tails */
+    uint32_t cmd_write; /* private copies; the shared words are only ever written from them */
+    uint32_t cmd_read;  /* last one accepted */
     uint32_t stat_read;
     uint32_t tx_seq, rx_seq; /* element sequence numbers */
-    bool linked;         /* the status ring's header was seen and is right */
+    bool linked;             /* the status ring's header was seen and is right */
     bool broken;
     uint32_t incomplete; /* times a message was announced before all its slots were */
     uint64_t sent, received;
@@ -65,8 +65,9 @@ struct gsp_queue {
 
 /* Zeroes the region, writes page table and command header. bus: address of the region as the GSP
  * sees it. The GSP must not be running. */
-void gsp_queue_init(struct gsp_queue *q, void *region, struct bus_addr bus, const struct gsp_layout *layout,
-                    bool whole_slots, void (*doorbell)(void *ctx), void *ctx);
+void gsp_queue_init(struct gsp_queue *q, void *region, struct bus_addr bus,
+                    const struct gsp_layout *layout, bool whole_slots, void (*doorbell)(void *ctx),
+                    void *ctx);
 /* Tests: both sides' pointers at `slot`, before anything was sent. */
 void gsp_queue_start_at(struct gsp_queue *q, uint32_t slot);
 
@@ -76,7 +77,8 @@ uint32_t gsp_queue_max_payload(const struct gsp_queue *q);
 /* Writes one message and rings the doorbell. FL_ENOSPC: not enough free slots now. FL_EINVAL: too
  * large. FL_EPROTO: the GSP's read pointer is impossible. Does not yield. */
 FL_MUST_CHECK enum fl_err gsp_queue_send(struct gsp_queue *q, uint32_t function, uint32_t sequence,
-                                         const struct gsp_piece *pieces, size_t count, struct fl_fail *fail);
+                                         const struct gsp_piece *pieces, size_t count,
+                                         struct fl_fail *fail);
 
 /* Takes the next message, if there is one (*got), copying it into buf of GSP_MSG_MAX_BYTES, and
  * gives its slots back. FL_EPROTO when it breaks a rule. Does not yield. */

@@ -11,7 +11,7 @@
 
 bool gsp_recorder_init(struct gsp_recorder *r)
 {
-    *r = (struct gsp_recorder){ .stage = "", .family = F_ALL };
+    *r = (struct gsp_recorder){.stage = "", .family = F_ALL};
     r->ring = calloc(GSP_REC_ENTRIES, sizeof(*r->ring));
     return r->ring != NULL;
 }
@@ -55,34 +55,42 @@ static size_t clamp(int n, size_t size)
     return n < 0 ? 0 : (size_t)n < size ? (size_t)n : size - 1;
 }
 
-static size_t line_of(const struct gsp_recorder *r, const struct gsp_rec_entry *e, char *buf, size_t size)
+static size_t line_of(const struct gsp_recorder *r, const struct gsp_rec_entry *e, char *buf,
+                      size_t size)
 {
-    size_t at = clamp(snprintf(buf, size, "%6llu.%06llu ", (unsigned long long)(e->time_us / US_PER_S),
-                               (unsigned long long)(e->time_us % US_PER_S)), size);
+    size_t at =
+        clamp(snprintf(buf, size, "%6llu.%06llu ", (unsigned long long)(e->time_us / US_PER_S),
+                       (unsigned long long)(e->time_us % US_PER_S)),
+              size);
     switch ((enum gsp_rec_kind)e->kind) {
     case GSP_REC_READ:
     case GSP_REC_WRITE: {
         at += clamp(snprintf(buf + at, size - at, "%-14s %c %06x ", e->what,
-                             e->kind == GSP_REC_READ ? 'R' : 'W', (unsigned)e->off), size - at);
+                             e->kind == GSP_REC_READ ? 'R' : 'W', (unsigned)e->off),
+                    size - at);
         at += reg_name(e->off, r->family, buf + at, size - at);
         at += clamp(snprintf(buf + at, size - at, " "), size - at);
         at += reg_decode(e->off, r->family, (uint32_t)e->value, buf + at, size - at);
         if (e->repeat > 0) {
-            at += clamp(snprintf(buf + at, size - at, " (%u times)", (unsigned)e->repeat + 1), size - at);
+            at += clamp(snprintf(buf + at, size - at, " (%u times)", (unsigned)e->repeat + 1),
+                        size - at);
         }
         break;
     }
     case GSP_REC_DMA:
         at += clamp(snprintf(buf + at, size - at, "dma   %s: %u bytes at 0x%llx", e->what,
-                             (unsigned)e->off, (unsigned long long)e->value), size - at);
+                             (unsigned)e->off, (unsigned long long)e->value),
+                    size - at);
         break;
     case GSP_REC_SEND:
-        at += clamp(snprintf(buf + at, size - at, "send  %s (0x%x), %u bytes", e->what, (unsigned)e->off,
-                             (unsigned)e->value), size - at);
+        at += clamp(snprintf(buf + at, size - at, "send  %s (0x%x), %u bytes", e->what,
+                             (unsigned)e->off, (unsigned)e->value),
+                    size - at);
         break;
     case GSP_REC_RECV:
         at += clamp(snprintf(buf + at, size - at, "recv  %s (0x%x), %u bytes, result 0x%x", e->what,
-                             (unsigned)e->off, (unsigned)e->value, (unsigned)(e->value >> 32)), size - at);
+                             (unsigned)e->off, (unsigned)e->value, (unsigned)(e->value >> 32)),
+                    size - at);
         break;
     case GSP_REC_STAGE:
         at += clamp(snprintf(buf + at, size - at, "stage %s", e->what), size - at);

@@ -12,7 +12,7 @@
 #include "arch/base.h"
 
 enum gsp_rec_kind {
-    GSP_REC_READ,  /* off: BAR0 offset */
+    GSP_REC_READ, /* off: BAR0 offset */
     GSP_REC_WRITE,
     GSP_REC_DMA,   /* off: bytes, value: bus address, what: buffer */
     GSP_REC_SEND,  /* off: function, value: length of the RPC */
@@ -25,8 +25,8 @@ struct gsp_rec_entry {
     uint64_t value;
     const char *what; /* static text: stage, or the name of a buffer */
     uint32_t off;
-    uint32_t repeat;  /* how often more than once */
-    uint8_t kind;     /* enum gsp_rec_kind */
+    uint32_t repeat; /* how often more than once */
+    uint8_t kind;    /* enum gsp_rec_kind */
 };
 
 #define GSP_REC_ENTRIES 8192u /* a power of two; a GA10x boot makes about 3000 */

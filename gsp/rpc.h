@@ -51,13 +51,13 @@ struct gsp_rpc {
     struct gsp_queue queue;
     const struct gsp_rpc_host *host; /* borrowed */
     void *ctx;
-    struct mutex lock;   /* one user of the rings at a time: reply and event share a read pointer */
-    uint8_t *staging;    /* GSP_MSG_MAX_BYTES, owned; the private copy of the message in hand */
-    uint32_t sequence;   /* of the last request; 0 is never used */
+    struct mutex lock; /* one user of the rings at a time: reply and event share a read pointer */
+    uint8_t *staging;  /* GSP_MSG_MAX_BYTES, owned; the private copy of the message in hand */
+    uint32_t sequence; /* of the last request; 0 is never used */
     uint32_t late_sequence, late_function; /* of the last call that timed out; 0 = none */
-    bool closed;         /* the rings are gone: nobody may touch them */
+    bool closed;                           /* the rings are gone: nobody may touch them */
     uint64_t sent, received, events, late;
-    uint64_t wait_us;    /* total time callers waited for replies */
+    uint64_t wait_us; /* total time callers waited for replies */
 };
 
 /* Allocates the staging buffer; the queue is set up by gsp_queue_init. False without memory. */
@@ -74,15 +74,16 @@ FL_MUST_CHECK enum fl_err gsp_rpc_post(struct gsp_rpc *r, uint32_t function, con
 
 /* Sends payload and waits for the answer, which replaces the payload: exactly size bytes when the
  * answer has as many or more, else FL_EPROTO below min_reply bytes (the rest is left as sent).
- * *result gets rpc_result; when result is NULL, anything but 0 is FL_EIO. Yields. FL_ETIMEDOUT names
- * function and time. The lock is taken for the whole call. */
-FL_MUST_CHECK enum fl_err gsp_rpc_call(struct gsp_rpc *r, uint32_t function, void *payload, uint32_t size,
-                                       uint32_t min_reply, uint64_t timeout_us, uint32_t *result,
-                                       struct fl_fail *fail);
+ * *result gets rpc_result; when result is NULL, anything but 0 is FL_EIO. Yields. FL_ETIMEDOUT
+ * names function and time. The lock is taken for the whole call. */
+FL_MUST_CHECK enum fl_err gsp_rpc_call(struct gsp_rpc *r, uint32_t function, void *payload,
+                                       uint32_t size, uint32_t min_reply, uint64_t timeout_us,
+                                       uint32_t *result, struct fl_fail *fail);
 
 /* Handles all events that wait. Does not wait for more. */
 FL_MUST_CHECK enum fl_err gsp_rpc_pump(struct gsp_rpc *r, struct fl_fail *fail);
 
 /* Handles events until done(ctx) is true. what: for the message when it takes too long. Yields. */
-FL_MUST_CHECK enum fl_err gsp_rpc_wait(struct gsp_rpc *r, bool (*done)(void *ctx), uint64_t timeout_us,
-                                       const char *what, const char *hint, struct fl_fail *fail);
+FL_MUST_CHECK enum fl_err gsp_rpc_wait(struct gsp_rpc *r, bool (*done)(void *ctx),
+                                       uint64_t timeout_us, const char *what, const char *hint,
+                                       struct fl_fail *fail);

@@ -3,11 +3,11 @@
 #include "gsp/sequencer.h"
 
 enum seq_op {
-    SEQ_REG_WRITE,          /* address, value */
-    SEQ_REG_MODIFY,         /* address, mask, value */
-    SEQ_REG_POLL,           /* address, mask, value, timeout us, error */
-    SEQ_DELAY_US,           /* us */
-    SEQ_REG_STORE,          /* address, index */
+    SEQ_REG_WRITE,  /* address, value */
+    SEQ_REG_MODIFY, /* address, mask, value */
+    SEQ_REG_POLL,   /* address, mask, value, timeout us, error */
+    SEQ_DELAY_US,   /* us */
+    SEQ_REG_STORE,  /* address, index */
     SEQ_CORE_RESET,
     SEQ_CORE_START,
     SEQ_CORE_WAIT_FOR_HALT,
@@ -20,15 +20,15 @@ static const struct {
     uint8_t operands;
     bool reg; /* the first operand is a register */
 } op_table[SEQ_OP_COUNT] = {
-    [SEQ_REG_WRITE] = { "REG_WRITE", 2, true },
-    [SEQ_REG_MODIFY] = { "REG_MODIFY", 3, true },
-    [SEQ_REG_POLL] = { "REG_POLL", 5, true },
-    [SEQ_DELAY_US] = { "DELAY_US", 1, false },
-    [SEQ_REG_STORE] = { "REG_STORE", 2, true },
-    [SEQ_CORE_RESET] = { "CORE_RESET", 0, false },
-    [SEQ_CORE_START] = { "CORE_START", 0, false },
-    [SEQ_CORE_WAIT_FOR_HALT] = { "CORE_WAIT_FOR_HALT", 0, false },
-    [SEQ_CORE_RESUME] = { "CORE_RESUME", 0, false },
+    [SEQ_REG_WRITE] = {"REG_WRITE", 2, true},
+    [SEQ_REG_MODIFY] = {"REG_MODIFY", 3, true},
+    [SEQ_REG_POLL] = {"REG_POLL", 5, true},
+    [SEQ_DELAY_US] = {"DELAY_US", 1, false},
+    [SEQ_REG_STORE] = {"REG_STORE", 2, true},
+    [SEQ_CORE_RESET] = {"CORE_RESET", 0, false},
+    [SEQ_CORE_START] = {"CORE_START", 0, false},
+    [SEQ_CORE_WAIT_FOR_HALT] = {"CORE_WAIT_FOR_HALT", 0, false},
+    [SEQ_CORE_RESUME] = {"CORE_RESUME", 0, false},
 };
 #define SEQ_OPERANDS_MAX 5u
 
@@ -41,11 +41,14 @@ struct seq_script {
     const uint8_t *words; /* private copy of the message */
     uint32_t count;       /* dwords in use */
     uint32_t at;
-    uint64_t delay_us;    /* sum so far */
+    uint64_t delay_us; /* sum so far */
     uint64_t bar0_bytes;
 };
 
-static uint32_t word(const struct seq_script *s, uint32_t i) { return get_le32(s->words + 4 * (size_t)i); }
+static uint32_t word(const struct seq_script *s, uint32_t i)
+{
+    return get_le32(s->words + 4 * (size_t)i);
+}
 
 /* Decodes and checks the command at s->at and moves on. */
 static enum fl_err next(struct seq_script *s, struct seq_command *c, struct fl_fail *fail)
@@ -54,12 +57,14 @@ static enum fl_err next(struct seq_script *s, struct seq_command *c, struct fl_f
     const uint32_t op = word(s, start);
 
     if (op >= SEQ_OP_COUNT) {
-        return FL_FAIL(fail, FL_EBADDATA, "CPU sequencer", "dword %u is opcode 0x%x; known are 0 to %u",
-                       (unsigned)start, (unsigned)op, SEQ_OP_COUNT - 1);
+        return FL_FAIL(fail, FL_EBADDATA, "CPU sequencer",
+                       "dword %u is opcode 0x%x; known are 0 to %u", (unsigned)start, (unsigned)op,
+                       SEQ_OP_COUNT - 1);
     }
     const uint32_t operands = op_table[op].operands;
     if (!range_ok(start + 1, operands, s->count)) {
-        return FL_FAIL(fail, FL_EBADDATA, "CPU sequencer", "%s at dword %u has %u operands, but the script ends at %u",
+        return FL_FAIL(fail, FL_EBADDATA, "CPU sequencer",
+                       "%s at dword %u has %u operands, but the script ends at %u",
                        op_table[op].name, (unsigned)start, (unsigned)operands, (unsigned)s->count);
     }
     c->op = (enum seq_op)op;
@@ -68,22 +73,27 @@ static enum fl_err next(struct seq_script *s, struct seq_command *c, struct fl_f
     }
     s->at = start + 1 + operands;
     if (op_table[op].reg && (c->arg[0] % 4 != 0 || !range_ok(c->arg[0], 4, s->bar0_bytes))) {
-        return FL_FAIL(fail, FL_EBADDATA, "CPU sequencer", "%s at dword %u: register 0x%x is not one of BAR0 (0x%llx bytes)",
-                       op_table[op].name, (unsigned)start, (unsigned)c->arg[0], (unsigned long long)s->bar0_bytes);
+        return FL_FAIL(fail, FL_EBADDATA, "CPU sequencer",
+                       "%s at dword %u: register 0x%x is not one of BAR0 (0x%llx bytes)",
+                       op_table[op].name, (unsigned)start, (unsigned)c->arg[0],
+                       (unsigned long long)s->bar0_bytes);
     }
     if (c->op == SEQ_REG_STORE && c->arg[1] >= GSP_SEQ_SAVE_WORDS) {
-        return FL_FAIL(fail, FL_EBADDATA, "CPU sequencer", "REG_STORE at dword %u: index %u, expected below %u",
-                       (unsigned)start, (unsigned)c->arg[1], GSP_SEQ_SAVE_WORDS);
+        return FL_FAIL(fail, FL_EBADDATA, "CPU sequencer",
+                       "REG_STORE at dword %u: index %u, expected below %u", (unsigned)start,
+                       (unsigned)c->arg[1], GSP_SEQ_SAVE_WORDS);
     }
     if (c->op == SEQ_REG_POLL && c->arg[3] > GSP_SEQ_POLL_MAX_US) {
-        return FL_FAIL(fail, FL_EBADDATA, "CPU sequencer", "REG_POLL at dword %u: time-out %u us, accepted are %u",
-                       (unsigned)start, (unsigned)c->arg[3], (unsigned)GSP_SEQ_POLL_MAX_US);
+        return FL_FAIL(fail, FL_EBADDATA, "CPU sequencer",
+                       "REG_POLL at dword %u: time-out %u us, accepted are %u", (unsigned)start,
+                       (unsigned)c->arg[3], (unsigned)GSP_SEQ_POLL_MAX_US);
     }
     if (c->op == SEQ_DELAY_US) {
         s->delay_us += c->arg[0];
         if (c->arg[0] > GSP_SEQ_DELAY_MAX_US || s->delay_us > GSP_SEQ_TOTAL_MAX_US) {
-            return FL_FAIL(fail, FL_EBADDATA, "CPU sequencer", "DELAY_US at dword %u: %u us, accepted are %u",
-                           (unsigned)start, (unsigned)c->arg[0], (unsigned)GSP_SEQ_DELAY_MAX_US);
+            return FL_FAIL(fail, FL_EBADDATA, "CPU sequencer",
+                           "DELAY_US at dword %u: %u us, accepted are %u", (unsigned)start,
+                           (unsigned)c->arg[0], (unsigned)GSP_SEQ_DELAY_MAX_US);
         }
     }
     return FL_OK;
@@ -93,20 +103,31 @@ static enum fl_err execute(const struct seq_command *c, const struct gsp_seq_ops
                            struct gsp_seq_result *out, struct fl_fail *fail)
 {
     switch (c->op) {
-    case SEQ_REG_WRITE: ops->write(ctx, c->arg[0], c->arg[1]); return FL_OK;
+    case SEQ_REG_WRITE:
+        ops->write(ctx, c->arg[0], c->arg[1]);
+        return FL_OK;
     case SEQ_REG_MODIFY:
         ops->write(ctx, c->arg[0], (ops->read(ctx, c->arg[0]) & ~c->arg[1]) | c->arg[2]);
         return FL_OK;
     case SEQ_REG_POLL:
         return ops->poll(ctx, c->arg[0], c->arg[1], c->arg[2],
                          c->arg[3] != 0 ? c->arg[3] : GSP_SEQ_POLL_DEFAULT_US, fail);
-    case SEQ_DELAY_US: ops->delay_us(ctx, c->arg[0]); return FL_OK;
-    case SEQ_REG_STORE: out->saved[c->arg[1]] = ops->read(ctx, c->arg[0]); return FL_OK;
-    case SEQ_CORE_RESET: return ops->core_reset(ctx, fail);
-    case SEQ_CORE_START: return ops->core_start(ctx, fail);
-    case SEQ_CORE_WAIT_FOR_HALT: return ops->core_wait_for_halt(ctx, fail);
-    case SEQ_CORE_RESUME: return ops->core_resume(ctx, fail);
-    case SEQ_OP_COUNT: break;
+    case SEQ_DELAY_US:
+        ops->delay_us(ctx, c->arg[0]);
+        return FL_OK;
+    case SEQ_REG_STORE:
+        out->saved[c->arg[1]] = ops->read(ctx, c->arg[0]);
+        return FL_OK;
+    case SEQ_CORE_RESET:
+        return ops->core_reset(ctx, fail);
+    case SEQ_CORE_START:
+        return ops->core_start(ctx, fail);
+    case SEQ_CORE_WAIT_FOR_HALT:
+        return ops->core_wait_for_halt(ctx, fail);
+    case SEQ_CORE_RESUME:
+        return ops->core_resume(ctx, fail);
+    case SEQ_OP_COUNT:
+        break;
     }
     return FL_EINVAL; /* next() lets no other value through */
 }
@@ -117,20 +138,26 @@ enum fl_err gsp_seq_run(const struct gsp_layout *layout, const void *payload, ui
 {
     const uint32_t head = layout->rpc_run_cpu_sequencer_v17_00.commandBuffer.off;
 
-    *out = (struct gsp_seq_result){ 0 };
+    *out = (struct gsp_seq_result){0};
     if (size < head) {
-        return FL_FAIL(fail, FL_ETRUNCATED, "CPU sequencer", "the message has %u bytes, expected at least %u",
-                       (unsigned)size, (unsigned)head);
+        return FL_FAIL(fail, FL_ETRUNCATED, "CPU sequencer",
+                       "the message has %u bytes, expected at least %u", (unsigned)size,
+                       (unsigned)head);
     }
-    const uint32_t room = (uint32_t)fw_get(payload, size, layout->rpc_run_cpu_sequencer_v17_00.bufferSizeDWord);
-    const uint32_t used = (uint32_t)fw_get(payload, size, layout->rpc_run_cpu_sequencer_v17_00.cmdIndex);
+    const uint32_t room =
+        (uint32_t)fw_get(payload, size, layout->rpc_run_cpu_sequencer_v17_00.bufferSizeDWord);
+    const uint32_t used =
+        (uint32_t)fw_get(payload, size, layout->rpc_run_cpu_sequencer_v17_00.cmdIndex);
     if (used >= room || used > (size - head) / 4) {
-        return FL_FAIL(fail, FL_EBADDATA, "CPU sequencer", "%u dwords of %u in use, but the message carries %u",
-                       (unsigned)used, (unsigned)room, (unsigned)((size - head) / 4));
+        return FL_FAIL(fail, FL_EBADDATA, "CPU sequencer",
+                       "%u dwords of %u in use, but the message carries %u", (unsigned)used,
+                       (unsigned)room, (unsigned)((size - head) / 4));
     }
 
     struct seq_script script = {
-        .words = (const uint8_t *)payload + head, .count = used, .bar0_bytes = bar0_bytes,
+        .words = (const uint8_t *)payload + head,
+        .count = used,
+        .bar0_bytes = bar0_bytes,
     };
     struct seq_command c;
     while (script.at < script.count) { /* decode: all of it, before anything is done */
@@ -148,8 +175,8 @@ enum fl_err gsp_seq_run(const struct gsp_layout *layout, const void *payload, ui
             err = execute(&c, ops, ctx, out, fail);
         }
         if (err != FL_OK) {
-            return FL_FAIL(fail, err, "CPU sequencer", "%s at dword %u failed: %s", op_table[c.op].name,
-                           (unsigned)at, fl_err_name(err));
+            return FL_FAIL(fail, err, "CPU sequencer", "%s at dword %u failed: %s",
+                           op_table[c.op].name, (unsigned)at, fl_err_name(err));
         }
         out->commands++;
     }

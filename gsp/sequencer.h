@@ -26,11 +26,11 @@ struct gsp_seq_ops {
     enum fl_err (*core_resume)(void *ctx, struct fl_fail *fail);
 };
 
-#define GSP_SEQ_SAVE_WORDS 8u
-#define GSP_SEQ_DELAY_MAX_US US_PER_S          /* one DELAY_US */
+#define GSP_SEQ_SAVE_WORDS      8u
+#define GSP_SEQ_DELAY_MAX_US    US_PER_S       /* one DELAY_US */
 #define GSP_SEQ_POLL_DEFAULT_US (4 * US_PER_S) /* timeout 0 means this (nova, nouveau) */
-#define GSP_SEQ_POLL_MAX_US (30 * US_PER_S)
-#define GSP_SEQ_TOTAL_MAX_US (60 * US_PER_S)   /* of all delays together */
+#define GSP_SEQ_POLL_MAX_US     (30 * US_PER_S)
+#define GSP_SEQ_TOTAL_MAX_US    (60 * US_PER_S) /* of all delays together */
 
 struct gsp_seq_result {
     uint32_t commands; /* executed */
@@ -39,7 +39,9 @@ struct gsp_seq_result {
 };
 
 /* Checks and runs the payload of a RUN_CPU_SEQUENCER event. bar0_bytes bounds register addresses.
- * FL_EBADDATA: the script breaks a rule (nothing was done); else what an operation returned. Yields. */
-FL_MUST_CHECK enum fl_err gsp_seq_run(const struct gsp_layout *layout, const void *payload, uint32_t size,
-                                      uint64_t bar0_bytes, const struct gsp_seq_ops *ops, void *ctx,
+ * FL_EBADDATA: the script breaks a rule (nothing was done); else what an operation returned.
+ * Yields. */
+FL_MUST_CHECK enum fl_err gsp_seq_run(const struct gsp_layout *layout, const void *payload,
+                                      uint32_t size, uint64_t bar0_bytes,
+                                      const struct gsp_seq_ops *ops, void *ctx,
                                       struct gsp_seq_result *out, struct fl_fail *fail);

@@ -11,21 +11,21 @@
 #include "gsp/rm.h"
 #include "gsp/status.h"
 
-#define STATIC_INFO_TIMEOUT_US (5 * US_PER_S)
-#define GID_BYTES 16u       /* of a binary UUID */
+#define STATIC_INFO_TIMEOUT_US    (5 * US_PER_S)
+#define GID_BYTES                 16u /* of a binary UUID */
 #define CMD_INTR_GET_KERNEL_TABLE 0x20800a5cu
-#define INTR_TIMEOUT_US (5 * US_PER_S)
-#define VECTOR_NONE 0xffffffffu
+#define INTR_TIMEOUT_US           (5 * US_PER_S)
+#define VECTOR_NONE               0xffffffffu
 
 /* Index of the GSP in the resource manager's list of engines. Source: engine_idx.h of each tag. */
 static const struct {
     const char *version;
     uint32_t gsp;
-} engine_index[] = { { "570.144", 50 }, { "535.113.01", 49 } };
+} engine_index[] = {{"570.144", 50}, {"535.113.01", 49}};
 
 /* Text of a fixed field: ends at its first NUL, printable. FL_EPROTO without a NUL. */
-static enum fl_err take_text(char *out, size_t room, const uint8_t *info, uint32_t size, struct fw_field f,
-                             const char *what, struct fl_fail *fail)
+static enum fl_err take_text(char *out, size_t room, const uint8_t *info, uint32_t size,
+                             struct fw_field f, const char *what, struct fl_fail *fail)
 {
     const char *text = fw_has(f) && range_ok(f.off, f.size, size) ? (const char *)info + f.off : "";
     const size_t max = fw_has(f) ? f.size : 1;
@@ -35,7 +35,8 @@ static enum fl_err take_text(char *out, size_t room, const uint8_t *info, uint32
         n++;
     }
     if (n == max || n >= room) {
-        return FL_FAIL(fail, FL_EPROTO, what, "the %s in the static info does not end within %u bytes", what,
+        return FL_FAIL(fail, FL_EPROTO, what,
+                       "the %s in the static info does not end within %u bytes", what,
                        (unsigned)max);
     }
     for (size_t i = 0; i < n; i++) {
@@ -70,37 +71,55 @@ static void take_uuid(struct gsp_gpu *g, const uint8_t *info, uint32_t size)
         any |= d[i];
     }
     if (any != 0) {
-        snprintf(g->uuid, sizeof(g->uuid), "GPU-%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
-                 d[0], d[1], d[2], d[3], d[4], d[5], d[6], d[7], d[8], d[9], d[10], d[11], d[12], d[13], d[14], d[15]);
+        snprintf(g->uuid, sizeof(g->uuid),
+                 "GPU-%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", d[0],
+                 d[1], d[2], d[3], d[4], d[5], d[6], d[7], d[8], d[9], d[10], d[11], d[12], d[13],
+                 d[14], d[15]);
     }
 }
 
 /* Regions are inside VRAM, ascending and do not overlap: later code builds an allocator on them. */
-static enum fl_err take_regions(struct gsp_gpu *g, const uint8_t *info, uint32_t size, struct fl_fail *fail)
+static enum fl_err take_regions(struct gsp_gpu *g, const uint8_t *info, uint32_t size,
+                                struct fl_fail *fail)
 {
     const struct gsp_layout *l = g->layout;
-    const uint32_t count = (uint32_t)fw_get(info, size, l->GspStaticConfigInfo.fbRegionInfoParams_numFBRegions);
+    const uint32_t count =
+        (uint32_t)fw_get(info, size, l->GspStaticConfigInfo.fbRegionInfoParams_numFBRegions);
     uint64_t next = 0;
 
     if (count == 0 || count > GSP_MAX_FB_REGIONS) {
-        return FL_FAIL(fail, FL_EPROTO, "memory regions", "the GSP names %u memory regions, expected 1 to %u",
-                       (unsigned)count, GSP_MAX_FB_REGIONS);
+        return FL_FAIL(fail, FL_EPROTO, "memory regions",
+                       "the GSP names %u memory regions, expected 1 to %u", (unsigned)count,
+                       GSP_MAX_FB_REGIONS);
     }
     for (uint32_t i = 0; i < count; i++) {
         struct gsp_fb_region r = {
-            .base = fw_get_at(info, size, l->GspStaticConfigInfo.fbRegionInfoParams_fbRegion_base, i),
-            .limit = fw_get_at(info, size, l->GspStaticConfigInfo.fbRegionInfoParams_fbRegion_limit, i),
-            .reserved = fw_get_at(info, size, l->GspStaticConfigInfo.fbRegionInfoParams_fbRegion_reserved, i),
-            .performance = (uint32_t)fw_get_at(info, size, l->GspStaticConfigInfo.fbRegionInfoParams_fbRegion_performance, i),
-            .compressed = fw_get_at(info, size, l->GspStaticConfigInfo.fbRegionInfoParams_fbRegion_supportCompressed, i) != 0,
-            .iso = fw_get_at(info, size, l->GspStaticConfigInfo.fbRegionInfoParams_fbRegion_supportISO, i) != 0,
-            .is_protected = fw_get_at(info, size, l->GspStaticConfigInfo.fbRegionInfoParams_fbRegion_bProtected, i) != 0,
+            .base =
+                fw_get_at(info, size, l->GspStaticConfigInfo.fbRegionInfoParams_fbRegion_base, i),
+            .limit =
+                fw_get_at(info, size, l->GspStaticConfigInfo.fbRegionInfoParams_fbRegion_limit, i),
+            .reserved = fw_get_at(info, size,
+                                  l->GspStaticConfigInfo.fbRegionInfoParams_fbRegion_reserved, i),
+            .performance = (uint32_t)fw_get_at(
+                info, size, l->GspStaticConfigInfo.fbRegionInfoParams_fbRegion_performance, i),
+            .compressed =
+                fw_get_at(info, size,
+                          l->GspStaticConfigInfo.fbRegionInfoParams_fbRegion_supportCompressed,
+                          i) != 0,
+            .iso = fw_get_at(info, size,
+                             l->GspStaticConfigInfo.fbRegionInfoParams_fbRegion_supportISO, i) != 0,
+            .is_protected =
+                fw_get_at(info, size, l->GspStaticConfigInfo.fbRegionInfoParams_fbRegion_bProtected,
+                          i) != 0,
         };
-        if (r.base < next || r.limit < r.base || r.limit >= g->fb.fb_bytes || r.reserved > r.limit - r.base + 1) {
+        if (r.base < next || r.limit < r.base || r.limit >= g->fb.fb_bytes ||
+            r.reserved > r.limit - r.base + 1) {
             return FL_FAIL(fail, FL_EPROTO, "memory regions",
-                           "region %u is 0x%llx to 0x%llx with 0x%llx reserved; expected from 0x%llx on and below 0x%llx",
+                           "region %u is 0x%llx to 0x%llx with 0x%llx reserved; expected from "
+                           "0x%llx on and below 0x%llx",
                            (unsigned)i, (unsigned long long)r.base, (unsigned long long)r.limit,
-                           (unsigned long long)r.reserved, (unsigned long long)next, (unsigned long long)g->fb.fb_bytes);
+                           (unsigned long long)r.reserved, (unsigned long long)next,
+                           (unsigned long long)g->fb.fb_bytes);
         }
         next = r.limit + 1;
         g->fb_region[i] = r;
@@ -109,16 +128,18 @@ static enum fl_err take_regions(struct gsp_gpu *g, const uint8_t *info, uint32_t
     return FL_OK;
 }
 
-enum fl_err gsp_static_info_take(struct gsp_gpu *g, const void *data, uint32_t size, struct fl_fail *fail)
+enum fl_err gsp_static_info_take(struct gsp_gpu *g, const void *data, uint32_t size,
+                                 struct fl_fail *fail)
 {
     const struct gsp_layout *l = g->layout;
     const uint8_t *info = data;
     enum fl_err err;
 
-    err = take_text(g->name, sizeof(g->name), info, size, l->GspStaticConfigInfo.gpuNameString, "GPU name", fail);
+    err = take_text(g->name, sizeof(g->name), info, size, l->GspStaticConfigInfo.gpuNameString,
+                    "GPU name", fail);
     if (err == FL_OK) {
-        err = take_text(g->short_name, sizeof(g->short_name), info, size, l->GspStaticConfigInfo.gpuShortNameString,
-                        "short GPU name", fail);
+        err = take_text(g->short_name, sizeof(g->short_name), info, size,
+                        l->GspStaticConfigInfo.gpuShortNameString, "short GPU name", fail);
     }
     if (err == FL_OK) {
         err = take_regions(g, info, size, fail);
@@ -133,8 +154,8 @@ enum fl_err gsp_static_info_take(struct gsp_gpu *g, const void *data, uint32_t s
     g->internal_client = (uint32_t)fw_get(info, size, l->GspStaticConfigInfo.hInternalClient);
     g->internal_device = (uint32_t)fw_get(info, size, l->GspStaticConfigInfo.hInternalDevice);
     g->internal_subdevice = (uint32_t)fw_get(info, size, l->GspStaticConfigInfo.hInternalSubdevice);
-    log_info("gsp", "%s (%s), %s, %u memory regions", g->name[0] != '\0' ? g->name : "unnamed GPU", g->short_name,
-             g->uuid[0] != '\0' ? g->uuid : "no UUID", (unsigned)g->fb_region_count);
+    log_info("gsp", "%s (%s), %s, %u memory regions", g->name[0] != '\0' ? g->name : "unnamed GPU",
+             g->short_name, g->uuid[0] != '\0' ? g->uuid : "no UUID", (unsigned)g->fb_region_count);
     return FL_OK;
 }
 
@@ -146,8 +167,8 @@ enum fl_err gsp_static_info_get(struct gsp_gpu *g, struct fl_fail *fail)
     if (info == NULL) {
         return FL_FAIL(fail, FL_ENOMEM, "static info", "no memory for %u bytes", (unsigned)size);
     }
-    enum fl_err err = gsp_rpc_call(&g->rpc, GSP_RPC_GET_GSP_STATIC_INFO, info, size, size, STATIC_INFO_TIMEOUT_US,
-                                   NULL, fail);
+    enum fl_err err = gsp_rpc_call(&g->rpc, GSP_RPC_GET_GSP_STATIC_INFO, info, size, size,
+                                   STATIC_INFO_TIMEOUT_US, NULL, fail);
     if (err == FL_OK) {
         err = gsp_static_info_take(g, info, size, fail);
     }
@@ -163,42 +184,52 @@ enum fl_err gsp_static_info_vector(struct gsp_gpu *g, uint32_t *vector, struct f
     uint8_t *p = calloc(1, size);
 
     if (p == NULL) {
-        return FL_FAIL(fail, FL_ENOMEM, "interrupt table", "no memory for %u bytes", (unsigned)size);
+        return FL_FAIL(fail, FL_ENOMEM, "interrupt table", "no memory for %u bytes",
+                       (unsigned)size);
     }
     for (size_t i = 0; i < ARRAY_SIZE(engine_index); i++) {
         if (strcmp(engine_index[i].version, l->version) == 0) {
             index = engine_index[i].gsp;
         }
     }
-    enum fl_err err = gsp_rm_control_on(g, g->internal_client, g->internal_subdevice, CMD_INTR_GET_KERNEL_TABLE, p, size,
-                                        INTR_TIMEOUT_US, &status, fail);
+    enum fl_err err =
+        gsp_rm_control_on(g, g->internal_client, g->internal_subdevice, CMD_INTR_GET_KERNEL_TABLE,
+                          p, size, INTR_TIMEOUT_US, &status, fail);
     if (err == FL_OK && status != NV_OK) {
-        FL_FAIL(fail, FL_EIO, "interrupt table", "the GSP refuses its interrupt table: 0x%x (%s)", (unsigned)status,
-                gsp_status_name(status));
+        FL_FAIL(fail, FL_EIO, "interrupt table", "the GSP refuses its interrupt table: 0x%x (%s)",
+                (unsigned)status, gsp_status_name(status));
         fl_fail_values(fail, status, NV_OK, 0);
         err = FL_EIO;
     }
     if (err == FL_OK) {
         const uint32_t max = l->NV2080_CTRL_INTERNAL_INTR_GET_KERNEL_TABLE_PARAMS.table.count;
-        uint32_t count = (uint32_t)fw_get(p, size, l->NV2080_CTRL_INTERNAL_INTR_GET_KERNEL_TABLE_PARAMS.tableLen);
+        uint32_t count = (uint32_t)fw_get(
+            p, size, l->NV2080_CTRL_INTERNAL_INTR_GET_KERNEL_TABLE_PARAMS.tableLen);
         bool found = false;
         if (count > max) {
-            err = FL_FAIL(fail, FL_EPROTO, "interrupt table", "the interrupt table has %u entries, at most %u fit",
-                          (unsigned)count, (unsigned)max);
+            err = FL_FAIL(fail, FL_EPROTO, "interrupt table",
+                          "the interrupt table has %u entries, at most %u fit", (unsigned)count,
+                          (unsigned)max);
             count = 0;
         }
         for (uint32_t i = 0; i < count && !found; i++) {
-            if (fw_get_at(p, size, l->NV2080_CTRL_INTERNAL_INTR_GET_KERNEL_TABLE_PARAMS.table_engineIdx, i) == index) {
-                *vector = (uint32_t)fw_get_at(p, size, l->NV2080_CTRL_INTERNAL_INTR_GET_KERNEL_TABLE_PARAMS.table_vectorStall, i);
+            if (fw_get_at(p, size,
+                          l->NV2080_CTRL_INTERNAL_INTR_GET_KERNEL_TABLE_PARAMS.table_engineIdx,
+                          i) == index) {
+                *vector = (uint32_t)fw_get_at(
+                    p, size, l->NV2080_CTRL_INTERNAL_INTR_GET_KERNEL_TABLE_PARAMS.table_vectorStall,
+                    i);
                 found = *vector != VECTOR_NONE;
             }
         }
         if (err == FL_OK && !found) {
-            err = FL_FAIL(fail, FL_EPROTO, "interrupt table", "no vector for the GSP (engine %u) among %u entries",
-                          (unsigned)index, (unsigned)count);
+            err = FL_FAIL(fail, FL_EPROTO, "interrupt table",
+                          "no vector for the GSP (engine %u) among %u entries", (unsigned)index,
+                          (unsigned)count);
         } else if (err == FL_OK && *vector >= g->family->intr_leaves * 32) {
-            err = FL_FAIL(fail, FL_EPROTO, "interrupt table", "the GSP's vector is %u; this family has %u",
-                          (unsigned)*vector, (unsigned)(g->family->intr_leaves * 32));
+            err = FL_FAIL(fail, FL_EPROTO, "interrupt table",
+                          "the GSP's vector is %u; this family has %u", (unsigned)*vector,
+                          (unsigned)(g->family->intr_leaves * 32));
         }
     }
     free(p);

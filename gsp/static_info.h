@@ -14,7 +14,9 @@ struct gsp_gpu;
 FL_MUST_CHECK enum fl_err gsp_static_info_get(struct gsp_gpu *g, struct fl_fail *fail);
 
 /* Checks and keeps an answer of size bytes; apart, so that tests feed it. */
-FL_MUST_CHECK enum fl_err gsp_static_info_take(struct gsp_gpu *g, const void *info, uint32_t size, struct fl_fail *fail);
+FL_MUST_CHECK enum fl_err gsp_static_info_take(struct gsp_gpu *g, const void *info, uint32_t size,
+                                               struct fl_fail *fail);
 
 /* The vector on which the GSP interrupts, from the resource manager's table. Yields. */
-FL_MUST_CHECK enum fl_err gsp_static_info_vector(struct gsp_gpu *g, uint32_t *vector, struct fl_fail *fail);
+FL_MUST_CHECK enum fl_err gsp_static_info_vector(struct gsp_gpu *g, uint32_t *vector,
+                                                 struct fl_fail *fail);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* NV_STATUS codes: what the GSP's resource manager answers. Source: OGKM nvstatuscodes.h (rpc.md B2). */
+/* NV_STATUS codes: what the GSP's resource manager answers. Source: OGKM nvstatuscodes.h (rpc.md
+ * B2). */
 #pragma once
 
 #include "arch/base.h"

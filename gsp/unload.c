@@ -9,10 +9,12 @@
 #include "gsp/gpu.h"
 
 #define UNLOAD_RPC_TIMEOUT_US (5 * US_PER_S)
-#define SUSPENDED (1u << 31) /* of GSP MAILBOX0: the core has stopped (nova, nouveau, OG570) */
+#define SUSPENDED             (1u << 31) /* of GSP MAILBOX0: the core has stopped (nova, nouveau, OG570) */
 
 static const struct gsp_wait wait_suspended = {
-    .what = "the GSP to stop", .timeout_us = 5 * US_PER_S, .step_us = 50,
+    .what = "the GSP to stop",
+    .timeout_us = 5 * US_PER_S,
+    .step_us = 50,
 };
 
 enum fl_err gsp_unload_arm(struct gsp_gpu *g, struct fl_fail *fail)
@@ -26,23 +28,27 @@ enum fl_err gsp_unload_arm(struct gsp_gpu *g, struct fl_fail *fail)
 static enum fl_err stop_rm(struct gsp_gpu *g, struct fl_fail *fail)
 {
     const struct gsp_layout *l = g->layout;
-    uint8_t p[16] = { 0 }; /* all zero: a full unload, no power transition */
+    uint8_t p[16] = {0}; /* all zero: a full unload, no power transition */
     const uint32_t size = l->rpc_unloading_guest_driver_v1F_07.total;
     enum fl_err err;
 
     gsp_recorder_stage(&g->rec, "unload-rpc");
     g->undo.rm = false; /* from here on nobody else may call */
     if (size > sizeof(p)) {
-        return FL_FAIL(fail, FL_ENOTSUP, "unload", "UNLOADING_GUEST_DRIVER of this firmware has %u bytes", (unsigned)size);
+        return FL_FAIL(fail, FL_ENOTSUP, "unload",
+                       "UNLOADING_GUEST_DRIVER of this firmware has %u bytes", (unsigned)size);
     }
-    err = gsp_rpc_call(&g->rpc, GSP_RPC_UNLOADING_GUEST_DRIVER, p, size, 0, UNLOAD_RPC_TIMEOUT_US, NULL, fail);
+    err = gsp_rpc_call(&g->rpc, GSP_RPC_UNLOADING_GUEST_DRIVER, p, size, 0, UNLOAD_RPC_TIMEOUT_US,
+                       NULL, fail);
     if (err == FL_OK) {
-        err = gsp_io_poll(&g->io, NV_PGSP_BASE + NV_PFALCON_FALCON_MAILBOX0__OFFSET, SUSPENDED, SUSPENDED, &wait_suspended, NULL, fail);
+        err = gsp_io_poll(&g->io, NV_PGSP_BASE + NV_PFALCON_FALCON_MAILBOX0__OFFSET, SUSPENDED,
+                          SUSPENDED, &wait_suspended, NULL, fail);
     }
     return err;
 }
 
-/* WPR2 down: FWSEC-SB on the GSP's falcon (which stops the RISC-V core), then the booter if needed. */
+/* WPR2 down: FWSEC-SB on the GSP's falcon (which stops the RISC-V core), then the booter if needed.
+ */
 static enum fl_err drop_wpr2(struct gsp_gpu *g, struct fl_fail *fail)
 {
     gsp_recorder_stage(&g->rec, "fwsec-sb");
@@ -75,7 +81,7 @@ enum fl_err gsp_unload_run(struct gsp_gpu *g, struct fl_fail *fail)
     }
     gsp_recorder_stage(&g->rec, "release");
     if (g->undo.flush_page && !g->io.lost) {
-        g->family->ops->set_flush_page(g, (struct bus_addr){ 0 });
+        g->family->ops->set_flush_page(g, (struct bus_addr){0});
     }
     if (!g->io.lost) {
         gsp_intr_disable(g);
@@ -88,7 +94,7 @@ enum fl_err gsp_unload_run(struct gsp_gpu *g, struct fl_fail *fail)
         log_warn("gsp", "the GPU could not be stopped cleanly: its bus mastering is switched off");
         pci_enable(g->pci, true, false);
     }
-    g->undo = (struct gsp_undo){ 0 };
+    g->undo = (struct gsp_undo){0};
     gsp_gpu_free_boot(g);
     return first;
 }

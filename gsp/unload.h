@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The way back: from any point of a boot to a GPU without WPR2 and without our memory. Armed before
- * the first step that must be undone; run by gsp_unload and after every failure. Source: boot.md 12.1.
+ * the first step that must be undone; run by gsp_unload and after every failure. Source:
+ * boot.md 12.1.
  */
 #pragma once
 

@@ -11,7 +11,7 @@
 #include "gsp/radix3.h"
 
 /* WPR metadata. Source: boot.md 6 (OG570 gsp_fw_wpr_meta.h). */
-#define WPR_META_MAGIC 0xdc3aae21371a60b3ull
+#define WPR_META_MAGIC    0xdc3aae21371a60b3ull
 #define WPR_META_REVISION 1u
 
 /* libos memory regions. Source: boot.md 7 (OG570 libos_init_args.h). */
@@ -32,7 +32,8 @@ uint64_t gsp_libos_id8(const char *name)
 static void copy(struct gsp_gpu *g, void *dst, const void *src, uint64_t bytes)
 {
     for (uint64_t at = 0; at < bytes; at += COPY_SLICE) {
-        memcpy((uint8_t *)dst + at, (const uint8_t *)src + at, (size_t)min_u64(COPY_SLICE, bytes - at));
+        memcpy((uint8_t *)dst + at, (const uint8_t *)src + at,
+               (size_t)min_u64(COPY_SLICE, bytes - at));
         fiber_yield_if_long();
     }
     g->copied_bytes += bytes;
@@ -58,8 +59,8 @@ enum fl_err gsp_wpr_map_image(struct gsp_gpu *g, struct fl_fail *fail)
         err = gsp_gpu_alloc(g, &g->mem.radix3, plan.bytes, "gsp radix3", fail);
     }
     if (err == FL_OK) { /* identity mapped: the file's address is its bus address */
-        err = radix3_fill(&plan, image, (struct bus_addr){ .raw = (uint64_t)(uintptr_t)image }, g->mem.radix3.cpu,
-                          g->mem.radix3.bus, GSP_DMA_BITS, fail);
+        err = radix3_fill(&plan, image, (struct bus_addr){.raw = (uint64_t)(uintptr_t)image},
+                          g->mem.radix3.cpu, g->mem.radix3.bus, GSP_DMA_BITS, fail);
         g->copied_bytes += plan.tail_bytes;
     }
     if (err == FL_OK) {
@@ -67,7 +68,8 @@ enum fl_err gsp_wpr_map_image(struct gsp_gpu *g, struct fl_fail *fail)
     }
     if (err == FL_OK) {
         copy(g, g->mem.signature.cpu, gsp->signature, FW_GSP_SIGNATURE_BYTES);
-        err = gsp_gpu_alloc(g, &g->mem.bootloader, g->fw.bootloader.payload_size, "gsp bootloader", fail);
+        err = gsp_gpu_alloc(g, &g->mem.bootloader, g->fw.bootloader.payload_size, "gsp bootloader",
+                            fail);
     }
     if (err == FL_OK) {
         copy(g, g->mem.bootloader.cpu, g->fw.bootloader.payload, g->fw.bootloader.payload_size);
@@ -99,26 +101,30 @@ static void ring_doorbell(void *ctx)
 {
     struct gsp_gpu *g = ctx;
 
-    ENG_WRITE(&g->io, NV_PGSP_BASE, NV_PGSP_QUEUE_HEAD, (struct NV_PGSP_QUEUE_HEAD){ 0 });
+    ENG_WRITE(&g->io, NV_PGSP_BASE, NV_PGSP_QUEUE_HEAD, (struct NV_PGSP_QUEUE_HEAD){0});
 }
 
 enum fl_err gsp_wpr_make_queues(struct gsp_gpu *g, struct fl_fail *fail)
 {
-    const enum fl_err err = gsp_gpu_alloc(g, &g->mem.queues, GSP_QUEUE_REGION_BYTES, "gsp queues", fail);
+    const enum fl_err err =
+        gsp_gpu_alloc(g, &g->mem.queues, GSP_QUEUE_REGION_BYTES, "gsp queues", fail);
 
     if (err == FL_OK) {
         /* r535 sums whole slots, later versions only the message (rpc.md A4). */
         const bool whole_slots = strncmp(g->layout->version, "535.", 4) == 0;
-        gsp_queue_init(&g->rpc.queue, g->mem.queues.cpu, g->mem.queues.bus, g->layout, whole_slots, ring_doorbell, g);
+        gsp_queue_init(&g->rpc.queue, g->mem.queues.cpu, g->mem.queues.bus, g->layout, whole_slots,
+                       ring_doorbell, g);
     }
     return err;
 }
 
 /* One region of the libos argument array. */
-static void put_region(struct gsp_gpu *g, uint32_t i, const char *name, const struct dma_buf *buf, uint64_t bytes)
+static void put_region(struct gsp_gpu *g, uint32_t i, const char *name, const struct dma_buf *buf,
+                       uint64_t bytes)
 {
     const struct gsp_layout *l = g->layout;
-    uint8_t *e = (uint8_t *)g->mem.libos_args.cpu + (size_t)i * l->LibosMemoryRegionInitArgument.total;
+    uint8_t *e =
+        (uint8_t *)g->mem.libos_args.cpu + (size_t)i * l->LibosMemoryRegionInitArgument.total;
     const size_t len = l->LibosMemoryRegionInitArgument.total;
 
     fw_put(e, len, l->LibosMemoryRegionInitArgument.id8, gsp_libos_id8(name));
@@ -141,10 +147,14 @@ enum fl_err gsp_wpr_make_arguments(struct gsp_gpu *g, struct fl_fail *fail)
     }
     uint8_t *a = g->mem.rm_args.cpu;
     const size_t len = l->GSP_ARGUMENTS_CACHED.total;
-    fw_put(a, len, l->GSP_ARGUMENTS_CACHED.messageQueueInitArguments_sharedMemPhysAddr, g->mem.queues.bus.raw);
-    fw_put(a, len, l->GSP_ARGUMENTS_CACHED.messageQueueInitArguments_pageTableEntryCount, GSP_QUEUE_REGION_PAGES);
-    fw_put(a, len, l->GSP_ARGUMENTS_CACHED.messageQueueInitArguments_cmdQueueOffset, GSP_QUEUE_CMD_OFFSET);
-    fw_put(a, len, l->GSP_ARGUMENTS_CACHED.messageQueueInitArguments_statQueueOffset, GSP_QUEUE_STAT_OFFSET);
+    fw_put(a, len, l->GSP_ARGUMENTS_CACHED.messageQueueInitArguments_sharedMemPhysAddr,
+           g->mem.queues.bus.raw);
+    fw_put(a, len, l->GSP_ARGUMENTS_CACHED.messageQueueInitArguments_pageTableEntryCount,
+           GSP_QUEUE_REGION_PAGES);
+    fw_put(a, len, l->GSP_ARGUMENTS_CACHED.messageQueueInitArguments_cmdQueueOffset,
+           GSP_QUEUE_CMD_OFFSET);
+    fw_put(a, len, l->GSP_ARGUMENTS_CACHED.messageQueueInitArguments_statQueueOffset,
+           GSP_QUEUE_STAT_OFFSET);
     fw_put(a, len, l->GSP_ARGUMENTS_CACHED.bDmemStack, 1);
 
     uint32_t n = 0;
@@ -188,7 +198,8 @@ enum fl_err gsp_wpr_make_metadata(struct gsp_gpu *g, struct fl_fail *fail)
     fw_put(m, len, l->GspFwWprMeta.bootBinOffset, fb->bootloader_start);
     fw_put(m, len, l->GspFwWprMeta.frtsOffset, fb->frts_start);
     fw_put(m, len, l->GspFwWprMeta.frtsSize, fb->frts_bytes);
-    fw_put(m, len, l->GspFwWprMeta.gspFwWprEnd, fb->wpr_end); /* the true end, not what WPR2_HI says */
+    fw_put(m, len, l->GspFwWprMeta.gspFwWprEnd,
+           fb->wpr_end); /* the true end, not what WPR2_HI says */
     fw_put(m, len, l->GspFwWprMeta.fbSize, fb->fb_bytes);
     fw_put(m, len, l->GspFwWprMeta.vgaWorkspaceOffset, fb->vga_start);
     fw_put(m, len, l->GspFwWprMeta.vgaWorkspaceSize, fb->vga_bytes);

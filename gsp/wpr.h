@@ -16,8 +16,8 @@
 
 struct gsp_gpu;
 
-/* Bytes of each part, and what it is for, in one call each. All: FL_ENOMEM, or what is wrong with the
- * image. Nothing yields but for long copies. */
+/* Bytes of each part, and what it is for, in one call each. All: FL_ENOMEM, or what is wrong with
+ * the image. Nothing yields but for long copies. */
 FL_MUST_CHECK enum fl_err gsp_wpr_map_image(struct gsp_gpu *g, struct fl_fail *fail);
 FL_MUST_CHECK enum fl_err gsp_wpr_make_logs(struct gsp_gpu *g, struct fl_fail *fail);
 FL_MUST_CHECK enum fl_err gsp_wpr_make_queues(struct gsp_gpu *g, struct fl_fail *fail);

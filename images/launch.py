@@ -39,7 +39,9 @@ CONF = TOP / "images/esp/firstlight.conf"
 MODEL_READY_S = 30
 HTTP_FIRST_S = 120
 HTTP_ANSWER_S = 10
-HTTP_POLL_S = 1.0  # user networking accepts before the guest listens: many short tries, not one long
+# User networking accepts before the guest listens and such a connection answers a second late: many
+# short tries, then longer ones for a machine that is slow.
+HTTP_POLL_FIRST_S, HTTP_POLL_MOST_S, HTTP_POLL_GROWTH = 0.2, 3.0, 1.05
 QMP_S = 10
 STOP_S = 10
 IMAGE_S = 120
@@ -59,6 +61,8 @@ def read_deps():
         raise MachineError(f"{path} is missing: run make setup")
     deps = dict(line.split("=", 1) for line in path.read_text().splitlines()
                 if "=" in line and not line.startswith("#"))
+    if os.environ.get("FIRMWARE_DIR"):
+        deps["FIRMWARE_DIR"] = os.environ["FIRMWARE_DIR"]
     for name in ("QEMU", "OVMF_CODE", "OVMF_VARS"):
         if not Path(deps.get(name, "")).is_file():
             raise MachineError(f"{name} of {path} is missing: run make setup-machine")
@@ -91,19 +95,21 @@ def sha256(path):
 
 def make_image(out, *, efi=EFI, conf=CONF, chips=("ga102",), fw_versions=("570.144",),
                firmware_dir=None, more=()):
-    """A disk image at out, by images/mkimage.py; kept when nothing that goes into it has changed."""
+    """A disk image at out, by images/mkimage.py; kept when nothing that goes into it has changed
+    (the firmware counts by its directory: a release never changes). conf=None: without a config."""
     out = Path(out)
     if firmware_dir is None:
         firmware_dir = read_deps().get("FIRMWARE_DIR", "")
-    args = ["--efi", str(efi), "--conf", str(conf), "--chips", ",".join(sorted(set(chips))),
+    args = ["--efi", str(efi), "--chips", ",".join(sorted(set(chips))),
             "--fw-versions", ",".join(fw_versions), *map(str, more)]
-    if firmware_dir:
-        args += ["--firmware-dir", str(firmware_dir)]
+    args += ["--conf", str(conf)] if conf else []
+    args += ["--firmware-dir", str(firmware_dir)] if firmware_dir else []
     tool = TOP / "images/mkimage.py"
-    for path in (efi, conf):
-        if not Path(path).is_file():
+    inputs = [Path(p) for p in (efi, conf, tool) if p]
+    for path in inputs:
+        if not path.is_file():
             raise MachineError(f"{path} is missing: run make efi")
-    key = json.dumps([args, sha256(efi), sha256(conf), sha256(tool)])
+    key = json.dumps([args, [sha256(path) for path in inputs]])
     stamp = Path(f"{out}.key")
     if out.exists() and stamp.exists() and stamp.read_text() == key:
         return out
@@ -216,7 +222,7 @@ class Machine:
         self.expected_gone = set()  # models that a test has killed
         self.started_s = None
         self._serial, self._lock, self._reader = bytearray(), threading.Lock(), None
-        self.work = None
+        self.work, self.reports = None, []
 
     def __enter__(self):
         self.start()
@@ -353,16 +359,19 @@ class Machine:
     def running(self):
         return self.qemu is not None and self.qemu.process.poll() is None
 
+    def switched_off(self):
+        """The guest has switched the machine off or reset it: QEMU ended without an error."""
+        return self.qemu is not None and self.qemu.process.poll() == 0
+
     def check(self):
         """Raises MachineError when QEMU or a model has died without being asked to."""
+        if not self.running():
+            raise MachineError(f"QEMU {self.qemu.status_text()}\n{self.qemu.last_words()}\n"
+                               f"  end of the serial log:\n{self.serial[-1500:]}")
         for i, child in enumerate(self.models):
             if i not in self.expected_gone and child.process.poll() is not None:
                 raise MachineError(f"the GPU model {i} ({self.chips[i]}) {child.status_text()} while "
                                    f"the machine was running\n{child.last_words()}")
-        if not self.running():
-            words = self.qemu.last_words() if self.qemu else ""
-            raise MachineError(f"QEMU {self.qemu.status_text()}\n{words}\n"
-                               f"  end of the serial log:\n{self.serial[-1500:]}")
 
     def request(self, method, path, body=None, headers=None, timeout_s=HTTP_ANSWER_S):
         """(status, headers, body as bytes), over a connection of its own."""
@@ -389,10 +398,11 @@ class Machine:
     def wait_http(self, deadline_s=HTTP_FIRST_S, progress=None):
         """Waits for the first answer of any status to GET /healthz; returns (status, text)."""
         start = time.monotonic()
+        patience_s = HTTP_POLL_FIRST_S
         while True:
             self.check()
             try:
-                return self.get("/healthz", HTTP_POLL_S)
+                return self.get("/healthz", patience_s)
             except (OSError, http.client.HTTPException) as e:
                 trouble = e
             waited = time.monotonic() - start
@@ -401,7 +411,8 @@ class Machine:
                                    f" end of the serial log:\n{self.serial[-1500:]}")
             if progress:
                 progress(waited)
-            time.sleep(0.1)
+            patience_s = min(patience_s * HTTP_POLL_GROWTH, HTTP_POLL_MOST_S)
+            time.sleep(0.05)
 
     def wait_gpu(self, states=("ready", "failed"), index=0, deadline_s=HTTP_FIRST_S):
         """Waits until a GPU is in one of the states; returns the whole status."""

@@ -2,18 +2,22 @@
 # SPDX-License-Identifier: MIT
 """`make run`: boots the appliance on the GPU model under QEMU and shows its serial line. Prints the
 URL and the token as soon as the appliance answers. Ctrl-C ends it; what each part said lies in
-build/run/."""
+build/run/. Exit status: 0 when the machine was switched off, the time was up or Ctrl-C ended it, 1
+when something died or a model was not content with the driver."""
 import argparse
 import re
+import signal
 import sys
 import time
+from pathlib import Path
 
-from launch import CONF, TOP, Machine, MachineError, make_image, read_deps
+from launch import CONF, HTTP_FIRST_S, TOP, Machine, MachineError, make_image, read_deps
 
 RECORD = TOP / "build/run"
 # Control sequences of the firmware and the boot manager: a terminal would jump about.
-CONTROL = re.compile(rb"\x1b\[[0-9;=?]*[A-Za-z]|\x1b[()][A-Z0-9]|\r")
+CONTROL = re.compile(rb"\x1b\[[0-9;=?]*[A-Za-z]|\x1b[()][A-Z0-9]")
 POLL_S = 0.2
+PROGRESS_S = 10
 
 
 class Echo:
@@ -26,7 +30,8 @@ class Echo:
     def write(self, data):
         *lines, self.rest = (self.rest + data).split(b"\n")
         for line in lines:
-            text = CONTROL.sub(b"", line)
+            # Of a line that was drawn again and again (a progress bar) the last state counts.
+            text = CONTROL.sub(b"", line).rstrip(b"\r").rsplit(b"\r", 1)[-1]
             if text.strip():
                 sys.stdout.buffer.write(text + b"\n")
 
@@ -40,22 +45,44 @@ def say(text):
 
 def parse():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--chip", default="ga102")
+    parser.add_argument("--chip", action="append", help="default ga102; repeat it for several GPUs")
     parser.add_argument("--fw-version", default="570.144")
-    parser.add_argument("--gpus", type=int, default=1)
+    parser.add_argument("--gpus", type=int, default=1, help="how many of each chip; 0: none")
     parser.add_argument("--nic", default="virtio", help="virtio, e1000e, both or none")
     parser.add_argument("--http-port", type=int, default=8080)
     parser.add_argument("--firmware-dir", help="holds nvidia/<chip>/gsp/*.bin")
     parser.add_argument("--conf", default=CONF)
+    parser.add_argument("--image", help="a disk image; default: one made of what was built")
+    parser.add_argument("--memory", type=int, default=1024, metavar="MIB")
     parser.add_argument("--model-arg", action="append", default=[], help="passed to gpu-model")
+    parser.add_argument("--qemu-arg", action="append", default=[], help="passed to QEMU")
+    parser.add_argument("--screenshot", metavar="FILE.png", help="the screen, once it answers")
+    parser.add_argument("--record", type=Path, default=RECORD, help="where logs and reports go")
     parser.add_argument("--seconds", type=float, help="end by itself after this time")
-    return parser.parse_args()
+    args = parser.parse_args()
+    args.chips = (args.chip or ["ga102"]) * args.gpus
+    return args
+
+
+class Progress:
+    """Says now and then that nothing has answered yet."""
+
+    def __init__(self):
+        self.said = 0.0
+
+    def __call__(self, waited_s):
+        if waited_s - self.said >= PROGRESS_S:
+            self.said = waited_s
+            say(f"no answer over HTTP yet, {waited_s:.0f} s of {HTTP_FIRST_S}")
 
 
 def watch(machine, seconds):
     """Until Ctrl-C, the end of QEMU or the time is up."""
     until = None if seconds is None else time.monotonic() + seconds
     while until is None or time.monotonic() < until:
+        if machine.switched_off():
+            say("the machine is switched off")
+            return
         machine.check()
         time.sleep(POLL_S)
 
@@ -63,26 +90,36 @@ def watch(machine, seconds):
 def run(machine, args):
     begin = time.monotonic()
     if args.nic != "none":
-        machine.wait_http()
+        machine.wait_http(progress=Progress())
         say(f"answers after {time.monotonic() - begin:.1f} s: "
             f"http://127.0.0.1:{machine.http_port}/")
         token = machine.token()
         say(f"token for what changes state: {token}" if token else "no token on the serial line")
+    if args.screenshot:
+        machine.screenshot(args.screenshot)
+        say(f"screen saved to {args.screenshot}")
     watch(machine, args.seconds)
+
+
+def interrupted(*_):
+    raise KeyboardInterrupt
 
 
 def main():
     args = parse()
-    chips = [args.chip] * args.gpus
     status = 0
+    signal.signal(signal.SIGTERM, interrupted)
     try:
-        image = make_image(RECORD / "firstlight.img", chips=chips or [args.chip], conf=args.conf,
-                           fw_versions=[args.fw_version], firmware_dir=args.firmware_dir or None)
-        say(f"{args.gpus} x {args.chip}, firmware {args.fw_version}, network card {args.nic}, "
+        image = args.image or make_image(
+            RECORD / "firstlight.img", chips=args.chips or ["ga102"], conf=args.conf,
+            fw_versions=[args.fw_version], firmware_dir=args.firmware_dir or None)
+        say(f"{' + '.join(args.chips) or 'no GPU'}, firmware {args.fw_version}, network card {args.nic}, "
             f"QEMU {read_deps().get('QEMU_VERSION')}; Ctrl-C ends it")
-        machine = Machine(image, chips=chips, fw_version=args.fw_version, nic=args.nic,
+        machine = Machine(image, chips=args.chips, fw_version=args.fw_version, nic=args.nic,
                           firmware_dir=args.firmware_dir or None, http_port=args.http_port,
-                          model_args=args.model_arg, echo=Echo(), record=RECORD)
+                          memory_mib=args.memory, screen=bool(args.screenshot),
+                          model_args=args.model_arg, qemu_args=args.qemu_arg, echo=Echo(),
+                          record=args.record)
         try:
             machine.start()
             run(machine, args)
@@ -93,8 +130,8 @@ def main():
         for name, code in ended.items():
             if name != "qemu" and code != 0:
                 status = 1
-                say(f"{name} ended with status {code}: see {RECORD}/{name}.report")
-        say(f"logs, reports, versions and hashes: {RECORD}/")
+                say(f"{name} ended with status {code}: see {args.record}/{name}.report")
+        say(f"logs, reports, versions and hashes: {args.record}/")
     except MachineError as e:
         say(str(e))
         status = 1

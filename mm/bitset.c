@@ -4,9 +4,9 @@
 
 #include <string.h>
 
-#define WORD_BITS 64u
+#define WORD_BITS  64u
 #define WORD_SHIFT 6u
-#define WORD_MASK (WORD_BITS - 1)
+#define WORD_MASK  (WORD_BITS - 1)
 
 static uint64_t words_for(uint64_t bits) { return div_up_u64(bits, WORD_BITS); }
 

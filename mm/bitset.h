@@ -9,7 +9,7 @@
 #include "arch/base.h"
 
 #define BITSET_LEVELS 6u
-#define BITSET_NONE UINT64_MAX
+#define BITSET_NONE   UINT64_MAX
 
 struct bitset {
     uint64_t *level[BITSET_LEVELS]; /* borrowed; [0] has one bit per member */

@@ -11,21 +11,16 @@
 
 #include <string.h>
 
-#if defined(FL_HOST)
-#include "arch/host/host.h"
-#define ALLOC_FAILS_ON_PURPOSE() host_fail_alloc_now()
-#else
-#define ALLOC_FAILS_ON_PURPOSE() false
-#endif
+#include "arch/fail_point.h"
 
 #define PAGE_SHIFT_MIN 12u
 #define PAGE_SHIFT_MAX 30u
-#define PAGES_MAX (UINT64_C(1) << 36)
+#define PAGES_MAX      (UINT64_C(1) << 36)
 
 /* heads[page]: 0 where no allocated block begins. */
 #define HEAD_ORDER_MASK 0x1fu
-#define HEAD_USED 0x80u
-#define HEAD_CONTINUES 0x40u /* a further block of the allocation before it */
+#define HEAD_USED       0x80u
+#define HEAD_CONTINUES  0x40u /* a further block of the allocation before it */
 
 static uint32_t floor_log2(uint64_t v) { return 63u - (uint32_t)__builtin_clzll(v); }
 static uint32_t ceil_log2(uint64_t v) { return v <= 1 ? 0 : floor_log2(v - 1) + 1; }
@@ -36,7 +31,7 @@ static uint64_t end_page(const struct buddy *b) { return b->first + b->pages; }
 
 /* Where things lie for a given pool: shared by buddy_meta_bytes and buddy_init. */
 struct plan {
-    uint64_t base;  /* of page 0 */
+    uint64_t base; /* of page 0 */
     uint64_t first, pages;
     uint32_t max_order;
     uint64_t bytes; /* of metadata; 0: the arguments do not suit */
@@ -44,7 +39,7 @@ struct plan {
 
 static struct plan make_plan(uint64_t base, uint64_t size, unsigned page_shift)
 {
-    struct plan p = { 0 };
+    struct plan p = {0};
 
     if (page_shift < PAGE_SHIFT_MIN || page_shift > PAGE_SHIFT_MAX || size == 0 ||
         base > UINT64_MAX - size || !is_aligned_u64(base | size, UINT64_C(1) << page_shift) ||
@@ -227,8 +222,7 @@ static void run_take(struct buddy *b, uint64_t page, uint64_t pages)
 static bool to_run(const struct buddy *b, uint64_t addr, uint64_t size, uint64_t *page,
                    uint64_t *pages)
 {
-    if (size == 0 || addr < b->base ||
-        !is_aligned_u64(addr | size, UINT64_C(1) << b->page_shift)) {
+    if (size == 0 || addr < b->base || !is_aligned_u64(addr | size, UINT64_C(1) << b->page_shift)) {
         return false;
     }
     *page = (addr - b->base) >> b->page_shift;
@@ -293,11 +287,10 @@ struct search {
 static bool find_block(const struct buddy *b, const struct search *s, uint32_t order,
                        uint64_t *start, uint32_t *block_order, uint64_t *place)
 {
-    uint64_t pages = order_pages(order);
-
-    if (order > b->max_order || s->max < pages) {
+    if (order > b->max_order || s->max < order_pages(order)) {
         return false;
     }
+    uint64_t pages = order_pages(order);
     uint64_t last = align_down_u64(s->max - pages, pages); /* last place that ends before max */
     uint32_t orders = b->free_orders & UINT32_MAX << order;
     while (orders != 0) {
@@ -339,6 +332,7 @@ static bool next_free_block(const struct buddy *b, uint64_t page, uint64_t *star
 /* A run that fits although no single block does: neighbouring blocks that are not buddies. */
 static bool find_run(const struct buddy *b, const struct search *s, uint64_t *place)
 {
+    const uint64_t base = b->base >> b->page_shift;
     uint64_t run = 0; /* [run, end): the free run being looked at */
     uint64_t end = 0;
     uint64_t start;
@@ -351,7 +345,8 @@ static bool find_run(const struct buddy *b, const struct search *s, uint64_t *pl
             run = start;
         }
         end = start + order_pages(order);
-        uint64_t at = align_up_u64(max_u64(run, s->min), s->align);
+        /* Page numbers are aligned as addresses are only up to the largest block. */
+        uint64_t at = align_up_u64(base + max_u64(run, s->min), s->align) - base;
         if (at <= s->max && range_ok(at, s->pages, min_u64(end, s->max))) {
             *place = at;
             return true;
@@ -369,7 +364,7 @@ static bool to_search(const struct buddy *b, const struct buddy_request *want, s
     uint64_t min = max_u64(want->min, b->base + (b->first << b->page_shift));
     uint64_t max = b->base + (end_page(b) << b->page_shift);
 
-    if (want->pages == 0 || (align & (align - 1)) != 0 || want->pages > PAGES_MAX) {
+    if (want->pages == 0 || (align & (align - 1)) != 0) {
         return false;
     }
     if (want->max != 0) {
@@ -393,7 +388,7 @@ enum fl_err buddy_alloc(struct buddy *b, const struct buddy_request *want, uint6
         return FL_EINVAL;
     }
     uint32_t wanted = ceil_log2(max_u64(s.pages, s.align));
-    if (ALLOC_FAILS_ON_PURPOSE()) {
+    if (!b->part_of_many && fail_point_alloc()) {
         b->stats.failures++;
         return FL_ENOMEM;
     }
@@ -491,7 +486,7 @@ bool buddy_check(const struct buddy *b)
 {
     uint64_t free_pages = 0;
     uint64_t used = 0;
-    uint64_t blocks[BUDDY_ORDERS] = { 0 };
+    uint64_t blocks[BUDDY_ORDERS] = {0};
     uint64_t page = 0;
 
     while (page < end_page(b)) {

@@ -29,7 +29,7 @@
 #define BUDDY_ORDERS 32u /* orders 0 .. 31 */
 
 struct buddy_stats {
-    uint64_t total_pages;        /* added since the start */
+    uint64_t total_pages; /* added since the start */
     uint64_t free_pages;
     uint64_t peak_pages;         /* most allocated at a time */
     uint64_t rounded_pages;      /* allocated now, requests rounded up to powers of two */
@@ -45,8 +45,9 @@ struct buddy {
     uint64_t first, pages; /* pages [first, first + pages) may exist */
     uint32_t page_shift;
     uint32_t max_order;
-    uint32_t free_orders;  /* bit o: some block of order o is free */
-    uint8_t *heads;        /* per page: what begins there, see buddy.c; in the caller's memory */
+    bool part_of_many;    /* the owner tries several pools for one request and has the fail point */
+    uint32_t free_orders; /* bit o: some block of order o is free */
+    uint8_t *heads;       /* per page: what begins there, see buddy.c; in the caller's memory */
     struct bitset free[BUDDY_ORDERS]; /* by order: free blocks, by number page >> order */
     struct buddy_stats stats;
 };
@@ -57,8 +58,9 @@ uint64_t buddy_meta_bytes(uint64_t base, uint64_t size, unsigned page_shift);
 
 /* An empty pool that can manage [base, base + size). meta: 8-byte aligned, meta_bytes as told by
  * buddy_meta_bytes; borrowed as long as the pool is used. FL_EINVAL. name: static. */
-FL_MUST_CHECK enum fl_err buddy_init(struct buddy *b, const char *name, uint64_t base, uint64_t size,
-                                     unsigned page_shift, void *meta, uint64_t meta_bytes);
+FL_MUST_CHECK enum fl_err buddy_init(struct buddy *b, const char *name, uint64_t base,
+                                     uint64_t size, unsigned page_shift, void *meta,
+                                     uint64_t meta_bytes);
 
 /* Gives [addr, addr + size) to the pool as free memory, once, at the start or when memory that was
  * in use elsewhere becomes available. FL_EINVAL when it is misaligned, outside, or in part known to

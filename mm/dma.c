@@ -50,7 +50,7 @@ void dma_free(struct dma_buf *buf)
     if (buf->cpu == NULL) {
         return;
     }
-    mm_ram_pages_free((struct phys_addr){ buf->bus.raw }, buf->room >> FL_PAGE_SHIFT);
+    mm_ram_pages_free((struct phys_addr){buf->bus.raw}, buf->room >> FL_PAGE_SHIFT);
     dma.live_buffers--;
     dma.live_bytes -= buf->room;
     memset(buf, 0, sizeof(*buf));

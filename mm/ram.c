@@ -8,17 +8,18 @@
 
 #include <string.h>
 
+#include "arch/fail_point.h"
 #include "mm/buddy.h"
 #include "mm/heap.h"
 
-#define RANGES_MAX 256u
+#define RANGES_MAX    256u
 #define STRETCHES_MAX 16u
 /* A hole costs 1.3 bytes of tables per page of it: 64 MiB of hole cost 20 KiB. */
 #define HOLE_MAX_BYTES MIB(64)
 #define HEAP_RAM_SHIFT 3u /* the heap is at most 1/8 of RAM */
-#define HEAP_ALIGN 16u
-#define ADDR_BITS_MIN FL_PAGE_SHIFT
-#define ADDR_BITS_MAX 64u
+#define HEAP_ALIGN     16u
+#define ADDR_BITS_MIN  FL_PAGE_SHIFT
+#define ADDR_BITS_MAX  64u
 
 static struct {
     struct buddy stretches[STRETCHES_MAX]; /* by address, ascending */
@@ -26,7 +27,7 @@ static struct {
     bool ready;
     struct ram_range heap;
     uint64_t heap_used;
-    uint64_t meta_bytes, dropped_bytes;
+    uint64_t meta_bytes, dropped_bytes, failures;
     struct ram_range ranges[RANGES_MAX]; /* only used by ram_init; too large for a stack */
 } ram;
 
@@ -35,7 +36,8 @@ bool ram_ready(void) { return ram.ready; }
 static uint64_t range_end(const struct ram_range *r) { return r->base.raw + r->size; }
 
 /* Cuts ranges to whole pages, drops page 0 (an address of 0 means "nothing" in many places) and
- * sorts by address. Firmware's map is input: overlaps lose their second owner. Returns the count. */
+ * sorts by address. Firmware's map is input: overlaps lose their second owner. Returns the count.
+ */
 static size_t clean_ranges(struct ram_range *r, size_t count)
 {
     size_t kept = 0;
@@ -59,7 +61,7 @@ static size_t clean_ranges(struct ram_range *r, size_t count)
             continue;
         }
         floor = end;
-        r[kept++] = (struct ram_range){ .base.raw = base, .size = end - base };
+        r[kept++] = (struct ram_range){.base.raw = base, .size = end - base};
     }
     return kept;
 }
@@ -90,6 +92,7 @@ static void add_stretch(struct ram_range *r, size_t count)
             FL_ASSERT(buddy_add(b, r[i].base.raw, r[i].size) == FL_OK);
         }
     }
+    b->part_of_many = true;
     ram.meta_bytes += meta;
     ram.count++;
 }
@@ -118,7 +121,7 @@ static enum fl_err set_heap_aside(struct fl_fail *f)
                            (unsigned long long)(MM_RAM_MIN_BYTES >> HEAP_RAM_SHIFT >> 10));
         }
     }
-    ram.heap = (struct ram_range){ .base = base, .size = size };
+    ram.heap = (struct ram_range){.base = base, .size = size};
     return FL_OK;
 }
 
@@ -131,8 +134,7 @@ enum fl_err ram_init(struct fl_fail *f)
     count = machine_ram(ram.ranges, RANGES_MAX);
     count = clean_ranges(ram.ranges, count < RANGES_MAX ? count : RANGES_MAX);
     for (size_t i = 1; i <= count; i++) {
-        if (i == count ||
-            ram.ranges[i].base.raw - range_end(&ram.ranges[i - 1]) > HOLE_MAX_BYTES) {
+        if (i == count || ram.ranges[i].base.raw - range_end(&ram.ranges[i - 1]) > HOLE_MAX_BYTES) {
             add_stretch(&ram.ranges[begin], i - begin);
             begin = i;
         }
@@ -153,8 +155,8 @@ enum fl_err ram_init(struct fl_fail *f)
 enum fl_err mm_ram_pages_alloc(uint64_t pages, uint64_t align, unsigned addr_bits,
                                struct phys_addr *out)
 {
-    struct buddy_request want = { .pages = pages, .align = align };
-    enum fl_err err = FL_ENOMEM;
+    struct buddy_request want = {.pages = pages, .align = align};
+    enum fl_err err = FL_ENOMEM; /* of no stretch at all */
 
     if (addr_bits < ADDR_BITS_MIN || addr_bits > ADDR_BITS_MAX) {
         return FL_EINVAL;
@@ -162,9 +164,11 @@ enum fl_err mm_ram_pages_alloc(uint64_t pages, uint64_t align, unsigned addr_bit
     if (addr_bits < ADDR_BITS_MAX) {
         want.max = UINT64_C(1) << addr_bits;
     }
-    for (uint32_t i = ram.count; i > 0 && err == FL_ENOMEM; i--) {
-        err = buddy_alloc(&ram.stretches[i - 1], &want, &out->raw);
+    uint32_t left = fail_point_alloc() ? 0 : ram.count;
+    for (; left > 0 && err == FL_ENOMEM; left--) {
+        err = buddy_alloc(&ram.stretches[left - 1], &want, &out->raw);
     }
+    ram.failures += err == FL_ENOMEM;
     return err;
 }
 
@@ -184,11 +188,12 @@ void mm_ram_pages_free(struct phys_addr base, uint64_t pages)
 
 void ram_get_stats(struct ram_stats *out)
 {
-    *out = (struct ram_stats){ .total_bytes = total_bytes(),
-                               .meta_bytes = ram.meta_bytes,
-                               .heap_bytes = ram.heap.size,
-                               .stretches = ram.count,
-                               .dropped_bytes = ram.dropped_bytes };
+    *out = (struct ram_stats){.total_bytes = total_bytes(),
+                              .meta_bytes = ram.meta_bytes,
+                              .heap_bytes = ram.heap.size,
+                              .failures = ram.failures,
+                              .stretches = ram.count,
+                              .dropped_bytes = ram.dropped_bytes};
     for (uint32_t i = 0; i < ram.count; i++) {
         const struct buddy *b = &ram.stretches[i];
         uint64_t free_bytes = b->stats.free_pages << FL_PAGE_SHIFT;
@@ -197,7 +202,6 @@ void ram_get_stats(struct ram_stats *out)
         out->largest_free_bytes =
             max_u64(out->largest_free_bytes, buddy_largest_free(b) << FL_PAGE_SHIFT);
         out->low_free_bytes += b->base + (b->first << FL_PAGE_SHIFT) < GIB(4) ? free_bytes : 0;
-        out->failures += b->stats.failures;
     }
 }
 

@@ -19,16 +19,18 @@
 #include "net/e1000e_regs.h"
 #include "pci/pci_regs.h"
 
-#define RING 256u /* descriptors per ring; a multiple of 8 */
+#define RING         256u /* descriptors per ring; a multiple of 8 */
 #define BUFFER_BYTES 2048u
-/* Received buffers go back in batches: a doorbell per frame is dear, and 200 stay with the device. */
+/* Received buffers go back in batches: a doorbell per frame is dear, and 200 stay with the device.
+ */
 #define RX_BATCH 32u
 _Static_assert((RING & (RING - 1)) == 0, "indices are masked");
 
-#define MASTER_DEADLINE_US (80 * US_PER_MS) /* as long as a PCI Express completion may take, and more */
+#define MASTER_DEADLINE_US                                                                         \
+    (80 * US_PER_MS) /* as long as a PCI Express completion may take, and more */
 #define RESET_DEADLINE_US (100 * US_PER_MS)
-#define RESET_SETTLE_US 1000u /* no access for 1 ms after RST (datasheet 4.6.2.1) */
-#define POLL_US 100u
+#define RESET_SETTLE_US   1000u /* no access for 1 ms after RST (datasheet 4.6.2.1) */
+#define POLL_US           100u
 
 #define LINK_ASPM 0x0003u /* PCI Express link control, bits 1:0 */
 
@@ -67,8 +69,8 @@ struct e1000e {
     volatile bool interrupted;
 };
 
-/* All devices ever probed: an interrupt vector, which cannot be given back, may know each of them, so
- * none is freed. */
+/* All devices ever probed: an interrupt vector, which cannot be given back, may know each of them,
+ * so none is freed. */
 static struct e1000e *devices;
 
 static struct e1000e *to_e(struct nic *nic) { return CONTAINER_OF(nic, struct e1000e, nic); }
@@ -86,7 +88,7 @@ static void interrupt(void *arg)
 
 static void read_link(struct e1000e *e)
 {
-    static const uint16_t mbps[] = { 10, 100, 1000, 1000 };
+    static const uint16_t mbps[] = {10, 100, 1000, 1000};
     uint32_t status = rd(e, STATUS);
     if (status == 0xffffffffu) {
         nic_break(&e->nic, "STATUS", "reads all-ones: the device is gone");
@@ -303,8 +305,8 @@ static enum fl_err reset(struct e1000e *e, struct fl_fail *fail)
     wr(e, RCTL, 0);
     wr(e, TCTL, TCTL_PSP);
     wr(e, CTRL, rd(e, CTRL) | CTRL_GIO_MASTER_DISABLE);
-    enum fl_err err = wait_reg(e, STATUS, STATUS_GIO_MASTER_ENABLE, 0, MASTER_DEADLINE_US, "STATUS",
-                               NULL);
+    enum fl_err err =
+        wait_reg(e, STATUS, STATUS_GIO_MASTER_ENABLE, 0, MASTER_DEADLINE_US, "STATUS", NULL);
     if (err == FL_ELINKLOST) {
         return FL_FAIL(fail, err, "STATUS", "reads all-ones: the device is gone");
     }
@@ -330,8 +332,8 @@ static enum fl_err read_mac(struct e1000e *e, struct fl_fail *fail)
     put_le16(e->nic.mac + 4, (uint16_t)high);
     if ((high & RAH_AV) == 0 || (low == 0 && (high & 0xffff) == 0) || (low & 1) != 0) {
         return FL_FAIL(fail, FL_EBADDATA, "RAL/RAH",
-                       "0x%08x 0x%08x is no valid station address: the NVM holds none", (unsigned)low,
-                       (unsigned)high);
+                       "0x%08x 0x%08x is no valid station address: the NVM holds none",
+                       (unsigned)low, (unsigned)high);
     }
     return FL_OK;
 }

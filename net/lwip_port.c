@@ -85,8 +85,8 @@ static void sip_round(struct sip *s)
 /* SipHash-2-4 of whole 64-bit words. */
 static uint64_t siphash(const uint64_t key[2], const uint64_t *words, size_t count)
 {
-    struct sip s = { key[0] ^ 0x736f6d6570736575ull, key[1] ^ 0x646f72616e646f6dull,
-                     key[0] ^ 0x6c7967656e657261ull, key[1] ^ 0x7465646279746573ull };
+    struct sip s = {key[0] ^ 0x736f6d6570736575ull, key[1] ^ 0x646f72616e646f6dull,
+                    key[0] ^ 0x6c7967656e657261ull, key[1] ^ 0x7465646279746573ull};
     for (size_t i = 0; i <= count; i++) {
         uint64_t m = i < count ? words[i] : (uint64_t)count * 8 << 56;
         s.v3 ^= m;

@@ -20,7 +20,7 @@
 #include "arch/log.h"
 
 #define POLL_BUDGET 64u /* frames per visit, so that timers and other cards get their turn */
-#define PIECES_MAX 8u   /* more are copied together first */
+#define PIECES_MAX  8u  /* more are copied together first */
 
 /* An address that comes this late is worth a word in the log. */
 #define DHCP_PATIENCE_MS 10000u
@@ -42,11 +42,11 @@ static err_t link_output(struct netif *lw, struct pbuf *p)
                 return ERR_BUF;
             }
             pbuf_copy_partial(p, flat, p->tot_len, 0);
-            pieces[0] = (struct nic_piece){ flat, p->tot_len };
+            pieces[0] = (struct nic_piece){flat, p->tot_len};
             count = 1;
             break;
         }
-        pieces[count++] = (struct nic_piece){ q->payload, q->len };
+        pieces[count++] = (struct nic_piece){q->payload, q->len};
     }
     enum fl_err err = nic->driver->send(nic, pieces, count);
     if (err == FL_OK) {
@@ -162,10 +162,11 @@ static void dhcp_patience(void *arg)
 {
     const struct net_if *p = arg;
     if (p->address_us == 0 && p->nic->link) {
-        log_warn("net",
-                 "net%u: no DHCP server has answered for %u s; without one, set ip, mask and gateway "
-                 "in firstlight.conf",
-                 p->index, DHCP_PATIENCE_MS / 1000u);
+        log_warn(
+            "net",
+            "net%u: no DHCP server has answered for %u s; without one, set ip, mask and gateway "
+            "in firstlight.conf",
+            p->index, DHCP_PATIENCE_MS / 1000u);
     }
 }
 
@@ -200,7 +201,7 @@ enum fl_err net_if_add(struct net_if *p, struct nic *nic, unsigned index, bool d
     ip4_addr_t mask = to_lwip(dhcp ? 0 : cfg->mask);
     ip4_addr_t gateway = to_lwip(dhcp ? 0 : cfg->gateway);
 
-    *p = (struct net_if){ .nic = nic, .index = index, .dhcp = dhcp };
+    *p = (struct net_if){.nic = nic, .index = index, .dhcp = dhcp};
     p->hostname = cfg->hostname[0] != '\0' ? cfg->hostname : NULL;
     nic->owner = p;
     nic->receive = receive;
@@ -239,10 +240,10 @@ void net_if_status(const struct net_if *p, struct net_nic_status *out)
 {
     const struct nic *nic = p->nic;
     *out = (struct net_nic_status){
-        .state = nic->broken            ? NET_NIC_FAILED
-                 : !nic->link           ? NET_NIC_NO_LINK
-                 : p->address_us == 0   ? NET_NIC_DHCP
-                                        : NET_NIC_UP,
+        .state = nic->broken          ? NET_NIC_FAILED
+                 : !nic->link         ? NET_NIC_NO_LINK
+                 : p->address_us == 0 ? NET_NIC_DHCP
+                                      : NET_NIC_UP,
         .driver = nic->driver->name,
         .link = nic->link,
         .speed_mbps = nic->speed_mbps,

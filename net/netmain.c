@@ -56,7 +56,7 @@ static void note_failure(const struct nic_driver *driver, const struct pci_dev *
 
 static void add_card(const struct nic_driver *driver, const struct pci_dev *pci)
 {
-    struct fl_fail fail = { 0 };
+    struct fl_fail fail = {0};
     struct nic *nic;
     enum fl_err err = driver->probe(pci, &state.wake, &nic, &fail);
 
@@ -91,8 +91,9 @@ static void add_cards(void)
         }
     }
     if (state.count == 0) {
-        log_error("net", "no network card that works (%u Ethernet controllers without a driver); "
-                         "drivers: virtio-net, e1000e (82574L)",
+        log_error("net",
+                  "no network card that works (%u Ethernet controllers without a driver); "
+                  "drivers: virtio-net, e1000e (82574L)",
                   (unsigned)unknown);
     }
 }
@@ -163,16 +164,16 @@ void net_kick(void) { event_signal(&state.wake); }
 
 const char *net_nic_state_name(enum net_nic_state s)
 {
-    static const char *const names[] = { [NET_NIC_FAILED] = "failed",
-                                         [NET_NIC_NO_LINK] = "no link",
-                                         [NET_NIC_DHCP] = "dhcp",
-                                         [NET_NIC_UP] = "up" };
+    static const char *const names[] = {[NET_NIC_FAILED] = "failed",
+                                        [NET_NIC_NO_LINK] = "no link",
+                                        [NET_NIC_DHCP] = "dhcp",
+                                        [NET_NIC_UP] = "up"};
     return (size_t)s < ARRAY_SIZE(names) ? names[s] : "unknown";
 }
 
 void net_get_status(struct net_status *out)
 {
-    *out = (struct net_status){ .started = state.started, .wakeups = state.wakeups };
+    *out = (struct net_status){.started = state.started, .wakeups = state.wakeups};
     for (uint32_t i = 0; i < state.count; i++) {
         net_if_status(&state.ifs[i], &out->nic[out->nic_count++]);
     }

@@ -12,27 +12,28 @@
 #include "arch/fail.h"
 #include "pci/pci.h"
 
-#define NET_MAX_NICS 8
+#define NET_MAX_NICS     8
 #define NET_HOSTNAME_MAX 64
 
 struct net_config {
-    bool dhcp;                        /* else the address below, on the first card */
-    uint32_t ip, mask, gateway, dns;  /* IPv4, host byte order, 0 = none */
-    char hostname[NET_HOSTNAME_MAX];  /* told to the DHCP server; "" = none */
+    bool dhcp;                       /* else the address below, on the first card */
+    uint32_t ip, mask, gateway, dns; /* IPv4, host byte order, 0 = none */
+    char hostname[NET_HOSTNAME_MAX]; /* told to the DHCP server; "" = none */
 };
 
 /* Spawns the network fiber: it starts lwIP, calls http_start(), then brings up every card
- * in pci that has a driver. pci is borrowed for ever and may be NULL (loopback only); cfg is copied. Does
- * not yield. Once only. */
+ * in pci that has a driver. pci is borrowed for ever and may be NULL (loopback only); cfg is
+ * copied. Does not yield. Once only. */
 void net_start(const struct pci *pci, const struct net_config *cfg);
 
-/* Wakes the network fiber: a callback of lwIP has something new to send. From any fiber or handler. */
+/* Wakes the network fiber: a callback of lwIP has something new to send. From any fiber or handler.
+ */
 void net_kick(void);
 
 enum net_nic_state {
-    NET_NIC_FAILED,  /* could not be brought up, or broke: see error */
+    NET_NIC_FAILED, /* could not be brought up, or broke: see error */
     NET_NIC_NO_LINK,
-    NET_NIC_DHCP,    /* waiting for an address */
+    NET_NIC_DHCP, /* waiting for an address */
     NET_NIC_UP,
 };
 const char *net_nic_state_name(enum net_nic_state state); /* "failed", "no link", "dhcp", "up" */
@@ -43,24 +44,24 @@ struct net_nic_status {
     char pci[PCI_NAME_MAX];
     uint8_t mac[6];
     bool link;
-    uint16_t speed_mbps;              /* 0 = unknown */
-    uint32_t ip, mask, gateway;       /* host byte order, 0 = none */
-    uint64_t address_us;              /* clock when it got its address, 0 = not yet */
+    uint16_t speed_mbps;        /* 0 = unknown */
+    uint32_t ip, mask, gateway; /* host byte order, 0 = none */
+    uint64_t address_us;        /* clock when it got its address, 0 = not yet */
     uint64_t rx_packets, rx_bytes, rx_errors, rx_dropped;
     uint64_t tx_packets, tx_bytes, tx_full;
-    uint64_t interrupts, kicks;       /* kicks: doorbell writes */
-    char error[FL_FAIL_TEXT];         /* NET_NIC_FAILED */
+    uint64_t interrupts, kicks; /* kicks: doorbell writes */
+    char error[FL_FAIL_TEXT];   /* NET_NIC_FAILED */
 };
 
 struct net_status {
-    bool started;      /* lwIP runs */
+    bool started; /* lwIP runs */
     uint32_t nic_count;
     struct net_nic_status nic[NET_MAX_NICS];
     /* Totals of the stack */
     uint32_t tcp_active, tcp_max; /* connections now, and how many there can be */
     uint64_t tcp_drops, tcp_memory_errors;
     uint64_t pool_used, pool_max, pool_errors; /* receive buffers */
-    uint64_t wakeups; /* times the fiber woke up */
+    uint64_t wakeups;                          /* times the fiber woke up */
 };
 /* A snapshot; nothing yields. Any fiber. */
 void net_get_status(struct net_status *out);

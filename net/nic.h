@@ -3,9 +3,9 @@
  * Network cards. A driver knows one family of controllers and nothing of lwIP: it hands received
  * frames to nic->receive and takes frames as lists of pieces. README.md says how to add one.
  *
- * All functions run in the network fiber. Only probe() may yield. Descriptors and buffers are shared
- * with a device that may write anything into them at any time: indices, identifiers and lengths are
- * checked before use, and a frame is read exactly once, by the receiver's copy.
+ * All functions run in the network fiber. Only probe() may yield. Descriptors and buffers are
+ * shared with a device that may write anything into them at any time: indices, identifiers and
+ * lengths are checked before use, and a frame is read exactly once, by the receiver's copy.
  */
 #pragma once
 
@@ -16,15 +16,15 @@
 
 #define NIC_FRAME_MIN 14u   /* an Ethernet header */
 #define NIC_FRAME_MAX 1518u /* with a VLAN tag, without the check sequence */
-#define NIC_MTU 1500u
+#define NIC_MTU       1500u
 
 struct nic_stats {
     uint64_t rx_packets, rx_bytes;
     uint64_t rx_errors;  /* frames that the device marked bad or whose length is impossible */
     uint64_t rx_dropped; /* good frames for which there was no buffer */
     uint64_t tx_packets, tx_bytes;
-    uint64_t tx_full;    /* sends refused because the ring was full */
-    uint64_t kicks;      /* doorbell writes */
+    uint64_t tx_full;             /* sends refused because the ring was full */
+    uint64_t kicks;               /* doorbell writes */
     volatile uint64_t interrupts; /* counted in the handler */
 };
 
@@ -65,7 +65,8 @@ struct nic {
     bool broken; /* the device broke the rules: why is in fail; it is left alone from then on */
     struct fl_fail fail;
     struct nic_stats stats;
-    /* Set by the owner before the first poll(). frame is shared with the device: copy it at once. */
+    /* Set by the owner before the first poll(). frame is shared with the device: copy it at once.
+     */
     void (*receive)(struct nic *nic, const void *frame, size_t len);
     void *owner;
 };

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 COMMON_SRCS += net/lwip_port.c net/netif.c net/netmain.c net/nic.c net/virtio_pci.c \
     net/virtio_queue.c net/virtio_net.c net/e1000e.c
-UNIT_TESTS += tests/unit/test_virtio_net.c tests/unit/test_e1000e.c
+UNIT_TESTS += tests/unit/test_virtio_net.c tests/unit/test_e1000e.c \
+    tests/unit/test_netmain.c
 TEST_SUPPORT_SRCS += tests/unit/fake_virtio.c

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * virtio-net (Virtual I/O Device 1.2, section 5.1): one receive and one transmit queue, no offloads.
+ * virtio-net (Virtual I/O Device 1.2, section 5.1): one receive and one transmit queue, no
+ * offloads.
  *
  * What a request costs decides its speed on an emulated machine: one interrupt for the frame that
  * comes in and one doorbell for what goes out. With event indices neither queue asks for more: the
@@ -9,7 +10,6 @@
 #include "net/virtio_net.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "arch/log.h"
 #include "mm/dma.h"
@@ -18,21 +18,21 @@
 
 /* Device ids (4.1.2): transitional devices offer the modern interface too. */
 #define DEVICE_TRANSITIONAL 0x1000u
-#define DEVICE_MODERN 0x1041u
+#define DEVICE_MODERN       0x1041u
 
-#define QUEUE_RX 0u
-#define QUEUE_TX 1u
-#define RING_SIZE 256u
+#define QUEUE_RX      0u
+#define QUEUE_TX      1u
+#define RING_SIZE     256u
 #define VECTOR_QUEUES 0u
 #define VECTOR_CONFIG 1u
 
-#define F_MAC (1ull << 5)
+#define F_MAC    (1ull << 5)
 #define F_STATUS (1ull << 16)
 
 /* Device configuration (5.1.4) */
-#define CONFIG_MAC 0u
-#define CONFIG_STATUS 6u
-#define CONFIG_BYTES 8u
+#define CONFIG_MAC     0u
+#define CONFIG_STATUS  6u
+#define CONFIG_BYTES   8u
 #define STATUS_LINK_UP 1u
 
 /* The header in front of each frame (5.1.6); all zero: no offload. */
@@ -53,11 +53,14 @@ struct virtio_net {
     volatile bool config_changed;
 };
 
-/* All devices ever probed: an interrupt vector, which cannot be given back, may know each of them, so
- * none is freed. */
+/* All devices ever probed: an interrupt vector, which cannot be given back, may know each of them,
+ * so none is freed. */
 static struct virtio_net *devices;
 
-static struct virtio_net *to_vn(struct nic *nic) { return CONTAINER_OF(nic, struct virtio_net, nic); }
+static struct virtio_net *to_vn(struct nic *nic)
+{
+    return CONTAINER_OF(nic, struct virtio_net, nic);
+}
 
 /* --- interrupts (these two run with interrupts off) ------------------------------------------- */
 
@@ -91,8 +94,9 @@ static void take_sent(struct virtio_net *vn)
         vn->tx_free[vn->tx_free_count++] = (uint16_t)id;
     }
     if (got == VIRTQ_BROKEN) {
-        nic_break(&vn->nic, "transmit used ring", "the device returns 0x%x with %u buffers in flight",
-                  (unsigned)id, vn->tx.in_flight);
+        nic_break(&vn->nic, "transmit used ring",
+                  "the device returns 0x%x with %u buffers in flight", (unsigned)id,
+                  vn->tx.in_flight);
     } else if (vn->nic.tx_waiting && vn->tx_free_count >= vn->tx.size / 4) {
         vn->nic.tx_waiting = false;
         virtq_disarm(&vn->tx);
@@ -131,10 +135,9 @@ static enum fl_err vn_send(struct nic *nic, const struct nic_piece *pieces, size
     }
     uint16_t id = vn->tx_free[--vn->tx_free_count];
     uint64_t at = (uint64_t)id * BUFFER_BYTES;
-    uint8_t *buf = (uint8_t *)vn->tx_mem.cpu + at;
-    memset(buf, 0, HEADER_BYTES);
+    uint8_t *buf = (uint8_t *)vn->tx_mem.cpu + at; /* the header in front is zero for ever */
     nic_gather(buf + HEADER_BYTES, pieces, count);
-    virtq_describe(&vn->tx, id, (struct bus_addr){ vn->tx_mem.bus.raw + at },
+    virtq_describe(&vn->tx, id, (struct bus_addr){vn->tx_mem.bus.raw + at},
                    (uint32_t)(HEADER_BYTES + len), false);
     virtq_add(&vn->tx, id);
     nic->stats.tx_packets++;
@@ -244,7 +247,7 @@ static enum fl_err setup_queue(struct virtio_net *vn, uint16_t index, struct vir
     }
     for (uint16_t i = 0; i < size; i++) {
         if (rx) {
-            virtq_describe(q, i, (struct bus_addr){ buffers->bus.raw + (uint64_t)i * BUFFER_BYTES },
+            virtq_describe(q, i, (struct bus_addr){buffers->bus.raw + (uint64_t)i * BUFFER_BYTES},
                            BUFFER_BYTES, true);
             virtq_add(q, i);
         } else {
@@ -253,8 +256,7 @@ static enum fl_err setup_queue(struct virtio_net *vn, uint16_t index, struct vir
     }
     virtq_disarm(q);
     struct virtio_queue_setup setup = {
-        .size = size, .desc = q->desc_bus, .avail = q->avail_bus, .used = q->used_bus
-    };
+        .size = size, .desc = q->desc_bus, .avail = q->avail_bus, .used = q->used_bus};
     err = virtio_pci_queue_start(&vn->v, index, &setup, VECTOR_QUEUES, fail);
     *notify = setup.notify_off;
     return err;
@@ -263,8 +265,8 @@ static enum fl_err setup_queue(struct virtio_net *vn, uint16_t index, struct vir
 static enum fl_err setup_interrupts(struct virtio_net *vn, struct fl_fail *fail)
 {
     struct irq_msi irq;
-    enum fl_err err = pci_enable_msix_entry(vn->v.pci, VECTOR_QUEUES, "virtio-net",
-                                            queue_interrupt, vn, &irq);
+    enum fl_err err =
+        pci_enable_msix_entry(vn->v.pci, VECTOR_QUEUES, "virtio-net", queue_interrupt, vn, &irq);
     if (err != FL_OK) {
         return FL_FAIL(fail, err, "MSI-X", "cannot set up the interrupt of the queues: %s",
                        fl_err_name(err));
@@ -285,8 +287,8 @@ static enum fl_err read_config(struct virtio_net *vn, struct fl_fail *fail)
         vn->nic.mac[i] = virtio_pci_config8(&vn->v, CONFIG_MAC + i);
     }
     if ((vn->nic.mac[0] & 1) != 0) { /* a multicast address; all-ones is one too */
-        return FL_FAIL(fail, FL_EBADDATA, "MAC address", "the first byte is 0x%02x, a group address",
-                       vn->nic.mac[0]);
+        return FL_FAIL(fail, FL_EBADDATA, "MAC address",
+                       "the first byte is 0x%02x, a group address", vn->nic.mac[0]);
     }
     return FL_OK;
 }

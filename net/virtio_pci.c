@@ -7,38 +7,38 @@
 #include "pci/pci_regs.h"
 
 #define RESET_DEADLINE_US US_PER_S
-#define RESET_POLL_US 100u
+#define RESET_POLL_US     100u
 
 /* Vendor capability (4.1.4) */
-#define CAP_LEN 2u
-#define CAP_CFG_TYPE 3u
-#define CAP_BAR 4u
-#define CAP_OFFSET 8u
-#define CAP_LENGTH 12u
+#define CAP_LEN               2u
+#define CAP_CFG_TYPE          3u
+#define CAP_BAR               4u
+#define CAP_OFFSET            8u
+#define CAP_LENGTH            12u
 #define CAP_NOTIFY_MULTIPLIER 16u
-#define CAP_SIZE 16u
-#define CAP_SIZE_NOTIFY 20u
-#define CFG_COMMON 1u
-#define CFG_NOTIFY 2u
-#define CFG_DEVICE 4u
+#define CAP_SIZE              16u
+#define CAP_SIZE_NOTIFY       20u
+#define CFG_COMMON            1u
+#define CFG_NOTIFY            2u
+#define CFG_DEVICE            4u
 
 /* Common configuration (4.1.4.3) */
 #define COMMON_DEVICE_FEATURE_SELECT 0x00u
-#define COMMON_DEVICE_FEATURE 0x04u
+#define COMMON_DEVICE_FEATURE        0x04u
 #define COMMON_DRIVER_FEATURE_SELECT 0x08u
-#define COMMON_DRIVER_FEATURE 0x0cu
-#define COMMON_CONFIG_VECTOR 0x10u
-#define COMMON_NUM_QUEUES 0x12u
-#define COMMON_STATUS 0x14u
-#define COMMON_QUEUE_SELECT 0x16u
-#define COMMON_QUEUE_SIZE 0x18u
-#define COMMON_QUEUE_VECTOR 0x1au
-#define COMMON_QUEUE_ENABLE 0x1cu
-#define COMMON_QUEUE_NOTIFY_OFF 0x1eu
-#define COMMON_QUEUE_DESC 0x20u
-#define COMMON_QUEUE_AVAIL 0x28u
-#define COMMON_QUEUE_USED 0x30u
-#define COMMON_BYTES 0x38u
+#define COMMON_DRIVER_FEATURE        0x0cu
+#define COMMON_CONFIG_VECTOR         0x10u
+#define COMMON_NUM_QUEUES            0x12u
+#define COMMON_STATUS                0x14u
+#define COMMON_QUEUE_SELECT          0x16u
+#define COMMON_QUEUE_SIZE            0x18u
+#define COMMON_QUEUE_VECTOR          0x1au
+#define COMMON_QUEUE_ENABLE          0x1cu
+#define COMMON_QUEUE_NOTIFY_OFF      0x1eu
+#define COMMON_QUEUE_DESC            0x20u
+#define COMMON_QUEUE_AVAIL           0x28u
+#define COMMON_QUEUE_USED            0x30u
+#define COMMON_BYTES                 0x38u
 
 static uint8_t common8(const struct virtio_pci *v, uint64_t off)
 {
@@ -139,7 +139,7 @@ static enum fl_err find_areas(struct virtio_pci *v, struct fl_fail *fail)
 
 enum fl_err virtio_pci_open(struct virtio_pci *v, const struct pci_dev *pci, struct fl_fail *fail)
 {
-    *v = (struct virtio_pci){ .pci = pci };
+    *v = (struct virtio_pci){.pci = pci};
     pci_enable(pci, true, false);
     enum fl_err err = find_areas(v, fail);
     if (err != FL_OK) {

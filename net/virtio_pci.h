@@ -14,15 +14,15 @@
 
 /* Device status (section 2.1) */
 #define VIRTIO_STATUS_ACKNOWLEDGE 0x01u
-#define VIRTIO_STATUS_DRIVER 0x02u
-#define VIRTIO_STATUS_DRIVER_OK 0x04u
+#define VIRTIO_STATUS_DRIVER      0x02u
+#define VIRTIO_STATUS_DRIVER_OK   0x04u
 #define VIRTIO_STATUS_FEATURES_OK 0x08u
 #define VIRTIO_STATUS_NEEDS_RESET 0x40u
-#define VIRTIO_STATUS_FAILED 0x80u
+#define VIRTIO_STATUS_FAILED      0x80u
 
 /* Feature bits of the transport (section 6) */
-#define VIRTIO_F_EVENT_IDX (1ull << 29)
-#define VIRTIO_F_VERSION_1 (1ull << 32)
+#define VIRTIO_F_EVENT_IDX       (1ull << 29)
+#define VIRTIO_F_VERSION_1       (1ull << 32)
 #define VIRTIO_F_ACCESS_PLATFORM (1ull << 33)
 
 #define VIRTIO_NO_VECTOR 0xffffu
@@ -41,8 +41,8 @@ struct virtio_pci {
     uint64_t features; /* negotiated */
 };
 
-/* Finds the areas, resets the device (waits at most 1 s for it), switches decoding and bus mastering
- * on, acknowledges. Yields. */
+/* Finds the areas, resets the device (waits at most 1 s for it), switches decoding and bus
+ * mastering on, acknowledges. Yields. */
 FL_MUST_CHECK enum fl_err virtio_pci_open(struct virtio_pci *v, const struct pci_dev *pci,
                                           struct fl_fail *fail);
 /* Accepts those of `wanted` that the device offers; all of `needed` must be among them. */

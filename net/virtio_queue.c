@@ -4,17 +4,17 @@
 #include "arch/machine.h"
 #include "arch/mmio.h"
 
-#define DESC_F_WRITE 2u          /* the device writes */
+#define DESC_F_WRITE         2u /* the device writes */
 #define AVAIL_F_NO_INTERRUPT 1u
-#define USED_F_NO_NOTIFY 1u
-#define DESC_BYTES 16u
-#define ELEM_BYTES 8u
+#define USED_F_NO_NOTIFY     1u
+#define DESC_BYTES           16u
+#define ELEM_BYTES           8u
 _Static_assert(sizeof(struct virtq_desc) == DESC_BYTES, "layout of section 2.7.5");
 _Static_assert(sizeof(struct virtq_used_elem) == ELEM_BYTES, "layout of section 2.7.8");
 
 /* Positions in the avail and used areas, in 16-bit words. */
 #define RING_FLAGS 0u
-#define RING_IDX 1u
+#define RING_IDX   1u
 #define RING_FIRST 2u
 
 static uint16_t shared_load(const uint16_t *p) { return __atomic_load_n(p, __ATOMIC_ACQUIRE); }
@@ -30,7 +30,7 @@ static const uint16_t *avail_event(const struct virtq *q)
 enum fl_err virtq_init(struct virtq *q, uint16_t size, bool event_idx, const char *name)
 {
     FL_ASSERT(size != 0 && size <= VIRTQ_MAX_SIZE && is_aligned_u64(size, size));
-    *q = (struct virtq){ .size = size, .event_idx = event_idx };
+    *q = (struct virtq){.size = size, .event_idx = event_idx};
     uint64_t avail_at = (uint64_t)size * DESC_BYTES;
     uint64_t used_at = align_up_u64(avail_at + 2u * (RING_FIRST + size + 1u), 64);
     uint64_t total = used_at + 2u * (RING_FIRST + 1u) + (uint64_t)size * ELEM_BYTES;
@@ -44,8 +44,8 @@ enum fl_err virtq_init(struct virtq *q, uint16_t size, bool event_idx, const cha
     q->avail = (void *)(at + avail_at);
     q->used = (void *)(at + used_at);
     q->desc_bus = q->mem.bus;
-    q->avail_bus = (struct bus_addr){ q->mem.bus.raw + avail_at };
-    q->used_bus = (struct bus_addr){ q->mem.bus.raw + used_at };
+    q->avail_bus = (struct bus_addr){q->mem.bus.raw + avail_at};
+    q->used_bus = (struct bus_addr){q->mem.bus.raw + used_at};
     return FL_OK;
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A split virtqueue (Virtual I/O Device 1.2, section 2.7) with one descriptor per buffer. The driver
- * keeps its own indices; what the device writes (used ring, event index) is checked against them.
+ * A split virtqueue (Virtual I/O Device 1.2, section 2.7) with one descriptor per buffer. The
+ * driver keeps its own indices; what the device writes (used ring, event index) is checked against
+ * them.
  */
 #pragma once
 
@@ -24,18 +25,18 @@ struct virtq_used_elem {
 };
 
 struct virtq {
-    uint16_t size;      /* a power of two */
-    bool event_idx;     /* VIRTIO_F_EVENT_IDX was negotiated */
-    struct dma_buf mem; /* owned; holds the three parts below */
-    struct virtq_desc *desc;        /* shared with the device, written by us only */
-    uint16_t *avail;                /* shared: flags, idx, ring[size], used_event */
-    uint16_t *used;                 /* shared, written by the device: flags, idx, ring, avail_event */
+    uint16_t size;           /* a power of two */
+    bool event_idx;          /* VIRTIO_F_EVENT_IDX was negotiated */
+    struct dma_buf mem;      /* owned; holds the three parts below */
+    struct virtq_desc *desc; /* shared with the device, written by us only */
+    uint16_t *avail;         /* shared: flags, idx, ring[size], used_event */
+    uint16_t *used;          /* shared, written by the device: flags, idx, ring, avail_event */
     struct bus_addr desc_bus, avail_bus, used_bus;
-    uint16_t added;     /* our avail idx */
-    uint16_t published; /* the avail idx that the device knows */
-    uint16_t taken;     /* our used idx */
-    uint16_t in_flight; /* added and not taken */
     bool out[VIRTQ_MAX_SIZE]; /* descriptor belongs to the device */
+    uint16_t added;           /* our avail idx */
+    uint16_t published;       /* the avail idx that the device knows */
+    uint16_t taken;           /* our used idx */
+    uint16_t in_flight;       /* added and not taken */
 };
 
 /* Allocates the rings, empty. size: power of two up to VIRTQ_MAX_SIZE. name: static. */
@@ -56,6 +57,7 @@ enum virtq_taken { VIRTQ_NONE, VIRTQ_GOT, VIRTQ_BROKEN };
  * value that it wrote (an index beyond those in flight, or a buffer that it does not have). */
 FL_MUST_CHECK enum virtq_taken virtq_take(struct virtq *q, uint32_t *id, uint32_t *len);
 
-/* Asks for an interrupt when `ahead` (>= 1) more buffers are finished. True when they are already. */
+/* Asks for an interrupt when `ahead` (>= 1) more buffers are finished. True when they are already.
+ */
 FL_MUST_CHECK bool virtq_arm(struct virtq *q, uint16_t ahead);
 void virtq_disarm(struct virtq *q);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Base address registers. The firmware has placed them; we read where, and find the sizes by
- * writing all-ones and looking which bits stay (PCI Local Bus 3.0 section 6.2.5.1). While a register
- * holds all-ones the device must not decode it: decoding is off meanwhile, and nothing yields.
+ * writing all-ones and looking which bits stay (PCI Local Bus 3.0 section 6.2.5.1). While a
+ * register holds all-ones the device must not decode it: decoding is off meanwhile, and nothing
+ * yields.
  */
 #include "arch/log.h"
 #include "pci/pci_priv.h"
@@ -51,7 +52,7 @@ static unsigned bar_read(struct pci_dev *d, unsigned bar, unsigned count)
             bar_malformed(d, bar, address, mask);
             return 1;
         }
-        *b = (struct pci_bar){ PCI_BAR_IO, false, address, (uint32_t)(~bits + 1) };
+        *b = (struct pci_bar){PCI_BAR_IO, false, address, (uint32_t)(~bits + 1)};
         return 1;
     }
 
@@ -69,8 +70,7 @@ static unsigned bar_read(struct pci_dev *d, unsigned bar, unsigned count)
     }
     uint64_t address = (uint64_t)was_high << 32 | (was & PCI_BAR_MEM_MASK);
     uint64_t size = bits & (~bits + 1);
-    if (!bar_mask_ok(bits, top) || !is_aligned_u64(address, size) ||
-        address > top - (size - 1)) {
+    if (!bar_mask_ok(bits, top) || !is_aligned_u64(address, size) || address > top - (size - 1)) {
         bar_malformed(d, bar, address, bits);
     } else {
         *b = (struct pci_bar){
@@ -88,7 +88,8 @@ void pci_probe_bars(struct pci_dev *d)
     unsigned count = d->header_type == PCI_HEADER_NORMAL   ? PCI_BARS_NORMAL
                      : d->header_type == PCI_HEADER_BRIDGE ? PCI_BARS_BRIDGE
                                                            : 0;
-    /* Some host bridges stop reaching memory when their decoding is off; we never use their BARs. */
+    /* Some host bridges stop reaching memory when their decoding is off; we never use their BARs.
+     */
     if (count == 0 || d->class_code >> 8 == PCI_CLASS_HOST_BRIDGE) {
         return;
     }
@@ -141,8 +142,7 @@ void pci_check_bars(const struct pci_dev *d)
             continue;
         }
         if (b->address == 0) {
-            log_warn("pci",
-                     "%s: BAR%u (%llu KiB) has no address: the firmware did not place it%s",
+            log_warn("pci", "%s: BAR%u (%llu KiB) has no address: the firmware did not place it%s",
                      pci_name(d, name), i, (unsigned long long)(b->size >> 10),
                      b->kind == PCI_BAR_MEM64 ? "; try \"above 4G decoding\" in its set-up" : "");
             continue;
@@ -186,5 +186,5 @@ enum fl_err pci_map_bar(const struct pci_dev *d, unsigned bar, struct mmio *out)
     if (b->address == 0) {
         return FL_ENOENT;
     }
-    return mmio_map((struct phys_addr){ b->address }, b->size, MMIO_UNCACHED, out);
+    return mmio_map((struct phys_addr){b->address}, b->size, MMIO_UNCACHED, out);
 }

@@ -6,7 +6,7 @@
 #include "arch/log.h"
 #include "pci/pci_priv.h"
 
-#define CAP_SLOTS (PCI_CFG_SIZE / 4)
+#define CAP_SLOTS     (PCI_CFG_SIZE / 4)
 #define EXT_CAP_SLOTS (PCI_CFG_EXT_SIZE / 4)
 
 /* A walk over the classic list; seen has one bit per dword of the space. */
@@ -18,11 +18,10 @@ _Static_assert(CAP_SLOTS == 64, "one bit per dword");
 
 static struct cap_walk cap_walk_start(const struct pci_dev *d)
 {
-    struct cap_walk w = { 0, 0 };
+    struct cap_walk w = {0, 0};
     uint16_t status = (uint16_t)pci_read(d, PCI_CFG_STATUS, 2);
     if ((status & PCI_STATUS_CAP_LIST) != 0 && d->header_type <= PCI_HEADER_CARDBUS) {
-        uint16_t at =
-            d->header_type == PCI_HEADER_CARDBUS ? PCI_CAP_CARDBUS_PTR : PCI_CFG_CAP_PTR;
+        uint16_t at = d->header_type == PCI_HEADER_CARDBUS ? PCI_CAP_CARDBUS_PTR : PCI_CFG_CAP_PTR;
         w.next = pci_read(d, at, 1) & PCI_CAP_PTR_MASK;
     }
     return w;
@@ -119,7 +118,7 @@ void pci_scan_caps(struct pci_dev *d)
 
 uint16_t pci_find_ext_cap(const struct pci_dev *d, uint16_t id)
 {
-    uint64_t seen[EXT_CAP_SLOTS / 64] = { 0 };
+    uint64_t seen[EXT_CAP_SLOTS / 64] = {0};
 
     if (!d->pci->extended || d->cap_pcie == 0) {
         return 0;

@@ -4,7 +4,7 @@
 
 void pci_get_link(const struct pci_dev *d, struct pci_link *out)
 {
-    *out = (struct pci_link){ 0 };
+    *out = (struct pci_link){0};
     if (d->cap_pcie == 0) {
         return;
     }
@@ -28,7 +28,7 @@ void pci_get_link(const struct pci_dev *d, struct pci_link *out)
 
 const char *pci_speed_name(uint8_t speed)
 {
-    static const char *const names[] = { "no link",   "2.5 GT/s",  "5.0 GT/s", "8.0 GT/s",
-                                         "16.0 GT/s", "32.0 GT/s", "64.0 GT/s" };
+    static const char *const names[] = {"no link",   "2.5 GT/s",  "5.0 GT/s", "8.0 GT/s",
+                                        "16.0 GT/s", "32.0 GT/s", "64.0 GT/s"};
     return speed < ARRAY_SIZE(names) ? names[speed] : "unknown speed";
 }

@@ -4,12 +4,12 @@
  * 7.2.2) where ACPI's MCFG has it, else the two ports 0xcf8/0xcfc, which reach segment 0 and the
  * first 256 bytes only.
  */
-#include "arch/log.h"
 #include "arch/machine.h"
+#include "arch/log.h"
 #include "pci/pci_priv.h"
 
 /* Address bits of ECAM: bus 27:20, device and function 19:12, register 11:0. */
-#define ECAM_BUS_SHIFT 20
+#define ECAM_BUS_SHIFT   20
 #define ECAM_DEVFN_SHIFT 12
 
 static struct {
@@ -38,9 +38,8 @@ static void machine_setup(void)
             continue;
         }
         uint64_t size = (uint64_t)(e->bus_last - e->bus_first + 1u) << ECAM_BUS_SHIFT;
-        struct phys_addr base = { e->base.raw + ((uint64_t)e->bus_first << ECAM_BUS_SHIFT) };
-        enum fl_err err =
-            mmio_map(base, size, MMIO_UNCACHED, &state.ecam[state.count].regs);
+        struct phys_addr base = {e->base.raw + ((uint64_t)e->bus_first << ECAM_BUS_SHIFT)};
+        enum fl_err err = mmio_map(base, size, MMIO_UNCACHED, &state.ecam[state.count].regs);
         if (err != FL_OK) {
             log_warn("pci", "cannot map the configuration space of segment %u at 0x%llx: %s",
                      e->segment, (unsigned long long)base.raw, fl_err_name(err));
@@ -128,11 +127,11 @@ size_t pci_machine_roots(struct pci_root *out, size_t max, bool *extended)
     size_t n = 0;
     for (; n < state.count && n < max; n++) {
         const struct machine_ecam *e = &state.ecam[n].where;
-        out[n] = (struct pci_root){ e->segment, e->bus_first, e->bus_last };
+        out[n] = (struct pci_root){e->segment, e->bus_first, e->bus_last};
     }
     *extended = n != 0;
     if (n == 0 && max != 0 && machine_pci_port_available()) {
-        out[n++] = (struct pci_root){ 0, 0, PCI_BUSES - 1 };
+        out[n++] = (struct pci_root){0, 0, PCI_BUSES - 1};
     }
     return n;
 }

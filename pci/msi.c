@@ -14,7 +14,8 @@ static uint32_t cap_read(const struct pci_dev *d, uint16_t cap, uint16_t off, un
     return pci_read(d, (uint16_t)(cap + off), size);
 }
 
-static void cap_write(const struct pci_dev *d, uint16_t cap, uint16_t off, unsigned size, uint32_t v)
+static void cap_write(const struct pci_dev *d, uint16_t cap, uint16_t off, unsigned size,
+                      uint32_t v)
 {
     pci_write(d, (uint16_t)(cap + off), size, v);
 }
@@ -149,7 +150,7 @@ void pci_disable_msi(const struct pci_dev *d)
 
 enum fl_err pci_msi_save(const struct pci_dev *d, struct pci_msi_state *out)
 {
-    *out = (struct pci_msi_state){ 0 };
+    *out = (struct pci_msi_state){0};
     if (d->cap_msi != 0) {
         out->msi_control = (uint16_t)cap_read(d, d->cap_msi, PCI_MSI_CONTROL, 2);
         bool wide = (out->msi_control & PCI_MSI_64) != 0;

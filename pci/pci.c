@@ -101,13 +101,15 @@ static void bridge_descend(struct walk *w, const struct pci_dev *d, uint8_t last
         log_warn("pci", "%s: the firmware gave this bridge no bus number, skipped",
                  pci_name(d, name));
     } else if (d->secondary <= d->bus || d->subordinate < d->secondary || d->subordinate > last) {
-        log_warn("pci", "%s: bridge on bus %02x claims buses %02x-%02x, expected within %02x-%02x, skipped",
-                 pci_name(d, name), d->bus, d->secondary, d->subordinate, d->bus + 1u, last);
+        log_warn(
+            "pci",
+            "%s: bridge on bus %02x claims buses %02x-%02x, expected within %02x-%02x, skipped",
+            pci_name(d, name), d->bus, d->secondary, d->subordinate, d->bus + 1u, last);
     } else if (w->bus[d->secondary].reached) {
         log_warn("pci", "%s: bus %02x hangs below another bridge already, skipped",
                  pci_name(d, name), d->secondary);
     } else {
-        w->bus[d->secondary] = (struct bus_info){ true, true, d->subordinate, index };
+        w->bus[d->secondary] = (struct bus_info){true, true, d->subordinate, index};
         for (unsigned b = d->secondary; b <= d->subordinate; b++) {
             w->bus[b].owned = true;
         }
@@ -136,7 +138,9 @@ static void log_device(const struct pci_dev *d)
         bool mib = b->size >= MIB(1);
         bool kib = b->size >= KIB(1);
         int n = snprintf(bars + used, sizeof(bars) - used, " %u:%llu%s%s", i,
-                         (unsigned long long)(b->size >> (mib ? 20 : kib ? 10 : 0)),
+                         (unsigned long long)(b->size >> (mib   ? 20
+                                                          : kib ? 10
+                                                                : 0)),
                          mib   ? "M"
                          : kib ? "K"
                                : "",
@@ -235,10 +239,10 @@ static void walk_segment(struct walk *w, const struct pci_root *root)
     memset(w->bus, 0, sizeof(w->bus));
     for (unsigned b = root->bus_first; b <= root->bus_last; b++) {
         struct bus_info *info = &w->bus[b];
-        bool is_root = b == root->bus_first ||
-                       (!info->reached && !info->owned && bus_alive(w, (uint8_t)b));
+        bool is_root =
+            b == root->bus_first || (!info->reached && !info->owned && bus_alive(w, (uint8_t)b));
         if (is_root) {
-            *info = (struct bus_info){ true, true, root->bus_last, -1 };
+            *info = (struct bus_info){true, true, root->bus_last, -1};
         }
         if (info->reached) {
             walk_bus(w, (uint8_t)b);
@@ -250,7 +254,7 @@ static void walk_segment(struct walk *w, const struct pci_root *root)
 enum fl_err pci_enumerate(struct pci *p, const struct pci_ops *ops, void *ctx, struct fl_fail *fail)
 {
     static struct walk walk; /* too large for a fiber's stack; enumeration runs once at a time */
-    struct pci_root roots[PCI_MAX_ROOTS] = { { 0, 0, PCI_BUSES - 1 } };
+    struct pci_root roots[PCI_MAX_ROOTS] = {{0, 0, PCI_BUSES - 1}};
     size_t root_count = 1;
 
     memset(p, 0, sizeof(*p));
@@ -288,23 +292,40 @@ const char *pci_class_name(uint32_t class_code)
         uint16_t code; /* base and sub; 0xff as sub: any */
         const char *name;
     } names[] = {
-        { 0x0101, "IDE controller" },       { 0x0104, "RAID controller" },
-        { 0x0106, "SATA controller" },      { 0x0107, "SAS controller" },
-        { 0x0108, "NVMe controller" },      { 0x01ff, "storage controller" },
-        { 0x0200, "Ethernet controller" },  { 0x0207, "InfiniBand controller" },
-        { 0x02ff, "network controller" },   { 0x0300, "VGA controller" },
-        { 0x0302, "3D controller" },        { 0x03ff, "display controller" },
-        { 0x0403, "audio device" },         { 0x04ff, "multimedia device" },
-        { 0x05ff, "memory controller" },    { 0x0600, "host bridge" },
-        { 0x0601, "ISA bridge" },           { 0x0604, "PCI bridge" },
-        { 0x0680, "bridge" },               { 0x06ff, "bridge" },
-        { 0x0700, "serial port" },          { 0x07ff, "communication controller" },
-        { 0x0806, "IOMMU" },                { 0x08ff, "system peripheral" },
-        { 0x09ff, "input device" },         { 0x0bff, "processor" },
-        { 0x0c03, "USB controller" },       { 0x0c05, "SMBus controller" },
-        { 0x0cff, "serial bus controller" }, { 0x0dff, "wireless controller" },
-        { 0x10ff, "encryption controller" }, { 0x11ff, "signal processor" },
-        { 0x12ff, "accelerator" },          { 0x13ff, "instrumentation" },
+        {0x0101, "IDE controller"},
+        {0x0104, "RAID controller"},
+        {0x0106, "SATA controller"},
+        {0x0107, "SAS controller"},
+        {0x0108, "NVMe controller"},
+        {0x01ff, "storage controller"},
+        {0x0200, "Ethernet controller"},
+        {0x0207, "InfiniBand controller"},
+        {0x02ff, "network controller"},
+        {0x0300, "VGA controller"},
+        {0x0302, "3D controller"},
+        {0x03ff, "display controller"},
+        {0x0403, "audio device"},
+        {0x04ff, "multimedia device"},
+        {0x05ff, "memory controller"},
+        {0x0600, "host bridge"},
+        {0x0601, "ISA bridge"},
+        {0x0604, "PCI bridge"},
+        {0x0680, "bridge"},
+        {0x06ff, "bridge"},
+        {0x0700, "serial port"},
+        {0x07ff, "communication controller"},
+        {0x0806, "IOMMU"},
+        {0x08ff, "system peripheral"},
+        {0x09ff, "input device"},
+        {0x0bff, "processor"},
+        {0x0c03, "USB controller"},
+        {0x0c05, "SMBus controller"},
+        {0x0cff, "serial bus controller"},
+        {0x0dff, "wireless controller"},
+        {0x10ff, "encryption controller"},
+        {0x11ff, "signal processor"},
+        {0x12ff, "accelerator"},
+        {0x13ff, "instrumentation"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
         bool any_sub = (names[i].code & 0xff) == 0xff;

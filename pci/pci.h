@@ -11,15 +11,16 @@
 #include "arch/irq.h"
 #include "arch/mmio.h"
 
-#define PCI_BAR_COUNT 6
+#define PCI_BAR_COUNT   6
 #define PCI_MAX_DEVICES 256 /* a server's root complexes alone show more than 100 functions */
 
 /* How configuration space and BARs are reached; the machine's (pci_machine_ops) or a test's. */
 struct pci_ops {
     /* size 1, 2 or 4, off aligned and < 4096; all-ones when nothing answers. */
-    uint32_t (*cfg_read)(void *ctx, uint16_t seg, uint8_t bus, uint8_t devfn, uint16_t off, unsigned size);
-    void (*cfg_write)(void *ctx, uint16_t seg, uint8_t bus, uint8_t devfn, uint16_t off, unsigned size,
-                      uint32_t value);
+    uint32_t (*cfg_read)(void *ctx, uint16_t seg, uint8_t bus, uint8_t devfn, uint16_t off,
+                         unsigned size);
+    void (*cfg_write)(void *ctx, uint16_t seg, uint8_t bus, uint8_t devfn, uint16_t off,
+                      unsigned size, uint32_t value);
     /* Gives access to a memory BAR; NULL: mmio_map() of its address. */
     enum fl_err (*map_bar)(void *ctx, uint16_t seg, uint8_t bus, uint8_t devfn, unsigned bar,
                            struct mmio *out);
@@ -44,7 +45,7 @@ struct pci_dev {
     uint32_t class_code; /* 24 bits: base, sub, interface */
     struct pci_bar bar[PCI_BAR_COUNT];
     uint16_t cap_pcie, cap_msi, cap_msix, cap_pm; /* 0 = absent */
-    int parent;    /* index of the bridge above in the device list, -1 = root bus */
+    int parent; /* index of the bridge above in the device list, -1 = root bus */
     uint8_t secondary, subordinate; /* bridges */
 };
 
@@ -53,7 +54,7 @@ struct pci {
     void *ctx;                 /* borrowed */
     struct pci_dev dev[PCI_MAX_DEVICES];
     size_t count;
-    bool extended; /* offsets from 0x100 on are reachable */
+    bool extended;    /* offsets from 0x100 on are reachable */
     uint32_t skipped; /* devices beyond PCI_MAX_DEVICES */
 };
 
@@ -92,14 +93,14 @@ FL_MUST_CHECK enum fl_err pci_enable_msi(const struct pci_dev *d, const char *na
                                          void (*handler)(void *arg), void *arg, bool only_msi,
                                          struct irq_msi *out);
 /* MSI-X entry n of a device that has MSI-X, e.g. one per queue. */
-FL_MUST_CHECK enum fl_err pci_enable_msix_entry(const struct pci_dev *d, unsigned n, const char *name,
-                                                void (*handler)(void *arg), void *arg,
-                                                struct irq_msi *out);
+FL_MUST_CHECK enum fl_err pci_enable_msix_entry(const struct pci_dev *d, unsigned n,
+                                                const char *name, void (*handler)(void *arg),
+                                                void *arg, struct irq_msi *out);
 void pci_disable_msi(const struct pci_dev *d);
 
 struct pci_link {
     bool valid;
-    uint8_t speed, width;         /* now; speed 1..6 = 2.5, 5, 8, 16, 32, 64 GT/s */
+    uint8_t speed, width; /* now; speed 1..6 = 2.5, 5, 8, 16, 32, 64 GT/s */
     uint8_t max_speed, max_width;
 };
 void pci_get_link(const struct pci_dev *d, struct pci_link *out);

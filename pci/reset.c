@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Function level reset (PCI Express Base 4.0 section 6.6.2): quiesce, reset, wait 100 ms, then until
- * the function answers again; what the firmware and we had configured is written back.
+ * Function level reset (PCI Express Base 4.0 section 6.6.2): quiesce, reset, wait 100 ms, then
+ * until the function answers again; what the firmware and we had configured is written back.
  */
 #include <stdlib.h>
 
@@ -10,10 +10,10 @@
 #include "arch/log.h"
 #include "pci/pci_priv.h"
 
-#define FLR_DRAIN_US (100 * US_PER_MS)  /* for transactions still under way */
-#define FLR_SETTLE_US (100 * US_PER_MS) /* the specification's minimum before the first access */
-#define FLR_DEADLINE_US US_PER_S        /* after the settle time */
-#define FLR_POLL_US (5 * US_PER_MS)
+#define FLR_DRAIN_US    (100 * US_PER_MS) /* for transactions still under way */
+#define FLR_SETTLE_US   (100 * US_PER_MS) /* the specification's minimum before the first access */
+#define FLR_DEADLINE_US US_PER_S          /* after the settle time */
+#define FLR_POLL_US     (5 * US_PER_MS)
 
 struct saved {
     uint32_t bar[PCI_BARS_NORMAL];
@@ -25,7 +25,10 @@ struct saved {
     struct pci_msi_state msi;
 };
 
-static uint16_t exp_off(const struct pci_dev *d, unsigned off) { return (uint16_t)(d->cap_pcie + off); }
+static uint16_t exp_off(const struct pci_dev *d, unsigned off)
+{
+    return (uint16_t)(d->cap_pcie + off);
+}
 
 static uint16_t rebar_control_off(const struct saved *s, unsigned i)
 {
@@ -41,7 +44,7 @@ static bool exp_has_v2(const struct pci_dev *d)
 
 static enum fl_err save(const struct pci_dev *d, struct saved *s)
 {
-    *s = (struct saved){ 0 };
+    *s = (struct saved){0};
     s->command = (uint16_t)pci_read(d, PCI_CFG_COMMAND, 2);
     s->cache_line = (uint8_t)pci_read(d, PCI_CFG_CACHE_LINE, 1);
     s->interrupt_line = (uint8_t)pci_read(d, PCI_CFG_INTERRUPT_LINE, 1);
@@ -56,8 +59,7 @@ static enum fl_err save(const struct pci_dev *d, struct saved *s)
     }
     /* A BAR that the firmware made larger would shrink, and its address no longer fit. */
     s->rebar = pci_find_ext_cap(d, PCI_EXT_CAP_REBAR);
-    if (s->rebar != 0 &&
-        range_ok(s->rebar, PCI_REBAR_FIRST + PCI_REBAR_STRIDE, PCI_CFG_EXT_SIZE)) {
+    if (s->rebar != 0 && range_ok(s->rebar, PCI_REBAR_FIRST + PCI_REBAR_STRIDE, PCI_CFG_EXT_SIZE)) {
         s->rebar_count = PCI_REBAR_COUNT(pci_read(d, rebar_control_off(s, 0), 4));
         if (s->rebar_count > PCI_REBAR_MAX ||
             !range_ok(s->rebar, PCI_REBAR_FIRST + s->rebar_count * PCI_REBAR_STRIDE,

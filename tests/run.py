@@ -166,14 +166,15 @@ def group_build(groups, _args):
     return tally
 
 
-def executables(folder, pattern, args):
-    """Test programs of a folder. One without its executable bit fails to start, which is seen."""
-    return [(str(path.relative_to(TOP)), [path]) for path in sorted((TOP / folder).glob(pattern))
+def scripts(folder, pattern, args):
+    """The Python test programs of a folder; a name with "_" in front is a part of others."""
+    return [(str(path.relative_to(TOP)), [sys.executable, path])
+            for path in sorted((TOP / folder).glob(pattern))
             if args.match in path.name and not path.name.startswith("_")]
 
 
 def group_checks(_groups, args):
-    return run_tests(executables("tests/checks", "*.py", args), CHECK_S, JOBS)
+    return run_tests(scripts("tests/checks", "*.py", args), CHECK_S, JOBS)
 
 
 SANITIZERS = {"ASAN_OPTIONS": "detect_leaks=1:strict_string_checks=1",
@@ -239,7 +240,7 @@ def deps_env():
 
 def group_boot(_groups, args):
     # One at a time: a virtual machine needs both cores of a small machine.
-    return run_tests(executables("tests/boot", "test_*.py", args), BOOT_S, 1, deps_env())
+    return run_tests(scripts("tests/boot", "test_*.py", args), BOOT_S, 1, deps_env())
 
 
 def main():

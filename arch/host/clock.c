@@ -19,10 +19,10 @@
 /* Real time only: hooks have no way to wake a sleeping process, so it looks that often. */
 #define REAL_NAP_NS UINT64_C(1000000)
 /* A hook that wants "at once" that often without waking anybody or letting time pass is broken. */
-#define SPINS_MAX 1000000u
-#define SPIN_MAX_US 100u
+#define SPINS_MAX         1000000u
+#define SPIN_MAX_US       100u
 #define REPORT_FIBERS_MAX 32u
-#define REPORT_TEXT_MAX 4096u
+#define REPORT_TEXT_MAX   4096u
 
 static struct {
     uint64_t now_ns; /* virtual */
@@ -37,7 +37,7 @@ static struct {
     uint32_t spins;
     bool real;
     bool in_hooks;
-} host_clock = { .step_ns = HOST_CLOCK_STEP_NS };
+} host_clock = {.step_ns = HOST_CLOCK_STEP_NS};
 
 static uint64_t monotonic_ns(void)
 {
@@ -151,8 +151,9 @@ FL_NORETURN static void report_deadlock(void)
 
     text[0] = '\0';
     for (size_t i = 0; i < count && i < REPORT_FIBERS_MAX && used < sizeof(text); i++) {
-        int n = snprintf(text + used, sizeof(text) - used, "\n  \"%s\": %s %s%s%s%s, at %s, since %llu us",
-                         info[i].name, fiber_state_name(info[i].state), info[i].what,
+        int n = snprintf(text + used, sizeof(text) - used,
+                         "\n  \"%s\": %s %s%s%s%s, at %s, since %llu us", info[i].name,
+                         fiber_state_name(info[i].state), info[i].what,
                          info[i].owner[0] != '\0' ? " owned by \"" : "", info[i].owner,
                          info[i].owner[0] != '\0' ? "\"" : "", info[i].where,
                          (unsigned long long)info[i].since_us);
@@ -169,8 +170,8 @@ static void sleep_real(uint64_t target_ns)
     if (host_clock.hook_count > 0) {
         nap_ns = min_u64(nap_ns, REAL_NAP_NS);
     }
-    struct timespec t = { .tv_sec = (time_t)(nap_ns / NS_PER_S),
-                          .tv_nsec = (long)(nap_ns % NS_PER_S) };
+    struct timespec t = {.tv_sec = (time_t)(nap_ns / NS_PER_S),
+                         .tv_nsec = (long)(nap_ns % NS_PER_S)};
     (void)nanosleep(&t, NULL);
 }
 

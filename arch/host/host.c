@@ -15,6 +15,7 @@
 #include <sys/mman.h>
 #include <sys/random.h>
 
+#include "arch/fail_point.h"
 #include "arch/fiber.h"
 #include "arch/fiber_arch.h"
 #include "arch/fiber_priv.h"
@@ -24,13 +25,13 @@
 /* Where RAM is put, so that addresses are the same in every run. Both lie in what AddressSanitizer
  * leaves to the program on x86-64 (below 2 GiB, above 16 TiB), and high RAM needs 46 bits, as a
  * large server does. Taken addresses fall back to wherever the kernel likes. */
-#define RAM_LOW_BASE UINT64_C(0x20000000)
-#define RAM_HIGH_BASE UINT64_C(0x200000000000)
-#define RAM_RANGES 2u
+#define RAM_LOW_BASE      UINT64_C(0x20000000)
+#define RAM_HIGH_BASE     UINT64_C(0x200000000000)
+#define RAM_RANGES        2u
 #define HANDOFF_FILES_MAX 64u
-#define ECAM_MAX 8u
-#define PANIC_TEXT_MAX 4608u
-#define BACKTRACE_MAX 48
+#define ECAM_MAX          8u
+#define PANIC_TEXT_MAX    4608u
+#define BACKTRACE_MAX     48
 
 static struct {
     struct {
@@ -78,8 +79,8 @@ static uint8_t *map_at(uint64_t want, uint64_t size)
 
 void host_ram_configure(uint64_t low_bytes, uint64_t high_bytes)
 {
-    const uint64_t wanted[RAM_RANGES] = { low_bytes, high_bytes };
-    const uint64_t bases[RAM_RANGES] = { RAM_LOW_BASE, RAM_HIGH_BASE };
+    const uint64_t wanted[RAM_RANGES] = {low_bytes, high_bytes};
+    const uint64_t bases[RAM_RANGES] = {RAM_LOW_BASE, RAM_HIGH_BASE};
 
     for (size_t i = 0; i < RAM_RANGES; i++) {
         FL_ASSERT(is_aligned_u64(wanted[i], FL_PAGE_SIZE));
@@ -144,7 +145,7 @@ bool host_ram_overlaps(uint64_t base, uint64_t size)
 
 void *arch_stack_alloc(uint64_t bytes)
 {
-    if (host_fail_alloc_now()) {
+    if (fail_point_alloc()) {
         return NULL;
     }
     uint8_t *p = mmap(NULL, bytes + FL_PAGE_SIZE, PROT_READ | PROT_WRITE,
@@ -174,7 +175,7 @@ uint64_t host_fail_alloc_at(uint64_t n)
     return left;
 }
 
-bool host_fail_alloc_now(void)
+bool fail_point_alloc(void)
 {
     if (host.fail_alloc == 0) {
         return false;

@@ -15,8 +15,8 @@
 #include "arch/mmio.h"
 
 /* Puts the process back to its start, from outside of any fiber: no fibers, virtual clock at 0, no
- * hooks, no interrupts, no MMIO regions, no ECAM, empty hand-off, no planned failures. RAM keeps its
- * contents and its owners; the graph of the lock order and the log stay. */
+ * hooks, no interrupts, no MMIO regions, no ECAM, empty hand-off, no planned failures. RAM keeps
+ * its contents and its owners; the graph of the lock order and the log stay. */
 void host_reset(void);
 
 /* ---- time (clock.c) ----
@@ -43,7 +43,7 @@ void host_idle_unhook(uint64_t (*hook)(void *ctx), void *ctx);
 
 /* ---- memory (host.c) ----
  * RAM is two ranges, as on a PC: one below 4 GiB and one far above. Pointer == physical == bus. */
-#define HOST_RAM_LOW_BYTES MIB(64)
+#define HOST_RAM_LOW_BYTES  MIB(64)
 #define HOST_RAM_HIGH_BYTES MIB(192)
 /* Another size (page multiples, either may be 0): unmaps the old RAM, maps new, zeroed. The caller
  * then calls ram_init() (mm/ram.h) again. */
@@ -56,7 +56,6 @@ void *host_dma_ptr(uint64_t bus, size_t *len);
  * The n-th allocation of pages or of a stack from now fails (1 = the next), the ones after it work
  * again; 0 = none. Returns what was left of an earlier plan, 0 when it has happened. */
 uint64_t host_fail_alloc_at(uint64_t n);
-bool host_fail_alloc_now(void); /* for mm/: counts one allocation */
 /* machine_random gives a fixed sequence from this seed; 0 = the kernel's randomness again. */
 void host_random_seed(uint64_t seed);
 void host_random_fail(bool fail); /* FL_ENOTSUP */

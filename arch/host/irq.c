@@ -33,9 +33,8 @@ enum fl_err irq_alloc(const char *name, void (*handler)(void *arg), void *arg, s
     host_irq.vectors[i].name = name;
     host_irq.vectors[i].handler = handler;
     host_irq.vectors[i].arg = arg;
-    *out = (struct irq_msi){ .address = HOST_MSI_ADDRESS,
-                             .data = VECTOR_FIRST + i,
-                             .vector = VECTOR_FIRST + i };
+    *out = (struct irq_msi){
+        .address = HOST_MSI_ADDRESS, .data = VECTOR_FIRST + i, .vector = VECTOR_FIRST + i};
     return FL_OK;
 }
 

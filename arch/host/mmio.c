@@ -43,13 +43,13 @@ static void window_write(void *ctx, uint64_t off, unsigned size, uint64_t value)
     w->region.ops->write(w->region.ctx, w->offset + off, size, value);
 }
 
-static const struct mmio_ops window_ops = { .read = window_read, .write = window_write };
+static const struct mmio_ops window_ops = {.read = window_read, .write = window_write};
 
 void host_mmio_register(uint64_t base, uint64_t size, const struct mmio_ops *ops, void *ctx)
 {
     FL_ASSERT(host_mmio.region_count < REGIONS_MAX);
     host_mmio.regions[host_mmio.region_count++] =
-        (struct region){ .base = base, .size = size, .ops = ops, .ctx = ctx };
+        (struct region){.base = base, .size = size, .ops = ops, .ctx = ctx};
 }
 
 static enum fl_err map_window(const struct region *r, uint64_t offset, uint64_t size,
@@ -68,9 +68,9 @@ static enum fl_err map_window(const struct region *r, uint64_t offset, uint64_t 
             return FL_ENOMEM;
         }
         w = &host_mmio.windows[host_mmio.window_count++];
-        *w = (struct window){ .region = *r, .offset = offset, .size = size };
+        *w = (struct window){.region = *r, .offset = offset, .size = size};
     }
-    *out = (struct mmio){ .ops = &window_ops, .ctx = w, .size = size };
+    *out = (struct mmio){.ops = &window_ops, .ctx = w, .size = size};
     return FL_OK;
 }
 
@@ -86,7 +86,7 @@ enum fl_err mmio_map(struct phys_addr base, uint64_t size, enum mmio_cache cache
             continue;
         }
         if (base.raw == r->base) {
-            *out = (struct mmio){ .ops = r->ops, .ctx = r->ctx, .size = size };
+            *out = (struct mmio){.ops = r->ops, .ctx = r->ctx, .size = size};
             return FL_OK;
         }
         return map_window(r, base.raw - r->base, size, out);
@@ -101,8 +101,8 @@ void host_mmio_check(const struct mmio *m, uint64_t off, unsigned size)
                       (unsigned long long)off);
     }
     if (!range_ok(off, size, m->size)) {
-        machine_panic("register access of %u bytes at 0x%llx is outside of a region of 0x%llx", size,
-                      (unsigned long long)off, (unsigned long long)m->size);
+        machine_panic("register access of %u bytes at 0x%llx is outside of a region of 0x%llx",
+                      size, (unsigned long long)off, (unsigned long long)m->size);
     }
     if (off % size != 0) {
         machine_panic("register access of %u bytes at 0x%llx is not aligned", size,

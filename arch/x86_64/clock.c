@@ -324,10 +324,10 @@ static void refine(void)
     set_hz(hz, tsc.ref_name);
 }
 
-/* True when the reference has surely not wrapped twice between the first sample and then. */
+/* True when the reference does not come round to the first sample within that time. */
 static bool ref_spans(uint64_t us)
 {
-    return scale(us, tsc.ref_hz, US_PER_S) < tsc.ref_mask / 2;
+    return scale(us, tsc.ref_hz, US_PER_S) < tsc.ref_mask;
 }
 
 static void refine_fiber(void *arg)

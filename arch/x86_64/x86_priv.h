@@ -132,7 +132,7 @@ uint64_t x86_clock_ticks_ns(uint64_t ticks);
 void x86_firmware_start(void);
 const struct acpi_info *x86_acpi(void);
 
-/* --- random.c ------------------------------------------------------------------------------------ */
+/* --- machine.c ------------------------------------------------------------------------------------ */
 
 /* One word from RDSEED or RDRAND; false when neither works. */
 FL_MUST_CHECK bool x86_random_word(uint64_t *out);

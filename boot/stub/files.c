@@ -108,7 +108,8 @@ static uint64_t image_lead(struct stub *s, EFI_FILE_HANDLE file, const char *pat
         return 0;
     }
     if (plan.wanted_bytes > size) {
-        size_message(s, path, size, plan.wanted_bytes, "(by its ELF header) are on the boot volume");
+        size_message(s, path, size, plan.wanted_bytes,
+                     "(by its ELF header) are on the boot volume");
         return 0;
     }
     if (!read_at(file, plan.table_offset, table, plan.table_bytes) ||
@@ -167,9 +168,9 @@ static void load_file(struct stub *s, EFI_FILE_HANDLE file, struct fl_file *f)
     }
     /* One page more than needed, so that a reader of whole words or lines stays inside. The size is
      * the directory's word: what no memory can hold must not wrap around here. */
-    uint64_t all = f->dir_size <= GIB(1024) ? align_up_u64(lead + f->dir_size, FL_PAGE_SIZE) +
-                                                  FL_PAGE_SIZE
-                                            : 0;
+    uint64_t all = f->dir_size <= GIB(1024)
+                       ? align_up_u64(lead + f->dir_size, FL_PAGE_SIZE) + FL_PAGE_SIZE
+                       : 0;
     uint64_t at = all != 0 ? pages_alloc(s, all, EfiLoaderData) : 0;
     if (scratch == 0 || at == 0) {
         f->state = FL_FILE_NOMEM;
@@ -183,7 +184,9 @@ static void load_file(struct stub *s, EFI_FILE_HANDLE file, struct fl_file *f)
     f->load_us = clock_us(s, tsc_now() - start);
     console_str(s, "\r\n");
     if (f->state != FL_FILE_OK) {
-        size_message(s, f->path, f->size, f->dir_size, "readable");
+        size_message(s, f->path, f->size, f->dir_size,
+                     f->state == FL_FILE_IO ? "readable; the firmware reports an error after them"
+                                            : "readable");
     }
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which GPUs there are, and the firmware files of their chips. Only so much is learnt of a GPU as the
- * choice of a directory needs: its chip, from one register. The kernel enumerates PCI by itself.
+ * Which GPUs there are, and the firmware files of their chips. Only so much is learnt of a GPU as
+ * the choice of a directory needs: its chip, from one register. The kernel enumerates PCI by
+ * itself.
  *
  * Sources: UEFI 2.10 section 14.4 (PCI I/O protocol); gsp/chips.h for the chips and directories.
  */
@@ -46,8 +47,8 @@ static bool is_gpu(EFI_PCI_IO *pci, uint16_t *devid)
     return (id & 0xffff) == VENDOR_NVIDIA && class_revision >> 24 == CLASS_DISPLAY;
 }
 
-/* NV_PMC_BOOT_42 through BAR0. Memory decoding is switched on for the one access, and left as it was
- * found: whoever uses the GPU as a console has it on already. */
+/* NV_PMC_BOOT_42 through BAR0. Memory decoding is switched on for the one access, and left as it
+ * was found: whoever uses the GPU as a console has it on already. */
 static EFI_STATUS read_boot42(EFI_PCI_IO *pci, uint32_t *value)
 {
     UINT64 attributes = 0;

@@ -2,35 +2,40 @@
 /*
  * The way out: the kernel's segments, the first page tables, ExitBootServices, the jump.
  *
- * Sources: UEFI 2.10 section 7.4.6 (ExitBootServices and the map key); Intel SDM vol. 3 sections 2.5
- * (control registers), 4.1 (paging modes), 4.10.4 (what invalidates the TLB); CPUID in vol. 2.
+ * Sources: UEFI 2.10 section 7.4.6 (ExitBootServices and the map key); Intel SDM vol. 3
+ * sections 2.5 (control registers), 4.1 (paging modes), 4.10.4 (what invalidates the TLB); CPUID in
+ * vol. 2.
  */
 #include "boot/stub/stub.h"
 
-/* Copied to a page of its own that is executable in both worlds (trampoline.S). Arguments: first page
- * table, stack, hand-off, entry point. */
+/* Copied to a page of its own that is executable in both worlds (trampoline.S). Arguments: first
+ * page table, stack, hand-off, entry point. */
 typedef void EFIAPI trampoline_fn(uint64_t cr3, uint64_t stack, uint64_t handoff, uint64_t entry);
 extern const uint8_t trampoline_start[], trampoline_end[];
 
-#define CPUID_EXTENDED_MAX 0x80000000u
-#define CPUID_EXTENDED 0x80000001u
-#define CPUID_ADDRESS_SIZES 0x80000008u
-#define CPUID_EDX_NX (1u << 20)
+#define CPUID_EXTENDED_MAX   0x80000000u
+#define CPUID_EXTENDED       0x80000001u
+#define CPUID_ADDRESS_SIZES  0x80000008u
+#define CPUID_EDX_NX         (1u << 20)
 #define CPUID_EDX_1GIB_PAGES (1u << 26)
-#define CR0_WP (1ull << 16)
-#define CR4_LA57 (1ull << 12)
-#define MSR_EFER 0xc0000080u
-#define EFER_NXE (1ull << 11)
-/* Each try takes a fresh map; a second one is normal, a third means that something keeps allocating. */
+#define CR0_WP               (1ull << 16)
+#define CR4_LA57             (1ull << 12)
+#define MSR_EFER             0xc0000080u
+#define EFER_NXE             (1ull << 11)
+/* Each try takes a fresh map; a second one is normal, a third means that something keeps
+ * allocating. */
 enum { EXIT_TRIES = 8 };
 /* Between leave_prepare() and the last map a few descriptors may appear. */
 enum { SPARE_DESCRIPTORS = 64 };
 
 /* EFI_MEMORY_ATTRIBUTE_PROTOCOL, UEFI 2.10 section 37.5; not in GNU-EFI's headers. */
 struct memory_attribute_protocol {
-    EFI_STATUS(EFIAPI *get)(struct memory_attribute_protocol *, EFI_PHYSICAL_ADDRESS, UINT64, UINT64 *);
-    EFI_STATUS(EFIAPI *set)(struct memory_attribute_protocol *, EFI_PHYSICAL_ADDRESS, UINT64, UINT64);
-    EFI_STATUS(EFIAPI *clear)(struct memory_attribute_protocol *, EFI_PHYSICAL_ADDRESS, UINT64, UINT64);
+    EFI_STATUS(EFIAPI *get)(struct memory_attribute_protocol *, EFI_PHYSICAL_ADDRESS, UINT64,
+                            UINT64 *);
+    EFI_STATUS(EFIAPI *set)(struct memory_attribute_protocol *, EFI_PHYSICAL_ADDRESS, UINT64,
+                            UINT64);
+    EFI_STATUS(EFIAPI *clear)(struct memory_attribute_protocol *, EFI_PHYSICAL_ADDRESS, UINT64,
+                              UINT64);
 };
 static EFI_GUID memory_attribute_guid = {
     0xf4560cf6, 0x40ec, 0x4b4a, {0xa1, 0x92, 0xbf, 0x1d, 0x57, 0xd0, 0xb1, 0x89}};
@@ -42,7 +47,9 @@ struct cpuid {
 static struct cpuid cpuid(uint32_t leaf)
 {
     struct cpuid r;
-    __asm__ volatile("cpuid" : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx) : "a"(leaf), "c"(0));
+    __asm__ volatile("cpuid"
+                     : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx)
+                     : "a"(leaf), "c"(0));
     return r;
 }
 
@@ -52,7 +59,8 @@ const char *kernel_load(struct stub *s)
     __asm__ volatile("mov %%cr4, %0" : "=r"(cr4));
     if ((cr4 & CR4_LA57) != 0) {
         /* Going back to four needs a way out of 64-bit mode (Intel SDM vol. 3 section 4.1.1). */
-        return "the firmware uses page tables of five levels; switch 5-level paging off in its setup";
+        return "the firmware uses page tables of five levels; switch 5-level paging off in its "
+               "setup";
     }
     uint64_t bytes = (uint64_t)(kernel_elf_end - kernel_elf_start);
     const char *wrong = plan_kernel(kernel_elf_start, bytes, &s->kernel);
@@ -114,7 +122,7 @@ static const char *prepare_map(struct stub *s, UINTN *bytes, UINTN *stride)
         return "no memory for the memory map";
     }
     return EFI_ERROR(take_map(s, bytes, &key, stride)) ? "the firmware does not give its memory map"
-                                                        : NULL;
+                                                       : NULL;
 }
 
 const char *leave_prepare(struct stub *s)
@@ -143,9 +151,9 @@ const char *leave_prepare(struct stub *s)
         .kernel = &s->kernel,
         .kernel_phys = s->handoff.kernel_phys,
     };
-    paging.identity_end = plan_identity_end(
-        plan_end_of_ram((void *)(uintptr_t)s->map, bytes / stride, stride), paging.gib_pages,
-        phys_bits);
+    paging.identity_end =
+        plan_identity_end(plan_end_of_ram((void *)(uintptr_t)s->map, bytes / stride, stride),
+                          paging.gib_pages, phys_bits);
     size_t pages = plan_table_pages(&paging);
     uint64_t pool = pages_alloc(s, pages * FL_PAGE_SIZE, EfiLoaderData);
     if (pool == 0) {
@@ -186,9 +194,9 @@ EFI_STATUS leave_firmware(struct stub *s)
     __asm__ volatile("cli");
     h->tsc_exit = tsc_now();
     h->mem = s->ranges;
-    h->mem_count = (uint32_t)plan_memory((void *)(uintptr_t)s->map, bytes / stride, stride,
-                                         (struct fl_mem_range *)(uintptr_t)s->ranges,
-                                         (size_t)s->ranges_max);
+    h->mem_count =
+        (uint32_t)plan_memory((void *)(uintptr_t)s->map, bytes / stride, stride,
+                              (struct fl_mem_range *)(uintptr_t)s->ranges, (size_t)s->ranges_max);
     protect();
     trampoline_fn *jump = (trampoline_fn *)(uintptr_t)s->trampoline;
     jump(h->stub_page_table, s->stack + STUB_STACK_BYTES, (uintptr_t)h, s->kernel.entry);

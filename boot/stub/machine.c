@@ -10,10 +10,7 @@
 /* enum fl_framebuffer.format */
 enum { FORMAT_BGRX = 0, FORMAT_RGBX = 1 };
 
-bool guid_equal(const EFI_GUID *a, const EFI_GUID *b)
-{
-    return memcmp(a, b, sizeof(*a)) == 0;
-}
+bool guid_equal(const EFI_GUID *a, const EFI_GUID *b) { return memcmp(a, b, sizeof(*a)) == 0; }
 
 /* The physical address of a configuration table, 0 when there is none. */
 static uint64_t config_table(const struct stub *s, EFI_GUID guid)
@@ -73,8 +70,10 @@ static void describe_screen(struct stub *s)
         return;
     }
     uint64_t bytes = (uint64_t)info->PixelsPerScanLine * pixel_bytes * info->VerticalResolution;
-    if (info->HorizontalResolution > info->PixelsPerScanLine || bytes > gop->Mode->FrameBufferSize) {
-        message(s, "the firmware's description of the screen contradicts itself; it stays as it is");
+    if (info->HorizontalResolution > info->PixelsPerScanLine ||
+        bytes > gop->Mode->FrameBufferSize) {
+        message(s,
+                "the firmware's description of the screen contradicts itself; it stays as it is");
         return;
     }
     *fb = (struct fl_framebuffer){

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The boot stub: what the firmware starts. It collects what only firmware can give (files from the
- * boot volume, the memory map, the screen, the clock), loads the kernel that it carries, leaves boot
- * services and jumps. It decides nothing that the kernel can decide, and nothing but "no memory for
- * the kernel" or a broken kernel stops it: every other trouble becomes a message for the kernel.
+ * boot volume, the memory map, the screen, the clock), loads the kernel that it carries, leaves
+ * boot services and jumps. It decides nothing that the kernel can decide, and nothing but "no
+ * memory for the kernel" or a broken kernel stops it: every other trouble becomes a message for the
+ * kernel.
  */
 #include "boot/stub/stub.h"
 
@@ -28,9 +29,8 @@ static EFI_STATUS fatal(EFI_SYSTEM_TABLE *st, EFI_STATUS status, const char *why
     st->ConOut->OutputString(st->ConOut, wide);
     EFI_EVENT events[2] = {st->ConIn != NULL ? st->ConIn->WaitForKey : NULL, NULL};
     UINTN which;
-    if (events[0] != NULL &&
-        !EFI_ERROR(st->BootServices->CreateEvent(EVT_TIMER, TPL_APPLICATION, NULL, NULL,
-                                                 &events[1]))) {
+    if (events[0] != NULL && !EFI_ERROR(st->BootServices->CreateEvent(EVT_TIMER, TPL_APPLICATION,
+                                                                      NULL, NULL, &events[1]))) {
         st->BootServices->SetTimer(events[1], TimerRelative, FATAL_SHOW_100NS);
         st->BootServices->WaitForEvent(ARRAY_SIZE(events), events, &which);
         st->BootServices->CloseEvent(events[1]);
@@ -61,7 +61,7 @@ EFI_STATUS EFIAPI efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *st)
 {
     /* The first sign of life, before any firmware call: tells a dead stub from a dead firmware. */
     const uint64_t tsc_entry = tsc_now();
-    serial_char('F');
+    serial_str("F\r\n");
 
     /* The firmware would reset a machine whose boot takes longer than five minutes. */
     st->BootServices->SetWatchdogTimer(0, 0, 0, NULL);

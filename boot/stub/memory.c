@@ -6,7 +6,7 @@
 
 /* Below 2^47: what Turing..Ada reach by DMA (boot.md, table at the top). */
 #define HIGHEST_ADDRESS ((1ull << 47) - 1)
-#define LOWEST_ADDRESS MIB(1)
+#define LOWEST_ADDRESS  MIB(1)
 /* Long enough for a few per cent, short enough not to be noticed. */
 #define CLOCK_WINDOW_US 2000u
 

@@ -4,16 +4,33 @@
  */
 #include "boot/stub/plan.h"
 
-/* --- ELF ----------------------------------------------------------------------------------------- */
+/* --- ELF --- */
 
 /* Offsets in the ELF64 header, program headers and section headers. */
 enum {
-    EH_CLASS = 4, EH_DATA = 5, EH_TYPE = 16, EH_MACHINE = 18, EH_ENTRY = 24, EH_PHOFF = 32,
-    EH_SHOFF = 40, EH_PHENTSIZE = 54, EH_PHNUM = 56, EH_SHENTSIZE = 58, EH_SHNUM = 60,
+    EH_CLASS = 4,
+    EH_DATA = 5,
+    EH_TYPE = 16,
+    EH_MACHINE = 18,
+    EH_ENTRY = 24,
+    EH_PHOFF = 32,
+    EH_SHOFF = 40,
+    EH_PHENTSIZE = 54,
+    EH_PHNUM = 56,
+    EH_SHENTSIZE = 58,
+    EH_SHNUM = 60,
     EH_SHSTRNDX = 62,
-    PH_TYPE = 0, PH_FLAGS = 4, PH_OFFSET = 8, PH_VADDR = 16, PH_FILESZ = 32, PH_MEMSZ = 40,
+    PH_TYPE = 0,
+    PH_FLAGS = 4,
+    PH_OFFSET = 8,
+    PH_VADDR = 16,
+    PH_FILESZ = 32,
+    PH_MEMSZ = 40,
     PH_BYTES = 56,
-    SH_NAME = 0, SH_OFFSET = 24, SH_SIZE = 32, SH_BYTES = 64,
+    SH_NAME = 0,
+    SH_OFFSET = 24,
+    SH_SIZE = 32,
+    SH_BYTES = 64,
 };
 #define ELF_MAGIC 0x464c457fu /* 7f 45 4c 46 */
 enum { ELFCLASS64 = 2, ELFDATA2LSB = 1, ET_EXEC = 2, EM_X86_64 = 62 };
@@ -25,8 +42,8 @@ static bool is_elf64(const uint8_t *header)
            header[EH_DATA] == ELFDATA2LSB;
 }
 
-/* One PT_LOAD header; NULL or what is wrong. `end` is the end of the segment before; 0: it reaches up
- * to the last byte of the address space, nothing may follow. */
+/* One PT_LOAD header; NULL or what is wrong. `end` is the end of the segment before; 0: it reaches
+ * up to the last byte of the address space, nothing may follow. */
 static const char *plan_segment(const uint8_t *ph, uint64_t elf_size, uint64_t *end,
                                 struct plan_kernel *out)
 {
@@ -121,7 +138,8 @@ const char *plan_kernel(const void *elf, uint64_t size, struct plan_kernel *out)
     return "its entry point is not in an executable segment";
 }
 
-/* The stub's memcpy and memset; the host has its own. Declared here because the stub has no libc. */
+/* The stub's memcpy and memset; the host has its own. Declared here because the stub has no libc.
+ */
 void *memcpy(void *dst, const void *src, size_t n);
 void *memset(void *dst, int c, size_t n);
 
@@ -146,7 +164,8 @@ bool plan_gsp_header(const uint8_t *header, struct plan_gsp *out)
         .names_index = get_le16(header + EH_SHSTRNDX),
     };
     if (out->table_offset < PLAN_ELF_HEADER_BYTES || out->names_index >= count ||
-        out->table_bytes > PLAN_MAX_TABLE_BYTES || out->table_offset > UINT64_MAX - out->table_bytes) {
+        out->table_bytes > PLAN_MAX_TABLE_BYTES ||
+        out->table_offset > UINT64_MAX - out->table_bytes) {
         return false;
     }
     out->wanted_bytes = out->table_offset + out->table_bytes;
@@ -209,14 +228,21 @@ bool plan_is_firmware_name(const char *name)
     return true;
 }
 
-/* --- page tables --------------------------------------------------------------------------------- */
+/* --- page tables --- */
 
-#define PTE_PRESENT (1ull << 0)
-#define PTE_WRITE (1ull << 1)
-#define PTE_LARGE (1ull << 7)
+#define PTE_PRESENT    (1ull << 0)
+#define PTE_WRITE      (1ull << 1)
+#define PTE_LARGE      (1ull << 7)
 #define PTE_NO_EXECUTE (1ull << 63)
-#define PTE_ADDRESS 0x000ffffffffff000ull
-enum { TABLE_ENTRIES = 512, INDEX_BITS = 9, TOP_LEVEL = 4, LEVEL_1G = 3, LEVEL_2M = 2, LEVEL_4K = 1 };
+#define PTE_ADDRESS    0x000ffffffffff000ull
+enum {
+    TABLE_ENTRIES = 512,
+    INDEX_BITS = 9,
+    TOP_LEVEL = 4,
+    LEVEL_1G = 3,
+    LEVEL_2M = 2,
+    LEVEL_4K = 1
+};
 
 static uint64_t page_bytes(unsigned level)
 {
@@ -244,8 +270,8 @@ static uint64_t table_phys(const struct pool *pool, const uint64_t *table)
     return pool->phys + (uint64_t)(table - pool->pages) * sizeof(*table);
 }
 
-/* Maps one page of `level` at va. Tables on the way are made as needed; a large page in the way is a
- * mistake of the caller. False: the pool is used up. */
+/* Maps one page of `level` at va. Tables on the way are made as needed; a large page in the way is
+ * a mistake of the caller. False: the pool is used up. */
 static bool map_page(struct pool *pool, uint64_t va, uint64_t pa, unsigned level, uint64_t flags)
 {
     uint64_t *table = pool->pages; /* the top table is the pool's first page */
@@ -266,9 +292,10 @@ static bool map_page(struct pool *pool, uint64_t va, uint64_t pa, unsigned level
     return true;
 }
 
-/* [at, at + one page of level) 1:1; split down to 4 KiB where the trampoline lies. Recursion ends at
- * 4 KiB: three deep. */
-static bool map_identity(struct pool *pool, const struct plan_paging *p, uint64_t at, unsigned level)
+/* [at, at + one page of level) 1:1; split down to 4 KiB where the trampoline lies. Recursion ends
+ * at 4 KiB: three deep. */
+static bool map_identity(struct pool *pool, const struct plan_paging *p, uint64_t at,
+                         unsigned level)
 {
     const uint64_t no_execute = p->no_execute ? PTE_NO_EXECUTE : 0;
     bool has_trampoline = p->trampoline - at < page_bytes(level);
@@ -290,8 +317,8 @@ static bool map_kernel(struct pool *pool, const struct plan_paging *p)
 {
     for (uint32_t i = 0; i < p->kernel->count; i++) {
         const struct plan_segment *s = &p->kernel->segment[i];
-        uint64_t flags = (s->write ? PTE_WRITE : 0) |
-                         (!s->exec && p->no_execute ? PTE_NO_EXECUTE : 0);
+        uint64_t flags =
+            (s->write ? PTE_WRITE : 0) | (!s->exec && p->no_execute ? PTE_NO_EXECUTE : 0);
         for (uint64_t off = s->at; off < s->at + s->mem_bytes; off += FL_PAGE_SIZE) {
             if (!map_page(pool, p->kernel->base + off, p->kernel_phys + off, LEVEL_4K, flags)) {
                 return false;
@@ -304,8 +331,8 @@ static bool map_kernel(struct pool *pool, const struct plan_paging *p)
 uint64_t plan_identity_end(uint64_t end_of_ram, bool gib_pages, unsigned phys_bits)
 {
     const unsigned fewest_bits = 36, most_bits = 47; /* the lower half has 47 */
-    unsigned bits = phys_bits < fewest_bits ? fewest_bits
-                                            : (phys_bits > most_bits ? most_bits : phys_bits);
+    unsigned bits =
+        phys_bits < fewest_bits ? fewest_bits : (phys_bits > most_bits ? most_bits : phys_bits);
     uint64_t end = max_u64(gib_pages ? GIB(1024) : GIB(4), end_of_ram);
     end = min_u64(end, 1ull << bits);
     return align_up_u64(end, GIB(1));
@@ -313,9 +340,9 @@ uint64_t plan_identity_end(uint64_t end_of_ram, bool gib_pages, unsigned phys_bi
 
 size_t plan_table_pages(const struct plan_paging *p)
 {
-    uint64_t identity = 1 + div_up_u64(p->identity_end, GIB(512)); /* top, 512 GiB each */
+    uint64_t identity = 1 + div_up_u64(p->identity_end, GIB(512));      /* top, 512 GiB each */
     identity += p->gib_pages ? 1 : div_up_u64(p->identity_end, GIB(1)); /* 1 GiB each */
-    identity += 1;                                                     /* trampoline's 2 MiB */
+    identity += 1;                                                      /* trampoline's 2 MiB */
     /* The kernel: tables for 512 GiB, 1 GiB and 2 MiB each; it may straddle one border more. */
     uint64_t kernel = 1 + 2 + div_up_u64(p->kernel->size, MIB(2)) + 1;
     return (size_t)(identity + kernel);

@@ -13,19 +13,19 @@
 #include "arch/base.h"
 #include "arch/handoff.h"
 
-/* --- the kernel ---------------------------------------------------------------------------------- */
+/* --- the kernel --- */
 
 #define PLAN_MAX_SEGMENTS 8u
 /* The kernel is linked into the top 2 GiB (-mcmodel=kernel) and may take this much of it. */
-#define PLAN_KERNEL_LOWEST 0xffffffff80000000ull
+#define PLAN_KERNEL_LOWEST    0xffffffff80000000ull
 #define PLAN_KERNEL_MAX_BYTES MIB(256)
 
 struct plan_segment {
-    uint64_t at;         /* offset in the kernel's block, page aligned */
+    uint64_t at; /* offset in the kernel's block, page aligned */
     uint64_t file_offset;
     uint64_t file_bytes; /* copied from the file; the rest of mem_bytes is zero */
     uint64_t mem_bytes;
-    bool write, exec;    /* never both */
+    bool write, exec; /* never both */
 };
 struct plan_kernel {
     uint64_t base;  /* virtual address of the block, page aligned */
@@ -39,10 +39,11 @@ const char *plan_kernel(const void *elf, uint64_t size, struct plan_kernel *out)
 /* Fills the block (out->size bytes at dst, page aligned) from the checked file. */
 void plan_kernel_load(const struct plan_kernel *plan, const void *elf, void *dst);
 
-/* --- a GSP image --------------------------------------------------------------------------------- */
+/* --- a GSP image --- */
 
 #define PLAN_ELF_HEADER_BYTES 64u
-/* Bounds on what is read before the image itself: real files have 14 sections and 400 bytes of names. */
+/* Bounds on what is read before the image itself: real files have 14 sections and 400 bytes of
+ * names. */
 #define PLAN_MAX_TABLE_BYTES (256u * 64u)
 #define PLAN_MAX_NAMES_BYTES 65536u
 
@@ -68,39 +69,40 @@ static inline uint64_t plan_lead_bytes(uint64_t file_offset)
     return (FL_PAGE_SIZE - file_offset % FL_PAGE_SIZE) % FL_PAGE_SIZE;
 }
 
-/* --- file names ---------------------------------------------------------------------------------- */
+/* --- file names --- */
 
 /* True for "<name>-<version>.bin" with a version that starts with a digit (letter case of ".bin"
  * ignored): "gsp-570.144.bin". */
 bool plan_is_firmware_name(const char *name);
 
-/* --- memory map ---------------------------------------------------------------------------------- */
+/* --- memory map --- */
 
 /* One EFI_MEMORY_DESCRIPTOR, only what is used of it. */
 #define PLAN_EFI_DESCRIPTOR_BYTES 40u
 /* How many ranges n descriptors can become at most. */
 static inline uint64_t plan_memory_ranges(uint64_t n) { return 2 * n + 1; }
-/* Turns `count` descriptors, `stride` bytes apart, into ranges: sorted, not overlapping, neighbours of
- * one kind merged, empty and impossible ones left out. Where descriptors overlap the more careful
- * kind wins. Returns the number of ranges; more than max are left out from the top. */
+/* Turns `count` descriptors, `stride` bytes apart, into ranges: sorted, not overlapping, neighbours
+ * of one kind merged, empty and impossible ones left out. Where descriptors overlap the more
+ * careful kind wins. Returns the number of ranges; more than max are left out from the top. */
 size_t plan_memory(const void *descriptors, size_t count, size_t stride, struct fl_mem_range *out,
                    size_t max);
 /* End of the highest range that is RAM. */
 uint64_t plan_end_of_ram(const void *descriptors, size_t count, size_t stride);
 
-/* --- first page tables --------------------------------------------------------------------------- */
+/* --- first page tables --- */
 
 struct plan_paging {
-    uint64_t identity_end; /* [0, this) is mapped 1:1, writable, not executable; see plan_identity_end */
-    bool gib_pages;        /* the CPU has 1 GiB pages */
-    bool no_execute;       /* the CPU has NX */
-    uint64_t trampoline;   /* this 4 KiB page is read-only and executable instead */
+    uint64_t
+        identity_end; /* [0, this) is mapped 1:1, writable, not executable; see plan_identity_end */
+    bool gib_pages;   /* the CPU has 1 GiB pages */
+    bool no_execute;  /* the CPU has NX */
+    uint64_t trampoline; /* this 4 KiB page is read-only and executable instead */
     const struct plan_kernel *kernel;
     uint64_t kernel_phys;
 };
-/* How far the identity map reaches: all RAM and what firmware usually places above it (64-bit BARs at
- * 768 GiB, toolchain.md section 6) when 1 GiB pages make that cheap; never beyond what the CPU can
- * address (phys_bits). */
+/* How far the identity map reaches: all RAM and what firmware usually places above it (64-bit BARs
+ * at 768 GiB, toolchain.md section 6) when 1 GiB pages make that cheap; never beyond what the CPU
+ * can address (phys_bits). */
 uint64_t plan_identity_end(uint64_t end_of_ram, bool gib_pages, unsigned phys_bits);
 /* Pages that plan_tables() needs at most. */
 size_t plan_table_pages(const struct plan_paging *p);
@@ -108,7 +110,7 @@ size_t plan_table_pages(const struct plan_paging *p);
  * Returns the physical address of the top table, 0 when the pool is too small. */
 uint64_t plan_tables(const struct plan_paging *p, uint64_t *pool, uint64_t pool_phys, size_t pages);
 
-/* --- time ---------------------------------------------------------------------------------------- */
+/* --- time --- */
 
 /* Seconds since 1970-01-01 UTC; 0 when a field is out of range. minutes_west: EFI_TIME.TimeZone,
  * 2047 = not known, taken as UTC. */

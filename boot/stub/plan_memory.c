@@ -9,20 +9,29 @@
  * Attribute. Source: UEFI 2.10 section 7.2.3. */
 enum { MD_TYPE = 0, MD_START = 8, MD_PAGES = 24, MD_ATTRIBUTE = 32 };
 enum {
-    EFI_LOADER_CODE = 1, EFI_LOADER_DATA = 2, EFI_BOOT_CODE = 3, EFI_BOOT_DATA = 4,
-    EFI_CONVENTIONAL = 7, EFI_ACPI_RECLAIM = 9, EFI_MMIO = 11, EFI_MMIO_PORT = 12,
+    EFI_LOADER_CODE = 1,
+    EFI_LOADER_DATA = 2,
+    EFI_BOOT_CODE = 3,
+    EFI_BOOT_DATA = 4,
+    EFI_CONVENTIONAL = 7,
+    EFI_ACPI_RECLAIM = 9,
+    EFI_MMIO = 11,
+    EFI_MMIO_PORT = 12,
 };
-#define EFI_ATTRIBUTE_WB 0x8ull              /* may be cached: what makes it RAM for us */
-#define EFI_ATTRIBUTE_SPECIFIC 0x40000ull    /* set aside for a device or an application */
+#define EFI_ATTRIBUTE_WB       0x8ull     /* may be cached: what makes it RAM for us */
+#define EFI_ATTRIBUTE_SPECIFIC 0x40000ull /* set aside for a device or an application */
 
 static uint32_t kind_of(uint32_t type, uint64_t attribute)
 {
     switch (type) {
     case EFI_LOADER_CODE:
-    case EFI_LOADER_DATA: return FL_MEM_LOADER;
-    case EFI_ACPI_RECLAIM: return FL_MEM_ACPI;
+    case EFI_LOADER_DATA:
+        return FL_MEM_LOADER;
+    case EFI_ACPI_RECLAIM:
+        return FL_MEM_ACPI;
     case EFI_MMIO:
-    case EFI_MMIO_PORT: return FL_MEM_MMIO;
+    case EFI_MMIO_PORT:
+        return FL_MEM_MMIO;
     case EFI_BOOT_CODE:
     case EFI_BOOT_DATA:
     case EFI_CONVENTIONAL:
@@ -30,7 +39,8 @@ static uint32_t kind_of(uint32_t type, uint64_t attribute)
             return FL_MEM_RESERVED;
         }
         return type == EFI_CONVENTIONAL ? FL_MEM_FREE : FL_MEM_BOOT;
-    default: return FL_MEM_RESERVED;
+    default:
+        return FL_MEM_RESERVED;
     }
 }
 
@@ -38,12 +48,18 @@ static uint32_t kind_of(uint32_t type, uint64_t attribute)
 static unsigned care(uint32_t kind)
 {
     switch ((enum fl_mem_kind)kind) {
-    case FL_MEM_FREE: return 1;
-    case FL_MEM_BOOT: return 2;
-    case FL_MEM_ACPI: return 3;
-    case FL_MEM_LOADER: return 4;
-    case FL_MEM_MMIO: return 5;
-    case FL_MEM_RESERVED: break;
+    case FL_MEM_FREE:
+        return 1;
+    case FL_MEM_BOOT:
+        return 2;
+    case FL_MEM_ACPI:
+        return 3;
+    case FL_MEM_LOADER:
+        return 4;
+    case FL_MEM_MMIO:
+        return 5;
+    case FL_MEM_RESERVED:
+        break;
     }
     return 6;
 }

@@ -12,9 +12,10 @@
 #include "arch/handoff.h"
 #include "boot/stub/plan.h"
 
-/* More files than any chip's directories hold: 5 kinds, 2 versions, 3 directories, several chips. */
-#define STUB_MAX_FILES 64u
-#define STUB_STACK_BYTES KIB(32)
+/* More files than any chip's directories hold: 5 kinds, 2 versions, 3 directories, several chips.
+ */
+#define STUB_MAX_FILES        64u
+#define STUB_STACK_BYTES      KIB(32)
 #define STUB_CONFIG_MAX_BYTES KIB(64)
 
 /* Everything the stub knows. One page-aligned allocation that the kernel inherits, because the
@@ -39,7 +40,7 @@ struct stub {
     uint64_t ranges_max;
 };
 
-/* --- text.c: lines for people -------------------------------------------------------------------- */
+/* --- text.c: lines for people --- */
 
 /* Appends to a bounded, always NUL-terminated text. */
 struct text {
@@ -71,7 +72,7 @@ void *memcpy(void *dst, const void *src, size_t n);
 void *memset(void *dst, int c, size_t n);
 int memcmp(const void *a, const void *b, size_t n);
 
-/* --- memory.c: pages and the clock --------------------------------------------------------------- */
+/* --- memory.c: pages and the clock --- */
 
 /* Pages of EfiLoaderData above 1 MiB and below 2^47 (what every GPU family can reach by DMA).
  * Not cleared. 0 when there is no memory. */
@@ -82,27 +83,28 @@ uint64_t tsc_now(void);
 void clock_start(struct stub *s);
 uint64_t clock_us(const struct stub *s, uint64_t ticks);
 
-/* --- files.c, gpus.c: what is on the stick, and for which GPU ------------------------------------ */
+/* --- files.c, gpus.c: what is on the stick, and for which GPU --- */
 
 /* Opens the volume that the stub was loaded from; leaves s->volume NULL and a message otherwise. */
 void volume_open(struct stub *s);
 void config_read(struct stub *s);
 /* Finds NVIDIA's display controllers and reads the firmware files of their chips. */
 void gpus_read_firmware(struct stub *s);
-/* Reads every firmware file of a directory ("firmware/nvidia/ga102/gsp"), unless it was read already
- * or a file of the same name was read for the same GPU. False: there is no such directory. */
+/* Reads every firmware file of a directory ("firmware/nvidia/ga102/gsp"), unless it was read
+ * already or a file of the same name was read for the same GPU. False: there is no such directory.
+ */
 bool firmware_read_dir(struct stub *s, const char *dir, uint16_t devid);
 /* Reads one file if it exists. False: there is none. */
 bool firmware_read_file(struct stub *s, const char *path, uint16_t devid);
 /* Records that something a GPU needs is not there. */
 void firmware_missing(struct stub *s, const char *path, uint16_t devid);
 
-/* --- machine.c: what the firmware knows of the machine ------------------------------------------- */
+/* --- machine.c: what the firmware knows of the machine --- */
 
 void machine_describe(struct stub *s);
 bool guid_equal(const EFI_GUID *a, const EFI_GUID *b);
 
-/* --- leave.c: the way out ------------------------------------------------------------------------ */
+/* --- leave.c: the way out --- */
 
 /* The embedded ELF (linked in as data). */
 extern const uint8_t kernel_elf_start[], kernel_elf_end[];

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Lines for people: bounded texts, the serial port by hand, the firmware's console, and the messages
- * that the kernel repeats in its log and API.
+ * Lines for people: bounded texts, the serial port by hand, the firmware's console, and the
+ * messages that the kernel repeats in its log and API.
  *
  * Source of the UART registers: 16550 data sheet (THR at +0, LSR at +5, bit 5 = THR empty).
  */
 #include "boot/stub/stub.h"
 
 enum { COM1 = 0x3f8, UART_LSR = 5, UART_LSR_THRE = 0x20, UART_ABSENT = 0xff };
-/* Polls of LSR before a character is given up: one takes 87 us at 115200 baud, a port access ~1 us. */
+/* Polls of LSR before a character is given up: one takes 87 us at 115200 baud, a port access ~1 us.
+ */
 enum { UART_POLLS = 20000 };
 
 static uint8_t port_read(uint16_t port)
@@ -70,15 +71,9 @@ static void text_number(struct text *t, uint64_t v, unsigned base)
     text_str(t, digits + at);
 }
 
-void text_dec(struct text *t, uint64_t v)
-{
-    text_number(t, v, 10);
-}
+void text_dec(struct text *t, uint64_t v) { text_number(t, v, 10); }
 
-void text_hex(struct text *t, uint64_t v)
-{
-    text_number(t, v, 16);
-}
+void text_hex(struct text *t, uint64_t v) { text_number(t, v, 16); }
 
 void text_size(struct text *t, uint64_t bytes)
 {

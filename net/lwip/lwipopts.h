@@ -6,85 +6,89 @@
 #pragma once
 
 /* --- no operating system --- */
-#define NO_SYS 1
+#define NO_SYS               1
 #define SYS_LIGHTWEIGHT_PROT 0
-#define LWIP_SOCKET 0
-#define LWIP_NETCONN 0
-#define LWIP_TIMERS 1
+#define LWIP_SOCKET          0
+#define LWIP_NETCONN         0
+#define LWIP_TIMERS          1
+#define MEMP_NUM_SYS_TIMEOUT (LWIP_NUM_SYS_TIMEOUT_INTERNAL + 24) /* one per card, and the server  \
+                                                                   */
 #define LWIP_ERRNO_STDINCLUDE 1
-#define LWIP_HOOK_FILENAME "hooks.h"
+#define LWIP_HOOK_FILENAME    "hooks.h"
 
 /* --- memory: buffers from the C library's heap, fixed objects from pools --- */
-#define MEM_LIBC_MALLOC 1
-#define MEM_ALIGNMENT 8
-#define MEMP_OVERFLOW_CHECK 0
-#define PBUF_POOL_SIZE 1024    /* received frames: 4 rings of 256 that all wait for a reader */
-#define PBUF_POOL_BUFSIZE 1600 /* one Ethernet frame with VLAN tag in one buffer */
-#define MEMP_NUM_PBUF 1024     /* references to constant data (the web page) */
-#define MEMP_NUM_TCP_PCB 256
+#define MEM_LIBC_MALLOC         1
+#define MEM_ALIGNMENT           8
+#define MEMP_OVERFLOW_CHECK     0
+#define PBUF_POOL_SIZE          1024 /* received frames: 4 rings of 256 that all wait for a reader */
+#define PBUF_POOL_BUFSIZE       1600 /* one Ethernet frame with VLAN tag in one buffer */
+#define MEMP_NUM_PBUF           1024 /* references to constant data (the web page) */
+#define MEMP_NUM_TCP_PCB        256
 #define MEMP_NUM_TCP_PCB_LISTEN 8
-#define MEMP_NUM_TCP_SEG 2048
-#define MEMP_NUM_UDP_PCB 16
-#define MEMP_NUM_REASSDATA 16
-#define IP_REASS_MAX_PBUFS 64
-#define ARP_TABLE_SIZE 32
-#define ARP_QUEUEING 1
+#define MEMP_NUM_TCP_SEG        2048
+#define MEMP_NUM_UDP_PCB        16
+#define MEMP_NUM_REASSDATA      16
+#define IP_REASS_MAX_PBUFS      64
+#define ARP_TABLE_SIZE          32
+#define ARP_QUEUEING            1
+#define ARP_QUEUE_LEN           16 /* a first burst waits for one answer */
+#define MEMP_NUM_ARP_QUEUE      64
 
 /* --- protocols --- */
 #define LWIP_IPV4 1
 #define LWIP_IPV6 0
-#define LWIP_ARP 1
+#define LWIP_ARP  1
 #define LWIP_ICMP 1
-#define LWIP_RAW 0
-#define LWIP_UDP 1
-#define LWIP_TCP 1
+#define LWIP_RAW  0
+#define LWIP_UDP  1
+#define LWIP_TCP  1
 #define LWIP_IGMP 0
-#define LWIP_DNS 1
+#define LWIP_DNS  1
 #define LWIP_DHCP 1
 /* Conflict detection would hold the address back for 7.8 s; a server that hands out an address in
  * use is the operator's to mend. */
 #define LWIP_DHCP_DOES_ACD_CHECK 0
-#define LWIP_ACD 0
-#define LWIP_AUTOIP 0
-#define IP_FORWARD 0
-#define IP_OPTIONS_ALLOWED 0 /* source routing and the like: nothing that we want to see */
+#define LWIP_ACD                 0
+#define LWIP_AUTOIP              0
+#define IP_FORWARD               0
+#define IP_OPTIONS_ALLOWED       0 /* source routing and the like: nothing that we want to see */
 
 /* --- TCP --- */
-#define TCP_MSS 1460
-#define TCP_SND_BUF (32 * TCP_MSS)
-#define TCP_SND_QUEUELEN (4 * TCP_SND_BUF / TCP_MSS)
-#define LWIP_WND_SCALE 1
-#define TCP_RCV_SCALE 2
-#define TCP_WND (40 * TCP_MSS)
-#define TCP_OVERSIZE TCP_MSS /* small writes share a segment */
-#define TCP_LISTEN_BACKLOG 1
+#define TCP_MSS                    1460
+#define TCP_SND_BUF                (32 * TCP_MSS)
+#define TCP_SND_QUEUELEN           (4 * TCP_SND_BUF / TCP_MSS)
+#define LWIP_WND_SCALE             1
+#define TCP_RCV_SCALE              2
+#define TCP_WND                    (40 * TCP_MSS)
+#define TCP_OVERSIZE               TCP_MSS /* small writes share a segment */
+#define TCP_LISTEN_BACKLOG         1
 #define TCP_DEFAULT_LISTEN_BACKLOG 64
-#define TCP_QUEUE_OOSEQ 1
-#define TCP_OOSEQ_MAX_PBUFS 64 /* per connection: one cannot eat the pool */
-#define LWIP_TCP_KEEPALIVE 1
-#define LWIP_TCP_SACK_OUT 0
-#define SO_REUSE 1
+#define TCP_QUEUE_OOSEQ            1
+#define TCP_OOSEQ_MAX_PBUFS        64 /* per connection: one cannot eat the pool */
+#define LWIP_TCP_KEEPALIVE         1
+#define LWIP_TCP_SACK_OUT          0
+#define SO_REUSE                   1
 
 /* --- interfaces --- */
-#define LWIP_HAVE_LOOPIF 1 /* host tests talk to the server through it */
-#define LWIP_NETIF_LOOPBACK 1
-#define LWIP_LOOPBACK_MAX_PBUFS 256
-#define LWIP_NETIF_HOSTNAME 1
+#define LWIP_HAVE_LOOPIF           1 /* host tests talk to the server through it */
+#define LWIP_NETIF_LOOPBACK        1
+#define LWIP_LOOPBACK_MAX_PBUFS    256
+#define LWIP_NETIF_HOSTNAME        1
 #define LWIP_NETIF_STATUS_CALLBACK 1
-#define LWIP_NETIF_LINK_CALLBACK 0
-#define LWIP_NETIF_TX_SINGLE_PBUF 0 /* drivers gather */
+#define LWIP_NETIF_LINK_CALLBACK   0
+#define LWIP_NETIF_TX_SINGLE_PBUF  0 /* drivers gather */
 
 /* --- counters, for the API --- */
-#define LWIP_STATS 1
+#define LWIP_STATS         1
 #define LWIP_STATS_DISPLAY 0
-#define LWIP_STATS_LARGE 1
-#define LINK_STATS 1
-#define ETHARP_STATS 1
-#define IP_STATS 1
-#define TCP_STATS 1
-#define UDP_STATS 1
-#define ICMP_STATS 1
-#define MEM_STATS 0 /* mm/ counts the heap */
-#define MEMP_STATS 1
-#define SYS_STATS 0
-#define MIB2_STATS 0
+#define LWIP_STATS_LARGE   1
+#define LINK_STATS         1
+#define ETHARP_STATS       1
+#define IP_STATS           1
+#define TCP_STATS          1
+#define UDP_STATS          1
+#define ICMP_STATS         1
+#define MEM_STATS          0 /* mm/ counts the heap */
+#define MEMP_STATS         1
+#define SYS_STATS          0
+#define MIB2_STATS         0

@@ -124,10 +124,10 @@ def bench_native():
         parts = line.split()
         if len(parts) == 3:
             value = float(parts[1])
-            if parts[0] == "native_bringups_per_second":
-                record(parts[0], value, parts[2], "goal: 200 in one process", GOAL_NATIVE_PER_S)
+            if parts[0] == "bringup_rate":
+                record("native_bringups_per_second", value, "1/s", "goal: 200 in one process", GOAL_NATIVE_PER_S)
             else:
-                record(parts[0], value, parts[2], "", 0)
+                record(f"native_{parts[0]}", value, parts[2], "", 0)
 
 
 def main():

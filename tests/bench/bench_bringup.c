@@ -55,7 +55,8 @@ int main(int argc, char **argv)
         if (i == 0) {
             after_first = live_bytes();
         } else if (live_bytes() != after_first) {
-            fprintf(stderr, "boot %u left %lld bytes behind\n", i, (long long)(live_bytes() - after_first));
+            fprintf(stderr, "boot %u left %lld bytes behind\n", i,
+                    (long long)(live_bytes() - after_first));
             return 1;
         }
     }
@@ -73,10 +74,12 @@ int main(int argc, char **argv)
     printf("bringup_virtual %.3f ms\n", (double)virtual_us / 1000);
     printf("bringup_register_reads %llu reads\n", (unsigned long long)reads);
     printf("bringup_prom_reads %llu reads\n",
-           (unsigned long long)(rig_stage(&r, "vbios").reg_reads + rig_stage(&r, "unload-armed").reg_reads));
+           (unsigned long long)(rig_stage(&r, "vbios").reg_reads +
+                                rig_stage(&r, "unload-armed").reg_reads));
     printf("bringup_register_writes %llu writes\n", (unsigned long long)writes);
     printf("bringup_interrupts %.1f per_boot\n", (double)s.interrupts / boots);
-    printf("bringup_copied_per_firmware_byte %.6f bytes\n", (double)s.copied_bytes / (double)s.firmware_bytes);
+    printf("bringup_copied_per_firmware_byte %.6f bytes\n",
+           (double)s.copied_bytes / (double)s.firmware_bytes);
     printf("bringup_violations %d rules\n", model_first_violation(r.model) != NULL);
     if (model_first_violation(r.model) != NULL) {
         fprintf(stderr, "the model: %s\n", model_first_violation(r.model)->words);

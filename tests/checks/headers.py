@@ -11,6 +11,7 @@ import sys
 from _tree import TOP, files, finish
 
 COMPILE_S = 60
+ERRORS_SHOWN = 5  # of one header; the rest follows from them
 # Headers with a job inside somebody else's: lwIP includes these in its own order.
 NOT_ALONE = ("net/lwip/",)
 
@@ -44,7 +45,8 @@ def main():
         done = subprocess.run([*flags[kind_of(path)], "-Wno-unused", "-fsyntax-only", "-x", "c", "-"],
                               cwd=TOP, input=text, capture_output=True, text=True, check=False,
                               timeout=COMPILE_S)
-        return f"{path}: does not compile alone:\n{done.stderr}" if done.returncode else None
+        errors = [line for line in done.stderr.splitlines() if "error:" in line][:ERRORS_SHOWN]
+        return "\n  ".join([f"{path}: does not compile alone:", *errors]) if done.returncode else None
 
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         faults = [fault for fault in pool.map(compile_alone, headers) if fault]

@@ -69,26 +69,26 @@ static void mem_write(void *ctx, uint64_t off, unsigned size, uint64_t v)
 static enum fl_err fuzz_map(void *ctx, uint16_t seg, uint8_t bus, uint8_t devfn, unsigned bar,
                             struct mmio *out)
 {
-    static const struct mmio_ops ops = { mem_read, mem_write };
+    static const struct mmio_ops ops = {mem_read, mem_write};
     (void)ctx;
     (void)seg;
     (void)bus;
     (void)devfn;
     (void)bar;
-    *out = (struct mmio){ &ops, NULL, 0x2000 }; /* accesses outside abort */
+    *out = (struct mmio){&ops, NULL, 0x2000}; /* accesses outside abort */
     return FL_OK;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const struct pci_ops ops = { fuzz_read, fuzz_write, fuzz_map };
+    static const struct pci_ops ops = {fuzz_read, fuzz_write, fuzz_map};
     static struct pci pci;
 
     in.data = data;
     in.size = size;
     in.accesses = 0;
-    struct fl_fail fail = { 0 };
+    struct fl_fail fail = {0};
     if (pci_enumerate(&pci, &ops, NULL, &fail) != FL_OK || pci.count > PCI_MAX_DEVICES) {
         abort();
     }

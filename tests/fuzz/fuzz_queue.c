@@ -38,7 +38,7 @@ static uint8_t *region, *buf;
 /* A message that is right but for what the input changes. */
 static void plausible(struct gsp_queue *q, struct input *in, uint32_t *gsp_write)
 {
-    uint8_t head[80] = { 0 };
+    uint8_t head[80] = {0};
     const uint32_t length = 32 + take(in, 2);
     const uint32_t slots = (48 + length + 4095) / 4096;
     uint8_t *ring = region + GSP_QUEUE_STAT_OFFSET + 4096;
@@ -70,8 +70,8 @@ static void plausible(struct gsp_queue *q, struct input *in, uint32_t *gsp_write
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const uint32_t header[8] = { 0, 0x40000, 4096, 63, 0, 1, 0x20, 4096 };
-    struct input in = { data, size };
+    static const uint32_t header[8] = {0, 0x40000, 4096, 63, 0, 1, 0x20, 4096};
+    struct input in = {data, size};
     struct gsp_queue q;
     uint32_t gsp_write = 61;
 
@@ -79,7 +79,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         region = aligned_alloc(4096, GSP_QUEUE_REGION_BYTES);
         buf = malloc(GSP_MSG_MAX_BYTES);
     }
-    gsp_queue_init(&q, region, (struct bus_addr){ .raw = 0x1000 }, &gsp_layout_570_144, take(&in, 1) & 1, NULL, NULL);
+    gsp_queue_init(&q, region, (struct bus_addr){.raw = 0x1000}, &gsp_layout_570_144,
+                   take(&in, 1) & 1, NULL, NULL);
     gsp_queue_start_at(&q, 61);
     for (unsigned i = 0; i < 8; i++) {
         if (i != 4) {
@@ -88,14 +89,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     while (in.left > 0) {
         struct gsp_msg m;
-        struct fl_fail fail = { 0 };
+        struct fl_fail fail = {0};
         bool got = false;
-        const struct gsp_piece piece = { data, (uint32_t)size };
+        const struct gsp_piece piece = {data, (uint32_t)size};
 
         switch (take(&in, 1) % 6) {
-        case 0: plausible(&q, &in, &gsp_write); break;
-        case 1: put_le32(region + GSP_QUEUE_STAT_OFFSET + 0x10, take(&in, 4)); break;
-        case 2: put_le32(region + GSP_QUEUE_STAT_OFFSET + 0x20, take(&in, take(&in, 1) & 1 ? 1 : 4)); break;
+        case 0:
+            plausible(&q, &in, &gsp_write);
+            break;
+        case 1:
+            put_le32(region + GSP_QUEUE_STAT_OFFSET + 0x10, take(&in, 4));
+            break;
+        case 2:
+            put_le32(region + GSP_QUEUE_STAT_OFFSET + 0x20, take(&in, take(&in, 1) & 1 ? 1 : 4));
+            break;
         case 3: { /* anywhere, also in our own ring */
             const uint32_t at = take(&in, 3) % GSP_QUEUE_REGION_BYTES;
             region[at] = (uint8_t)take(&in, 1);
@@ -106,7 +113,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                 CHECK(q.broken);
             }
             break;
-        default: break;
+        default:
+            break;
         }
         const uint32_t before = q.stat_read;
         const enum fl_err err = gsp_queue_receive(&q, buf, &m, &got, &fail);
@@ -114,7 +122,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         CHECK(q.stat_read < 63 && q.cmd_write < 63 && q.cmd_read < 63);
         if (got) {
             CHECK(m.slots >= 1 && m.slots <= 16 && m.payload == buf + 80);
-            CHECK(80 + m.payload_size <= m.slots * 4096 && 80 + m.payload_size > (m.slots - 1) * 4096);
+            CHECK(80 + m.payload_size <= m.slots * 4096 &&
+                  80 + m.payload_size > (m.slots - 1) * 4096);
             CHECK(q.stat_read == (before + m.slots) % 63);
         } else {
             CHECK(q.stat_read == before);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The boot stub's parsers under libFuzzer: the kernel ELF, a GSP image as it comes from the stick, and
- * the firmware's memory map. Beyond "no crash" it checks what the caller relies on.
+ * The boot stub's parsers under libFuzzer: the kernel ELF, a GSP image as it comes from the stick,
+ * and the firmware's memory map. Beyond "no crash" it checks what the caller relies on.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -79,9 +79,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     switch (data[0] % 3) {
-    case 0: fuzz_map(data + 1, size - 1); break;
-    case 1: fuzz_kernel(data + 1, size - 1); break;
-    default: fuzz_gsp(data + 1, size - 1); break;
+    case 0:
+        fuzz_map(data + 1, size - 1);
+        break;
+    case 1:
+        fuzz_kernel(data + 1, size - 1);
+        break;
+    default:
+        fuzz_gsp(data + 1, size - 1);
+        break;
     }
     return 0;
 }

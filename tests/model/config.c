@@ -1,36 +1,69 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Configuration space: a 4 KiB image, a write mask and a write-1-to-clear mask. Layout P1, Turing to
- * Ada with display (measured.md 1.1-1.3). The few writes with an effect: function level reset (Device
- * Control bit 15) and the MSI re-arm at 0x704 (interrupts.md 5). The 0x88000 mirror in BAR0 is the
- * same space.
+ * Configuration space: a 4 KiB image, a write mask and a write-1-to-clear mask. Layout P1, Turing
+ * to Ada with display (measured.md 1.1-1.3). The few writes with an effect: function level reset
+ * (Device Control bit 15) and the MSI re-arm at 0x704 (interrupts.md 5). The 0x88000 mirror in BAR0
+ * is the same space.
  */
 #include <string.h>
 
 #include "tests/model/model_priv.h"
 
 enum { /* PCI standard offsets */
-    PCI_COMMAND = 0x04, PCI_STATUS = 0x06, PCI_BAR0 = 0x10, PCI_BAR1 = 0x14, PCI_BAR3 = 0x1c,
-    PCI_BAR5 = 0x24, PCI_SUBSYSTEM = 0x2c, PCI_CAP_PTR = 0x34, PCI_INT_LINE = 0x3c,
-    PCI_INT_PIN = 0x3d,
-    PCI_COMMAND_MASTER = 1 << 2,
-    PCI_COMMAND_WRITABLE = 0x0547, /* IO, memory, master, parity, SERR, INTx disable */
-    PCI_STATUS_CAPS = 1 << 4,
-    MSI_CONTROL = 2, MSI_ENABLE = 1 << 0, MSI_64BIT = 1 << 7,
-    PCIE_DEVCAP = 4, PCIE_DEVCTL = 8, PCIE_DEVCTL_FLR = 1 << 15,
+       PCI_COMMAND = 0x04,
+       PCI_STATUS = 0x06,
+       PCI_BAR0 = 0x10,
+       PCI_BAR1 = 0x14,
+       PCI_BAR3 = 0x1c,
+       PCI_BAR5 = 0x24,
+       PCI_SUBSYSTEM = 0x2c,
+       PCI_CAP_PTR = 0x34,
+       PCI_INT_LINE = 0x3c,
+       PCI_INT_PIN = 0x3d,
+       PCI_COMMAND_MASTER = 1 << 2,
+       PCI_COMMAND_WRITABLE = 0x0547, /* IO, memory, master, parity, SERR, INTx disable */
+       PCI_STATUS_CAPS = 1 << 4,
+       MSI_CONTROL = 2,
+       MSI_ENABLE = 1 << 0,
+       MSI_64BIT = 1 << 7,
+       PCIE_DEVCAP = 4,
+       PCIE_DEVCTL = 8,
+       PCIE_DEVCTL_FLR = 1 << 15,
 };
 enum { /* where P1 has its capabilities, and what else is there */
-    P1_PM = 0x60, P1_MSI = 0x68, P1_PCIE = 0x78, P1_VENDOR = 0xb4,
-    P1_VC = 0x100, P1_PWR_BUDGET = 0x128, P1_LTR = 0x250, P1_L1SS = 0x258, P1_AER = 0x420,
-    P1_VSEC = 0x600, P1_SECPCI = 0x900, P1_REBAR = 0xbb0, P1_PL16G = 0xc1c, P1_LMR = 0xd00,
-    P1_DLF = 0xe00,
-    P1_ROM_SHADOW = 0x50, /* bit 0; nouveau toggles it around PROM reads (vbios.md 1) */
-    P1_HDA_ENABLE = 0x488, /* Linux's quirk wants plain storage (vfio-user.md 4) */
-    P1_MSI_REARM = 0x704,
+       P1_PM = 0x60,
+       P1_MSI = 0x68,
+       P1_PCIE = 0x78,
+       P1_VENDOR = 0xb4,
+       P1_VC = 0x100,
+       P1_PWR_BUDGET = 0x128,
+       P1_LTR = 0x250,
+       P1_L1SS = 0x258,
+       P1_AER = 0x420,
+       P1_VSEC = 0x600,
+       P1_SECPCI = 0x900,
+       P1_REBAR = 0xbb0,
+       P1_PL16G = 0xc1c,
+       P1_LMR = 0xd00,
+       P1_DLF = 0xe00,
+       P1_ROM_SHADOW = 0x50,  /* bit 0; nouveau toggles it around PROM reads (vbios.md 1) */
+       P1_HDA_ENABLE = 0x488, /* Linux's quirk wants plain storage (vfio-user.md 4) */
+       P1_MSI_REARM = 0x704,
 };
 /* Linux PCI ids of extended capabilities (PCI Express base specification). */
-enum { EXT_AER = 1, EXT_VC = 2, EXT_PWR = 4, EXT_VSEC = 0xb, EXT_REBAR = 0x15, EXT_LTR = 0x18,
-       EXT_SECPCI = 0x19, EXT_L1SS = 0x1e, EXT_DLF = 0x25, EXT_PL16G = 0x26, EXT_LMR = 0x27 };
+enum {
+    EXT_AER = 1,
+    EXT_VC = 2,
+    EXT_PWR = 4,
+    EXT_VSEC = 0xb,
+    EXT_REBAR = 0x15,
+    EXT_LTR = 0x18,
+    EXT_SECPCI = 0x19,
+    EXT_L1SS = 0x1e,
+    EXT_DLF = 0x25,
+    EXT_PL16G = 0x26,
+    EXT_LMR = 0x27
+};
 
 static void put16(struct cfgspace *c, uint32_t off, uint32_t v, uint32_t writable)
 {
@@ -90,8 +123,8 @@ static void p1_capabilities(struct gpu_model *m)
     put32(c, P1_MSI + 4, 0, ~3u);
     put32(c, P1_MSI + 8, 0, ~0u);
     put16(c, P1_MSI + 12, 0, 0xffff);
-    /* PCI Express v2, Legacy Endpoint. DevCap: MPS 256, L0s unlimited, L1 < 64 us, ExtTag, RBE, FLR.
-     * LnkCap of a 3090: 16 GT/s x16, ASPM L0s L1, L0s < 512 ns, L1 < 4 us, clock PM. */
+    /* PCI Express v2, Legacy Endpoint. DevCap: MPS 256, L0s unlimited, L1 < 64 us, ExtTag, RBE,
+     * FLR. LnkCap of a 3090: 16 GT/s x16, ASPM L0s L1, L0s < 512 ns, L1 < 4 us, clock PM. */
     c->pcie = P1_PCIE;
     put16(c, P1_PCIE, 0x10 | P1_VENDOR << 8, 0);
     put16(c, P1_PCIE + 2, 0x0012, 0);
@@ -149,7 +182,7 @@ static void p1_capabilities(struct gpu_model *m)
     put32(c, P1_MSI_REARM, 0, 0);
 }
 
-void config_init(struct gpu_model *m)
+void model_config_init(struct gpu_model *m)
 {
     struct cfgspace *c = &m->cfg;
     const struct model_board *b = m->board;
@@ -165,7 +198,8 @@ void config_init(struct gpu_model *m)
     c->image[PCI_CAP_PTR] = P1_PM;
     c->wmask[PCI_INT_LINE] = 0xff;
     c->image[PCI_INT_PIN] = 1;
-    /* No expansion ROM: what a ROM BAR shows does not hold FWSEC, and nobody needs it (vbios.md 1). */
+    /* No expansion ROM: what a ROM BAR shows does not hold FWSEC, and nobody needs it (vbios.md 1).
+     */
     set_bar(c, 0, MIB(b->bar0_mib), 0x0);
     set_bar(c, 1, MIB(b->bar1_mib), 0xc);
     set_bar(c, 3, MIB(b->bar3_mib), 0xc);
@@ -173,7 +207,7 @@ void config_init(struct gpu_model *m)
     p1_capabilities(m);
 }
 
-uint32_t config_read(struct gpu_model *m, uint32_t off, unsigned size)
+uint32_t model_config_read(struct gpu_model *m, uint32_t off, unsigned size)
 {
     uint32_t v = 0;
     for (unsigned i = 0; i < size && off + i < CFG_SIZE; i++) {
@@ -182,7 +216,7 @@ uint32_t config_read(struct gpu_model *m, uint32_t off, unsigned size)
     return v;
 }
 
-void config_write(struct gpu_model *m, uint32_t off, unsigned size, uint32_t value)
+void model_config_write(struct gpu_model *m, uint32_t off, unsigned size, uint32_t value)
 {
     struct cfgspace *c = &m->cfg;
     const uint32_t devctl = c->pcie + (uint32_t)PCIE_DEVCTL;
@@ -195,25 +229,25 @@ void config_write(struct gpu_model *m, uint32_t off, unsigned size, uint32_t val
         flr = flr || (at == devctl + 1 && (v & (PCIE_DEVCTL_FLR >> 8)) != 0);
     }
     if (off <= P1_MSI_REARM && off + size > P1_MSI_REARM) {
-        intr_rearm(m);
+        model_intr_rearm(m);
     }
     if (flr && (get_le32(c->image + c->pcie + PCIE_DEVCAP) & 1u << 28) != 0) {
-        trace_text(m, "function level reset");
+        model_trace_text(m, "function level reset");
         model_reset(m, MODEL_RESET_FLR);
     }
 }
 
-bool config_bus_master(const struct gpu_model *m)
+bool model_config_bus_master(const struct gpu_model *m)
 {
     return (m->cfg.image[PCI_COMMAND] & PCI_COMMAND_MASTER) != 0;
 }
 
-bool config_msi_enabled(const struct gpu_model *m)
+bool model_config_msi_enabled(const struct gpu_model *m)
 {
     return m->cfg.msi != 0 && (m->cfg.image[m->cfg.msi + MSI_CONTROL] & MSI_ENABLE) != 0;
 }
 
-uint64_t config_bar_base(const struct gpu_model *m, unsigned bar)
+uint64_t model_config_bar_base(const struct gpu_model *m, unsigned bar)
 {
     const struct cfgspace *c = &m->cfg;
     const uint32_t off = PCI_BAR0 + 4 * bar;
@@ -231,19 +265,19 @@ uint32_t model_cfg_read(struct gpu_model *m, uint16_t off, unsigned size)
     if (m->unplugged) {
         return 0xffffffffu >> (32 - 8 * size);
     }
-    return config_read(m, off, size);
+    return model_config_read(m, off, size);
 }
 
 void model_cfg_write(struct gpu_model *m, uint16_t off, unsigned size, uint32_t value)
 {
     if (!m->unplugged) {
-        config_write(m, off, size, value);
+        model_config_write(m, off, size, value);
     }
 }
 
 void model_bar_info(const struct gpu_model *m, unsigned bar, struct model_bar *out)
 {
-    *out = bar < MODEL_BARS ? m->cfg.bar[bar] : (struct model_bar){ 0 };
+    *out = bar < MODEL_BARS ? m->cfg.bar[bar] : (struct model_bar){0};
 }
 
 unsigned model_msi_count(const struct gpu_model *m) { return m->board->msi_vectors; }

@@ -9,18 +9,23 @@
 
 const char *model_fault_help(void)
 {
-    return "read:REG[@gsp|@sec2]:n=K:value=V   the K-th read of REG (0: every one) gives V; REG may be *,\n"
-           "                                   a name of the register list with (i), or an offset; xor=V flips bits\n"
+    return "read:REG[@gsp|@sec2]:n=K:value=V   the K-th read of REG (0: every one) gives V; REG "
+           "may be *,\n"
+           "                                   a name of the register list with (i), or an offset; "
+           "xor=V flips bits\n"
            "write:REG:n=K[:value=V|:xor=V]     the K-th write of REG vanishes, or arrives changed\n"
            "linklost:n=K                       the link is gone at the K-th register access\n"
-           "message:n=K:offset=O:xor=V         the dword at byte O of the K-th status message is flipped after its\n"
-           "                                   checksum was made; message:n=K:drop loses it, :twice repeats it\n"
+           "message:n=K:offset=O:xor=V         the dword at byte O of the K-th status message is "
+           "flipped after its\n"
+           "                                   checksum was made; message:n=K:drop loses it, "
+           ":twice repeats it\n"
            "init-done-result=V                 GSP_INIT_DONE carries rpc_result V\n"
            "gsp-hang                           the GSP starts and then says nothing\n"
            "booter-mailbox=V                   booter_load ends with V in MAILBOX0 and no effect\n"
            "fwsec-error=V                      FWSEC-FRTS ends with error code V and no effect\n"
            "gfw-stuck                          the board firmware never finishes\n"
-           "reset-lock                         CPUCTL and DMACTL read 0xbadf5620 after an engine reset until the\n"
+           "reset-lock                         CPUCTL and DMACTL read 0xbadf5620 after an engine "
+           "reset until the\n"
            "                                   core is selected\n"
            "reset-ready                        HWCFG2.RESET_READY reads 1\n"
            "sequencer=N                        N dwords in the CPU sequencer programme\n"
@@ -59,8 +64,9 @@ static bool parse_register(struct gpu_model *m, char *text, struct fault *f)
     }
     for (size_t i = 0; i < reg_list_count; i++) {
         const struct reg_info *r = &reg_list[i];
-        if (strcmp(r->name, text) == 0 && (r->families & m->chip->family) != 0 && index < r->count) {
-            base = r->space == REG_SPACE_FALCON ? (base != 0 ? base : (uint32_t)NV_PGSP_BASE)
+        if (strcmp(r->name, text) == 0 && (r->families & m->chip->family) != 0 &&
+            index < r->count) {
+            base = r->space == REG_SPACE_FALCON   ? (base != 0 ? base : (uint32_t)NV_PGSP_BASE)
                    : r->space == REG_SPACE_MIRROR ? m->chip->mirror_base
                                                   : 0;
             f->off = base + r->offset + index * r->stride;
@@ -105,16 +111,19 @@ static bool parse_words(struct gpu_model *m, struct fault *f, char *spec)
         enum fault_kind kind;
         bool reg, value;
     } kinds[] = {
-        { "read", FAULT_READ, true, false },          { "write", FAULT_WRITE, true, false },
-        { "linklost", FAULT_LINK, false, false },     { "message", FAULT_MSG, false, false },
-        { "init-done-result", FAULT_INIT_RESULT, false, true },
-        { "gsp-hang", FAULT_GSP_HANG, false, false },
-        { "booter-mailbox", FAULT_BOOTER_MAILBOX, false, true },
-        { "fwsec-error", FAULT_FWSEC_ERROR, false, true },
-        { "gfw-stuck", FAULT_GFW_STUCK, false, false },
-        { "reset-lock", FAULT_LOCKED_RESET, false, false },
-        { "reset-ready", FAULT_RESET_READY, false, false },
-        { "sequencer", FAULT_SEQUENCER, false, true }, { "no-irq", FAULT_NO_IRQ, false, false },
+        {"read", FAULT_READ, true, false},
+        {"write", FAULT_WRITE, true, false},
+        {"linklost", FAULT_LINK, false, false},
+        {"message", FAULT_MSG, false, false},
+        {"init-done-result", FAULT_INIT_RESULT, false, true},
+        {"gsp-hang", FAULT_GSP_HANG, false, false},
+        {"booter-mailbox", FAULT_BOOTER_MAILBOX, false, true},
+        {"fwsec-error", FAULT_FWSEC_ERROR, false, true},
+        {"gfw-stuck", FAULT_GFW_STUCK, false, false},
+        {"reset-lock", FAULT_LOCKED_RESET, false, false},
+        {"reset-ready", FAULT_RESET_READY, false, false},
+        {"sequencer", FAULT_SEQUENCER, false, true},
+        {"no-irq", FAULT_NO_IRQ, false, false},
     };
     char *save = NULL, *word = strtok_r(spec, ":", &save);
     char *eq = word != NULL ? strchr(word, '=') : NULL;
@@ -134,8 +143,8 @@ static bool parse_words(struct gpu_model *m, struct fault *f, char *spec)
         f->value = (uint32_t)v;
         f->n = f->kind == FAULT_READ || f->kind == FAULT_WRITE || f->kind == FAULT_LINK ||
                f->kind == FAULT_MSG;
-        if (kinds[i].reg && ((word = strtok_r(NULL, ":", &save)) == NULL ||
-                             !parse_register(m, word, f))) {
+        if (kinds[i].reg &&
+            ((word = strtok_r(NULL, ":", &save)) == NULL || !parse_register(m, word, f))) {
             return false;
         }
         while ((word = strtok_r(NULL, ":", &save)) != NULL) {
@@ -148,7 +157,7 @@ static bool parse_words(struct gpu_model *m, struct fault *f, char *spec)
     return false;
 }
 
-bool fault_parse(struct gpu_model *m, const char *spec, char *err, size_t err_size)
+bool model_fault_parse(struct gpu_model *m, const char *spec, char *err, size_t err_size)
 {
     char copy[160];
     if (m->fault_count == FAULTS_MAX || strlen(spec) >= sizeof(copy)) {
@@ -157,7 +166,7 @@ bool fault_parse(struct gpu_model *m, const char *spec, char *err, size_t err_si
     }
     memcpy(copy, spec, strlen(spec) + 1);
     struct fault *f = &m->fault[m->fault_count];
-    *f = (struct fault){ 0 };
+    *f = (struct fault){0};
     if (!parse_words(m, f, copy)) {
         snprintf(err, err_size, "fault '%s' is not understood; what there is:\n%s", spec,
                  model_fault_help());
@@ -167,7 +176,7 @@ bool fault_parse(struct gpu_model *m, const char *spec, char *err, size_t err_si
     return true;
 }
 
-const struct fault *fault_get(const struct gpu_model *m, enum fault_kind kind)
+const struct fault *model_fault_get(const struct gpu_model *m, enum fault_kind kind)
 {
     for (uint32_t i = 0; i < m->fault_count; i++) {
         if (m->fault[i].kind == kind) {
@@ -180,26 +189,27 @@ const struct fault *fault_get(const struct gpu_model *m, enum fault_kind kind)
 /* Counts one occurrence; true when the fault is due. */
 static bool hit(struct fault *f) { return ++f->count == f->n || f->n == 0; }
 
-uint32_t fault_read(struct gpu_model *m, uint32_t off, uint32_t value)
+uint32_t model_fault_read(struct gpu_model *m, uint32_t off, uint32_t value)
 {
     for (uint32_t i = 0; i < m->fault_count; i++) {
         struct fault *f = &m->fault[i];
         if (f->kind == FAULT_READ && (f->any_register || f->off == off) && hit(f)) {
             value = f->action == FACT_XOR ? value ^ f->value : f->value;
-            trace_text(m, "fault: the next read gives 0x%08x", value);
+            model_trace_text(m, "fault: the next read gives 0x%08x", value);
         }
     }
     return value;
 }
 
-bool fault_write(struct gpu_model *m, uint32_t off, uint32_t *value)
+bool model_fault_write(struct gpu_model *m, uint32_t off, uint32_t *value)
 {
     for (uint32_t i = 0; i < m->fault_count; i++) {
         struct fault *f = &m->fault[i];
         if (f->kind != FAULT_WRITE || !(f->any_register || f->off == off) || !hit(f)) {
             continue;
         }
-        trace_text(m, "fault: this write %s", f->action == FACT_DROP ? "vanishes" : "changes");
+        model_trace_text(m, "fault: this write %s",
+                         f->action == FACT_DROP ? "vanishes" : "changes");
         if (f->action == FACT_DROP) {
             return false;
         }
@@ -208,7 +218,7 @@ bool fault_write(struct gpu_model *m, uint32_t off, uint32_t *value)
     return true;
 }
 
-bool fault_message(struct gpu_model *m, uint8_t *msg, size_t len, bool *twice)
+bool model_fault_message(struct gpu_model *m, uint8_t *msg, size_t len, bool *twice)
 {
     for (uint32_t i = 0; i < m->fault_count; i++) {
         struct fault *f = &m->fault[i];

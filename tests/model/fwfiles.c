@@ -51,20 +51,24 @@ static bool map_file(const char *path, struct fw_blob *out)
         return false;
     }
     memcpy(name, path, strlen(path) + 1);
-    *c = (struct cached){ .next = cache.first, .path = name, .mtime = st.st_mtime,
-                          .size = st.st_size, .blob = { p, (size_t)st.st_size } };
+    *c = (struct cached){.next = cache.first,
+                         .path = name,
+                         .mtime = st.st_mtime,
+                         .size = st.st_size,
+                         .blob = {p, (size_t)st.st_size}};
     cache.first = c;
     *out = c->blob;
     return true;
 }
 
-static bool open_file(struct gpu_model *m, const char *version, const char *name, struct fw_blob *out)
+static bool open_file(struct gpu_model *m, const char *version, const char *name,
+                      struct fw_blob *out)
 {
     char path[1024];
-    const char *const dirs[] = { m->chip->name, m->chip->fw_dir };
+    const char *const dirs[] = {m->chip->name, m->chip->fw_dir};
     for (size_t i = 0; i < ARRAY_SIZE(dirs); i++) {
-        const int n = snprintf(path, sizeof(path), "%s/nvidia/%s/gsp/%s-%s.bin", m->firmware_dir, dirs[i],
-                               name, version);
+        const int n = snprintf(path, sizeof(path), "%s/nvidia/%s/gsp/%s-%s.bin", m->firmware_dir,
+                               dirs[i], name, version);
         if (n > 0 && (size_t)n < sizeof(path) && map_file(path, out)) {
             return true;
         }
@@ -123,8 +127,8 @@ static bool parse_booter(const struct fw_blob *b, struct fw_booter *out)
     out->data_size = get_le32(b->data + load + 12);
     out->app_off = get_le32(b->data + load + 20);
     out->app_size = get_le32(b->data + load + 24);
-    return range_ok(out->app_off, out->app_size, size) && range_ok(out->data_off, out->data_size, size) &&
-           out->patch_loc >= out->data_off &&
+    return range_ok(out->app_off, out->app_size, size) &&
+           range_ok(out->data_off, out->data_size, size) && out->patch_loc >= out->data_off &&
            range_ok(out->patch_loc - out->data_off, out->sig_size, out->data_size) &&
            out->app_size <= FALCON_MEM_BYTES && out->data_size <= FALCON_MEM_BYTES;
 }
@@ -146,7 +150,8 @@ static bool parse_bootloader(const struct fw_blob *b, struct fw_set *s)
 }
 
 /* A section of an ELF64 by exact name. */
-static bool elf_section(const struct fw_blob *b, const char *name, const uint8_t **data, uint64_t *size)
+static bool elf_section(const struct fw_blob *b, const char *name, const uint8_t **data,
+                        uint64_t *size)
 {
     enum { EHDR = 64, SHDR = 64 };
     if (b->size < EHDR || memcmp(b->data, "\177ELF\2\1", 6) != 0) {
@@ -158,7 +163,8 @@ static bool elf_section(const struct fw_blob *b, const char *name, const uint8_t
         return false;
     }
     const uint8_t *table = b->data + shoff;
-    const uint64_t str = get_le64(table + names * SHDR + 0x18), str_size = get_le64(table + names * SHDR + 0x20);
+    const uint64_t str = get_le64(table + names * SHDR + 0x18),
+                   str_size = get_le64(table + names * SHDR + 0x20);
     if (!range_ok(str, str_size, b->size)) {
         return false;
     }
@@ -167,7 +173,8 @@ static bool elf_section(const struct fw_blob *b, const char *name, const uint8_t
         const uint32_t at = get_le32(h);
         const uint64_t off = get_le64(h + 0x18), len = get_le64(h + 0x20);
         if (at < str_size && strlen(name) < str_size - at &&
-            memcmp(b->data + str + at, name, strlen(name) + 1) == 0 && range_ok(off, len, b->size)) {
+            memcmp(b->data + str + at, name, strlen(name) + 1) == 0 &&
+            range_ok(off, len, b->size)) {
             *data = b->data + off;
             *size = len;
             return true;
@@ -176,8 +183,8 @@ static bool elf_section(const struct fw_blob *b, const char *name, const uint8_t
     return false;
 }
 
-static bool load_set(struct gpu_model *m, const struct gsp_layout *l, struct fw_set *s, char *missing,
-                     size_t missing_size)
+static bool load_set(struct gpu_model *m, const struct gsp_layout *l, struct fw_set *s,
+                     char *missing, size_t missing_size)
 {
     struct fw_blob gsp, boot, load, unload;
     const uint8_t *sig;
@@ -185,8 +192,8 @@ static bool load_set(struct gpu_model *m, const struct gsp_layout *l, struct fw_
     const struct {
         const char *name;
         struct fw_blob *blob;
-    } files[] = { { "gsp", &gsp }, { "bootloader", &boot }, { "booter_load", &load },
-                  { "booter_unload", &unload } };
+    } files[] = {
+        {"gsp", &gsp}, {"bootloader", &boot}, {"booter_load", &load}, {"booter_unload", &unload}};
     for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
         if (!open_file(m, l->version, files[i].name, files[i].blob)) {
             snprintf(missing, missing_size, "nvidia/%s/gsp/%s-%s.bin is missing", m->chip->name,
@@ -195,12 +202,15 @@ static bool load_set(struct gpu_model *m, const struct gsp_layout *l, struct fw_
         }
     }
     const char *bad = !elf_section(&gsp, ".fwimage", &s->image, &s->image_size) ? "gsp"
-                      : !elf_section(&gsp, m->chip->sig_section, &sig, &sig_size) ? "gsp (signature)"
-                      : !parse_bootloader(&boot, s) ? "bootloader"
-                      : !parse_booter(&load, &s->load) ? "booter_load"
-                      : !parse_booter(&unload, &s->unload) ? "booter_unload" : NULL;
+                      : !elf_section(&gsp, m->chip->sig_section, &sig, &sig_size)
+                          ? "gsp (signature)"
+                      : !parse_bootloader(&boot, s)        ? "bootloader"
+                      : !parse_booter(&load, &s->load)     ? "booter_load"
+                      : !parse_booter(&unload, &s->unload) ? "booter_unload"
+                                                           : NULL;
     if (bad != NULL) {
-        snprintf(missing, missing_size, "%s-%s.bin of %s is malformed", bad, l->version, m->chip->name);
+        snprintf(missing, missing_size, "%s-%s.bin of %s is malformed", bad, l->version,
+                 m->chip->name);
         return false;
     }
     s->signature = sig;
@@ -210,7 +220,7 @@ static bool load_set(struct gpu_model *m, const struct gsp_layout *l, struct fw_
     return true;
 }
 
-bool fwfiles_load(struct gpu_model *m, char *err, size_t err_size)
+bool model_fwfiles_load(struct gpu_model *m, char *err, size_t err_size)
 {
     char why[256] = "";
     if (m->firmware_dir == NULL) {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What happens when the GSP's falcon core is started: nothing loaded halts at once; the VBIOS's FWSEC
- * acts on its command; anything else is said to be wrong and fails. The program is recognised by
- * comparing it with the model's own VBIOS, never run. Sources: boot.md 3, vbios.md 6-7, measured.md 4.
+ * What happens when the GSP's falcon core is started: nothing loaded halts at once; the VBIOS's
+ * FWSEC acts on its command; anything else is said to be wrong and fails. The program is recognised
+ * by comparing it with the model's own VBIOS, never run. Sources: boot.md 3, vbios.md 6-7,
+ * measured.md 4.
  */
 #include <string.h>
 
@@ -10,28 +11,51 @@
 #include "tests/synth/synth.h"
 
 enum {
-    DESC_V3_BYTES = 44, SIGNATURE_BYTES = 384,
-    CMD_FRTS = 0x15, CMD_SB = 0x19,
-    MAPPER_INIT_CMD = 0x2c, MAPPER_CMD_IN_SIZE = 0x0c, /* offsets in DMEMMAPPER */
+    DESC_V3_BYTES = 44,
+    SIGNATURE_BYTES = 384,
+    CMD_FRTS = 0x15,
+    CMD_SB = 0x19,
+    MAPPER_INIT_CMD = 0x2c,
+    MAPPER_CMD_IN_SIZE = 0x0c, /* offsets in DMEMMAPPER */
     /* Offsets in the command buffer. */
-    READ_VBIOS_SIZE = 24, FRTS_VERSION = 0x18, FRTS_SIZE = 0x1c, FRTS_OFFSET = 0x20,
-    FRTS_PAGES = 0x24, FRTS_MEDIA = 0x28, FRTS_BYTES = 20, FRTS_MEDIA_FB = 2,
-    FRTS_PAGES_1M = 0x100, FRTS_ALIGN = 0x20000,
-    SCRATCH_FRTS_ERR = 0x0e, SCRATCH_SB_ERR = 0x15,
+    READ_VBIOS_SIZE = 24,
+    FRTS_VERSION = 0x18,
+    FRTS_SIZE = 0x1c,
+    FRTS_OFFSET = 0x20,
+    FRTS_PAGES = 0x24,
+    FRTS_MEDIA = 0x28,
+    FRTS_BYTES = 20,
+    FRTS_MEDIA_FB = 2,
+    FRTS_PAGES_1M = 0x100,
+    FRTS_ALIGN = 0x20000,
+    SCRATCH_FRTS_ERR = 0x0e,
+    SCRATCH_SB_ERR = 0x15,
     VGA_WORKSPACE = 0x100000, /* default size at the top of memory, boot.md 5 */
-    /* FWSEC's own error codes are opaque; these are ours, all that matters is that they are not 0. */
-    ERR_COMMAND = 0x01, ERR_REGION = 0x02, ERR_WPR2_UP = 0x03, ERR_STATE = 0x04,
+    /* FWSEC's own error codes are opaque; these are ours, all that matters is that they are not 0.
+     */
+    ERR_COMMAND = 0x01,
+    ERR_REGION = 0x02,
+    ERR_WPR2_UP = 0x03,
     MAILBOX_SIGNATURE = 0x02, /* what booter says to a wrong signature, measured.md 6 */
     MAILBOX_REFUSED = 0x31,
 };
 
-bool fwsec_parse(struct gpu_model *m, char *err, size_t err_size)
+struct synth_vbios_options model_vbios_options(const struct gpu_model *m)
 {
-    const struct synth_vbios_options opt = {
-        .desc_version = 3, .device_id = m->board->device, .version = m->board->vbios_version,
+    return (struct synth_vbios_options){
+        .desc_version = 3,
+        .device_id = m->board->device,
+        .version = m->board->vbios_version,
+        .signature_count =
+            2, /* as on AD104; the fuses select the last, which tinygrad always takes */
         .seed = (uint32_t)m->seed,
     };
-    const struct synth_blob blob = { m->vbios, m->vbios_size };
+}
+
+bool model_fwsec_parse(struct gpu_model *m, char *err, size_t err_size)
+{
+    const struct synth_vbios_options opt = model_vbios_options(m);
+    const struct synth_blob blob = {m->vbios, m->vbios_size};
     struct synth_vbios_map map;
     struct fwsec_info *w = &m->fwsec;
     synth_vbios_locate(&blob, &opt, &map);
@@ -77,7 +101,7 @@ static void fail(struct gpu_model *m, uint32_t mailbox, uint32_t scratch, uint32
         m->misc.sw_scratch[scratch] = error & 0xffff;
     }
     f->mailbox[0] = mailbox;
-    falcon_halt(m, f);
+    model_falcon_halt(m, f);
 }
 
 /* Position of the highest set bit plus one; 0 for an empty register. */
@@ -109,25 +133,27 @@ static bool boot_rom_accepts(struct gpu_model *m)
     struct falcon *f = &m->gsp_falcon;
     bool ok = true;
     if (!f->reset_since_run) {
-        rule_broken(m, RULE_FALCON_START_DIRTY, "gsp: FWSEC was started without a reset since the last program");
+        model_rule_broken(m, RULE_FALCON_START_DIRTY,
+                          "gsp: FWSEC was started without a reset since the last program");
         ok = false;
     }
     if (f->rm != m->chip->boot0) {
-        rule_broken(m, RULE_FALCON_RM, "gsp: RM register holds 0x%08x, BOOT_0 is 0x%08x", f->rm,
-                    m->chip->boot0);
+        model_rule_broken(m, RULE_FALCON_RM, "gsp: RM register holds 0x%08x, BOOT_0 is 0x%08x",
+                          f->rm, m->chip->boot0);
         ok = false;
     }
     if (f->bootvec != w->imem_virt) {
-        rule_broken(m, RULE_FALCON_BOOTVEC, "gsp: BOOTVEC 0x%x, FWSEC starts at 0x%x", f->bootvec,
-                    w->imem_virt);
+        model_rule_broken(m, RULE_FALCON_BOOTVEC, "gsp: BOOTVEC 0x%x, FWSEC starts at 0x%x",
+                          f->bootvec, w->imem_virt);
         ok = false;
     }
-    if (f->paraaddr[0] != w->pkc_off || f->engidmask != w->engine_mask || f->ucode_id != w->ucode_id ||
-        f->mod_sel != NV_PFALCON2_FALCON_MOD_SEL__ALGO_RSA3K) {
-        rule_broken(m, RULE_FALCON_BROM,
-                    "gsp: PARAADDR 0x%x ENGIDMASK 0x%x UCODE_ID %u MOD_SEL %u; FWSEC needs 0x%x 0x%x %u 1",
-                    f->paraaddr[0], f->engidmask, f->ucode_id, f->mod_sel, w->pkc_off, w->engine_mask,
-                    w->ucode_id);
+    if (f->paraaddr[0] != w->pkc_off || f->engidmask != w->engine_mask ||
+        f->ucode_id != w->ucode_id || f->mod_sel != NV_PFALCON2_FALCON_MOD_SEL__ALGO_RSA3K) {
+        model_rule_broken(
+            m, RULE_FALCON_BROM,
+            "gsp: PARAADDR 0x%x ENGIDMASK 0x%x UCODE_ID %u MOD_SEL %u; FWSEC needs 0x%x 0x%x %u 1",
+            f->paraaddr[0], f->engidmask, f->ucode_id, f->mod_sel, w->pkc_off, w->engine_mask,
+            w->ucode_id);
         ok = false;
     }
     const uint32_t index = signature_index(m);
@@ -139,11 +165,11 @@ static bool boot_rom_accepts(struct gpu_model *m)
             which++;
         }
         if (which < w->signature_count) {
-            rule_broken(m, RULE_FALCON_SIGNATURE, "gsp: FWSEC carries signature %u, the fuses select %u",
-                        which, index);
+            model_rule_broken(m, RULE_FALCON_SIGNATURE,
+                              "gsp: FWSEC carries signature %u, the fuses select %u", which, index);
         } else {
-            rule_broken(m, RULE_FALCON_SIGNATURE, "gsp: FWSEC carries none of its %u signatures",
-                        w->signature_count);
+            model_rule_broken(m, RULE_FALCON_SIGNATURE,
+                              "gsp: FWSEC carries none of its %u signatures", w->signature_count);
         }
         ok = false;
     }
@@ -173,16 +199,17 @@ static bool read_vbios_ok(struct gpu_model *m, const uint8_t *cmd)
         get_le32(cmd + 16) == 0 && get_le32(cmd + 20) == 2) {
         return true;
     }
-    rule_broken(m, RULE_FWSEC_COMMAND,
-                "readVbios is version %u size %u address 0x%llx imageSize %u flags %u; needs 1, 24, 0, 0, 2",
-                get_le32(cmd), get_le32(cmd + 4), (unsigned long long)get_le64(cmd + 8),
-                get_le32(cmd + 16), get_le32(cmd + 20));
+    model_rule_broken(m, RULE_FWSEC_COMMAND,
+                      "readVbios is version %u size %u address 0x%llx imageSize %u flags %u; needs "
+                      "1, 24, 0, 0, 2",
+                      get_le32(cmd), get_le32(cmd + 4), (unsigned long long)get_le64(cmd + 8),
+                      get_le32(cmd + 16), get_le32(cmd + 20));
     return false;
 }
 
 static void run_frts(struct gpu_model *m, const uint8_t *cmd)
 {
-    const struct fault *error = fault_get(m, FAULT_FWSEC_ERROR);
+    const struct fault *error = model_fault_get(m, FAULT_FWSEC_ERROR);
     if (error != NULL) {
         fail(m, 0, SCRATCH_FRTS_ERR, error->value);
         return;
@@ -193,14 +220,15 @@ static void run_frts(struct gpu_model *m, const uint8_t *cmd)
     }
     if (get_le32(cmd + FRTS_VERSION) != 1 || get_le32(cmd + FRTS_SIZE) != FRTS_BYTES ||
         get_le32(cmd + FRTS_MEDIA) != FRTS_MEDIA_FB) {
-        rule_broken(m, RULE_FWSEC_COMMAND, "frts is version %u size %u media %u; needs 1, 20, 2",
-                    get_le32(cmd + FRTS_VERSION), get_le32(cmd + FRTS_SIZE), get_le32(cmd + FRTS_MEDIA));
+        model_rule_broken(
+            m, RULE_FWSEC_COMMAND, "frts is version %u size %u media %u; needs 1, 20, 2",
+            get_le32(cmd + FRTS_VERSION), get_le32(cmd + FRTS_SIZE), get_le32(cmd + FRTS_MEDIA));
         fail(m, 0, SCRATCH_FRTS_ERR, ERR_COMMAND);
         return;
     }
     if (m->wpr2.hi > m->wpr2.lo) {
-        rule_broken(m, RULE_FWSEC_WPR2_UP, "WPR2 is [0x%llx, 0x%llx)", (unsigned long long)m->wpr2.lo,
-                    (unsigned long long)m->wpr2.hi);
+        model_rule_broken(m, RULE_FWSEC_WPR2_UP, "WPR2 is [0x%llx, 0x%llx)",
+                          (unsigned long long)m->wpr2.lo, (unsigned long long)m->wpr2.hi);
         fail(m, 0, SCRATCH_FRTS_ERR, ERR_WPR2_UP);
         return;
     }
@@ -209,13 +237,14 @@ static void run_frts(struct gpu_model *m, const uint8_t *cmd)
     const uint64_t top = align_down_u64(m->vram.size - VGA_WORKSPACE, FRTS_ALIGN);
     if (get_le32(cmd + FRTS_PAGES) != FRTS_PAGES_1M || !is_aligned_u64(start, FRTS_ALIGN) ||
         !range_ok(start, size, top)) {
-        rule_broken(m, RULE_FWSEC_REGION,
-                    "FRTS at 0x%llx + 0x%llx; needs 1 MiB on a 128 KiB boundary, ending at or below 0x%llx",
-                    (unsigned long long)start, (unsigned long long)size, (unsigned long long)top);
+        model_rule_broken(
+            m, RULE_FWSEC_REGION,
+            "FRTS at 0x%llx + 0x%llx; needs 1 MiB on a 128 KiB boundary, ending at or below 0x%llx",
+            (unsigned long long)start, (unsigned long long)size, (unsigned long long)top);
         fail(m, 0, SCRATCH_FRTS_ERR, ERR_REGION);
         return;
     }
-    m->wpr2 = (struct wpr2){ .lo = start, .hi = start + size };
+    m->wpr2 = (struct wpr2){.lo = start, .hi = start + size};
     fail(m, 0, SCRATCH_FRTS_ERR, 0);
 }
 
@@ -225,15 +254,10 @@ static void run_sb(struct gpu_model *m, const uint8_t *cmd)
         fail(m, 0, SCRATCH_SB_ERR, ERR_COMMAND);
         return;
     }
-    if (m->gsp_falcon.riscv_active) {
-        rule_broken(m, RULE_FWSEC_GSP_RUNNING, "FWSEC-SB while RISC-V is active");
-        fail(m, 0, SCRATCH_SB_ERR, ERR_STATE);
-        return;
-    }
     fail(m, 0, SCRATCH_SB_ERR, 0);
 }
 
-void fwsec_run(struct gpu_model *m)
+void model_fwsec_run(struct gpu_model *m)
 {
     struct falcon *f = &m->gsp_falcon;
     const struct fwsec_info *w = &m->fwsec;
@@ -243,22 +267,23 @@ void fwsec_run(struct gpu_model *m)
         return;
     }
     if (!f->loaded) { /* nova starts an empty falcon before booter; it halts and touches nothing */
-        falcon_halt(m, f);
+        model_falcon_halt(m, f);
         return;
     }
-    if (m->gsp.phase == GSPP_SEQUENCER && seq_falcon_run(m)) {
-        falcon_halt(m, f);
+    if (m->gsp.phase == GSPP_SEQUENCER && model_seq_falcon_run(m)) {
+        model_falcon_halt(m, f);
         return;
     }
     if (!m->misc.gfw_done) {
-        rule_broken(m, RULE_FWSEC_GFW, "FWSEC was started while GFW_BOOT progress is not 0xff");
+        model_rule_broken(m, RULE_FWSEC_GFW,
+                          "FWSEC was started while GFW_BOOT progress is not 0xff");
         fail(m, MAILBOX_REFUSED, 0, 0);
         return;
     }
-    if (!falcon_imem_is(f, w->imem_phys, w->imem, w->imem_size, true, w->imem_virt / FALCON_BLOCK, &at,
-                        &why)) {
-        rule_broken(m, RULE_FWSEC_CODE, "gsp: IMEM at 0x%x %s (FWSEC has 0x%x bytes at 0x%x)", at, why,
-                    w->imem_size, w->imem_phys);
+    if (!model_falcon_imem_is(f, w->imem_phys, w->imem, w->imem_size, true,
+                              w->imem_virt / FALCON_BLOCK, &at, &why)) {
+        model_rule_broken(m, RULE_FWSEC_CODE, "gsp: IMEM at 0x%x %s (FWSEC has 0x%x bytes at 0x%x)",
+                          at, why, w->imem_size, w->imem_phys);
         fail(m, MAILBOX_SIGNATURE, 0, 0);
         return;
     }
@@ -267,19 +292,21 @@ void fwsec_run(struct gpu_model *m)
         return;
     }
     if (!data_is_fwsec(m, &at)) {
-        rule_broken(m, RULE_FWSEC_DATA, "gsp: DMEM at 0x%x differs from the VBIOS", at + w->dmem_phys);
+        model_rule_broken(m, RULE_FWSEC_DATA, "gsp: DMEM at 0x%x differs from the VBIOS",
+                          at + w->dmem_phys);
         fail(m, MAILBOX_SIGNATURE, 0, 0);
         return;
     }
     const uint8_t *dmem = f->dmem + w->dmem_phys;
     const uint32_t command = get_le32(dmem + w->mapper_off + MAPPER_INIT_CMD);
-    trace_text(m, "FWSEC command 0x%x", command);
+    model_trace_text(m, "FWSEC command 0x%x", command);
     if (command == CMD_FRTS) {
         run_frts(m, dmem + w->cmd_in_off);
     } else if (command == CMD_SB) {
         run_sb(m, dmem + w->cmd_in_off);
     } else {
-        rule_broken(m, RULE_FWSEC_COMMAND, "init_cmd is 0x%x; FRTS is 0x15, SB 0x19", command);
+        model_rule_broken(m, RULE_FWSEC_COMMAND, "init_cmd is 0x%x; FRTS is 0x15, SB 0x19",
+                          command);
         fail(m, MAILBOX_REFUSED, 0, 0);
     }
 }

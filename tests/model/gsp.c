@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The GSP as a driver sees it from booter on: reads its arguments, brings the queues up, takes the
- * two mandatory commands, has the CPU run its programme, finishes, serves, and goes down. Each step is
- * delayed work a few tens of microseconds apart. Sources: boot.md 7-10, 12; measured.md 7-9.
+ * two mandatory commands, has the CPU run its programme, finishes, serves, and goes down. Each step
+ * is delayed work a few tens of microseconds apart. Sources: boot.md 7-10, 12; measured.md 7-9.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -10,33 +10,45 @@
 #include "tests/model/model_priv.h"
 
 enum {
-    STEP_NS = 40000, RX_NS = 20000, TAKE_NS = 10000,
-    ARG_BYTES = 32, ARGS_MAX = 16, KIND_CONTIGUOUS = 1, LOC_SYSMEM = 1,
-    LOGS_AT_START = 20, LOGS_AT_DONE = 60,
+    STEP_NS = 40000,
+    RX_NS = 20000,
+    TAKE_NS = 10000,
+    ARG_BYTES = 32,
+    ARGS_MAX = 16,
+    KIND_CONTIGUOUS = 1,
+    LOC_SYSMEM = 1,
+    LOGS_AT_START = 20,
+    LOGS_AT_DONE = 60,
     MAILBOX_DOWN_BIT = 31,
     HOST_CAUSES = 0x50, /* HALT and SWGEN0 routed to the host, interrupts.md 6 */
-    FUNCTION_INIT_DONE = 0x1001, FUNCTION_LIBOS_PRINT = 0x100c,
+    FUNCTION_INIT_DONE = 0x1001,
+    FUNCTION_LIBOS_PRINT = 0x100c,
     NOCAT_BYTES = 1212, /* payload of the records seen, measured.md 8.1 */
-    PMU_DESC = 0xf3d722, DEV_DESC_SHIFT = 8,
-    FUNCTION_CONTINUATION = 71, FUNCTION_SYSTEM_INFO = 72, FUNCTION_REGISTRY = 73,
+    PMU_DESC = 0xf3d722,
+    DEV_DESC_SHIFT = 8,
+    FUNCTION_CONTINUATION = 71,
+    FUNCTION_SYSTEM_INFO = 72,
+    FUNCTION_REGISTRY = 73,
     RPC_RECORD_MAX = 65456, /* payload of a full record */
 };
 #define INFO_TIMEOUT_NS 2000000000ull
 
 #define ID8_LOGINIT 0x4c4f47494e4954ull
 #define ID8_LOGINTR 0x4c4f47494e5452ull
-#define ID8_LOGRM 0x4c4f47524dull
+#define ID8_LOGRM   0x4c4f47524dull
 #define ID8_LOGMNOC 0x4c4f474d4e4f43ull
 #define ID8_LOGKRNL 0x4c4f474b524e4cull
-#define ID8_RMARGS 0x524d41524753ull
+#define ID8_RMARGS  0x524d41524753ull
 
 static const struct gsp_version versions[] = {
-    { .name = "570.144", .gsp_engine = 50, .nocat_function = 0x1020, .missing_info_result = 0x59 },
-    { .name = "535.113.01", .gsp_engine = 49, .shared_data_function = 0x101b,
-      .whole_slot_checksum = true },
+    {.name = "570.144", .gsp_engine = 50, .nocat_function = 0x1020, .missing_info_result = 0x59},
+    {.name = "535.113.01",
+     .gsp_engine = 49,
+     .shared_data_function = 0x101b,
+     .whole_slot_checksum = true},
 };
 
-const struct gsp_version *gsp_version_find(const char *name)
+const struct gsp_version *model_gsp_version_find(const char *name)
 {
     for (size_t i = 0; i < ARRAY_SIZE(versions); i++) {
         if (strcmp(versions[i].name, name) == 0) {
@@ -48,32 +60,32 @@ const struct gsp_version *gsp_version_find(const char *name)
 
 static void forget(struct gpu_model *m)
 {
-    queue_free(m);
-    rm_free_all(m);
+    model_queue_free(m);
+    model_rm_free_all(m);
     free(m->gsp.large);
-    m->gsp = (struct gsp_state){ .phase = GSPP_OFF };
+    m->gsp = (struct gsp_state){.phase = GSPP_OFF};
     m->due[WORK_GSP] = m->due[WORK_GSP_RX] = m->due[WORK_GSP_TX] = UINT64_MAX;
 }
 
-void gsp_power_on(struct gpu_model *m) { forget(m); }
-void gsp_free(struct gpu_model *m) { forget(m); }
+void model_gsp_power_on(struct gpu_model *m) { forget(m); }
+void model_gsp_free(struct gpu_model *m) { forget(m); }
 
-void gsp_engine_reset(struct gpu_model *m)
+void model_gsp_engine_reset(struct gpu_model *m)
 {
     /* The programme resets the core and brings it back; any other reset ends the GSP. */
     if (m->gsp.phase != GSPP_SEQUENCER && m->gsp.phase != GSPP_OFF) {
-        trace_text(m, "the GSP is gone: its engine was reset");
+        model_trace_text(m, "the GSP is gone: its engine was reset");
         forget(m);
     }
 }
 
-void gsp_crash(struct gpu_model *m)
+void model_gsp_crash(struct gpu_model *m)
 {
     m->gsp.phase = GSPP_DEAD;
-    trace_text(m, "the GSP hangs");
+    model_trace_text(m, "the GSP hangs");
 }
 
-void gsp_boot(struct gpu_model *m)
+void model_gsp_boot(struct gpu_model *m)
 {
     struct gsp_state *g = &m->gsp;
     const struct gsp_layout *l = g->l;
@@ -81,11 +93,11 @@ void gsp_boot(struct gpu_model *m)
     forget(m);
     g->l = l;
     g->fw = fw;
-    g->v = gsp_version_find(l->version);
+    g->v = model_gsp_version_find(l->version);
     g->libos_args = (uint64_t)m->gsp_falcon.mailbox[1] << 32 | m->gsp_falcon.mailbox[0];
     m->stats.gsp_boots++;
-    if (fault_get(m, FAULT_GSP_HANG) != NULL) {
-        gsp_crash(m);
+    if (model_fault_get(m, FAULT_GSP_HANG) != NULL) {
+        model_gsp_crash(m);
         return;
     }
     g->phase = GSPP_STARTING;
@@ -99,35 +111,36 @@ static bool read_rmargs(struct gpu_model *m, uint64_t pa, uint64_t size)
     const struct gsp_layout *l = m->gsp.l;
     uint8_t b[128];
     const uint32_t total = l->GSP_ARGUMENTS_CACHED.total;
-    if (total > sizeof(b) || size < total || !dma_read(m, pa, b, total, "RM arguments")) {
-        rule_broken(m, RULE_RMARGS, "RMARGS at 0x%llx has %llu bytes, needs %u", (unsigned long long)pa,
-                    (unsigned long long)size, total);
+    if (total > sizeof(b) || size < total || !model_dma_read(m, pa, b, total, "RM arguments")) {
+        model_rule_broken(m, RULE_RMARGS, "RMARGS at 0x%llx has %llu bytes, needs %u",
+                          (unsigned long long)pa, (unsigned long long)size, total);
         return false;
     }
     const uint64_t old_level = fw_get(b, total, l->GSP_ARGUMENTS_CACHED.srInitArguments_oldLevel);
     if (old_level != 0) {
-        rule_broken(m, RULE_RMARGS, "srInitArguments.oldLevel is %llu on a cold boot",
-                    (unsigned long long)old_level);
+        model_rule_broken(m, RULE_RMARGS, "srInitArguments.oldLevel is %llu on a cold boot",
+                          (unsigned long long)old_level);
         return false;
     }
-    return queue_init(
+    return model_queue_init(
         m, fw_get(b, total, l->GSP_ARGUMENTS_CACHED.messageQueueInitArguments_sharedMemPhysAddr),
-        (uint32_t)fw_get(b, total, l->GSP_ARGUMENTS_CACHED.messageQueueInitArguments_pageTableEntryCount),
+        (uint32_t)fw_get(b, total,
+                         l->GSP_ARGUMENTS_CACHED.messageQueueInitArguments_pageTableEntryCount),
         fw_get(b, total, l->GSP_ARGUMENTS_CACHED.messageQueueInitArguments_cmdQueueOffset),
         fw_get(b, total, l->GSP_ARGUMENTS_CACHED.messageQueueInitArguments_statQueueOffset));
 }
 
 static bool read_arguments(struct gpu_model *m)
 {
-    static const uint64_t log_ids[GSP_LOGS] = { ID8_LOGINIT, ID8_LOGINTR, ID8_LOGRM, ID8_LOGMNOC,
-                                                ID8_LOGKRNL };
+    static const uint64_t log_ids[GSP_LOGS] = {ID8_LOGINIT, ID8_LOGINTR, ID8_LOGRM, ID8_LOGMNOC,
+                                               ID8_LOGKRNL};
     const struct gsp_layout *l = m->gsp.l;
     uint8_t args[ARGS_MAX * ARG_BYTES];
     uint64_t rmargs = 0, rmargs_size = 0;
     if (m->gsp.libos_args == 0 || !is_aligned_u64(m->gsp.libos_args, ARG_BYTES) ||
-        !dma_read(m, m->gsp.libos_args, args, sizeof(args), "libos arguments")) {
-        rule_broken(m, RULE_LIBOS_ARGS, "the GSP's mailboxes hold 0x%llx",
-                    (unsigned long long)m->gsp.libos_args);
+        !model_dma_read(m, m->gsp.libos_args, args, sizeof(args), "libos arguments")) {
+        model_rule_broken(m, RULE_LIBOS_ARGS, "the GSP's mailboxes hold 0x%llx",
+                          (unsigned long long)m->gsp.libos_args);
         return false;
     }
     for (size_t i = 0; i < ARGS_MAX; i++) {
@@ -140,21 +153,24 @@ static bool read_arguments(struct gpu_model *m)
         if (id == 0) {
             break;
         }
-        if (kind != KIND_CONTIGUOUS || loc != LOC_SYSMEM || pa == 0 || !is_aligned_u64(pa, FL_PAGE_SIZE) ||
-            size == 0) {
-            rule_broken(m, RULE_LIBOS_ARGS, "argument %zu: pa 0x%llx size 0x%llx kind %llu loc %llu; kind "
-                        "and loc must be 1, pa page-aligned", i, (unsigned long long)pa,
-                        (unsigned long long)size, (unsigned long long)kind, (unsigned long long)loc);
+        if (kind != KIND_CONTIGUOUS || loc != LOC_SYSMEM || pa == 0 ||
+            !is_aligned_u64(pa, FL_PAGE_SIZE) || size == 0) {
+            model_rule_broken(m, RULE_LIBOS_ARGS,
+                              "argument %zu: pa 0x%llx size 0x%llx kind %llu loc %llu; kind "
+                              "and loc must be 1, pa page-aligned",
+                              i, (unsigned long long)pa, (unsigned long long)size,
+                              (unsigned long long)kind, (unsigned long long)loc);
             return false;
         }
         if (i == 0 && id != ID8_LOGINIT) {
-            rule_broken(m, RULE_LIBOS_ARGS, "argument 0 has id 0x%llx; LOGINIT must come first",
-                        (unsigned long long)id);
+            model_rule_broken(m, RULE_LIBOS_ARGS,
+                              "argument 0 has id 0x%llx; LOGINIT must come first",
+                              (unsigned long long)id);
             return false;
         }
         for (uint32_t n = 0; n < GSP_LOGS; n++) {
             if (id == log_ids[n]) {
-                log_setup(m, n, pa, size);
+                model_log_setup(m, n, pa, size);
             }
         }
         if (id == ID8_RMARGS) {
@@ -163,7 +179,7 @@ static bool read_arguments(struct gpu_model *m)
         }
     }
     if (rmargs == 0) {
-        rule_broken(m, RULE_LIBOS_ARGS, "no RMARGS in the argument array");
+        model_rule_broken(m, RULE_LIBOS_ARGS, "no RMARGS in the argument array");
         return false;
     }
     return read_rmargs(m, rmargs, rmargs_size);
@@ -173,11 +189,11 @@ static void start(struct gpu_model *m)
 {
     struct gsp_state *g = &m->gsp;
     if (!read_arguments(m)) {
-        gsp_crash(m);
+        model_gsp_crash(m);
         return;
     }
     m->gsp_falcon.riscv_irqmask = m->gsp_falcon.riscv_irqdest = HOST_CAUSES;
-    log_write(m, 0, LOGS_AT_START);
+    model_log_write(m, 0, LOGS_AT_START);
     g->phase = GSPP_WAIT_INFO;
     g->info_deadline_ns = model_now(m) + INFO_TIMEOUT_NS;
     model_schedule(m, WORK_GSP_RX, RX_NS);
@@ -189,20 +205,22 @@ static void start(struct gpu_model *m)
 static void send_init_done(struct gpu_model *m, uint32_t result)
 {
     static const uint8_t payload[4];
-    const struct fault *f = fault_get(m, FAULT_INIT_RESULT);
+    const struct fault *f = model_fault_get(m, FAULT_INIT_RESULT);
     m->gsp_falcon.mailbox[0] = m->gsp_falcon.mailbox[1] = 0;
-    queue_send(m, FUNCTION_INIT_DONE, f != NULL ? f->value : result, 0, payload, sizeof(payload), 0);
+    model_queue_send(m, FUNCTION_INIT_DONE, f != NULL ? f->value : result, 0, payload,
+                     sizeof(payload), 0);
 }
 
 static void info_timed_out(struct gpu_model *m)
 {
-    rule_broken(m, RULE_RM_MISSING_INFO, "no %s%s%s within 2 s", m->gsp.have_info ? "" : "GSP_SET_SYSTEM_INFO",
-                m->gsp.have_info || m->gsp.have_registry ? "" : " and ",
-                m->gsp.have_registry ? "" : "SET_REGISTRY");
+    model_rule_broken(m, RULE_RM_MISSING_INFO, "no %s%s%s within 2 s",
+                      m->gsp.have_info ? "" : "GSP_SET_SYSTEM_INFO",
+                      m->gsp.have_info || m->gsp.have_registry ? "" : " and ",
+                      m->gsp.have_registry ? "" : "SET_REGISTRY");
     if (m->gsp.v->missing_info_result != 0) {
         send_init_done(m, m->gsp.v->missing_info_result);
     }
-    gsp_crash(m);
+    model_gsp_crash(m);
 }
 
 /* Both mandatory commands are there. */
@@ -211,7 +229,7 @@ static void have_all_info(struct gpu_model *m)
     struct gsp_state *g = &m->gsp;
     if (g->init_result != 0) {
         send_init_done(m, g->init_result);
-        gsp_crash(m);
+        model_gsp_crash(m);
         return;
     }
     g->phase = GSPP_SEQUENCER;
@@ -225,23 +243,24 @@ static void ask_for_sequencer(struct gpu_model *m)
         return; /* asked already */
     }
     if (m->gsp.v->shared_data_function != 0) {
-        queue_send(m, m->gsp.v->shared_data_function, 0, 0, shared, sizeof(shared), 0);
+        model_queue_send(m, m->gsp.v->shared_data_function, 0, 0, shared, sizeof(shared), 0);
     }
-    seq_send(m);
+    model_seq_send(m);
 }
 
-bool gsp_resume(struct gpu_model *m)
+bool model_gsp_resume(struct gpu_model *m)
 {
     struct gsp_state *g = &m->gsp;
     const uint64_t args = (uint64_t)m->gsp_falcon.mailbox[1] << 32 | m->gsp_falcon.mailbox[0];
-    if (!seq_check(m)) {
-        gsp_crash(m);
+    if (!model_seq_check(m)) {
+        model_gsp_crash(m);
         return false;
     }
     if (args != g->libos_args) {
-        rule_broken(m, RULE_SEQ_MAILBOX, "the GSP's mailboxes hold 0x%llx, the arguments are at 0x%llx",
-                    (unsigned long long)args, (unsigned long long)g->libos_args);
-        gsp_crash(m);
+        model_rule_broken(m, RULE_SEQ_MAILBOX,
+                          "the GSP's mailboxes hold 0x%llx, the arguments are at 0x%llx",
+                          (unsigned long long)args, (unsigned long long)g->libos_args);
+        model_gsp_crash(m);
         return false;
     }
     m->gsp_falcon.riscv_irqmask = m->gsp_falcon.riscv_irqdest = HOST_CAUSES;
@@ -255,13 +274,13 @@ bool gsp_resume(struct gpu_model *m)
 static void send_libos_print(struct gpu_model *m, const char *text)
 {
     const struct gsp_layout *l = m->gsp.l;
-    uint8_t payload[64] = { 0 };
+    uint8_t payload[64] = {0};
     const uint32_t head = l->rpc_ucode_libos_print_v1E_08.total, n = (uint32_t)strlen(text) + 1;
     fw_put(payload, sizeof(payload), l->rpc_ucode_libos_print_v1E_08.ucodeEngDesc,
            (uint64_t)PMU_DESC << DEV_DESC_SHIFT);
     fw_put(payload, sizeof(payload), l->rpc_ucode_libos_print_v1E_08.libosPrintBufSize, n);
     memcpy(payload + head, text, n);
-    queue_send(m, FUNCTION_LIBOS_PRINT, 0, 0, payload, head + n, 0);
+    model_queue_send(m, FUNCTION_LIBOS_PRINT, 0, 0, payload, head + n, 0);
 }
 
 static void init_step(struct gpu_model *m)
@@ -271,16 +290,16 @@ static void init_step(struct gpu_model *m)
     switch (g->init_step++) {
     case 0:
         if (g->v->nocat_function != 0) {
-            queue_send(m, g->v->nocat_function, 0, 0, nocat, sizeof(nocat), 0);
+            model_queue_send(m, g->v->nocat_function, 0, 0, nocat, sizeof(nocat), 0);
         }
-        log_write(m, 1, 1);
+        model_log_write(m, 1, 1);
         break;
     case 1:
         send_libos_print(m, "task start up 1");
         send_libos_print(m, "task start up two, done");
         break;
     default:
-        log_write(m, 2, LOGS_AT_DONE);
+        model_log_write(m, 2, LOGS_AT_DONE);
         g->phase = GSPP_UP;
         send_init_done(m, 0);
         return;
@@ -288,20 +307,29 @@ static void init_step(struct gpu_model *m)
     model_schedule(m, WORK_GSP, STEP_NS);
 }
 
-void gsp_step(struct gpu_model *m)
+void model_gsp_step(struct gpu_model *m)
 {
     switch (m->gsp.phase) {
-    case GSPP_STARTING: start(m); break;
-    case GSPP_WAIT_INFO: info_timed_out(m); break;
-    case GSPP_SEQUENCER: ask_for_sequencer(m); break;
-    case GSPP_INIT: init_step(m); break;
+    case GSPP_STARTING:
+        start(m);
+        break;
+    case GSPP_WAIT_INFO:
+        info_timed_out(m);
+        break;
+    case GSPP_SEQUENCER:
+        ask_for_sequencer(m);
+        break;
+    case GSPP_INIT:
+        init_step(m);
+        break;
     case GSPP_SUSPENDED: /* the answer has gone; the interrupt processor stops */
         m->gsp_falcon.mailbox[0] = 1u << MAILBOX_DOWN_BIT;
         m->gsp_falcon.riscv_active = false;
         break;
     case GSPP_OFF:
     case GSPP_UP:
-    case GSPP_DEAD: break;
+    case GSPP_DEAD:
+        break;
     }
 }
 
@@ -313,11 +341,11 @@ static bool listening(const struct gpu_model *m)
     return m->gsp.q.up && (p == GSPP_WAIT_INFO || p == GSPP_INIT || p == GSPP_UP);
 }
 
-void gsp_doorbell(struct gpu_model *m, uint32_t queue, uint32_t value)
+void model_gsp_doorbell(struct gpu_model *m, uint32_t queue, uint32_t value)
 {
     if (queue != 0 || value != 0) {
-        rule_broken(m, RULE_QUEUE_DOORBELL, "QUEUE_HEAD(%u) = 0x%x; drivers write 0 to QUEUE_HEAD(0)", queue,
-                    value);
+        model_rule_broken(m, RULE_QUEUE_DOORBELL,
+                          "QUEUE_HEAD(%u) = 0x%x; drivers write 0 to QUEUE_HEAD(0)", queue, value);
         return;
     }
     if (listening(m) && m->due[WORK_GSP_RX] == UINT64_MAX) {
@@ -326,7 +354,8 @@ void gsp_doorbell(struct gpu_model *m, uint32_t queue, uint32_t value)
 }
 
 /* What the whole request must hold, from its first record. */
-static uint32_t large_size(const struct gpu_model *m, uint32_t function, const uint8_t *payload, uint32_t len)
+static uint32_t large_size(const struct gpu_model *m, uint32_t function, const uint8_t *payload,
+                           uint32_t len)
 {
     enum { CONTROL = 76, ALLOC = 103 };
     const struct gsp_layout *l = m->gsp.l;
@@ -337,17 +366,19 @@ static uint32_t large_size(const struct gpu_model *m, uint32_t function, const u
     case ALLOC:
         return l->rpc_gsp_rm_alloc_v03_00.total +
                (uint32_t)fw_get(payload, len, l->rpc_gsp_rm_alloc_v03_00.paramsSize);
-    case FUNCTION_REGISTRY: return (uint32_t)fw_get(payload, len, l->PACKED_REGISTRY_TABLE.size);
-    default: return len;
+    case FUNCTION_REGISTRY:
+        return (uint32_t)fw_get(payload, len, l->PACKED_REGISTRY_TABLE.size);
+    default:
+        return len;
     }
 }
 
 static void give_to_rm(struct gpu_model *m, uint32_t function, uint32_t sequence, uint8_t *payload,
                        uint32_t len, uint32_t avail)
 {
-    struct rm_call c = { .function = function, .sequence = sequence, .payload = payload, .len = len,
-                         .avail = avail };
-    rm_request(m, &c);
+    struct rm_call c = {
+        .function = function, .sequence = sequence, .payload = payload, .len = len, .avail = avail};
+    model_rm_request(m, &c);
     struct gsp_state *g = &m->gsp;
     if (g->phase == GSPP_WAIT_INFO && g->have_info && g->have_registry) {
         have_all_info(m);
@@ -381,19 +412,21 @@ static void handle(struct gpu_model *m)
     uint8_t *payload = m->msg + head;
     const uint32_t len = g->q.pending_len - head;
     const uint32_t avail = g->q.pending_slots * QUEUE_SLOT_BYTES - head;
-    queue_take(m);
-    trace_text(m, "message from the driver: function %u, %u bytes of payload", function, len);
+    model_queue_take(m);
+    model_trace_text(m, "message from the driver: function %u, %u bytes of payload", function, len);
     if (function == FUNCTION_CONTINUATION) {
         if (g->large == NULL) {
-            rule_broken(m, RULE_QUEUE_CONTINUATION, "a CONTINUATION_RECORD continues nothing");
+            model_rule_broken(m, RULE_QUEUE_CONTINUATION,
+                              "a CONTINUATION_RECORD continues nothing");
         } else {
             large_record(m, payload, len);
         }
         return;
     }
     if (g->large != NULL) {
-        rule_broken(m, RULE_QUEUE_CONTINUATION, "function %u arrived with %u of %u bytes of function %u missing",
-                    function, g->large_need - g->large_len, g->large_need, g->large_function);
+        model_rule_broken(m, RULE_QUEUE_CONTINUATION,
+                          "function %u arrived with %u of %u bytes of function %u missing",
+                          function, g->large_need - g->large_len, g->large_need, g->large_function);
         free(g->large);
         g->large = NULL;
     }
@@ -412,15 +445,15 @@ static void handle(struct gpu_model *m)
     give_to_rm(m, function, sequence, payload, len, avail);
 }
 
-void gsp_rx(struct gpu_model *m)
+void model_gsp_rx(struct gpu_model *m)
 {
     if (!listening(m)) {
         return;
     }
     if (m->gsp.q.pending_len == 0) { /* first look */
-        const int n = queue_peek(m);
+        const int n = model_queue_peek(m);
         if (n < 0) {
-            gsp_crash(m);
+            model_gsp_crash(m);
         } else if (n > 0) {
             model_schedule(m, WORK_GSP_RX, TAKE_NS);
         }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * RM controls that the model answers: a table of number, parameter size by firmware version, and
- * handler. Everything else is NV_ERR_NOT_SUPPORTED and listed. Sources: rpc.md D2-D4, interrupts.md 4,
- * measured.md 8.4.
+ * handler. Everything else is NV_ERR_NOT_SUPPORTED and listed. Sources: rpc.md D2-D4, interrupts.md
+ * 4, measured.md 8.4.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +17,8 @@ struct ctrl {
     uint32_t (*run)(struct gpu_model *m, const struct rm_object *o, uint8_t *p, uint32_t len);
 };
 
-static uint32_t gsp_get_features(struct gpu_model *m, const struct rm_object *o, uint8_t *p, uint32_t len)
+static uint32_t gsp_get_features(struct gpu_model *m, const struct rm_object *o, uint8_t *p,
+                                 uint32_t len)
 {
     const struct gsp_layout *l = m->gsp.l;
     (void)o;
@@ -32,7 +33,8 @@ static uint32_t gsp_get_features(struct gpu_model *m, const struct rm_object *o,
     return RM_OK;
 }
 
-static uint32_t get_gid_info(struct gpu_model *m, const struct rm_object *o, uint8_t *p, uint32_t len)
+static uint32_t get_gid_info(struct gpu_model *m, const struct rm_object *o, uint8_t *p,
+                             uint32_t len)
 {
     enum { FORMAT_MASK = 3, FORMAT_BINARY = 2, GID_BYTES = 16 };
     const struct gsp_layout *l = m->gsp.l;
@@ -43,8 +45,9 @@ static uint32_t get_gid_info(struct gpu_model *m, const struct rm_object *o, uin
         return RM_INVALID_ARGUMENT;
     }
     uint8_t *data = fw_bytes(p, len, l->NV2080_CTRL_GPU_GET_GID_INFO_PARAMS.data);
-    rm_gid(m, gid);
-    if ((fw_get(p, len, l->NV2080_CTRL_GPU_GET_GID_INFO_PARAMS.flags) & FORMAT_MASK) == FORMAT_BINARY) {
+    model_rm_gid(m, gid);
+    if ((fw_get(p, len, l->NV2080_CTRL_GPU_GET_GID_INFO_PARAMS.flags) & FORMAT_MASK) ==
+        FORMAT_BINARY) {
         memcpy(data, gid, sizeof(gid));
         fw_put(p, len, l->NV2080_CTRL_GPU_GET_GID_INFO_PARAMS.length, sizeof(gid));
         return RM_OK;
@@ -82,14 +85,15 @@ static uint32_t info_list(struct gpu_model *m, uint8_t *p, uint32_t len,
 static bool bios_info(struct gpu_model *m, uint32_t index, uint32_t *data)
 {
     enum { REVISION = 0, OEM_REVISION = 1 };
-    uint32_t parts[5] = { 0 };
+    uint32_t parts[5] = {0};
     const char *s = m->board->vbios_version;
     for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
         char *end;
         parts[i] = (uint32_t)strtoul(s, &end, 16) & 0xff;
         s = *end == '.' ? end + 1 : end;
     }
-    *data = index == REVISION ? parts[0] << 24 | parts[1] << 16 | parts[2] << 8 | parts[3] : parts[4];
+    *data =
+        index == REVISION ? parts[0] << 24 | parts[1] << 16 | parts[2] << 8 | parts[3] : parts[4];
     return index <= OEM_REVISION;
 }
 
@@ -97,45 +101,72 @@ static bool fb_info(struct gpu_model *m, uint32_t index, uint32_t *data)
 {
     const uint32_t kib = (uint32_t)(m->vram.size >> 10);
     switch (index) {
-    case 0x05: *data = m->board->bar1_mib << 10; return true;
+    case 0x05:
+        *data = m->board->bar1_mib << 10;
+        return true;
     case 0x07: /* RAM_SIZE, TOTAL_RAM_SIZE, USABLE_RAM_SIZE */
     case 0x08:
-    case 0x20: *data = kib; return true;
-    case 0x0b: *data = m->board->bus_width; return true;
-    case 0x0d: *data = m->board->ram_type; return true;
-    case 0x1b: *data = m->board->l2_bytes; return true;
-    case 0x1c: *data = 1; return true; /* memory vendor */
-    case 0x22: *data = (uint32_t)__builtin_popcount(m->board->fbp_mask) * 2; return true; /* LTCs */
-    default: return false;
+    case 0x20:
+        *data = kib;
+        return true;
+    case 0x0b:
+        *data = m->board->bus_width;
+        return true;
+    case 0x0d:
+        *data = m->board->ram_type;
+        return true;
+    case 0x1b:
+        *data = m->board->l2_bytes;
+        return true;
+    case 0x1c:
+        *data = 1;
+        return true; /* memory vendor */
+    case 0x22:
+        *data = (uint32_t)__builtin_popcount(m->board->fbp_mask) * 2;
+        return true; /* LTCs */
+    default:
+        return false;
     }
 }
 
 static bool bus_info(struct gpu_model *m, uint32_t index, uint32_t *data)
 {
-    const uint32_t link_cap = config_read(m, m->cfg.pcie + 12u, 4);
-    const uint32_t link = config_read(m, m->cfg.pcie + 16u, 4);
+    const uint32_t link_cap = model_config_read(m, m->cfg.pcie + 12u, 4);
+    const uint32_t link = model_config_read(m, m->cfg.pcie + 16u, 4);
     const uint32_t gen = link_cap & 0xf, now = link >> 16 & 0xf;
     switch (index) {
-    case 0x03: *data = (link_cap & 0x3ff) | gen << 12 | now << 16 | gen << 20; return true;
-    case 0x07: *data = link; return true;
+    case 0x03:
+        *data = (link_cap & 0x3ff) | gen << 12 | now << 16 | gen << 20;
+        return true;
+    case 0x07:
+        *data = link;
+        return true;
     case 0x11:
-    case 0x15: *data = 0; return true; /* no errors */
-    case 0x2d: *data = (gen - 1) << 12 | (now - 1) << 16 | (gen - 1) << 20; return true;
-    default: return false;
+    case 0x15:
+        *data = 0;
+        return true; /* no errors */
+    case 0x2d:
+        *data = (gen - 1) << 12 | (now - 1) << 16 | (gen - 1) << 20;
+        return true;
+    default:
+        return false;
     }
 }
 
-static uint32_t bios_get_info(struct gpu_model *m, const struct rm_object *o, uint8_t *p, uint32_t len)
+static uint32_t bios_get_info(struct gpu_model *m, const struct rm_object *o, uint8_t *p,
+                              uint32_t len)
 {
     (void)o;
     return info_list(m, p, len, bios_info);
 }
-static uint32_t fb_get_info(struct gpu_model *m, const struct rm_object *o, uint8_t *p, uint32_t len)
+static uint32_t fb_get_info(struct gpu_model *m, const struct rm_object *o, uint8_t *p,
+                            uint32_t len)
 {
     (void)o;
     return info_list(m, p, len, fb_info);
 }
-static uint32_t bus_get_info(struct gpu_model *m, const struct rm_object *o, uint8_t *p, uint32_t len)
+static uint32_t bus_get_info(struct gpu_model *m, const struct rm_object *o, uint8_t *p,
+                             uint32_t len)
 {
     (void)o;
     return info_list(m, p, len, bus_info);
@@ -143,12 +174,18 @@ static uint32_t bus_get_info(struct gpu_model *m, const struct rm_object *o, uin
 
 static uint32_t intr_table(struct gpu_model *m, const struct rm_object *o, uint8_t *p, uint32_t len)
 {
-    enum { ENGINE_DISP = 2, VECTOR_DISP = 154, VECTOR_GSP = 155, SUBTREE_SHARED = 2, CATEGORIES = 7,
-           SUBTREE_NONE = 0xff };
+    enum {
+        ENGINE_DISP = 2,
+        VECTOR_DISP = 154,
+        VECTOR_GSP = 155,
+        SUBTREE_SHARED = 2,
+        CATEGORIES = 7,
+        SUBTREE_NONE = 0xff
+    };
     const struct gsp_layout *l = m->gsp.l;
     const struct {
         uint32_t engine, stall;
-    } rows[] = { { m->gsp.v->gsp_engine, VECTOR_GSP }, { ENGINE_DISP, VECTOR_DISP } };
+    } rows[] = {{m->gsp.v->gsp_engine, VECTOR_GSP}, {ENGINE_DISP, VECTOR_DISP}};
     (void)o;
     memset(p, 0, len);
 #define TABLE(field, i, v)                                                                         \
@@ -167,12 +204,15 @@ static uint32_t intr_table(struct gpu_model *m, const struct rm_object *o, uint8
     return RM_OK;
 }
 
-static uint32_t set_notification(struct gpu_model *m, const struct rm_object *o, uint8_t *p, uint32_t len)
+static uint32_t set_notification(struct gpu_model *m, const struct rm_object *o, uint8_t *p,
+                                 uint32_t len)
 {
     enum { ACTION_MAX = 2 };
     const struct gsp_layout *l = m->gsp.l;
-    const uint32_t event = (uint32_t)fw_get(p, len, l->NV2080_CTRL_EVENT_SET_NOTIFICATION_PARAMS.event);
-    const uint32_t action = (uint32_t)fw_get(p, len, l->NV2080_CTRL_EVENT_SET_NOTIFICATION_PARAMS.action);
+    const uint32_t event =
+        (uint32_t)fw_get(p, len, l->NV2080_CTRL_EVENT_SET_NOTIFICATION_PARAMS.event);
+    const uint32_t action =
+        (uint32_t)fw_get(p, len, l->NV2080_CTRL_EVENT_SET_NOTIFICATION_PARAMS.action);
     if (action > ACTION_MAX) {
         return RM_INVALID_ARGUMENT;
     }
@@ -188,7 +228,8 @@ static uint32_t set_notification(struct gpu_model *m, const struct rm_object *o,
     return found ? RM_OK : RM_OBJECT_NOT_FOUND;
 }
 
-static uint32_t name_string(struct gpu_model *m, const struct rm_object *o, uint8_t *p, uint32_t len)
+static uint32_t name_string(struct gpu_model *m, const struct rm_object *o, uint8_t *p,
+                            uint32_t len)
 {
     (void)o;
     if (get_le32(p) != 0) {
@@ -201,7 +242,7 @@ static uint32_t name_string(struct gpu_model *m, const struct rm_object *o, uint
 
 static uint32_t arch_info(struct gpu_model *m, const struct rm_object *o, uint8_t *p, uint32_t len)
 {
-    const struct NV_PMC_BOOT_42 b = { m->chip->boot42 };
+    const struct NV_PMC_BOOT_42 b = {m->chip->boot42};
     (void)o;
     memset(p, 0, len);
     put_le32(p, NV_PMC_BOOT_42__ARCHITECTURE(b) << 4);
@@ -214,10 +255,10 @@ static uint32_t pci_info(struct gpu_model *m, const struct rm_object *o, uint8_t
 {
     (void)o;
     (void)len;
-    put_le32(p, config_read(m, 0, 4));
-    put_le32(p + 4, config_read(m, 0x2c, 4));
-    put_le32(p + 8, config_read(m, 8, 1));
-    put_le32(p + 12, config_read(m, 2, 2));
+    put_le32(p, model_config_read(m, 0, 4));
+    put_le32(p + 4, model_config_read(m, 0x2c, 4));
+    put_le32(p + 8, model_config_read(m, 8, 1));
+    put_le32(p + 12, model_config_read(m, 2, 2));
     return RM_OK;
 }
 
@@ -249,7 +290,8 @@ static uint32_t get_time(struct gpu_model *m, const struct rm_object *o, uint8_t
     return RM_OK;
 }
 
-static uint32_t fault_buffer_size(struct gpu_model *m, const struct rm_object *o, uint8_t *p, uint32_t len)
+static uint32_t fault_buffer_size(struct gpu_model *m, const struct rm_object *o, uint8_t *p,
+                                  uint32_t len)
 {
     (void)m;
     (void)o;
@@ -259,7 +301,8 @@ static uint32_t fault_buffer_size(struct gpu_model *m, const struct rm_object *o
 }
 
 /* A table with no entries is a correct answer of a GPU whose engines the model does not have. */
-static uint32_t empty_table(struct gpu_model *m, const struct rm_object *o, uint8_t *p, uint32_t len)
+static uint32_t empty_table(struct gpu_model *m, const struct rm_object *o, uint8_t *p,
+                            uint32_t len)
 {
     (void)m;
     (void)o;
@@ -279,27 +322,27 @@ SIZE_OF(size_notify, NV2080_CTRL_EVENT_SET_NOTIFICATION_PARAMS)
 SIZE_OF(size_devices, NV2080_CTRL_FIFO_GET_DEVICE_INFO_TABLE_PARAMS)
 
 static const struct ctrl controls[] = {
-    { 0x20800110, NULL, 132, false, name_string },
-    { 0x20800137, NULL, 4, false, gpc_info },
-    { 0x20800138, NULL, 8, false, tpc_info },
-    { 0x2080014a, size_gid, 0, false, get_gid_info },
-    { 0x208001b0, NULL, 1284, false, empty_table },   /* constructed falcons, r570 */
-    { 0x20800301, size_notify, 0, false, set_notification },
-    { 0x20800403, NULL, 8, false, get_time },
-    { 0x20800810, size_bios, 0, false, bios_get_info },
-    { 0x20800a42, NULL, 1284, true, empty_table },    /* constructed falcons, r535 */
-    { 0x20800a5c, size_intr, 0, true, intr_table },
-    { 0x20801112, size_devices, 0, false, empty_table },
-    { 0x20801303, size_fb, 0, false, fb_get_info },
-    { 0x20801701, NULL, 16, false, arch_info },
-    { 0x20801801, NULL, 16, false, pci_info },
-    { 0x20801823, size_bus, 0, false, bus_get_info },
-    { 0x20802a08, NULL, 4, false, fault_buffer_size },
-    { 0x20803601, size_features, 0, false, gsp_get_features },
+    {0x20800110, NULL, 132, false, name_string},
+    {0x20800137, NULL, 4, false, gpc_info},
+    {0x20800138, NULL, 8, false, tpc_info},
+    {0x2080014a, size_gid, 0, false, get_gid_info},
+    {0x208001b0, NULL, 1284, false, empty_table}, /* constructed falcons, r570 */
+    {0x20800301, size_notify, 0, false, set_notification},
+    {0x20800403, NULL, 8, false, get_time},
+    {0x20800810, size_bios, 0, false, bios_get_info},
+    {0x20800a42, NULL, 1284, true, empty_table}, /* constructed falcons, r535 */
+    {0x20800a5c, size_intr, 0, true, intr_table},
+    {0x20801112, size_devices, 0, false, empty_table},
+    {0x20801303, size_fb, 0, false, fb_get_info},
+    {0x20801701, NULL, 16, false, arch_info},
+    {0x20801801, NULL, 16, false, pci_info},
+    {0x20801823, size_bus, 0, false, bus_get_info},
+    {0x20802a08, NULL, 4, false, fault_buffer_size},
+    {0x20803601, size_features, 0, false, gsp_get_features},
 };
 
-uint32_t rm_control(struct gpu_model *m, const struct rm_object *o, uint32_t cmd, uint8_t *params,
-                    uint32_t size)
+uint32_t model_rm_control(struct gpu_model *m, const struct rm_object *o, uint32_t cmd,
+                          uint8_t *params, uint32_t size)
 {
     enum { CLASS_SHIFT = 16 };
     for (size_t i = 0; i < ARRAY_SIZE(controls); i++) {
@@ -315,12 +358,12 @@ uint32_t rm_control(struct gpu_model *m, const struct rm_object *o, uint32_t cmd
             return RM_INVALID_ARGUMENT;
         }
         if (size != want) {
-            rule_broken(m, RULE_RM_PARAMS_SIZE, "control 0x%08x: paramsSize %u, %s has %u", cmd, size,
-                        m->gsp.l->version, want);
+            model_rule_broken(m, RULE_RM_PARAMS_SIZE, "control 0x%08x: paramsSize %u, %s has %u",
+                              cmd, size, m->gsp.l->version, want);
             return RM_INVALID_PARAMS;
         }
         return c->run(m, o, params, size);
     }
-    report_refused(m, REFUSED_CONTROL, cmd);
+    model_report_refused(m, REFUSED_CONTROL, cmd);
     return RM_NOT_SUPPORTED;
 }

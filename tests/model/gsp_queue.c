@@ -10,17 +10,23 @@
 #include "tests/model/model_priv.h"
 
 enum {
-    TX_BYTES = 32, RX_OFF_OURS = 0x20, ENTRY_OFF_OURS = 0x1000,
-    HEADER_BYTES = 48, RPC_BYTES = 32, MESSAGE_MIN = HEADER_BYTES + RPC_BYTES,
-    RPC_MAX = GSP_MSG_MAX_BYTES - HEADER_BYTES, PAYLOAD_MAX = RPC_MAX - RPC_BYTES,
+    TX_BYTES = 32,
+    RX_OFF_OURS = 0x20,
+    ENTRY_OFF_OURS = 0x1000,
+    HEADER_BYTES = 48,
+    RPC_BYTES = 32,
+    MESSAGE_MIN = HEADER_BYTES + RPC_BYTES,
+    RPC_MAX = GSP_MSG_MAX_BYTES - HEADER_BYTES,
+    PAYLOAD_MAX = RPC_MAX - RPC_BYTES,
     FUNCTION_CONTINUATION = 71,
-    PT_ENTRY = 8, PT_ENTRIES_PER_PAGE = 512,
+    PT_ENTRY = 8,
+    PT_ENTRIES_PER_PAGE = 512,
     QUEUE_MIN_BYTES = 2 * QUEUE_SLOT_BYTES,
     RETRY_NS = 50000,
     IRQ_SWGEN0 = 1 << 6,
 };
-#define STUCK_NS 5000000000ull
-#define RPC_VERSION 0x03000000u
+#define STUCK_NS      5000000000ull
+#define RPC_VERSION   0x03000000u
 #define RPC_SIGNATURE 0x43505256u /* "VRPC" */
 
 /* Copies between buf and [off, off + len) of the region, through its page table. */
@@ -35,7 +41,8 @@ static bool region_copy(struct gpu_model *m, uint64_t off, void *buf, uint32_t l
         const uint32_t in = (uint32_t)(off & (FL_PAGE_SIZE - 1));
         const uint32_t n = len < FL_PAGE_SIZE - in ? len : FL_PAGE_SIZE - in;
         const uint64_t addr = q->page[off >> FL_PAGE_SHIFT] + in;
-        if (!(write ? dma_write(m, addr, p, n, "message queue") : dma_read(m, addr, p, n, "message queue"))) {
+        if (!(write ? model_dma_write(m, addr, p, n, "message queue")
+                    : model_dma_read(m, addr, p, n, "message queue"))) {
             return false;
         }
         p += n;
@@ -66,8 +73,8 @@ static void write_u32(struct gpu_model *m, uint64_t off, uint32_t v)
 
 static bool setup_error(struct gpu_model *m, const char *what, uint64_t have, uint64_t want)
 {
-    rule_broken(m, RULE_QUEUE_SETUP, "%s is 0x%llx, needs 0x%llx", what, (unsigned long long)have,
-                (unsigned long long)want);
+    model_rule_broken(m, RULE_QUEUE_SETUP, "%s is 0x%llx, needs 0x%llx", what,
+                      (unsigned long long)have, (unsigned long long)want);
     return false;
 }
 
@@ -81,14 +88,14 @@ static bool read_page_table(struct gpu_model *m, uint64_t shared_pa, uint32_t pa
     if (shared_pa == 0 || !is_aligned_u64(shared_pa, FL_PAGE_SIZE)) {
         return setup_error(m, "sharedMemPhysAddr", shared_pa, FL_PAGE_SIZE);
     }
-    if (!dma_read(m, shared_pa, raw, (size_t)pages * PT_ENTRY, "queue page table")) {
+    if (!model_dma_read(m, shared_pa, raw, (size_t)pages * PT_ENTRY, "queue page table")) {
         return false;
     }
     for (uint32_t i = 0; i < pages; i++) {
         q->page[i] = get_le64(raw + (size_t)i * PT_ENTRY);
         if (q->page[i] == 0 || !is_aligned_u64(q->page[i], FL_PAGE_SIZE)) {
-            rule_broken(m, RULE_QUEUE_SETUP, "page table entry %u is 0x%llx", i,
-                        (unsigned long long)q->page[i]);
+            model_rule_broken(m, RULE_QUEUE_SETUP, "page table entry %u is 0x%llx", i,
+                              (unsigned long long)q->page[i]);
             return false;
         }
     }
@@ -116,17 +123,20 @@ static bool read_command_header(struct gpu_model *m)
     const uint32_t rx = (uint32_t)fw_get(tx, sizeof(tx), l->msgqTxHeader.rxHdrOff);
     const uint32_t entry = (uint32_t)fw_get(tx, sizeof(tx), l->msgqTxHeader.entryOff);
     if (version != 0 || slot != QUEUE_SLOT_BYTES || flags != 1) {
-        rule_broken(m, RULE_QUEUE_SETUP, "command queue header: version %u msgSize 0x%x flags 0x%x; "
-                    "needs 0, 0x1000, 1", version, slot, flags);
+        model_rule_broken(m, RULE_QUEUE_SETUP,
+                          "command queue header: version %u msgSize 0x%x flags 0x%x; "
+                          "needs 0, 0x1000, 1",
+                          version, slot, flags);
         return false;
     }
-    if (rx < TX_BYTES || entry % QUEUE_SLOT_BYTES != 0 || entry < rx + 4 || size < QUEUE_MIN_BYTES ||
-        size <= entry || !range_ok(q->cmd_off, size, q->stat_off) ||
+    if (rx < TX_BYTES || entry % QUEUE_SLOT_BYTES != 0 || entry < rx + 4 ||
+        size < QUEUE_MIN_BYTES || size <= entry || !range_ok(q->cmd_off, size, q->stat_off) ||
         count != (size - entry) / QUEUE_SLOT_BYTES || count > QUEUE_SLOTS_MAX || count < 2 ||
         write >= count) {
-        rule_broken(m, RULE_QUEUE_SETUP,
-                    "command queue header: size 0x%x msgCount %u writePtr %u rxHdrOff 0x%x entryOff 0x%x",
-                    size, count, write, rx, entry);
+        model_rule_broken(
+            m, RULE_QUEUE_SETUP,
+            "command queue header: size 0x%x msgCount %u writePtr %u rxHdrOff 0x%x entryOff 0x%x",
+            size, count, write, rx, entry);
         return false;
     }
     q->cmd_size = size;
@@ -140,7 +150,7 @@ static void publish_status_header(struct gpu_model *m)
 {
     struct gsp_queue_state *q = &m->gsp.q;
     const struct gsp_layout *l = m->gsp.l;
-    uint8_t tx[TX_BYTES + 4] = { 0 };
+    uint8_t tx[TX_BYTES + 4] = {0};
     const uint32_t size = q->page_count * FL_PAGE_SIZE - (uint32_t)q->stat_off;
     q->entry_off_stat = ENTRY_OFF_OURS;
     q->stat_rx_off = RX_OFF_OURS;
@@ -154,11 +164,11 @@ static void publish_status_header(struct gpu_model *m)
     region_copy(m, q->stat_off, tx, sizeof(tx), true);
 }
 
-bool queue_init(struct gpu_model *m, uint64_t shared_pa, uint32_t pages, uint64_t cmd_off,
-                uint64_t stat_off)
+bool model_queue_init(struct gpu_model *m, uint64_t shared_pa, uint32_t pages, uint64_t cmd_off,
+                      uint64_t stat_off)
 {
     struct gsp_queue_state *q = &m->gsp.q;
-    queue_free(m);
+    model_queue_free(m);
     q->cmd_off = cmd_off;
     q->stat_off = stat_off;
     if (!read_page_table(m, shared_pa, pages)) {
@@ -166,9 +176,11 @@ bool queue_init(struct gpu_model *m, uint64_t shared_pa, uint32_t pages, uint64_
     }
     const uint64_t bytes = (uint64_t)pages * FL_PAGE_SIZE;
     if (!is_aligned_u64(cmd_off, FL_PAGE_SIZE) || !is_aligned_u64(stat_off, FL_PAGE_SIZE) ||
-        cmd_off < FL_PAGE_SIZE || stat_off <= cmd_off || !range_ok(stat_off, 3 * QUEUE_SLOT_BYTES, bytes)) {
-        rule_broken(m, RULE_QUEUE_SETUP, "cmdQueueOffset 0x%llx statQueueOffset 0x%llx in 0x%llx bytes",
-                    (unsigned long long)cmd_off, (unsigned long long)stat_off, (unsigned long long)bytes);
+        cmd_off < FL_PAGE_SIZE || stat_off <= cmd_off ||
+        !range_ok(stat_off, 3 * QUEUE_SLOT_BYTES, bytes)) {
+        model_rule_broken(
+            m, RULE_QUEUE_SETUP, "cmdQueueOffset 0x%llx statQueueOffset 0x%llx in 0x%llx bytes",
+            (unsigned long long)cmd_off, (unsigned long long)stat_off, (unsigned long long)bytes);
         return false;
     }
     if (!read_command_header(m)) {
@@ -180,7 +192,7 @@ bool queue_init(struct gpu_model *m, uint64_t shared_pa, uint32_t pages, uint64_
     return q->up;
 }
 
-void queue_free(struct gpu_model *m)
+void model_queue_free(struct gpu_model *m)
 {
     struct gsp_queue_state *q = &m->gsp.q;
     free(q->shadow);
@@ -212,8 +224,8 @@ static uint64_t slot_off(uint64_t queue, uint32_t entry, uint32_t slot)
 }
 
 /* Copies whole slots, wrapping at the end of the queue. */
-static bool slots_copy(struct gpu_model *m, bool status, uint32_t first, uint32_t count, uint8_t *buf,
-                       bool write)
+static bool slots_copy(struct gpu_model *m, bool status, uint32_t first, uint32_t count,
+                       uint8_t *buf, bool write)
 {
     const struct gsp_queue_state *q = &m->gsp.q;
     for (uint32_t i = 0; i < count; i++) {
@@ -243,27 +255,31 @@ static void check_command(struct gpu_model *m, uint32_t slots)
     const uint32_t sum = checksum(p, covered);
     const uint32_t function = u32_at(p, l->GSP_MSG_QUEUE_ELEMENT.rpc_function);
     if (elems != slots) {
-        rule_broken(m, RULE_QUEUE_ELEM_COUNT, "function %u: elemCount %u for rpc.length %u, which takes %u",
-                    function, elems, length, slots);
+        model_rule_broken(m, RULE_QUEUE_ELEM_COUNT,
+                          "function %u: elemCount %u for rpc.length %u, which takes %u", function,
+                          elems, length, slots);
     }
     if (sum != 0) {
-        rule_broken(m, RULE_QUEUE_CHECKSUM,
-                    "function %u, message %u: checkSum 0x%08x is off by 0x%08x over %u bytes", function, seq,
-                    u32_at(p, l->GSP_MSG_QUEUE_ELEMENT.checkSum), sum, covered);
+        model_rule_broken(m, RULE_QUEUE_CHECKSUM,
+                          "function %u, message %u: checkSum 0x%08x is off by 0x%08x over %u bytes",
+                          function, seq, u32_at(p, l->GSP_MSG_QUEUE_ELEMENT.checkSum), sum,
+                          covered);
     }
     if (seq != q->cmd_seq) {
-        rule_broken(m, RULE_QUEUE_SEQUENCE, "function %u: seqNum %u, the next is %u", function, seq,
-                    q->cmd_seq);
+        model_rule_broken(m, RULE_QUEUE_SEQUENCE, "function %u: seqNum %u, the next is %u",
+                          function, seq, q->cmd_seq);
     }
     if (u32_at(p, l->GSP_MSG_QUEUE_ELEMENT.rpc_header_version) != RPC_VERSION ||
         u32_at(p, l->GSP_MSG_QUEUE_ELEMENT.rpc_signature) != RPC_SIGNATURE) {
-        rule_broken(m, RULE_QUEUE_HEADER, "function %u: header_version 0x%08x signature 0x%08x; need 0x%08x 0x%08x",
-                    function, u32_at(p, l->GSP_MSG_QUEUE_ELEMENT.rpc_header_version),
-                    u32_at(p, l->GSP_MSG_QUEUE_ELEMENT.rpc_signature), RPC_VERSION, RPC_SIGNATURE);
+        model_rule_broken(m, RULE_QUEUE_HEADER,
+                          "function %u: header_version 0x%08x signature 0x%08x; need 0x%08x 0x%08x",
+                          function, u32_at(p, l->GSP_MSG_QUEUE_ELEMENT.rpc_header_version),
+                          u32_at(p, l->GSP_MSG_QUEUE_ELEMENT.rpc_signature), RPC_VERSION,
+                          RPC_SIGNATURE);
     }
 }
 
-int queue_peek(struct gpu_model *m)
+int model_queue_peek(struct gpu_model *m)
 {
     struct gsp_queue_state *q = &m->gsp.q;
     const struct gsp_layout *l = m->gsp.l;
@@ -272,7 +288,8 @@ int queue_peek(struct gpu_model *m)
         return -1;
     }
     if (write >= q->cmd_slots) {
-        rule_broken(m, RULE_QUEUE_POINTER, "command writePtr is %u, there are %u slots", write, q->cmd_slots);
+        model_rule_broken(m, RULE_QUEUE_POINTER, "command writePtr is %u, there are %u slots",
+                          write, q->cmd_slots);
         return -1;
     }
     const uint32_t used = (write + q->cmd_slots - q->cmd_read) % q->cmd_slots;
@@ -285,8 +302,8 @@ int queue_peek(struct gpu_model *m)
     const uint32_t length = u32_at(m->msg, l->GSP_MSG_QUEUE_ELEMENT.rpc_length);
     const uint32_t slots = (uint32_t)div_up_u64((uint64_t)HEADER_BYTES + length, QUEUE_SLOT_BYTES);
     if (length < RPC_BYTES || length > RPC_MAX || slots > used) {
-        rule_broken(m, RULE_QUEUE_HEADER, "rpc.length is %u (32..%u), in %u filled slots", length, RPC_MAX,
-                    used);
+        model_rule_broken(m, RULE_QUEUE_HEADER, "rpc.length is %u (32..%u), in %u filled slots",
+                          length, RPC_MAX, used);
         return -1;
     }
     if (slots > 1 && !slots_copy(m, false, (q->cmd_read + 1) % q->cmd_slots, slots - 1,
@@ -299,15 +316,16 @@ int queue_peek(struct gpu_model *m)
     return (int)q->pending_len;
 }
 
-void queue_take(struct gpu_model *m)
+void model_queue_take(struct gpu_model *m)
 {
     struct gsp_queue_state *q = &m->gsp.q;
     uint8_t now[QUEUE_SLOT_BYTES];
     for (uint32_t i = 0; i < q->pending_slots; i++) {
         if (slots_copy(m, false, (q->cmd_read + i) % q->cmd_slots, 1, now, false) &&
             memcmp(now, m->msg + (size_t)i * QUEUE_SLOT_BYTES, sizeof(now)) != 0) {
-            rule_broken(m, RULE_QUEUE_COMMAND_TOUCHED, "slot %u changed before the GSP had taken message %u",
-                        (q->cmd_read + i) % q->cmd_slots, q->cmd_seq);
+            model_rule_broken(m, RULE_QUEUE_COMMAND_TOUCHED,
+                              "slot %u changed before the GSP had taken message %u",
+                              (q->cmd_read + i) % q->cmd_slots, q->cmd_seq);
         }
     }
     q->cmd_read = (q->cmd_read + q->pending_slots) % q->cmd_slots;
@@ -325,12 +343,13 @@ static void check_slot(struct gpu_model *m, uint32_t slot)
     uint8_t now[QUEUE_SLOT_BYTES];
     if (q->shadow_len[slot] != 0 && slots_copy(m, true, slot, 1, now, false) &&
         memcmp(now, q->shadow + (size_t)slot * QUEUE_SLOT_BYTES, q->shadow_len[slot]) != 0) {
-        rule_broken(m, RULE_QUEUE_STATUS_TOUCHED, "status slot %u is not what the GSP wrote there", slot);
+        model_rule_broken(m, RULE_QUEUE_STATUS_TOUCHED,
+                          "status slot %u is not what the GSP wrote there", slot);
     }
     q->shadow_len[slot] = 0;
 }
 
-void queue_check_status_slots(struct gpu_model *m)
+void model_queue_check_status_slots(struct gpu_model *m)
 {
     for (uint32_t i = 0; m->gsp.q.up && i < m->gsp.q.stat_slots; i++) {
         check_slot(m, i);
@@ -348,16 +367,18 @@ static bool status_read_index(struct gpu_model *m, uint32_t *read)
         return false;
     }
     if (write != q->stat_write || ours != q->cmd_read) {
-        rule_broken(m, RULE_QUEUE_STATUS_TOUCHED, "status header: writePtr %u readPtr %u; the GSP wrote %u %u",
-                    write, ours, q->stat_write, q->cmd_read);
+        model_rule_broken(m, RULE_QUEUE_STATUS_TOUCHED,
+                          "status header: writePtr %u readPtr %u; the GSP wrote %u %u", write, ours,
+                          q->stat_write, q->cmd_read);
         write_u32(m, q->stat_off + m->gsp.l->msgqTxHeader.writePtr.off, q->stat_write);
         write_u32(m, q->stat_off + q->stat_rx_off, q->cmd_read);
     }
     const uint32_t n = q->stat_slots;
     if (*read >= n ||
         (*read + n - q->stat_read_seen) % n > (q->stat_write + n - q->stat_read_seen) % n) {
-        rule_broken(m, RULE_QUEUE_POINTER, "status readPtr is %u; it was %u and the GSP has written up to %u",
-                    *read, q->stat_read_seen, q->stat_write);
+        model_rule_broken(m, RULE_QUEUE_POINTER,
+                          "status readPtr is %u; it was %u and the GSP has written up to %u", *read,
+                          q->stat_read_seen, q->stat_write);
         return false;
     }
     q->stat_read_seen = *read;
@@ -391,11 +412,11 @@ static bool place(struct gpu_model *m, uint8_t *msg, uint32_t len)
     write_u32(m, q->stat_off + m->gsp.l->msgqTxHeader.writePtr.off, q->stat_write);
     q->sent++;
     m->gsp_falcon.irqstat |= IRQ_SWGEN0;
-    intr_falcon(m, &m->gsp_falcon);
+    model_intr_falcon(m, &m->gsp_falcon);
     return true;
 }
 
-void queue_flush(struct gpu_model *m)
+void model_queue_flush(struct gpu_model *m)
 {
     struct gsp_queue_state *q = &m->gsp.q;
     while (q->up && q->out_len != 0) {
@@ -404,8 +425,9 @@ void queue_flush(struct gpu_model *m)
             const uint64_t now = model_now(m);
             q->blocked_since_ns = q->blocked_since_ns != 0 ? q->blocked_since_ns : now;
             if (now - q->blocked_since_ns > STUCK_NS && !q->blocked_said) {
-                rule_broken(m, RULE_QUEUE_STUCK, "no space for a message for 5 s: writePtr %u, readPtr %u of %u",
-                            q->stat_write, q->stat_read_seen, q->stat_slots);
+                model_rule_broken(m, RULE_QUEUE_STUCK,
+                                  "no space for a message for 5 s: writePtr %u, readPtr %u of %u",
+                                  q->stat_write, q->stat_read_seen, q->stat_slots);
                 q->blocked_said = true;
             }
             model_schedule(m, WORK_GSP_TX, RETRY_NS);
@@ -448,7 +470,8 @@ static void send_record(struct gpu_model *m, uint32_t function, uint32_t result,
         memcpy(msg + MESSAGE_MIN, payload, (size_t)len + extra);
     }
     put_le32(msg + l->GSP_MSG_QUEUE_ELEMENT.seqNum.off, m->gsp.q.stat_seq++);
-    put_le32(msg + l->GSP_MSG_QUEUE_ELEMENT.elemCount.off, (uint32_t)div_up_u64(total, QUEUE_SLOT_BYTES));
+    put_le32(msg + l->GSP_MSG_QUEUE_ELEMENT.elemCount.off,
+             (uint32_t)div_up_u64(total, QUEUE_SLOT_BYTES));
     put_le32(msg + l->GSP_MSG_QUEUE_ELEMENT.rpc_header_version.off, RPC_VERSION);
     put_le32(msg + l->GSP_MSG_QUEUE_ELEMENT.rpc_signature.off, RPC_SIGNATURE);
     put_le32(msg + l->GSP_MSG_QUEUE_ELEMENT.rpc_length.off, RPC_BYTES + len);
@@ -456,10 +479,10 @@ static void send_record(struct gpu_model *m, uint32_t function, uint32_t result,
     put_le32(msg + l->GSP_MSG_QUEUE_ELEMENT.rpc_rpc_result.off, result);
     put_le32(msg + l->GSP_MSG_QUEUE_ELEMENT.rpc_sequence.off, sequence);
     put_le32(msg + l->GSP_MSG_QUEUE_ELEMENT.checkSum.off, checksum(msg, covered));
-    trace_text(m, "message to the driver: function 0x%x result 0x%x, %u bytes of payload", function, result,
-               len);
+    model_trace_text(m, "message to the driver: function 0x%x result 0x%x, %u bytes of payload",
+                     function, result, len);
     bool twice = false;
-    if (fault_message(m, msg, total, &twice)) {
+    if (model_fault_message(m, msg, total, &twice)) {
         append(m, msg, total);
         if (twice) {
             append(m, msg, total);
@@ -467,8 +490,8 @@ static void send_record(struct gpu_model *m, uint32_t function, uint32_t result,
     }
 }
 
-void queue_send(struct gpu_model *m, uint32_t function, uint32_t result, uint32_t sequence,
-                const void *payload, uint32_t len, uint32_t extra)
+void model_queue_send(struct gpu_model *m, uint32_t function, uint32_t result, uint32_t sequence,
+                      const void *payload, uint32_t len, uint32_t extra)
 {
     const uint8_t *p = payload;
     if (!m->gsp.q.up) {
@@ -480,8 +503,9 @@ void queue_send(struct gpu_model *m, uint32_t function, uint32_t result, uint32_
     } else { /* over several records; only the first has the function's own number */
         for (uint32_t done = 0; done < len; done += PAYLOAD_MAX) {
             const uint32_t n = len - done < PAYLOAD_MAX ? len - done : PAYLOAD_MAX;
-            send_record(m, done == 0 ? function : FUNCTION_CONTINUATION, result, sequence, p + done, n, 0);
+            send_record(m, done == 0 ? function : FUNCTION_CONTINUATION, result, sequence, p + done,
+                        n, 0);
         }
     }
-    queue_flush(m);
+    model_queue_flush(m);
 }

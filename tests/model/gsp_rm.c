@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * RPC functions: the two that set the GSP up, static info, the object tree, and unloading. What is not
- * known is refused and listed, never answered OK. Sources: rpc.md B2, C1-C4, D1; measured.md 8.
+ * RPC functions: the two that set the GSP up, static info, the object tree, and unloading. What is
+ * not known is refused and listed, never answered OK. Sources: rpc.md B2, C1-C4, D1; measured.md 8.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -9,17 +9,31 @@
 #include "tests/model/model_priv.h"
 
 enum { /* RPC functions, rpc.md B1 */
-    FN_SET_GUEST_SYSTEM_INFO = 1, FN_FREE = 10, FN_DUP_OBJECT = 21, FN_UNLOADING_GUEST_DRIVER = 47,
-    FN_SET_PAGE_DIRECTORY = 54, FN_GET_GSP_STATIC_INFO = 65, FN_UPDATE_BAR_PDE = 70,
-    FN_GSP_SET_SYSTEM_INFO = 72, FN_SET_REGISTRY = 73, FN_GSP_RM_CONTROL = 76,
-    FN_UNSET_PAGE_DIRECTORY = 79, FN_GSP_RM_ALLOC = 103,
+       FN_SET_GUEST_SYSTEM_INFO = 1,
+       FN_FREE = 10,
+       FN_DUP_OBJECT = 21,
+       FN_UNLOADING_GUEST_DRIVER = 47,
+       FN_SET_PAGE_DIRECTORY = 54,
+       FN_GET_GSP_STATIC_INFO = 65,
+       FN_UPDATE_BAR_PDE = 70,
+       FN_GSP_SET_SYSTEM_INFO = 72,
+       FN_SET_REGISTRY = 73,
+       FN_GSP_RM_CONTROL = 76,
+       FN_UNSET_PAGE_DIRECTORY = 79,
+       FN_GSP_RM_ALLOC = 103,
 };
 #define RPC_UNKNOWN_FUNCTION 0xff100001u
-#define RPC_BAD_FORMAT 0xff100002u
+#define RPC_BAD_FORMAT       0xff100002u
 
 enum { /* classes */
-    CLS_ROOT = 0x0, CLS_ROOT_NON_PRIV = 0x1, CLS_ROOT_CLIENT = 0x41, CLS_EVENT = 0x5,
-    CLS_EVENT_CALLBACK = 0x7e, CLS_DEVICE = 0x80, CLS_SUBDEVICE = 0x2080, CLS_VASPACE = 0x90f1,
+       CLS_ROOT = 0x0,
+       CLS_ROOT_NON_PRIV = 0x1,
+       CLS_ROOT_CLIENT = 0x41,
+       CLS_EVENT = 0x5,
+       CLS_EVENT_CALLBACK = 0x7e,
+       CLS_DEVICE = 0x80,
+       CLS_SUBDEVICE = 0x2080,
+       CLS_VASPACE = 0x90f1,
 };
 enum { DUP_BYTES = 28, VASPACE_PARAMS = 48, OBJECTS_MAX = 65536 };
 enum { MISSING_INFO_RESULT = 0x59 }; /* INIT_DONE, measured.md 8.1 */
@@ -27,15 +41,15 @@ enum { NOTIFY_CLIENT_RM = 0x04000000, NOTIFY_INDEX_MASK = 0xffff };
 
 static void answer(struct gpu_model *m, const struct rm_call *c, uint32_t result)
 {
-    queue_send(m, c->function, result, c->sequence, c->payload, c->len, 0);
+    model_queue_send(m, c->function, result, c->sequence, c->payload, c->len, 0);
 }
 
 /* ---- set-up commands ---- */
 
 static bool info_wrong(struct gpu_model *m, const char *field, uint64_t have, uint64_t want)
 {
-    rule_broken(m, RULE_RM_SYSTEM_INFO, "%s is 0x%llx, should be 0x%llx", field, (unsigned long long)have,
-                (unsigned long long)want);
+    model_rule_broken(m, RULE_RM_SYSTEM_INFO, "%s is 0x%llx, should be 0x%llx", field,
+                      (unsigned long long)have, (unsigned long long)want);
     m->gsp.init_result = MISSING_INFO_RESULT;
     return false;
 }
@@ -43,7 +57,7 @@ static bool info_wrong(struct gpu_model *m, const char *field, uint64_t have, ui
 /* A BAR address: what configuration space holds, when it has been programmed there at all. */
 static bool info_bar(struct gpu_model *m, const char *field, uint64_t have, unsigned bar)
 {
-    const uint64_t want = config_bar_base(m, bar);
+    const uint64_t want = model_config_bar_base(m, bar);
     return (have != 0 && (want == 0 || have == want)) || info_wrong(m, field, have, want);
 }
 
@@ -53,8 +67,8 @@ static bool check_system_info(struct gpu_model *m, const struct rm_call *c)
     const uint32_t total = l->GspSystemInfo.total;
     const uint8_t *p = c->payload;
     if (c->len < total) {
-        rule_broken(m, RULE_RM_PAYLOAD, "GSP_SET_SYSTEM_INFO has %u bytes, %s has %u", c->len, l->version,
-                    total);
+        model_rule_broken(m, RULE_RM_PAYLOAD, "GSP_SET_SYSTEM_INFO has %u bytes, %s has %u", c->len,
+                          l->version, total);
         m->gsp.init_result = MISSING_INFO_RESULT;
         return false;
     }
@@ -68,7 +82,8 @@ static bool check_system_info(struct gpu_model *m, const struct rm_call *c)
         return info_wrong(m, "maxUserVa", 0, 0x7ffffffff000);
     }
     if (INFO(pciConfigMirrorBase) != m->chip->mirror_base) {
-        return info_wrong(m, "pciConfigMirrorBase", INFO(pciConfigMirrorBase), m->chip->mirror_base);
+        return info_wrong(m, "pciConfigMirrorBase", INFO(pciConfigMirrorBase),
+                          m->chip->mirror_base);
     }
     if (INFO(pciConfigMirrorSize) != CFG_SIZE) {
         return info_wrong(m, "pciConfigMirrorSize", INFO(pciConfigMirrorSize), CFG_SIZE);
@@ -76,14 +91,14 @@ static bool check_system_info(struct gpu_model *m, const struct rm_call *c)
     if (!fw_has(l->GspSystemInfo.PCIDeviceID)) {
         return true;
     }
-    if (INFO(PCIDeviceID) != config_read(m, 0, 4)) {
-        return info_wrong(m, "PCIDeviceID", INFO(PCIDeviceID), config_read(m, 0, 4));
+    if (INFO(PCIDeviceID) != model_config_read(m, 0, 4)) {
+        return info_wrong(m, "PCIDeviceID", INFO(PCIDeviceID), model_config_read(m, 0, 4));
     }
-    if (INFO(PCISubDeviceID) != config_read(m, 0x2c, 4)) {
-        return info_wrong(m, "PCISubDeviceID", INFO(PCISubDeviceID), config_read(m, 0x2c, 4));
+    if (INFO(PCISubDeviceID) != model_config_read(m, 0x2c, 4)) {
+        return info_wrong(m, "PCISubDeviceID", INFO(PCISubDeviceID), model_config_read(m, 0x2c, 4));
     }
-    if (INFO(PCIRevisionID) != config_read(m, 8, 1)) {
-        return info_wrong(m, "PCIRevisionID", INFO(PCIRevisionID), config_read(m, 8, 1));
+    if (INFO(PCIRevisionID) != model_config_read(m, 8, 1)) {
+        return info_wrong(m, "PCIRevisionID", INFO(PCIRevisionID), model_config_read(m, 8, 1));
     }
 #undef INFO
     return true;
@@ -96,7 +111,7 @@ static bool text_ends(const uint8_t *p, uint32_t from, uint32_t size)
 
 static bool registry_bad(struct gpu_model *m, const char *what, uint32_t entry, uint32_t value)
 {
-    rule_broken(m, RULE_RM_REGISTRY, "%s (entry %u, 0x%x)", what, entry, value);
+    model_rule_broken(m, RULE_RM_REGISTRY, "%s (entry %u, 0x%x)", what, entry, value);
     return false;
 }
 
@@ -132,14 +147,14 @@ static bool check_registry(struct gpu_model *m, const struct rm_call *c)
         if (type != TYPE_DWORD && !range_ok(data, length, size)) {
             return registry_bad(m, "data leave the table", i, data);
         }
-        trace_text(m, "registry: %s", (const char *)p + name);
+        model_trace_text(m, "registry: %s", (const char *)p + name);
     }
     return true;
 }
 
 /* ---- objects ---- */
 
-struct rm_object *rm_find(struct gpu_model *m, uint32_t client, uint32_t handle)
+struct rm_object *model_rm_find(struct gpu_model *m, uint32_t client, uint32_t handle)
 {
     for (size_t i = 0; i < m->gsp.object_count; i++) {
         struct rm_object *o = &m->gsp.objects[i];
@@ -164,7 +179,7 @@ static struct rm_object *add(struct gpu_model *m, uint32_t client, uint32_t pare
         g->object_cap = cap;
     }
     g->objects[g->object_count] =
-        (struct rm_object){ .client = client, .handle = handle, .parent = parent, .cls = cls };
+        (struct rm_object){.client = client, .handle = handle, .parent = parent, .cls = cls};
     return &g->objects[g->object_count++];
 }
 
@@ -178,15 +193,16 @@ static void make_internal(struct gpu_model *m)
     }
 }
 
-void rm_free_all(struct gpu_model *m)
+void model_rm_free_all(struct gpu_model *m)
 {
     free(m->gsp.objects);
     m->gsp.objects = NULL;
     m->gsp.object_count = m->gsp.object_cap = 0;
 }
 
-/* Removes an object and everything below it; a client with all it owns. Removal moves the last object
- * into the gap, so the scan starts again until a pass finds nothing: bounded by the object count. */
+/* Removes an object and everything below it; a client with all it owns. Removal moves the last
+ * object into the gap, so the scan starts again until a pass finds nothing: bounded by the object
+ * count. */
 static void remove_tree(struct gpu_model *m, uint32_t client, uint32_t handle)
 {
     struct gsp_state *g = &m->gsp;
@@ -203,7 +219,8 @@ static void remove_tree(struct gpu_model *m, uint32_t client, uint32_t handle)
         for (size_t i = 0; i < g->object_count; i++) {
             const struct rm_object *o = &g->objects[i];
             const bool orphan = o->client == client && o->handle != client &&
-                                (whole_client || (o->parent != client && rm_find(m, client, o->parent) == NULL));
+                                (whole_client || (o->parent != client &&
+                                                  model_rm_find(m, client, o->parent) == NULL));
             if (orphan) {
                 g->objects[i] = g->objects[--g->object_count];
                 again = true;
@@ -220,13 +237,25 @@ static bool class_params(const struct gsp_layout *l, uint32_t cls, uint32_t *siz
     switch (cls) {
     case CLS_ROOT:
     case CLS_ROOT_NON_PRIV:
-    case CLS_ROOT_CLIENT: *size = l->NV0000_ALLOC_PARAMETERS.total; *root = true; return true;
-    case CLS_DEVICE: *size = l->NV0080_ALLOC_PARAMETERS.total; return true;
-    case CLS_SUBDEVICE: *size = l->NV2080_ALLOC_PARAMETERS.total; return true;
+    case CLS_ROOT_CLIENT:
+        *size = l->NV0000_ALLOC_PARAMETERS.total;
+        *root = true;
+        return true;
+    case CLS_DEVICE:
+        *size = l->NV0080_ALLOC_PARAMETERS.total;
+        return true;
+    case CLS_SUBDEVICE:
+        *size = l->NV2080_ALLOC_PARAMETERS.total;
+        return true;
     case CLS_EVENT:
-    case CLS_EVENT_CALLBACK: *size = l->NV0005_ALLOC_PARAMETERS.total; return true;
-    case CLS_VASPACE: *size = VASPACE_PARAMS; return true;
-    default: return false;
+    case CLS_EVENT_CALLBACK:
+        *size = l->NV0005_ALLOC_PARAMETERS.total;
+        return true;
+    case CLS_VASPACE:
+        *size = VASPACE_PARAMS;
+        return true;
+    default:
+        return false;
     }
 }
 
@@ -241,29 +270,29 @@ static uint32_t alloc_object(struct gpu_model *m, const struct rm_call *c, uint3
     uint32_t want;
     bool root;
     if (!class_params(l, cls, &want, &root)) {
-        report_refused(m, REFUSED_CLASS, cls);
+        model_report_refused(m, REFUSED_CLASS, cls);
         return RM_NOT_SUPPORTED;
     }
     if (params_size != want && params_size != 0) {
-        rule_broken(m, RULE_RM_PARAMS_SIZE, "class 0x%x: paramsSize %u, %s has %u", cls, params_size, l->version,
-                    want);
+        model_rule_broken(m, RULE_RM_PARAMS_SIZE, "class 0x%x: paramsSize %u, %s has %u", cls,
+                          params_size, l->version, want);
         return RM_INVALID_PARAMS;
     }
     if (root) { /* drivers disagree on the other handles: only hClient counts */
-        if (rm_find(m, client, client) != NULL) {
+        if (model_rm_find(m, client, client) != NULL) {
             return RM_INSERT_DUPLICATE;
         }
         return add(m, client, 0, client, cls) != NULL ? RM_OK : RM_NO_MEMORY;
     }
-    if (rm_find(m, client, client) == NULL) {
+    if (model_rm_find(m, client, client) == NULL) {
         return RM_INVALID_CLIENT;
     }
-    const struct rm_object *up = rm_find(m, client, parent);
+    const struct rm_object *up = model_rm_find(m, client, parent);
     if (up == NULL || (cls == CLS_SUBDEVICE && up->cls != CLS_DEVICE) ||
         (cls == CLS_DEVICE && up->handle != client)) {
         return RM_INVALID_PARENT;
     }
-    if (rm_find(m, client, handle) != NULL) {
+    if (model_rm_find(m, client, handle) != NULL) {
         return RM_INSERT_DUPLICATE;
     }
     struct rm_object *o = add(m, client, parent, handle, cls);
@@ -282,9 +311,11 @@ static void do_alloc(struct gpu_model *m, struct rm_call *c)
 {
     const struct gsp_layout *l = m->gsp.l;
     const uint32_t head = l->rpc_gsp_rm_alloc_v03_00.total;
-    const uint32_t size = (uint32_t)fw_get(c->payload, c->len, l->rpc_gsp_rm_alloc_v03_00.paramsSize);
+    const uint32_t size =
+        (uint32_t)fw_get(c->payload, c->len, l->rpc_gsp_rm_alloc_v03_00.paramsSize);
     if (c->len < head || !range_ok(head, size, c->avail)) {
-        rule_broken(m, RULE_RM_PAYLOAD, "GSP_RM_ALLOC: paramsSize %u in a payload of %u", size, c->len);
+        model_rule_broken(m, RULE_RM_PAYLOAD, "GSP_RM_ALLOC: paramsSize %u in a payload of %u",
+                          size, c->len);
         answer(m, c, RPC_BAD_FORMAT);
         return;
     }
@@ -292,27 +323,32 @@ static void do_alloc(struct gpu_model *m, struct rm_call *c)
     fw_put(c->payload, c->len, l->rpc_gsp_rm_alloc_v03_00.status, status);
     /* OGKM leaves the parameters out of rpc.length although they are in the slots. */
     const uint32_t extra = head + size > c->len ? head + size - c->len : 0;
-    queue_send(m, c->function, status, c->sequence, c->payload, c->len, extra);
+    model_queue_send(m, c->function, status, c->sequence, c->payload, c->len, extra);
 }
 
 static void do_control(struct gpu_model *m, struct rm_call *c)
 {
     const struct gsp_layout *l = m->gsp.l;
     const uint32_t head = l->rpc_gsp_rm_control_v03_00.total;
-    const uint32_t size = (uint32_t)fw_get(c->payload, c->len, l->rpc_gsp_rm_control_v03_00.paramsSize);
+    const uint32_t size =
+        (uint32_t)fw_get(c->payload, c->len, l->rpc_gsp_rm_control_v03_00.paramsSize);
     if (c->len < head || !range_ok(head, size, c->len)) {
-        rule_broken(m, RULE_RM_PAYLOAD, "GSP_RM_CONTROL: paramsSize %u in a payload of %u", size, c->len);
+        model_rule_broken(m, RULE_RM_PAYLOAD, "GSP_RM_CONTROL: paramsSize %u in a payload of %u",
+                          size, c->len);
         answer(m, c, RPC_BAD_FORMAT);
         return;
     }
-    const uint32_t client = (uint32_t)fw_get(c->payload, c->len, l->rpc_gsp_rm_control_v03_00.hClient);
-    const uint32_t handle = (uint32_t)fw_get(c->payload, c->len, l->rpc_gsp_rm_control_v03_00.hObject);
+    const uint32_t client =
+        (uint32_t)fw_get(c->payload, c->len, l->rpc_gsp_rm_control_v03_00.hClient);
+    const uint32_t handle =
+        (uint32_t)fw_get(c->payload, c->len, l->rpc_gsp_rm_control_v03_00.hObject);
     const uint32_t cmd = (uint32_t)fw_get(c->payload, c->len, l->rpc_gsp_rm_control_v03_00.cmd);
-    const struct rm_object *o = rm_find(m, client, handle);
-    const uint32_t status = rm_find(m, client, client) == NULL ? (uint32_t)RM_INVALID_CLIENT
-                            : o == NULL                         ? (uint32_t)RM_OBJECT_NOT_FOUND
-                                                : rm_control(m, o, cmd, c->payload + head, size);
-    trace_text(m, "control 0x%08x on 0x%08x/0x%08x, %u bytes: status 0x%x", cmd, client, handle, size, status);
+    const struct rm_object *o = model_rm_find(m, client, handle);
+    const uint32_t status = model_rm_find(m, client, client) == NULL ? (uint32_t)RM_INVALID_CLIENT
+                            : o == NULL                              ? (uint32_t)RM_OBJECT_NOT_FOUND
+                                        : model_rm_control(m, o, cmd, c->payload + head, size);
+    model_trace_text(m, "control 0x%08x on 0x%08x/0x%08x, %u bytes: status 0x%x", cmd, client,
+                     handle, size, status);
     fw_put(c->payload, c->len, l->rpc_gsp_rm_control_v03_00.status, status);
     answer(m, c, 0);
 }
@@ -321,14 +357,15 @@ static void do_free(struct gpu_model *m, struct rm_call *c)
 {
     const struct gsp_layout *l = m->gsp.l;
     if (c->len < l->rpc_free_v03_00.total) {
-        rule_broken(m, RULE_RM_PAYLOAD, "FREE has %u bytes", c->len);
+        model_rule_broken(m, RULE_RM_PAYLOAD, "FREE has %u bytes", c->len);
         answer(m, c, RPC_BAD_FORMAT);
         return;
     }
     const uint32_t client = (uint32_t)fw_get(c->payload, c->len, l->rpc_free_v03_00.params_hRoot);
-    const uint32_t handle = (uint32_t)fw_get(c->payload, c->len, l->rpc_free_v03_00.params_hObjectOld);
+    const uint32_t handle =
+        (uint32_t)fw_get(c->payload, c->len, l->rpc_free_v03_00.params_hObjectOld);
     uint32_t status = RM_OBJECT_NOT_FOUND;
-    if (rm_find(m, client, handle) != NULL) {
+    if (model_rm_find(m, client, handle) != NULL) {
         remove_tree(m, client, handle);
         status = RM_OK;
     }
@@ -340,18 +377,18 @@ static void do_free(struct gpu_model *m, struct rm_call *c)
 static void do_dup(struct gpu_model *m, struct rm_call *c)
 {
     if (c->len < DUP_BYTES) {
-        rule_broken(m, RULE_RM_PAYLOAD, "DUP_OBJECT has %u bytes", c->len);
+        model_rule_broken(m, RULE_RM_PAYLOAD, "DUP_OBJECT has %u bytes", c->len);
         answer(m, c, RPC_BAD_FORMAT);
         return;
     }
     const uint8_t *p = c->payload;
-    const struct rm_object *src = rm_find(m, get_le32(p + 12), get_le32(p + 16));
+    const struct rm_object *src = model_rm_find(m, get_le32(p + 12), get_le32(p + 16));
     uint32_t status = RM_OK;
     if (src == NULL) {
         status = RM_OBJECT_NOT_FOUND;
-    } else if (rm_find(m, get_le32(p), get_le32(p + 4)) == NULL) {
+    } else if (model_rm_find(m, get_le32(p), get_le32(p + 4)) == NULL) {
         status = RM_INVALID_PARENT;
-    } else if (rm_find(m, get_le32(p), get_le32(p + 8)) != NULL) {
+    } else if (model_rm_find(m, get_le32(p), get_le32(p + 8)) != NULL) {
         status = RM_INSERT_DUPLICATE;
     } else if (add(m, get_le32(p), get_le32(p + 4), get_le32(p + 8), src->cls) == NULL) {
         status = RM_NO_MEMORY;
@@ -364,33 +401,33 @@ static void do_static_info(struct gpu_model *m, struct rm_call *c)
 {
     const uint32_t total = m->gsp.l->GspStaticConfigInfo.total;
     if (c->len < total) {
-        rule_broken(m, RULE_RM_PAYLOAD, "GET_GSP_STATIC_INFO has %u bytes, %s has %u", c->len,
-                    m->gsp.l->version, total);
+        model_rule_broken(m, RULE_RM_PAYLOAD, "GET_GSP_STATIC_INFO has %u bytes, %s has %u", c->len,
+                          m->gsp.l->version, total);
         answer(m, c, RPC_BAD_FORMAT);
         return;
     }
-    rm_fill_static_info(m, c->payload, total);
+    model_rm_fill_static_info(m, c->payload, total);
     answer(m, c, 0);
 }
 
 static void do_unload(struct gpu_model *m, struct rm_call *c)
 {
     if (c->len < m->gsp.l->rpc_unloading_guest_driver_v1F_07.total) {
-        rule_broken(m, RULE_RM_PAYLOAD, "UNLOADING_GUEST_DRIVER has %u bytes", c->len);
+        model_rule_broken(m, RULE_RM_PAYLOAD, "UNLOADING_GUEST_DRIVER has %u bytes", c->len);
         answer(m, c, RPC_BAD_FORMAT);
         return;
     }
     answer(m, c, 0);
-    queue_check_status_slots(m);
+    model_queue_check_status_slots(m);
     m->gsp.phase = GSPP_SUSPENDED;
 }
 
-void rm_request(struct gpu_model *m, struct rm_call *c)
+void model_rm_request(struct gpu_model *m, struct rm_call *c)
 {
     const bool set_up = c->function == FN_GSP_SET_SYSTEM_INFO || c->function == FN_SET_REGISTRY ||
                         c->function == FN_UNLOADING_GUEST_DRIVER;
     if (!set_up && m->gsp.phase != GSPP_UP) {
-        rule_broken(m, RULE_RM_EARLY, "function %u before GSP_INIT_DONE", c->function);
+        model_rule_broken(m, RULE_RM_EARLY, "function %u before GSP_INIT_DONE", c->function);
         answer(m, c, RM_INVALID_STATE);
         return;
     }
@@ -404,18 +441,32 @@ void rm_request(struct gpu_model *m, struct rm_call *c)
         check_registry(m, c);
         m->gsp.have_registry = true;
         return;
-    case FN_GET_GSP_STATIC_INFO: do_static_info(m, c); return;
-    case FN_GSP_RM_ALLOC: do_alloc(m, c); return;
-    case FN_GSP_RM_CONTROL: do_control(m, c); return;
-    case FN_FREE: do_free(m, c); return;
-    case FN_DUP_OBJECT: do_dup(m, c); return;
-    case FN_UNLOADING_GUEST_DRIVER: do_unload(m, c); return;
+    case FN_GET_GSP_STATIC_INFO:
+        do_static_info(m, c);
+        return;
+    case FN_GSP_RM_ALLOC:
+        do_alloc(m, c);
+        return;
+    case FN_GSP_RM_CONTROL:
+        do_control(m, c);
+        return;
+    case FN_FREE:
+        do_free(m, c);
+        return;
+    case FN_DUP_OBJECT:
+        do_dup(m, c);
+        return;
+    case FN_UNLOADING_GUEST_DRIVER:
+        do_unload(m, c);
+        return;
     case FN_SET_GUEST_SYSTEM_INFO:
     case FN_UPDATE_BAR_PDE:
     case FN_SET_PAGE_DIRECTORY:
-    case FN_UNSET_PAGE_DIRECTORY: answer(m, c, 0); return;
+    case FN_UNSET_PAGE_DIRECTORY:
+        answer(m, c, 0);
+        return;
     default:
-        report_refused(m, REFUSED_FUNCTION, c->function);
+        model_report_refused(m, REFUSED_FUNCTION, c->function);
         answer(m, c, RPC_UNKNOWN_FUNCTION);
         return;
     }

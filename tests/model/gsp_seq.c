@@ -1,22 +1,34 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The programme that the GSP has the CPU run while it boots (Turing to Ada): built to the pattern of
- * the real ones, and checked afterwards by what it left behind. It polls and clears the GSP's
- * mailbox, resets the core, loads a piece of code into the falcon by transfers, runs it, and resumes.
- * Sources: boot.md 10, measured.md 7, rpc.md B4.
+ * The programme that the GSP has the CPU run while it boots (Turing to Ada): built to the pattern
+ * of the real ones, and checked afterwards by what it left behind. It polls and clears the GSP's
+ * mailbox, resets the core, loads a piece of code into the falcon by transfers, runs it, and
+ * resumes. Sources: boot.md 10, measured.md 7, rpc.md B4.
  */
 #include <string.h>
 
 #include "tests/model/model_priv.h"
 
-enum { OP_REG_WRITE, OP_REG_MODIFY, OP_REG_POLL, OP_DELAY_US, OP_REG_STORE, OP_CORE_RESET,
-       OP_CORE_START, OP_CORE_WAIT_FOR_HALT, OP_CORE_RESUME };
+enum {
+    OP_REG_WRITE,
+    OP_REG_MODIFY,
+    OP_REG_POLL,
+    OP_DELAY_US,
+    OP_REG_STORE,
+    OP_CORE_RESET,
+    OP_CORE_START,
+    OP_CORE_WAIT_FOR_HALT,
+    OP_CORE_RESUME
+};
 enum {
     FUNCTION_RUN_CPU_SEQUENCER = 0x1002,
     WORDS_MAX = 16000, /* what one message holds */
-    SCRATCH_FIRST = 0x20, SCRATCH_COUNT = 16, /* NV_PBUS_SW_SCRATCH words that the filler writes */
+    SCRATCH_FIRST = 0x20,
+    SCRATCH_COUNT = 16, /* NV_PBUS_SW_SCRATCH words that the filler writes */
     SCRATCH_MODIFY = 0x31,
-    MODIFY_BEFORE = 0x00abcdef, MODIFY_MASK = 0x0000ff00, MODIFY_VALUE = 0x00001200,
+    MODIFY_BEFORE = 0x00abcdef,
+    MODIFY_MASK = 0x0000ff00,
+    MODIFY_VALUE = 0x00001200,
     POLL_US = 1000000,
     TRF_IMEM_SECURE_256 = 0x614,
     TRANSCFG_VRAM = 0x4, /* physical, video memory */
@@ -70,15 +82,16 @@ static void emit_load(struct gpu_model *m, struct programme *p)
     g->seq_image_bytes = m->chip->seq_transfers * FALCON_BLOCK;
     emit_write(p, gsp_reg(NV_PFALCON_FBIF_TRANSCFG__OFFSET), TRANSCFG_VRAM);
     emit_write(p, gsp_reg(NV_PFALCON_FALCON_DMATRFBASE__OFFSET), (uint32_t)(g->seq_image_off >> 8));
-    emit_write(p, gsp_reg(NV_PFALCON_FALCON_DMATRFBASE1__OFFSET), (uint32_t)(g->seq_image_off >> 40));
+    emit_write(p, gsp_reg(NV_PFALCON_FALCON_DMATRFBASE1__OFFSET),
+               (uint32_t)(g->seq_image_off >> 40));
     for (uint32_t i = 0; i < m->chip->seq_transfers; i++) {
         image_block(block, i);
-        vram_write(m, g->seq_image_off + (uint64_t)i * FALCON_BLOCK, block, sizeof(block));
+        model_vram_write(m, g->seq_image_off + (uint64_t)i * FALCON_BLOCK, block, sizeof(block));
         emit_write(p, gsp_reg(NV_PFALCON_FALCON_DMATRFMOFFS__OFFSET), i * FALCON_BLOCK);
         emit_write(p, gsp_reg(NV_PFALCON_FALCON_DMATRFFBOFFS__OFFSET), i * FALCON_BLOCK);
         emit_write(p, gsp_reg(NV_PFALCON_FALCON_DMATRFCMD__OFFSET), TRF_IMEM_SECURE_256);
-        emit_poll(p, gsp_reg(NV_PFALCON_FALCON_DMATRFCMD__OFFSET), NV_PFALCON_FALCON_DMATRFCMD__IDLE_MASK,
-                  NV_PFALCON_FALCON_DMATRFCMD__IDLE_MASK);
+        emit_poll(p, gsp_reg(NV_PFALCON_FALCON_DMATRFCMD__OFFSET),
+                  NV_PFALCON_FALCON_DMATRFCMD__IDLE_MASK, NV_PFALCON_FALCON_DMATRFCMD__IDLE_MASK);
     }
 }
 
@@ -95,14 +108,14 @@ static void emit_filler(struct gpu_model *m, struct programme *p, uint32_t targe
     }
 }
 
-void seq_send(struct gpu_model *m)
+void model_seq_send(struct gpu_model *m)
 {
     enum { TAIL_WORDS = 3 };
     static struct programme p; /* large; rebuilt each time */
     static uint8_t payload[40 + 4 * WORDS_MAX];
     struct gsp_state *g = &m->gsp;
     const struct gsp_layout *l = g->l;
-    const struct fault *wanted = fault_get(m, FAULT_SEQUENCER);
+    const struct fault *wanted = model_fault_get(m, FAULT_SEQUENCER);
     const uint32_t target = wanted != NULL ? wanted->value : m->chip->seq_dwords;
     const uint32_t suspended = 1u << MAILBOX_SUSPENDED_SHIFT;
     p.n = 0;
@@ -137,10 +150,10 @@ void seq_send(struct gpu_model *m)
     g->seq_resets_before = m->gsp_falcon.resets;
     g->seq_program_ran = false;
     m->gsp_falcon.mailbox[0] = suspended;
-    queue_send(m, FUNCTION_RUN_CPU_SEQUENCER, 0, 0, payload, head + 4 * p.n, 0);
+    model_queue_send(m, FUNCTION_RUN_CPU_SEQUENCER, 0, 0, payload, head + 4 * p.n, 0);
 }
 
-bool seq_falcon_run(struct gpu_model *m)
+bool model_seq_falcon_run(struct gpu_model *m)
 {
     struct gsp_state *g = &m->gsp;
     const struct falcon *f = &m->gsp_falcon;
@@ -149,7 +162,7 @@ bool seq_falcon_run(struct gpu_model *m)
         uint32_t at;
         const char *why;
         image_block(block, i);
-        if (!falcon_imem_is(f, i * FALCON_BLOCK, block, FALCON_BLOCK, true, i, &at, &why)) {
+        if (!model_falcon_imem_is(f, i * FALCON_BLOCK, block, FALCON_BLOCK, true, i, &at, &why)) {
             return false;
         }
     }
@@ -157,30 +170,33 @@ bool seq_falcon_run(struct gpu_model *m)
     return true;
 }
 
-bool seq_check(struct gpu_model *m)
+bool model_seq_check(struct gpu_model *m)
 {
     struct gsp_state *g = &m->gsp;
     /* CORE_RESET and CORE_RESUME reset the engine; drivers may pulse more than once. */
     if (m->gsp_falcon.resets < g->seq_resets_before + 2) {
-        rule_broken(m, RULE_SEQ_NOT_RUN, "the GSP was reset %u times, CORE_RESET and CORE_RESUME make 2",
-                    m->gsp_falcon.resets - g->seq_resets_before);
+        model_rule_broken(m, RULE_SEQ_NOT_RUN,
+                          "the GSP was reset %u times, CORE_RESET and CORE_RESUME make 2",
+                          m->gsp_falcon.resets - g->seq_resets_before);
         return false;
     }
     if (!g->seq_program_ran) {
-        rule_broken(m, RULE_SEQ_NOT_RUN, "the code that the programme loads was not started");
+        model_rule_broken(m, RULE_SEQ_NOT_RUN, "the code that the programme loads was not started");
         return false;
     }
     for (uint32_t i = 0; i < SCRATCH_COUNT; i++) {
         if (m->misc.sw_scratch[SCRATCH_FIRST + i] != g->seq_expect[i]) {
-            rule_broken(m, RULE_SEQ_NOT_RUN, "REG_WRITE: 0x%06x holds 0x%08x, the programme ends with 0x%08x",
-                        scratch_off(SCRATCH_FIRST + i), m->misc.sw_scratch[SCRATCH_FIRST + i],
-                        g->seq_expect[i]);
+            model_rule_broken(m, RULE_SEQ_NOT_RUN,
+                              "REG_WRITE: 0x%06x holds 0x%08x, the programme ends with 0x%08x",
+                              scratch_off(SCRATCH_FIRST + i), m->misc.sw_scratch[SCRATCH_FIRST + i],
+                              g->seq_expect[i]);
             return false;
         }
     }
     if (m->misc.sw_scratch[SCRATCH_MODIFY] != g->seq_modify_expect) {
-        rule_broken(m, RULE_SEQ_NOT_RUN, "REG_MODIFY: 0x%06x holds 0x%08x, the programme makes 0x%08x",
-                    scratch_off(SCRATCH_MODIFY), m->misc.sw_scratch[SCRATCH_MODIFY], g->seq_modify_expect);
+        model_rule_broken(
+            m, RULE_SEQ_NOT_RUN, "REG_MODIFY: 0x%06x holds 0x%08x, the programme makes 0x%08x",
+            scratch_off(SCRATCH_MODIFY), m->misc.sw_scratch[SCRATCH_MODIFY], g->seq_modify_expect);
         return false;
     }
     return true;

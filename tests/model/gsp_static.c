@@ -1,25 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * GspStaticConfigInfo: what the board is, from the board's data and the layout that booter accepted.
- * The shape of the memory regions is that of an AD104 (measured.md 8.5): reserved bottom, usable,
- * reserved, RM's own, everything from the non-WPR heap up.
+ * GspStaticConfigInfo: what the board is, from the board's data and the layout that booter
+ * accepted. The shape of the memory regions is that of an AD104 (measured.md 8.5): reserved bottom,
+ * usable, reserved, RM's own, everything from the non-WPR heap up.
  */
 #include <string.h>
 
 #include "tests/model/model_priv.h"
 
 enum {
-    REGION_LOW = 0x3100000,      /* reserved bottom */
-    REGION_RM = 0x4f40000,       /* reserved below ... */
-    REGION_INST = 0x70000,       /* ... instance memory, right below the non-WPR heap */
+    REGION_LOW = 0x3100000, /* reserved bottom */
+    REGION_RM = 0x4f40000,  /* reserved below ... */
+    REGION_INST = 0x70000,  /* ... instance memory, right below the non-WPR heap */
     NON_WPR_HEAP = 0x100000,
     PERFORMANCE = 6,
-    BAR1_PDE_IN_RM = 0x1000, BAR2_PDE_IN_INST = 0x3000,
-    GID_BYTES = 16, GID_FORMAT_BINARY = 2,
+    BAR1_PDE_IN_RM = 0x1000,
+    BAR2_PDE_IN_INST = 0x3000,
+    GID_BYTES = 16,
+    GID_FORMAT_BINARY = 2,
     NAME_CHARS = 64,
 };
 
-void rm_gid(const struct gpu_model *m, uint8_t gid[16])
+void model_rm_gid(const struct gpu_model *m, uint8_t gid[16])
 {
     uint64_t x = m->seed * 0x9e3779b97f4a7c15ull + m->board->device + 1;
     for (size_t i = 0; i < GID_BYTES; i++) {
@@ -41,7 +43,8 @@ static void put_text(uint8_t *p, uint32_t len, struct fw_field f, const char *te
 static void put_unicode(uint8_t *p, uint32_t len, struct fw_field f, const char *text)
 {
     uint8_t *out = fw_bytes(p, len, f);
-    for (size_t i = 0; out != NULL && i < NAME_CHARS - 1 && i < f.size / 2 && text[i] != '\0'; i++) {
+    for (size_t i = 0; out != NULL && i < NAME_CHARS - 1 && i < f.size / 2 && text[i] != '\0';
+         i++) {
         put_le16(out + 2 * i, (uint8_t)text[i]);
     }
 }
@@ -52,10 +55,12 @@ struct region {
     bool usable;
 };
 
-static void put_region(struct gpu_model *m, uint8_t *p, uint32_t len, uint32_t i, const struct region *r)
+static void put_region(struct gpu_model *m, uint8_t *p, uint32_t len, uint32_t i,
+                       const struct region *r)
 {
     const struct gsp_layout *l = m->gsp.l;
-#define REGION(field, v) fw_put_at(p, len, l->GspStaticConfigInfo.fbRegionInfoParams_fbRegion_##field, i, v)
+#define REGION(field, v)                                                                           \
+    fw_put_at(p, len, l->GspStaticConfigInfo.fbRegionInfoParams_fbRegion_##field, i, v)
     REGION(base, r->base);
     REGION(limit, r->end - 1);
     REGION(reserved, r->reserved);
@@ -65,17 +70,18 @@ static void put_region(struct gpu_model *m, uint8_t *p, uint32_t len, uint32_t i
 #undef REGION
 }
 
-void rm_fill_static_info(struct gpu_model *m, uint8_t *p, uint32_t len)
+void model_rm_fill_static_info(struct gpu_model *m, uint8_t *p, uint32_t len)
 {
     const struct gsp_layout *l = m->gsp.l;
     const struct model_board *b = m->board;
-    const uint64_t heap = m->wpr2.lo - NON_WPR_HEAP, inst = heap - REGION_INST, rm = inst - REGION_RM;
+    const uint64_t heap = m->wpr2.lo - NON_WPR_HEAP, inst = heap - REGION_INST,
+                   rm = inst - REGION_RM;
     const struct region regions[] = {
-        { 0, REGION_LOW, REGION_LOW, 0, false },
-        { REGION_LOW, rm, 0, PERFORMANCE, true },
-        { rm, inst, REGION_RM, PERFORMANCE, false },
-        { inst, heap, REGION_INST, 0, false },
-        { heap, m->vram.size, m->vram.size - heap, 0, false },
+        {0, REGION_LOW, REGION_LOW, 0, false},
+        {REGION_LOW, rm, 0, PERFORMANCE, true},
+        {rm, inst, REGION_RM, PERFORMANCE, false},
+        {inst, heap, REGION_INST, 0, false},
+        {heap, m->vram.size, m->vram.size - heap, 0, false},
     };
     memset(p, 0, len);
 #define PUT(field, v) fw_put(p, len, l->GspStaticConfigInfo.field, v)
@@ -83,7 +89,7 @@ void rm_fill_static_info(struct gpu_model *m, uint8_t *p, uint32_t len)
     PUT(gidInfo_length, GID_BYTES);
     uint8_t *gid = fw_bytes(p, len, l->GspStaticConfigInfo.gidInfo_data);
     if (gid != NULL) {
-        rm_gid(m, gid);
+        model_rm_gid(m, gid);
     }
     PUT(fbRegionInfoParams_numFBRegions, ARRAY_SIZE(regions));
     for (uint32_t i = 0; i < ARRAY_SIZE(regions); i++) {

@@ -23,8 +23,8 @@ static uint32_t top_bits(const struct gpu_model *m)
 static void send(struct gpu_model *m, unsigned vector)
 {
     m->stats.irqs++;
-    trace_text(m, "interrupt, vector %u", vector);
-    if (fault_get(m, FAULT_NO_IRQ) == NULL && m->bus.irq != NULL) {
+    model_trace_text(m, "interrupt, vector %u", vector);
+    if (model_fault_get(m, FAULT_NO_IRQ) == NULL && m->bus.irq != NULL) {
         m->bus.irq(m->bus.ctx, vector);
     }
 }
@@ -45,7 +45,7 @@ static void update(struct gpu_model *m)
                 send(m, n);
             }
         }
-    } else if (config_msi_enabled(m) && s->armed) {
+    } else if (model_config_msi_enabled(m) && s->armed) {
         s->armed = false;
         send(m, 0);
     } else {
@@ -53,13 +53,13 @@ static void update(struct gpu_model *m)
     }
 }
 
-void intr_power_on(struct gpu_model *m)
+void model_intr_power_on(struct gpu_model *m)
 {
     memset(&m->intr, 0, sizeof(m->intr));
     m->intr.armed = true;
 }
 
-void intr_latch(struct gpu_model *m, uint32_t vector)
+void model_intr_latch(struct gpu_model *m, uint32_t vector)
 {
     if (vector / 32 < m->chip->leaf_count) {
         m->intr.leaf[vector / 32] |= 1u << (vector % 32);
@@ -67,11 +67,11 @@ void intr_latch(struct gpu_model *m, uint32_t vector)
     }
 }
 
-void intr_rearm(struct gpu_model *m)
+void model_intr_rearm(struct gpu_model *m)
 {
     struct intr_state *s = &m->intr;
     s->armed = true;
-    if (!config_msi_enabled(m) || m->board->msix_vectors != 0) {
+    if (!model_config_msi_enabled(m) || m->board->msix_vectors != 0) {
         return;
     }
     if ((top_bits(m) & s->top_en) != 0) { /* still pending: sent again */
@@ -82,12 +82,12 @@ void intr_rearm(struct gpu_model *m)
     s->pend = false;
 }
 
-void intr_falcon(struct gpu_model *m, struct falcon *f)
+void model_intr_falcon(struct gpu_model *m, struct falcon *f)
 {
     const bool now = (f->irqstat & f->riscv_irqmask & f->riscv_irqdest) != 0;
     if (now && !f->host_irq && f == &m->gsp_falcon) {
         f->host_irq = true;
-        intr_latch(m, VECTOR_GSP);
+        model_intr_latch(m, VECTOR_GSP);
     }
     f->host_irq = now;
 }
@@ -98,7 +98,7 @@ static bool leaf_index(const struct gpu_model *m, uint32_t off, uint32_t base, u
     return off >= base && *i < m->chip->leaf_count;
 }
 
-bool intr_read(struct gpu_model *m, uint32_t off, uint32_t *v)
+bool model_intr_read(struct gpu_model *m, uint32_t off, uint32_t *v)
 {
     uint32_t i;
     if (leaf_index(m, off, NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_LEAF__OFFSET, &i)) {
@@ -119,14 +119,14 @@ bool intr_read(struct gpu_model *m, uint32_t off, uint32_t *v)
     return true;
 }
 
-bool intr_write(struct gpu_model *m, uint32_t off, uint32_t v)
+bool model_intr_write(struct gpu_model *m, uint32_t off, uint32_t v)
 {
     struct intr_state *s = &m->intr;
     const uint32_t subtrees = (1u << (m->chip->leaf_count / 2)) - 1;
     uint32_t i;
     if (off == NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_LEAF_TRIGGER__OFFSET) {
-        const struct NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_LEAF_TRIGGER t = { v };
-        intr_latch(m, NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_LEAF_TRIGGER__VECTOR(t));
+        const struct NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_LEAF_TRIGGER t = {v};
+        model_intr_latch(m, NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_LEAF_TRIGGER__VECTOR(t));
         return true;
     }
     if (leaf_index(m, off, NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_LEAF__OFFSET, &i)) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The model as a whole: making one, resets, delayed work, the bus. Delayed work has fixed slots with
- * a due time each; nothing that the GPU does by itself happens inside a register access.
+ * The model as a whole: making one, resets, delayed work, the bus. Delayed work has fixed slots
+ * with a due time each; nothing that the GPU does by itself happens inside a register access.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -23,14 +23,14 @@ void model_schedule(struct gpu_model *m, enum work w, uint64_t delay_ns)
 
 static bool dma_allowed(struct gpu_model *m, uint64_t addr, size_t len, const char *what)
 {
-    if (!config_bus_master(m)) {
-        rule_broken(m, RULE_DMA_BUS_MASTER, "%s at 0x%llx with bus mastering off", what,
-                    (unsigned long long)addr);
+    if (!model_config_bus_master(m)) {
+        model_rule_broken(m, RULE_DMA_BUS_MASTER, "%s at 0x%llx with bus mastering off", what,
+                          (unsigned long long)addr);
         return false;
     }
     if (!range_ok(addr, len, 1ull << m->chip->dma_bits)) {
-        rule_broken(m, RULE_DMA_WIDTH, "%s at 0x%llx, the GPU drives %u address bits", what,
-                    (unsigned long long)addr, m->chip->dma_bits);
+        model_rule_broken(m, RULE_DMA_WIDTH, "%s at 0x%llx, the GPU drives %u address bits", what,
+                          (unsigned long long)addr, m->chip->dma_bits);
         return false;
     }
     return true;
@@ -45,10 +45,11 @@ static bool dma_copy(struct gpu_model *m, uint64_t addr, void *in, const void *o
     }
     for (size_t done = 0; done < len;) {
         size_t n = len - done;
-        uint8_t *p = m->bus.dma(m->bus.ctx, addr + done, &n, out != NULL ? MODEL_DMA_WRITE : MODEL_DMA_READ);
+        uint8_t *p =
+            m->bus.dma(m->bus.ctx, addr + done, &n, out != NULL ? MODEL_DMA_WRITE : MODEL_DMA_READ);
         if (p == NULL || n == 0) {
-            rule_broken(m, RULE_DMA_UNMAPPED, "%s at 0x%llx: nothing is mapped there", what,
-                        (unsigned long long)(addr + done));
+            model_rule_broken(m, RULE_DMA_UNMAPPED, "%s at 0x%llx: nothing is mapped there", what,
+                              (unsigned long long)(addr + done));
             return false;
         }
         n = n > len - done ? len - done : n;
@@ -63,20 +64,21 @@ static bool dma_copy(struct gpu_model *m, uint64_t addr, void *in, const void *o
     return true;
 }
 
-bool dma_read(struct gpu_model *m, uint64_t addr, void *buf, size_t len, const char *what)
+bool model_dma_read(struct gpu_model *m, uint64_t addr, void *buf, size_t len, const char *what)
 {
     return dma_copy(m, addr, buf, NULL, len, what);
 }
 
-bool dma_write(struct gpu_model *m, uint64_t addr, const void *buf, size_t len, const char *what)
+bool model_dma_write(struct gpu_model *m, uint64_t addr, const void *buf, size_t len,
+                     const char *what)
 {
     return dma_copy(m, addr, NULL, buf, len, what);
 }
 
-const void *dma_peek(struct gpu_model *m, uint64_t addr, size_t len)
+const void *model_dma_peek(struct gpu_model *m, uint64_t addr, size_t len)
 {
     size_t n = len;
-    if (!config_bus_master(m) || !range_ok(addr, len, 1ull << m->chip->dma_bits)) {
+    if (!model_config_bus_master(m) || !range_ok(addr, len, 1ull << m->chip->dma_bits)) {
         return NULL;
     }
     const void *p = m->bus.dma(m->bus.ctx, addr, &n, MODEL_DMA_READ);
@@ -91,46 +93,53 @@ const void *dma_peek(struct gpu_model *m, uint64_t addr, size_t len)
 
 static void gfw_done(struct gpu_model *m)
 {
-    if (fault_get(m, FAULT_GFW_STUCK) == NULL) {
+    if (model_fault_get(m, FAULT_GFW_STUCK) == NULL) {
         m->misc.gfw_done = true;
     }
 }
 
-/* What an FLR does: everything but always-on scratch (measured.md 6). */
-static void reset_state(struct gpu_model *m, bool keep_always_on)
+/* What a reset does: everything; an FLR spares always-on scratch (measured.md 6). */
+static void reset_state(struct gpu_model *m, enum model_reset kind)
 {
     const uint32_t scratch_14 = m->misc.secure_scratch_14;
     for (size_t i = 0; i < WORK_COUNT; i++) {
         m->due[i] = UINT64_MAX;
     }
-    config_init(m);
+    model_config_init(m);
     memset(&m->misc, 0, sizeof(m->misc));
     m->misc.pmc_enable = 0xffffffff;
-    if (keep_always_on) {
+    if (kind == MODEL_RESET_FLR) {
         m->misc.secure_scratch_14 = scratch_14;
     }
-    m->wpr2 = (struct wpr2){ 0 };
+    m->wpr2 = (struct wpr2){0};
     m->vram.window = 0;
-    gsp_power_on(m);
-    falcon_power_on(m, &m->gsp_falcon, "gsp", NV_PGSP_BASE);
-    falcon_power_on(m, &m->sec2, "sec2", NV_PSEC_BASE);
-    intr_power_on(m);
+    model_gsp_power_on(m);
+    model_falcon_power_on(m, &m->gsp_falcon, "gsp", NV_PGSP_BASE);
+    model_falcon_power_on(m, &m->sec2, "sec2", NV_PSEC_BASE);
+    model_intr_power_on(m);
+    /* After power-on the board firmware has long finished when a driver comes; after a reset not.
+     */
     model_schedule(m, WORK_GFW, GFW_BOOT_NS);
+    if (kind == MODEL_RESET_POWER) {
+        gfw_done(m);
+    }
 }
 
 void model_reset(struct gpu_model *m, enum model_reset kind)
 {
-    trace_text(m, "reset: %s",
-               kind == MODEL_RESET_FLR ? "FLR" : kind == MODEL_RESET_BUS ? "bus" : "power");
+    model_trace_text(m, "reset: %s",
+                     kind == MODEL_RESET_FLR   ? "FLR"
+                     : kind == MODEL_RESET_BUS ? "bus"
+                                               : "power");
     if (kind == MODEL_RESET_POWER) {
         m->unplugged = false;
         m->unplug_at = 0;
-        vram_clear(m);
+        model_vram_clear(m);
     }
     if (m->unplugged) {
         return;
     }
-    reset_state(m, kind == MODEL_RESET_FLR);
+    reset_state(m, kind);
 }
 
 /* ---- making and unmaking ---- */
@@ -147,12 +156,7 @@ static char *copy_text(const char *s)
 
 static bool make_vbios(struct gpu_model *m)
 {
-    const struct synth_vbios_options opt = {
-        .desc_version = 3,
-        .device_id = m->board->device,
-        .version = m->board->vbios_version,
-        .seed = (uint32_t)m->seed,
-    };
+    const struct synth_vbios_options opt = model_vbios_options(m);
     struct synth_blob b = synth_vbios(&opt);
     m->vbios = b.data;
     m->vbios_size = b.size;
@@ -162,12 +166,12 @@ static bool make_vbios(struct gpu_model *m)
 static bool choose(struct gpu_model *m, const struct model_config *cfg, char *err, size_t err_size)
 {
     const char *chip = cfg->chip != NULL ? cfg->chip : "ga102";
-    m->chip = chip_find(chip);
+    m->chip = model_chip_find(chip);
     if (m->chip == NULL) {
         snprintf(err, err_size, "chip '%s' is not modelled", chip);
         return false;
     }
-    m->board = board_find(m->chip, cfg->board);
+    m->board = model_board_find(m->chip, cfg->board);
     if (m->board == NULL) {
         snprintf(err, err_size, "chip %s has no board '%s'", chip, cfg->board);
         return false;
@@ -182,8 +186,8 @@ static bool choose(struct gpu_model *m, const struct model_config *cfg, char *er
     return true;
 }
 
-struct gpu_model *model_create(const struct model_config *cfg, const struct model_bus *bus, char *err,
-                               size_t err_size)
+struct gpu_model *model_create(const struct model_config *cfg, const struct model_bus *bus,
+                               char *err, size_t err_size)
 {
     struct gpu_model *m = calloc(1, sizeof(*m));
     if (m == NULL) {
@@ -202,12 +206,12 @@ struct gpu_model *model_create(const struct model_config *cfg, const struct mode
     m->firmware_dir = copy_text(cfg->firmware_dir);
     m->fw_version = copy_text(cfg->fw_version);
     for (size_t i = 0; cfg->faults != NULL && cfg->faults[i] != NULL; i++) {
-        if (!fault_parse(m, cfg->faults[i], err, err_size)) {
+        if (!model_fault_parse(m, cfg->faults[i], err, err_size)) {
             model_destroy(m);
             return NULL;
         }
     }
-    if (m->title == NULL || !vram_init(m) || !make_vbios(m)) {
+    if (m->title == NULL || !model_vram_init(m) || !make_vbios(m)) {
         snprintf(err, err_size, "out of memory");
         model_destroy(m);
         return NULL;
@@ -217,11 +221,11 @@ struct gpu_model *model_create(const struct model_config *cfg, const struct mode
         model_destroy(m);
         return NULL;
     }
-    if (!fwsec_parse(m, err, err_size) || !fwfiles_load(m, err, err_size)) {
+    if (!model_fwsec_parse(m, err, err_size) || !model_fwfiles_load(m, err, err_size)) {
         model_destroy(m);
         return NULL;
     }
-    reset_state(m, false);
+    reset_state(m, MODEL_RESET_POWER);
     return m;
 }
 
@@ -231,11 +235,11 @@ void model_destroy(struct gpu_model *m)
         return;
     }
     if (m->chip != NULL) {
-        trace_flush(m);
+        model_trace_flush(m);
     }
-    gsp_free(m);
-    vram_free(m);
-    report_free(m);
+    model_gsp_free(m);
+    model_vram_free(m);
+    model_report_free(m);
     free(m->vbios);
     free(m->title);
     free(m->firmware_dir);
@@ -248,8 +252,9 @@ void model_destroy(struct gpu_model *m)
 void model_run(struct gpu_model *m)
 {
     static void (*const work[WORK_COUNT])(struct gpu_model *) = {
-        [WORK_GFW] = gfw_done,        [WORK_GSP_FALCON] = fwsec_run, [WORK_SEC2] = booter_run,
-        [WORK_GSP] = gsp_step,        [WORK_GSP_RX] = gsp_rx,        [WORK_GSP_TX] = queue_flush,
+        [WORK_GFW] = gfw_done,          [WORK_GSP_FALCON] = model_fwsec_run,
+        [WORK_SEC2] = model_booter_run, [WORK_GSP] = model_gsp_step,
+        [WORK_GSP_RX] = model_gsp_rx,   [WORK_GSP_TX] = model_queue_flush,
     };
     for (unsigned n = 0; n < RUN_LIMIT && !m->unplugged; n++) {
         size_t first = 0;
@@ -290,14 +295,17 @@ void model_inject_event(struct gpu_model *m, uint32_t function, const void *payl
                         uint32_t rpc_result)
 {
     if (m->gsp.q.up) {
-        queue_send(m, function, rpc_result, 0, payload, size, 0);
+        model_queue_send(m, function, rpc_result, 0, payload, size, 0);
     }
 }
 
 void model_unplug(struct gpu_model *m)
 {
-    trace_text(m, "the link is gone");
+    model_trace_text(m, "the link is gone");
     m->unplugged = true;
 }
 
-void model_unplug_after(struct gpu_model *m, uint64_t accesses) { m->unplug_at = m->access + accesses; }
+void model_unplug_after(struct gpu_model *m, uint64_t accesses)
+{
+    m->unplug_at = m->access + accesses;
+}

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The model's own view of itself: one struct for all state, one short interface per file. Only
- * files of this folder include it. All hardware facts come from the register list (gsp/regs) and the
- * layout tables (gsp/layout); the driver's code is not used.
+ * files of this folder include it. All hardware facts come from the register list (gsp/regs) and
+ * the layout tables (gsp/layout); the driver's code is not used.
  */
 #pragma once
 
@@ -13,6 +13,18 @@
 #include "gsp/regs/regs.h"
 #include "gsp_layout.h"
 #include "tests/model/model.h"
+#include "tests/synth/synth.h"
+
+/* ---- rules (strict.c) ---- */
+
+enum model_rule {
+#define RULE(sym, id, words, source) RULE_##sym,
+#include "tests/model/rules.def"
+#undef RULE
+    RULE_COUNT
+};
+void model_rule_broken(struct gpu_model *m, enum model_rule rule, const char *fmt, ...)
+    FL_PRINTF(3, 4);
 
 /* ---- chips and boards: data (chips.c) ---- */
 
@@ -25,11 +37,11 @@ struct model_chip {
     uint32_t family;         /* enum chip_family */
     uint32_t boot0, boot42;
     uint32_t hwcfg2_gsp, hwcfg2_sec2;
-    uint32_t leaf_count;      /* of the interrupt tree */
-    uint32_t dma_bits;        /* width of a bus address */
-    uint32_t seq_dwords;      /* size of the CPU sequencer programme, u32s */
-    uint32_t seq_transfers;   /* falcon transfers in it */
-    uint32_t mirror_base;     /* of configuration space in BAR0 */
+    uint32_t leaf_count;    /* of the interrupt tree */
+    uint32_t dma_bits;      /* width of a bus address */
+    uint32_t seq_dwords;    /* size of the CPU sequencer programme, u32s */
+    uint32_t seq_transfers; /* falcon transfers in it */
+    uint32_t mirror_base;   /* of configuration space in BAR0 */
     bool libos3;
 };
 
@@ -40,22 +52,22 @@ struct model_board {
     enum model_cfg_layout layout;
     uint16_t device, subvendor, subdevice;
     uint32_t class_code;
-    uint64_t vram_bytes;   /* marketing size */
-    uint64_t vram_less;    /* usable size is smaller by this */
+    uint64_t vram_bytes; /* marketing size */
+    uint64_t vram_less;  /* usable size is smaller by this */
     uint32_t bar0_mib, bar1_mib, bar3_mib;
-    uint32_t bar1_sizes;   /* resizable BAR capability word: bit 4 + n = 2^n MiB */
-    bool display;          /* false: fused off */
+    uint32_t bar1_sizes;    /* resizable BAR capability word: bit 4 + n = 2^n MiB */
+    bool display;           /* false: fused off */
     uint32_t vga_workspace; /* NV_PDISP_VGA_WORKSPACE_BASE */
     uint32_t ram_type, bus_width, fbp_mask, l2_bytes;
     uint32_t gpc_mask, tpc_mask;
     const char *vbios_version;
-    uint32_t fuse_gsp_fwsec; /* fuse register of FWSEC's ucode id */
+    uint32_t fuse_gsp_fwsec;   /* fuse register of FWSEC's ucode id */
     uint32_t fuse_sec2_booter; /* fuse register of SEC2 ucode 3 */
     uint32_t msi_vectors, msix_vectors;
 };
 
-const struct model_chip *chip_find(const char *name);
-const struct model_board *board_find(const struct model_chip *chip, const char *name);
+const struct model_chip *model_chip_find(const char *name);
+const struct model_board *model_board_find(const struct model_chip *chip, const char *name);
 
 /* ---- configuration space (config.c) ---- */
 
@@ -69,12 +81,12 @@ struct cfgspace {
     struct model_bar bar[MODEL_BARS];
 };
 
-void config_init(struct gpu_model *m);  /* power-on image */
-uint32_t config_read(struct gpu_model *m, uint32_t off, unsigned size);
-void config_write(struct gpu_model *m, uint32_t off, unsigned size, uint32_t value);
-bool config_bus_master(const struct gpu_model *m);
-bool config_msi_enabled(const struct gpu_model *m);
-uint64_t config_bar_base(const struct gpu_model *m, unsigned bar);
+void model_config_init(struct gpu_model *m); /* power-on image */
+uint32_t model_config_read(struct gpu_model *m, uint32_t off, unsigned size);
+void model_config_write(struct gpu_model *m, uint32_t off, unsigned size, uint32_t value);
+bool model_config_bus_master(const struct gpu_model *m);
+bool model_config_msi_enabled(const struct gpu_model *m);
+uint64_t model_config_bar_base(const struct gpu_model *m, unsigned bar);
 
 /* ---- falcons (falcon.c) ---- */
 
@@ -102,30 +114,35 @@ struct falcon {
     uint32_t queue_head[8], queue_tail[8];
     uint32_t bcr_ctrl; /* as last written, without VALID */
     uint32_t riscv_irqmask, riscv_irqdest;
-    bool in_reset;     /* ENGINE.RESET is 1 */
-    bool running;      /* the falcon core */
+    bool in_reset; /* ENGINE.RESET is 1 */
+    bool running;  /* the falcon core */
     bool riscv_active;
-    bool host_irq;     /* host-routed cause set is non-empty */
-    bool loaded;       /* IMEM holds something since the last reset */
+    bool host_irq; /* host-routed cause set is non-empty */
+    bool loaded;   /* IMEM holds something since the last reset */
     bool reset_since_run;
     bool trf_unchecked; /* a transfer was started and IDLE not read since */
-    bool locked;       /* knob: registers hidden until the core is selected */
+    bool locked;        /* knob: registers hidden until the core is selected */
     uint64_t scrub_until_ns;
     uint32_t resets;
 };
 
-void falcon_power_on(struct gpu_model *m, struct falcon *f, const char *name, uint32_t base);
-bool falcon_read(struct gpu_model *m, struct falcon *f, uint32_t off, uint32_t *value);
-bool falcon_write(struct gpu_model *m, struct falcon *f, uint32_t off, uint32_t value);
-void falcon_halt(struct gpu_model *m, struct falcon *f); /* the program ended */
+void model_falcon_power_on(struct gpu_model *m, struct falcon *f, const char *name, uint32_t base);
+bool model_falcon_read(struct gpu_model *m, struct falcon *f, uint32_t off, uint32_t *value);
+bool model_falcon_write(struct gpu_model *m, struct falcon *f, uint32_t off, uint32_t value);
+void model_falcon_transfer(struct gpu_model *m, struct falcon *f, uint32_t command);
+void model_falcon_start(struct gpu_model *m, struct falcon *f);
+void model_falcon_engine(struct gpu_model *m, struct falcon *f, uint32_t value);
+bool model_falcon_scrubbing(struct gpu_model *m, const struct falcon *f);
+bool model_falcon_may_load(struct gpu_model *m, struct falcon *f, const char *how);
+void model_falcon_halt(struct gpu_model *m, struct falcon *f); /* the program ended */
 /* IMEM bytes [off, off+len) equal src, are loaded, have the security flag and tags from tag on.
  * False: *at gets the first differing offset and *why says what differs. */
-bool falcon_imem_is(const struct falcon *f, uint32_t off, const uint8_t *src, uint32_t len,
-                    bool secure, uint32_t tag, uint32_t *at, const char **why);
+bool model_falcon_imem_is(const struct falcon *f, uint32_t off, const uint8_t *src, uint32_t len,
+                          bool secure, uint32_t tag, uint32_t *at, const char **why);
 
 /* ---- FWSEC (fwsec.c) and booter (booter.c) ---- */
 
-struct fwsec_info { /* parsed from the model's own VBIOS */
+struct fwsec_info {                          /* parsed from the model's own VBIOS */
     const uint8_t *imem, *dmem, *signatures; /* into the VBIOS */
     uint32_t imem_size, dmem_size;
     uint32_t imem_phys, imem_virt, dmem_phys;
@@ -133,10 +150,35 @@ struct fwsec_info { /* parsed from the model's own VBIOS */
     uint32_t pkc_off, signature_count, signature_versions;
     uint32_t ucode_id, engine_mask, version;
 };
+/* How the board's VBIOS is made. */
+struct synth_vbios_options model_vbios_options(const struct gpu_model *m);
 /* False with a sentence: the VBIOS is unusable. */
-bool fwsec_parse(struct gpu_model *m, char *err, size_t err_size);
-void fwsec_run(struct gpu_model *m);  /* the GSP falcon was started some time ago */
-void booter_run(struct gpu_model *m); /* SEC2 was started some time ago */
+bool model_fwsec_parse(struct gpu_model *m, char *err, size_t err_size);
+void model_fwsec_run(struct gpu_model *m);  /* the GSP falcon was started some time ago */
+void model_booter_run(struct gpu_model *m); /* SEC2 was started some time ago */
+
+/* WPR metadata as fetched, and what booter says about them: MAILBOX0, 0 = good. */
+enum {
+    BOOTER_SIGNATURE = 0x02,
+    BOOTER_EXTENDED = 0x29,
+    BOOTER_REFUSED = 0x31,
+    BOOTER_NO_META = 0x89,
+    BOOTER_WPR_END = 0x8d,
+    META_BYTES = 256
+};
+struct wpr_meta {
+    uint8_t raw[META_BYTES];
+    uint64_t address;
+    const struct gsp_layout *l;
+};
+#define META(mt, field) fw_get((mt)->raw, META_BYTES, (mt)->l->GspFwWprMeta.field)
+struct fw_set;
+uint32_t model_meta_check(struct gpu_model *m, const struct wpr_meta *mt); /* booter_meta.c */
+/* booter_image.c: what they point to; fw NULL: reachable is enough. */
+uint32_t model_contents_check(struct gpu_model *m, const struct wpr_meta *mt,
+                              const struct fw_set *fw);
+bool model_meta_reject(struct gpu_model *m, enum model_rule rule, const char *field, uint64_t value,
+                       const char *needs, uint64_t wanted);
 
 /* ---- firmware files (fwfiles.c) ---- */
 
@@ -165,7 +207,7 @@ struct fw_set {
 enum { FW_SETS_MAX = 4 };
 /* Reads what is there for the chip. False with a sentence when a directory is given and holds no
  * complete set. */
-bool fwfiles_load(struct gpu_model *m, char *err, size_t err_size);
+bool model_fwfiles_load(struct gpu_model *m, char *err, size_t err_size);
 
 /* ---- video memory (vram.c) ---- */
 
@@ -175,14 +217,14 @@ struct vram {
     size_t chunk_count;
     uint32_t window; /* NV_PBUS_BAR0_WINDOW */
 };
-bool vram_init(struct gpu_model *m);
-void vram_free(struct gpu_model *m);
-void vram_clear(struct gpu_model *m);
-bool vram_read(struct gpu_model *m, uint64_t off, void *buf, size_t len);
-bool vram_write(struct gpu_model *m, uint64_t off, const void *buf, size_t len);
+bool model_vram_init(struct gpu_model *m);
+void model_vram_free(struct gpu_model *m);
+void model_vram_clear(struct gpu_model *m);
+bool model_vram_read(struct gpu_model *m, uint64_t off, void *buf, size_t len);
+bool model_vram_write(struct gpu_model *m, uint64_t off, const void *buf, size_t len);
 /* Accesses by the CPU: WPR2 is closed. */
-uint64_t vram_cpu_read(struct gpu_model *m, uint64_t off, unsigned size);
-void vram_cpu_write(struct gpu_model *m, uint64_t off, unsigned size, uint64_t value);
+uint64_t model_vram_cpu_read(struct gpu_model *m, uint64_t off, unsigned size);
+void model_vram_cpu_write(struct gpu_model *m, uint64_t off, unsigned size, uint64_t value);
 
 /* ---- GSP personality (gsp.c, gsp_queue.c, gsp_rm.c, gsp_seq.c, gsp_log.c) ---- */
 
@@ -208,17 +250,18 @@ struct gsp_queue_state {
     uint64_t cmd_off, stat_off;
     uint32_t cmd_size, cmd_slots, stat_slots, entry_off_cmd, entry_off_stat;
     uint32_t cmd_rx_off, stat_rx_off;
-    uint32_t cmd_read;   /* our read index in the command queue */
-    uint32_t stat_write; /* our write index in the status queue */
+    uint32_t cmd_read;          /* our read index in the command queue */
+    uint32_t stat_write;        /* our write index in the status queue */
     uint32_t cmd_seq, stat_seq; /* next message numbers */
-    uint8_t *shadow;            /* what the status slots hold, to see whether the driver wrote there */
+    uint8_t *shadow; /* what the status slots hold, to see whether the driver wrote there */
     uint32_t shadow_len[QUEUE_SLOTS_MAX];
     uint8_t *out; /* messages waiting for space: u32 length, then the bytes */
     size_t out_len, out_cap;
     uint64_t blocked_since_ns;
     bool blocked_said;
     uint32_t stat_read_seen; /* the driver's read index as last looked at */
-    uint32_t pending_len, pending_slots; /* a command copied, to be looked at again before it counts */
+    uint32_t pending_len,
+        pending_slots; /* a command copied, to be looked at again before it counts */
     uint32_t sent, received;
 };
 
@@ -260,75 +303,86 @@ struct gsp_state {
     size_t object_count, object_cap;
 };
 
-void gsp_power_on(struct gpu_model *m);
-void gsp_free(struct gpu_model *m);
-void gsp_engine_reset(struct gpu_model *m);  /* the driver pulsed the GSP engine */
-void gsp_boot(struct gpu_model *m);          /* booter started the RISC-V core */
-bool gsp_resume(struct gpu_model *m);        /* booter resumed it; false: refused */
-void gsp_doorbell(struct gpu_model *m, uint32_t queue, uint32_t value);
-void gsp_step(struct gpu_model *m);          /* WORK_GSP */
-void gsp_rx(struct gpu_model *m);            /* WORK_GSP_RX: look at the command queue */
-void gsp_crash(struct gpu_model *m);
+void model_gsp_power_on(struct gpu_model *m);
+void model_gsp_free(struct gpu_model *m);
+void model_gsp_engine_reset(struct gpu_model *m); /* the driver pulsed the GSP engine */
+void model_gsp_boot(struct gpu_model *m);         /* booter started the RISC-V core */
+bool model_gsp_resume(struct gpu_model *m);       /* booter resumed it; false: refused */
+void model_gsp_doorbell(struct gpu_model *m, uint32_t queue, uint32_t value);
+void model_gsp_step(struct gpu_model *m); /* WORK_GSP */
+void model_gsp_rx(struct gpu_model *m);   /* WORK_GSP_RX: look at the command queue */
+void model_gsp_crash(struct gpu_model *m);
 
 /* Queue: false when the shared region is unusable. */
-bool queue_init(struct gpu_model *m, uint64_t shared_pa, uint32_t pages, uint64_t cmd_off,
-                uint64_t stat_off);
-void queue_free(struct gpu_model *m);
-/* Copies the next command to m->msg (header and all) without taking it: its length there, 0 when the
- * queue is empty, -1 when it is broken beyond use. */
-int queue_peek(struct gpu_model *m);
+bool model_queue_init(struct gpu_model *m, uint64_t shared_pa, uint32_t pages, uint64_t cmd_off,
+                      uint64_t stat_off);
+void model_queue_free(struct gpu_model *m);
+/* Copies the next command to m->msg (header and all) without taking it: its length there, 0 when
+ * the queue is empty, -1 when it is broken beyond use. */
+int model_queue_peek(struct gpu_model *m);
 /* Looks at the copied command once more, then takes it: its slots are the driver's again. */
-void queue_take(struct gpu_model *m);
+void model_queue_take(struct gpu_model *m);
 /* Hands a message to the driver, or keeps it until there is space. rpc.length says len; extra bytes
  * behind it lie in the slots all the same (OGKM does so with allocation parameters). */
-void queue_send(struct gpu_model *m, uint32_t function, uint32_t result, uint32_t sequence,
-                const void *payload, uint32_t len, uint32_t extra);
-void queue_flush(struct gpu_model *m); /* WORK_GSP_TX: retry what had no space */
-void queue_check_status_slots(struct gpu_model *m);
+void model_queue_send(struct gpu_model *m, uint32_t function, uint32_t result, uint32_t sequence,
+                      const void *payload, uint32_t len, uint32_t extra);
+void model_queue_flush(struct gpu_model *m); /* WORK_GSP_TX: retry what had no space */
+void model_queue_check_status_slots(struct gpu_model *m);
 
 /* Differences between firmware versions that are no layouts. */
 struct gsp_version {
     const char *name;
-    uint32_t gsp_engine;        /* engineIdx in the interrupt table */
-    uint32_t nocat_function;    /* 0: it sends none */
+    uint32_t gsp_engine;           /* engineIdx in the interrupt table */
+    uint32_t nocat_function;       /* 0: it sends none */
     uint32_t shared_data_function; /* sent first, 0: none */
-    uint32_t missing_info_result; /* of GSP_INIT_DONE without commands 72 and 73; 0: it hangs */
+    uint32_t missing_info_result;  /* of GSP_INIT_DONE without commands 72 and 73; 0: it hangs */
     bool whole_slot_checksum;
 };
-const struct gsp_version *gsp_version_find(const char *name);
+const struct gsp_version *model_gsp_version_find(const char *name);
 
-/* One request, complete: answers it. avail >= len bytes exist at payload (the rest of the slots). */
+/* One request, complete: answers it. avail >= len bytes exist at payload (the rest of the slots).
+ */
 struct rm_call {
     uint32_t function, sequence;
     uint8_t *payload;
     uint32_t len, avail;
 };
-void rm_request(struct gpu_model *m, struct rm_call *c);
+void model_rm_request(struct gpu_model *m, struct rm_call *c);
 /* gsp_ctrl.c: NV_STATUS of a control on an object that exists; params are in and out. */
-uint32_t rm_control(struct gpu_model *m, const struct rm_object *o, uint32_t cmd, uint8_t *params,
-                    uint32_t size);
-struct rm_object *rm_find(struct gpu_model *m, uint32_t client, uint32_t handle);
-void rm_fill_static_info(struct gpu_model *m, uint8_t *p, uint32_t len); /* gsp_static.c */
-void rm_gid(const struct gpu_model *m, uint8_t gid[16]);
+uint32_t model_rm_control(struct gpu_model *m, const struct rm_object *o, uint32_t cmd,
+                          uint8_t *params, uint32_t size);
+struct rm_object *model_rm_find(struct gpu_model *m, uint32_t client, uint32_t handle);
+void model_rm_fill_static_info(struct gpu_model *m, uint8_t *p, uint32_t len); /* gsp_static.c */
+void model_rm_gid(const struct gpu_model *m, uint8_t gid[16]);
 enum { /* NV_STATUS, rpc.md B2 */
-       RM_OK = 0, RM_INSERT_DUPLICATE = 0x19, RM_NO_PERMISSION = 0x1b, RM_INVALID_ARGUMENT = 0x1f,
-       RM_INVALID_CLASS = 0x22, RM_INVALID_CLIENT = 0x23, RM_INVALID_PARENT = 0x36,
-       RM_INVALID_PARAMS = 0x3a, RM_INVALID_STATE = 0x40, RM_NOT_SUPPORTED = 0x56,
-       RM_OBJECT_NOT_FOUND = 0x57, RM_NO_MEMORY = 0x51 };
+       RM_OK = 0,
+       RM_INSERT_DUPLICATE = 0x19,
+       RM_NO_PERMISSION = 0x1b,
+       RM_INVALID_ARGUMENT = 0x1f,
+       RM_INVALID_CLASS = 0x22,
+       RM_INVALID_CLIENT = 0x23,
+       RM_INVALID_PARENT = 0x36,
+       RM_INVALID_PARAMS = 0x3a,
+       RM_INVALID_STATE = 0x40,
+       RM_NOT_SUPPORTED = 0x56,
+       RM_OBJECT_NOT_FOUND = 0x57,
+       RM_NO_MEMORY = 0x51
+};
 /* Handles that the GSP makes for the driver, as on AD104 (measured.md 8.5). */
-#define RM_INTERNAL_CLIENT 0xc2000005u
-#define RM_INTERNAL_DEVICE 0xabcd0080u
+#define RM_INTERNAL_CLIENT    0xc2000005u
+#define RM_INTERNAL_DEVICE    0xabcd0080u
 #define RM_INTERNAL_SUBDEVICE 0xabcd2080u
-void rm_free_all(struct gpu_model *m);
+void model_rm_free_all(struct gpu_model *m);
 
 /* Builds and sends the programme / checks what it left. */
-void seq_send(struct gpu_model *m);
-bool seq_check(struct gpu_model *m);
-/* The GSP falcon was started while the programme runs: true when it was the programme's own code. */
-bool seq_falcon_run(struct gpu_model *m);
+void model_seq_send(struct gpu_model *m);
+bool model_seq_check(struct gpu_model *m);
+/* The GSP falcon was started while the programme runs: true when it was the programme's own code.
+ */
+bool model_seq_falcon_run(struct gpu_model *m);
 
-void log_setup(struct gpu_model *m, uint32_t index, uint64_t pa, uint64_t size);
-void log_write(struct gpu_model *m, uint32_t index, uint32_t entries);
+void model_log_setup(struct gpu_model *m, uint32_t index, uint64_t pa, uint64_t size);
+void model_log_write(struct gpu_model *m, uint32_t index, uint32_t entries);
 
 /* ---- interrupts (intr.c) ---- */
 
@@ -338,26 +392,26 @@ struct intr_state {
     uint32_t top_en, delivered; /* delivered: D(N) as of the last look */
     bool armed, pend;
 };
-void intr_power_on(struct gpu_model *m);
-void intr_latch(struct gpu_model *m, uint32_t vector);
-void intr_rearm(struct gpu_model *m); /* the configuration write that re-arms MSI */
-bool intr_read(struct gpu_model *m, uint32_t off, uint32_t *value);
-bool intr_write(struct gpu_model *m, uint32_t off, uint32_t value);
+void model_intr_power_on(struct gpu_model *m);
+void model_intr_latch(struct gpu_model *m, uint32_t vector);
+void model_intr_rearm(struct gpu_model *m); /* the configuration write that re-arms MSI */
+bool model_intr_read(struct gpu_model *m, uint32_t off, uint32_t *value);
+bool model_intr_write(struct gpu_model *m, uint32_t off, uint32_t value);
 /* The falcon's host-routed causes changed. */
-void intr_falcon(struct gpu_model *m, struct falcon *f);
+void model_intr_falcon(struct gpu_model *m, struct falcon *f);
 
 /* ---- the rest of BAR0 (regfile.c, pmc_pfb.c, prom.c) ---- */
 
-uint32_t regfile_read(struct gpu_model *m, uint32_t off);
-void regfile_write(struct gpu_model *m, uint32_t off, uint32_t value);
-bool pmc_read(struct gpu_model *m, uint32_t off, uint32_t *value);
-bool pmc_write(struct gpu_model *m, uint32_t off, uint32_t value);
-bool pfb_read(struct gpu_model *m, uint32_t off, uint32_t *value);
-bool pfb_write(struct gpu_model *m, uint32_t off, uint32_t value);
-bool fuse_read(struct gpu_model *m, uint32_t off, uint32_t *value);
-bool vf_read(struct gpu_model *m, uint32_t off, uint32_t *value);
-bool vf_write(struct gpu_model *m, uint32_t off, uint32_t value);
-uint32_t prom_read(struct gpu_model *m, uint32_t off);
+uint32_t model_regfile_read(struct gpu_model *m, uint32_t off);
+void model_regfile_write(struct gpu_model *m, uint32_t off, uint32_t value);
+bool model_pmc_read(struct gpu_model *m, uint32_t off, uint32_t *value);
+bool model_pmc_write(struct gpu_model *m, uint32_t off, uint32_t value);
+bool model_pfb_read(struct gpu_model *m, uint32_t off, uint32_t *value);
+bool model_pfb_write(struct gpu_model *m, uint32_t off, uint32_t value);
+bool model_fuse_read(struct gpu_model *m, uint32_t off, uint32_t *value);
+bool model_vf_read(struct gpu_model *m, uint32_t off, uint32_t *value);
+bool model_vf_write(struct gpu_model *m, uint32_t off, uint32_t value);
+uint32_t model_prom_read(struct gpu_model *m, uint32_t off);
 
 struct misc_regs {
     uint32_t sw_scratch[64];
@@ -376,16 +430,6 @@ struct misc_regs {
 struct wpr2 {
     uint64_t lo, hi;
 };
-
-/* ---- rules (strict.c) ---- */
-
-enum model_rule {
-#define RULE(sym, id, words, source) RULE_##sym,
-#include "tests/model/rules.def"
-#undef RULE
-    RULE_COUNT
-};
-void rule_broken(struct gpu_model *m, enum model_rule rule, const char *fmt, ...) FL_PRINTF(3, 4);
 
 struct strict_state {
     uint32_t hits[RULE_COUNT];
@@ -417,10 +461,10 @@ struct report_state {
     } spun[16];
     uint32_t spun_count;
 };
-void report_unmodelled(struct gpu_model *m, uint32_t off, bool write, uint32_t value);
-void report_refused(struct gpu_model *m, uint32_t kind, uint32_t what);
-void report_spin(struct gpu_model *m, uint32_t off, uint32_t value);
-void report_free(struct gpu_model *m);
+void model_report_unmodelled(struct gpu_model *m, uint32_t off, bool write, uint32_t value);
+void model_report_refused(struct gpu_model *m, uint32_t kind, uint32_t what);
+void model_report_spin(struct gpu_model *m, uint32_t off, uint32_t value);
+void model_report_free(struct gpu_model *m);
 enum { REFUSED_CONTROL, REFUSED_CLASS, REFUSED_FUNCTION };
 
 /* ---- trace (trace.c) ---- */
@@ -429,33 +473,43 @@ struct trace_state {
     char last[256];
     uint64_t repeats;
 };
-void trace_reg(struct gpu_model *m, bool write, uint32_t off, uint32_t value);
-void trace_text(struct gpu_model *m, const char *fmt, ...) FL_PRINTF(2, 3);
-void trace_flush(struct gpu_model *m);
+void model_trace_reg(struct gpu_model *m, bool write, uint32_t off, uint32_t value);
+void model_trace_text(struct gpu_model *m, const char *fmt, ...) FL_PRINTF(2, 3);
+void model_trace_flush(struct gpu_model *m);
 
 /* ---- faults (fault.c) ---- */
 
 enum fault_kind {
-    FAULT_READ, FAULT_WRITE, FAULT_LINK, FAULT_MSG, FAULT_INIT_RESULT, FAULT_GSP_HANG,
-    FAULT_BOOTER_MAILBOX, FAULT_FWSEC_ERROR, FAULT_GFW_STUCK, FAULT_LOCKED_RESET,
-    FAULT_RESET_READY, FAULT_SEQUENCER, FAULT_NO_IRQ,
+    FAULT_READ,
+    FAULT_WRITE,
+    FAULT_LINK,
+    FAULT_MSG,
+    FAULT_INIT_RESULT,
+    FAULT_GSP_HANG,
+    FAULT_BOOTER_MAILBOX,
+    FAULT_FWSEC_ERROR,
+    FAULT_GFW_STUCK,
+    FAULT_LOCKED_RESET,
+    FAULT_RESET_READY,
+    FAULT_SEQUENCER,
+    FAULT_NO_IRQ,
 };
 enum fault_action { FACT_VALUE, FACT_XOR, FACT_DROP, FACT_DUP };
 struct fault {
     enum fault_kind kind;
     enum fault_action action;
     bool any_register;
-    uint32_t off;    /* BAR0 offset; FAULT_MSG: byte offset in the message */
+    uint32_t off;      /* BAR0 offset; FAULT_MSG: byte offset in the message */
     uint64_t n, count; /* n-th occurrence, 0 = every one; count = seen so far */
     uint32_t value;
 };
 enum { FAULTS_MAX = 32 };
-bool fault_parse(struct gpu_model *m, const char *spec, char *err, size_t err_size);
-const struct fault *fault_get(const struct gpu_model *m, enum fault_kind kind);
-uint32_t fault_read(struct gpu_model *m, uint32_t off, uint32_t value);
-bool fault_write(struct gpu_model *m, uint32_t off, uint32_t *value); /* false: vanishes */
+bool model_fault_parse(struct gpu_model *m, const char *spec, char *err, size_t err_size);
+const struct fault *model_fault_get(const struct gpu_model *m, enum fault_kind kind);
+uint32_t model_fault_read(struct gpu_model *m, uint32_t off, uint32_t value);
+bool model_fault_write(struct gpu_model *m, uint32_t off, uint32_t *value); /* false: vanishes */
 /* A status message just before it is laid into the queue; false: drop it. *twice: send it twice. */
-bool fault_message(struct gpu_model *m, uint8_t *msg, size_t len, bool *twice);
+bool model_fault_message(struct gpu_model *m, uint8_t *msg, size_t len, bool *twice);
 
 /* ---- the whole ---- */
 
@@ -499,7 +553,8 @@ static inline uint64_t model_now(struct gpu_model *m) { return m->bus.now_ns(m->
 void model_schedule(struct gpu_model *m, enum work w, uint64_t delay_ns);
 
 /* Bus memory. False: not reachable (said by a rule). what names it in that rule. */
-bool dma_read(struct gpu_model *m, uint64_t addr, void *buf, size_t len, const char *what);
-bool dma_write(struct gpu_model *m, uint64_t addr, const void *buf, size_t len, const char *what);
+bool model_dma_read(struct gpu_model *m, uint64_t addr, void *buf, size_t len, const char *what);
+bool model_dma_write(struct gpu_model *m, uint64_t addr, const void *buf, size_t len,
+                     const char *what);
 /* A pointer to bus memory of which at least len bytes are contiguous, else NULL without a rule. */
-const void *dma_peek(struct gpu_model *m, uint64_t addr, size_t len);
+const void *model_dma_peek(struct gpu_model *m, uint64_t addr, size_t len);

@@ -7,7 +7,8 @@
 #include "tests/model/model_priv.h"
 
 enum {
-    GFW_RUNNING = 0x001, GFW_DONE = 0x3ff, /* whole-register readings, measured.md 3 */
+    GFW_RUNNING = 0x001,
+    GFW_DONE = 0x3ff, /* whole-register readings, measured.md 3 */
     STRAP_27MHZ = 0x00400000,
     WPR2_GRANULE = 0x20000, /* HI names the last 128 KiB block inside, measured.md 4 */
     WPR2_LO_NONE = 0x1ffffe00,
@@ -29,7 +30,7 @@ static bool scratch_index(uint32_t off, uint32_t *i)
     return off >= NV_PBUS_SW_SCRATCH__OFFSET && *i < NV_PBUS_SW_SCRATCH__COUNT;
 }
 
-bool pmc_read(struct gpu_model *m, uint32_t off, uint32_t *value)
+bool model_pmc_read(struct gpu_model *m, uint32_t off, uint32_t *value)
 {
     uint32_t i;
     if (scratch_index(off, &i)) {
@@ -37,29 +38,56 @@ bool pmc_read(struct gpu_model *m, uint32_t off, uint32_t *value)
         return true;
     }
     switch (off) {
-    case NV_PMC_BOOT_0__OFFSET: *value = m->chip->boot0; return true;
-    case NV_PMC_BOOT_1__OFFSET: *value = 0; return true;
-    case NV_PMC_BOOT_42__OFFSET: *value = m->chip->boot42; return true;
-    case NV_PMC_ENABLE__OFFSET: *value = m->misc.pmc_enable; return true;
-    case NV_PBUS_BAR0_WINDOW__OFFSET: *value = m->vram.window; return true;
-    case NV_PBUS_INTR_EN_0__OFFSET: *value = m->misc.bus_intr_en; return true;
-    case NV_PTIMER_TIME_0__OFFSET: *value = (uint32_t)ptimer_now(m) & ~0x1fu; return true;
+    case NV_PMC_BOOT_0__OFFSET:
+        *value = m->chip->boot0;
+        return true;
+    case NV_PMC_BOOT_1__OFFSET:
+        *value = 0;
+        return true;
+    case NV_PMC_BOOT_42__OFFSET:
+        *value = m->chip->boot42;
+        return true;
+    case NV_PMC_ENABLE__OFFSET:
+        *value = m->misc.pmc_enable;
+        return true;
+    case NV_PBUS_BAR0_WINDOW__OFFSET:
+        *value = m->vram.window;
+        return true;
+    case NV_PBUS_INTR_EN_0__OFFSET:
+        *value = m->misc.bus_intr_en;
+        return true;
+    case NV_PTIMER_TIME_0__OFFSET:
+        *value = (uint32_t)ptimer_now(m) & ~0x1fu;
+        return true;
     case NV_PTIMER_TIME_1__OFFSET:
         *value = (uint32_t)(ptimer_now(m) >> 32) & 0x1fffffff;
         return true;
-    case NV_PTIMER_INTR_0__OFFSET: *value = m->misc.ptimer_intr; return true;
-    case NV_PTIMER_INTR_EN_0__OFFSET: *value = m->misc.ptimer_intr_en; return true;
-    case NV_PTIMER_NUMERATOR__OFFSET: *value = m->misc.ptimer_num; return true;
-    case NV_PTIMER_DENOMINATOR__OFFSET: *value = m->misc.ptimer_den; return true;
-    case NV_PTIMER_ALARM_0__OFFSET: *value = m->misc.ptimer_alarm; return true;
+    case NV_PTIMER_INTR_0__OFFSET:
+        *value = m->misc.ptimer_intr;
+        return true;
+    case NV_PTIMER_INTR_EN_0__OFFSET:
+        *value = m->misc.ptimer_intr_en;
+        return true;
+    case NV_PTIMER_NUMERATOR__OFFSET:
+        *value = m->misc.ptimer_num;
+        return true;
+    case NV_PTIMER_DENOMINATOR__OFFSET:
+        *value = m->misc.ptimer_den;
+        return true;
+    case NV_PTIMER_ALARM_0__OFFSET:
+        *value = m->misc.ptimer_alarm;
+        return true;
     case NV_UFLUSH_FB_FLUSH__OFFSET:
     case NV_UFLUSH_L2_SYSMEM_INVALIDATE__OFFSET:
-    case NV_UFLUSH_L2_FLUSH_DIRTY__OFFSET: *value = 0; return true; /* done at once */
-    default: return false;
+    case NV_UFLUSH_L2_FLUSH_DIRTY__OFFSET:
+        *value = 0;
+        return true; /* done at once */
+    default:
+        return false;
     }
 }
 
-bool pmc_write(struct gpu_model *m, uint32_t off, uint32_t value)
+bool model_pmc_write(struct gpu_model *m, uint32_t off, uint32_t value)
 {
     uint32_t i;
     if (scratch_index(off, &i)) {
@@ -67,23 +95,44 @@ bool pmc_write(struct gpu_model *m, uint32_t off, uint32_t value)
         return true;
     }
     switch (off) {
-    case NV_PMC_BOOT_1__OFFSET: return true; /* little endian it stays */
-    case NV_PMC_ENABLE__OFFSET: m->misc.pmc_enable = value; return true;
-    case NV_PBUS_BAR0_WINDOW__OFFSET: m->vram.window = value & 0x03ffffff; return true;
-    case NV_PBUS_INTR_EN_0__OFFSET: m->misc.bus_intr_en = value; return true;
-    case NV_PTIMER_TIME_0__OFFSET: ptimer_set(m, 0xffffffffull, value & ~0x1fu); return true;
+    case NV_PMC_BOOT_1__OFFSET:
+        return true; /* little endian it stays */
+    case NV_PMC_ENABLE__OFFSET:
+        m->misc.pmc_enable = value;
+        return true;
+    case NV_PBUS_BAR0_WINDOW__OFFSET:
+        m->vram.window = value & 0x03ffffff;
+        return true;
+    case NV_PBUS_INTR_EN_0__OFFSET:
+        m->misc.bus_intr_en = value;
+        return true;
+    case NV_PTIMER_TIME_0__OFFSET:
+        ptimer_set(m, 0xffffffffull, value & ~0x1fu);
+        return true;
     case NV_PTIMER_TIME_1__OFFSET:
         ptimer_set(m, ~0xffffffffull, (uint64_t)(value & 0x1fffffff) << 32);
         return true;
-    case NV_PTIMER_INTR_0__OFFSET: m->misc.ptimer_intr &= ~value; return true;
-    case NV_PTIMER_INTR_EN_0__OFFSET: m->misc.ptimer_intr_en = value; return true;
-    case NV_PTIMER_NUMERATOR__OFFSET: m->misc.ptimer_num = value; return true;
-    case NV_PTIMER_DENOMINATOR__OFFSET: m->misc.ptimer_den = value; return true;
-    case NV_PTIMER_ALARM_0__OFFSET: m->misc.ptimer_alarm = value; return true;
+    case NV_PTIMER_INTR_0__OFFSET:
+        m->misc.ptimer_intr &= ~value;
+        return true;
+    case NV_PTIMER_INTR_EN_0__OFFSET:
+        m->misc.ptimer_intr_en = value;
+        return true;
+    case NV_PTIMER_NUMERATOR__OFFSET:
+        m->misc.ptimer_num = value;
+        return true;
+    case NV_PTIMER_DENOMINATOR__OFFSET:
+        m->misc.ptimer_den = value;
+        return true;
+    case NV_PTIMER_ALARM_0__OFFSET:
+        m->misc.ptimer_alarm = value;
+        return true;
     case NV_UFLUSH_FB_FLUSH__OFFSET:
     case NV_UFLUSH_L2_SYSMEM_INVALIDATE__OFFSET:
-    case NV_UFLUSH_L2_FLUSH_DIRTY__OFFSET: return true;
-    default: return false;
+    case NV_UFLUSH_L2_FLUSH_DIRTY__OFFSET:
+        return true;
+    default:
+        return false;
     }
 }
 
@@ -96,22 +145,34 @@ static uint32_t local_memory_range(const struct gpu_model *m)
         mag >>= 1;
         scale++;
     }
-    struct NV_PFB_PRI_MMU_LOCAL_MEMORY_RANGE r = { 0 };
+    struct NV_PFB_PRI_MMU_LOCAL_MEMORY_RANGE r = {0};
     r = NV_PFB_PRI_MMU_LOCAL_MEMORY_RANGE__with_LOWER_SCALE(r, scale);
     r = NV_PFB_PRI_MMU_LOCAL_MEMORY_RANGE__with_LOWER_MAG(r, (uint32_t)mag);
     return r.raw;
 }
 
-bool pfb_read(struct gpu_model *m, uint32_t off, uint32_t *value)
+bool model_pfb_read(struct gpu_model *m, uint32_t off, uint32_t *value)
 {
     const bool wpr2_up = m->wpr2.hi > m->wpr2.lo;
     switch (off) {
-    case NV_PFB_NISO_FLUSH_SYSMEM_ADDR__OFFSET: *value = m->misc.flush_lo; return true;
-    case NV_PFB_NISO_FLUSH_SYSMEM_ADDR_HI__OFFSET: *value = m->misc.flush_hi; return true;
-    case NV_PFB_PRI_MMU_LOCAL_MEMORY_RANGE__OFFSET: *value = local_memory_range(m); return true;
-    case NV_PEXTDEV_BOOT_0__OFFSET: *value = STRAP_27MHZ; return true;
-    case NV_PGC6_BSI_SECURE_SCRATCH_14__OFFSET: *value = m->misc.secure_scratch_14; return true;
-    case NV_PGC6_BSI_SECURE_SCRATCH_15__OFFSET: *value = SCRUBBER_DONE; return true;
+    case NV_PFB_NISO_FLUSH_SYSMEM_ADDR__OFFSET:
+        *value = m->misc.flush_lo;
+        return true;
+    case NV_PFB_NISO_FLUSH_SYSMEM_ADDR_HI__OFFSET:
+        *value = m->misc.flush_hi;
+        return true;
+    case NV_PFB_PRI_MMU_LOCAL_MEMORY_RANGE__OFFSET:
+        *value = local_memory_range(m);
+        return true;
+    case NV_PEXTDEV_BOOT_0__OFFSET:
+        *value = STRAP_27MHZ;
+        return true;
+    case NV_PGC6_BSI_SECURE_SCRATCH_14__OFFSET:
+        *value = m->misc.secure_scratch_14;
+        return true;
+    case NV_PGC6_BSI_SECURE_SCRATCH_15__OFFSET:
+        *value = SCRUBBER_DONE;
+        return true;
     case NV_PGC6_AON_SECURE_SCRATCH_GROUP_05_PRIV_LEVEL_MASK__OFFSET:
         *value = 0xffffffff;
         return true;
@@ -127,25 +188,33 @@ bool pfb_read(struct gpu_model *m, uint32_t off, uint32_t *value)
     case NV_PFB_PRI_MMU_WPR2_ADDR_HI__OFFSET:
         *value = wpr2_up ? (uint32_t)((m->wpr2.hi - WPR2_GRANULE) >> 8) : 0;
         return true;
-    case NV_PDISP_VGA_WORKSPACE_BASE__OFFSET: *value = m->board->vga_workspace; return true;
-    default: return false;
+    case NV_PDISP_VGA_WORKSPACE_BASE__OFFSET:
+        *value = m->board->vga_workspace;
+        return true;
+    default:
+        return false;
     }
 }
 
-bool pfb_write(struct gpu_model *m, uint32_t off, uint32_t value)
+bool model_pfb_write(struct gpu_model *m, uint32_t off, uint32_t value)
 {
     switch (off) {
-    case NV_PFB_NISO_FLUSH_SYSMEM_ADDR__OFFSET: m->misc.flush_lo = value; return true;
-    case NV_PFB_NISO_FLUSH_SYSMEM_ADDR_HI__OFFSET: m->misc.flush_hi = value & 0xffffff; return true;
+    case NV_PFB_NISO_FLUSH_SYSMEM_ADDR__OFFSET:
+        m->misc.flush_lo = value;
+        return true;
+    case NV_PFB_NISO_FLUSH_SYSMEM_ADDR_HI__OFFSET:
+        m->misc.flush_hi = value & 0xffffff;
+        return true;
     case NV_PFB_PRI_MMU_WPR2_ADDR_LO__OFFSET:
     case NV_PFB_PRI_MMU_WPR2_ADDR_HI__OFFSET:
-        rule_broken(m, RULE_WPR2_REGISTER_WRITE, "wrote 0x%08x to 0x%06x", value, off);
+        model_rule_broken(m, RULE_WPR2_REGISTER_WRITE, "wrote 0x%08x to 0x%06x", value, off);
         return true;
-    default: return false;
+    default:
+        return false;
     }
 }
 
-bool fuse_read(struct gpu_model *m, uint32_t off, uint32_t *value)
+bool model_fuse_read(struct gpu_model *m, uint32_t off, uint32_t *value)
 {
     const uint32_t sec2 = off - NV_FUSE_OPT_FPF_SEC2_UCODE1_VERSION__OFFSET;
     const uint32_t gsp = off - NV_FUSE_OPT_FPF_GSP_UCODE1_VERSION__OFFSET;
@@ -162,21 +231,32 @@ bool fuse_read(struct gpu_model *m, uint32_t off, uint32_t *value)
     }
     switch (off) {
     case NV_FUSE_STATUS_OPT_DISPLAY__OFFSET:
-    case NV_FUSE_STATUS_OPT_DISPLAY_TU__OFFSET: *value = m->board->display ? 0 : 1; return true;
-    case NV_FUSE_OPT_SECURE_GSP_DEBUG_DIS__OFFSET: *value = 1; return true; /* production part */
-    default: return nvdec < BANK;
+    case NV_FUSE_STATUS_OPT_DISPLAY_TU__OFFSET:
+        *value = m->board->display ? 0 : 1;
+        return true;
+    case NV_FUSE_OPT_SECURE_GSP_DEBUG_DIS__OFFSET:
+        *value = 1;
+        return true; /* production part */
+    default:
+        return nvdec < BANK;
     }
 }
 
-bool vf_read(struct gpu_model *m, uint32_t off, uint32_t *value)
+bool model_vf_read(struct gpu_model *m, uint32_t off, uint32_t *value)
 {
-    if (intr_read(m, off, value)) {
+    if (model_intr_read(m, off, value)) {
         return true;
     }
     switch (off) {
-    case NV_VIRTUAL_FUNCTION_PRIV_FUNC_BAR1_BLOCK__OFFSET: *value = m->misc.bar1_block; return true;
-    case NV_VIRTUAL_FUNCTION_PRIV_FUNC_BAR2_BLOCK__OFFSET: *value = m->misc.bar2_block; return true;
-    case NV_VIRTUAL_FUNCTION_PRIV_FUNC_BIND_STATUS__OFFSET: *value = 0; return true;
+    case NV_VIRTUAL_FUNCTION_PRIV_FUNC_BAR1_BLOCK__OFFSET:
+        *value = m->misc.bar1_block;
+        return true;
+    case NV_VIRTUAL_FUNCTION_PRIV_FUNC_BAR2_BLOCK__OFFSET:
+        *value = m->misc.bar2_block;
+        return true;
+    case NV_VIRTUAL_FUNCTION_PRIV_FUNC_BIND_STATUS__OFFSET:
+        *value = 0;
+        return true;
     case NV_VIRTUAL_FUNCTION_PRIV_MMU_INVALIDATE_PDB__OFFSET:
         *value = m->misc.mmu_pdb[0];
         return true;
@@ -186,29 +266,39 @@ bool vf_read(struct gpu_model *m, uint32_t off, uint32_t *value)
     case NV_VIRTUAL_FUNCTION_PRIV_MMU_INVALIDATE__OFFSET:
         *value = m->misc.mmu_inval & 0x7fffffff; /* the trigger has been served */
         return true;
-    case NV_VIRTUAL_FUNCTION_TIME_0__OFFSET: *value = (uint32_t)ptimer_now(m) & ~0x1fu; return true;
+    case NV_VIRTUAL_FUNCTION_TIME_0__OFFSET:
+        *value = (uint32_t)ptimer_now(m) & ~0x1fu;
+        return true;
     case NV_VIRTUAL_FUNCTION_TIME_1__OFFSET:
         *value = (uint32_t)(ptimer_now(m) >> 32) & 0x1fffffff;
         return true;
-    default: return false;
+    default:
+        return false;
     }
 }
 
-bool vf_write(struct gpu_model *m, uint32_t off, uint32_t value)
+bool model_vf_write(struct gpu_model *m, uint32_t off, uint32_t value)
 {
-    if (intr_write(m, off, value)) {
+    if (model_intr_write(m, off, value)) {
         return true;
     }
     switch (off) {
-    case NV_VIRTUAL_FUNCTION_PRIV_FUNC_BAR1_BLOCK__OFFSET: m->misc.bar1_block = value; return true;
-    case NV_VIRTUAL_FUNCTION_PRIV_FUNC_BAR2_BLOCK__OFFSET: m->misc.bar2_block = value; return true;
+    case NV_VIRTUAL_FUNCTION_PRIV_FUNC_BAR1_BLOCK__OFFSET:
+        m->misc.bar1_block = value;
+        return true;
+    case NV_VIRTUAL_FUNCTION_PRIV_FUNC_BAR2_BLOCK__OFFSET:
+        m->misc.bar2_block = value;
+        return true;
     case NV_VIRTUAL_FUNCTION_PRIV_MMU_INVALIDATE_PDB__OFFSET:
         m->misc.mmu_pdb[0] = value;
         return true;
     case NV_VIRTUAL_FUNCTION_PRIV_MMU_INVALIDATE_UPPER_PDB__OFFSET:
         m->misc.mmu_pdb[1] = value;
         return true;
-    case NV_VIRTUAL_FUNCTION_PRIV_MMU_INVALIDATE__OFFSET: m->misc.mmu_inval = value; return true;
-    default: return false;
+    case NV_VIRTUAL_FUNCTION_PRIV_MMU_INVALIDATE__OFFSET:
+        m->misc.mmu_inval = value;
+        return true;
+    default:
+        return false;
     }
 }

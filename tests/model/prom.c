@@ -5,7 +5,7 @@
  */
 #include "tests/model/model_priv.h"
 
-uint32_t prom_read(struct gpu_model *m, uint32_t off)
+uint32_t model_prom_read(struct gpu_model *m, uint32_t off)
 {
     if (off + 4 <= m->vbios_size) {
         return get_le32(m->vbios + off);

@@ -10,38 +10,38 @@
 
 static bool gsp_falcon_read(struct gpu_model *m, uint32_t off, uint32_t *v)
 {
-    return falcon_read(m, &m->gsp_falcon, off - NV_PGSP_BASE, v);
+    return model_falcon_read(m, &m->gsp_falcon, off - NV_PGSP_BASE, v);
 }
 static bool gsp_falcon_write(struct gpu_model *m, uint32_t off, uint32_t v)
 {
-    return falcon_write(m, &m->gsp_falcon, off - NV_PGSP_BASE, v);
+    return model_falcon_write(m, &m->gsp_falcon, off - NV_PGSP_BASE, v);
 }
 static bool sec2_read(struct gpu_model *m, uint32_t off, uint32_t *v)
 {
-    return falcon_read(m, &m->sec2, off - NV_PSEC_BASE, v);
+    return model_falcon_read(m, &m->sec2, off - NV_PSEC_BASE, v);
 }
 static bool sec2_write(struct gpu_model *m, uint32_t off, uint32_t v)
 {
-    return falcon_write(m, &m->sec2, off - NV_PSEC_BASE, v);
+    return model_falcon_write(m, &m->sec2, off - NV_PSEC_BASE, v);
 }
 static bool mirror_read(struct gpu_model *m, uint32_t off, uint32_t *v)
 {
-    *v = config_read(m, off - m->chip->mirror_base, 4);
+    *v = model_config_read(m, off - m->chip->mirror_base, 4);
     return true;
 }
 static bool mirror_write(struct gpu_model *m, uint32_t off, uint32_t v)
 {
-    config_write(m, off - m->chip->mirror_base, 4, v);
+    model_config_write(m, off - m->chip->mirror_base, 4, v);
     return true;
 }
 static bool prom_window_read(struct gpu_model *m, uint32_t off, uint32_t *v)
 {
-    *v = prom_read(m, off - NV_PROM_BASE);
+    *v = model_prom_read(m, off - NV_PROM_BASE);
     return true;
 }
 static bool prom_window_write(struct gpu_model *m, uint32_t off, uint32_t v)
 {
-    rule_broken(m, RULE_PROM_WRITE, "wrote 0x%08x to 0x%06x in the PROM window", v, off);
+    model_rule_broken(m, RULE_PROM_WRITE, "wrote 0x%08x to 0x%06x in the PROM window", v, off);
     return true;
 }
 
@@ -52,21 +52,21 @@ struct range {
 };
 /* Ascending, so that a search may stop early. Blocks as in registers.md. */
 static const struct range ranges[] = {
-    { 0x000000, 0x001fff, pmc_read, pmc_write },          /* PMC, PBUS */
-    { 0x009000, 0x009fff, pmc_read, pmc_write },          /* PTIMER */
-    { 0x021000, 0x021fff, fuse_read, NULL },              /* fuses, Turing */
-    { 0x070000, 0x070fff, pmc_read, pmc_write },          /* flushes */
-    { 0x088000, 0x088fff, mirror_read, mirror_write },
-    { 0x100000, 0x101fff, pfb_read, pfb_write },          /* PFB, straps */
-    { NV_PGSP_BASE, NV_PGSP_BASE + NV_FALCON_SPAN - 1, gsp_falcon_read, gsp_falcon_write },
-    { 0x118000, 0x118fff, pfb_read, pfb_write },          /* PGC6 */
-    { 0x1fa000, 0x1fafff, pfb_read, pfb_write },          /* MMU */
-    { NV_PROM_BASE, NV_PROM_BASE + NV_PROM_SIZE - 1, prom_window_read, prom_window_write },
-    { 0x625000, 0x625fff, pfb_read, pfb_write },          /* display */
-    { 0x820000, 0x824fff, fuse_read, NULL },
-    { NV_PSEC_BASE, NV_PSEC_BASE + NV_FALCON_SPAN - 1, sec2_read, sec2_write },
-    { 0xb80000, 0xb8ffff, vf_read, vf_write },
-    { 0xbb0000, 0xbbffff, vf_read, vf_write },
+    {0x000000, 0x001fff, model_pmc_read, model_pmc_write}, /* PMC, PBUS */
+    {0x009000, 0x009fff, model_pmc_read, model_pmc_write}, /* PTIMER */
+    {0x021000, 0x021fff, model_fuse_read, NULL},           /* fuses, Turing */
+    {0x070000, 0x070fff, model_pmc_read, model_pmc_write}, /* flushes */
+    {0x088000, 0x088fff, mirror_read, mirror_write},
+    {0x100000, 0x101fff, model_pfb_read, model_pfb_write}, /* PFB, straps */
+    {NV_PGSP_BASE, NV_PGSP_BASE + NV_FALCON_SPAN - 1, gsp_falcon_read, gsp_falcon_write},
+    {0x118000, 0x118fff, model_pfb_read, model_pfb_write}, /* PGC6 */
+    {0x1fa000, 0x1fafff, model_pfb_read, model_pfb_write}, /* MMU */
+    {NV_PROM_BASE, NV_PROM_BASE + NV_PROM_SIZE - 1, prom_window_read, prom_window_write},
+    {0x625000, 0x625fff, model_pfb_read, model_pfb_write}, /* display */
+    {0x820000, 0x824fff, model_fuse_read, NULL},
+    {NV_PSEC_BASE, NV_PSEC_BASE + NV_FALCON_SPAN - 1, sec2_read, sec2_write},
+    {0xb80000, 0xb8ffff, model_vf_read, model_vf_write},
+    {0xbb0000, 0xbbffff, model_vf_read, model_vf_write},
 };
 
 static const struct range *find_range(uint32_t off)
@@ -83,22 +83,22 @@ static const struct range *find_range(uint32_t off)
     return lo < ARRAY_SIZE(ranges) && off >= ranges[lo].first ? &ranges[lo] : NULL;
 }
 
-uint32_t regfile_read(struct gpu_model *m, uint32_t off)
+uint32_t model_regfile_read(struct gpu_model *m, uint32_t off)
 {
     const struct range *r = find_range(off);
     uint32_t v = 0;
     if (r == NULL || r->read == NULL || !r->read(m, off, &v)) {
-        report_unmodelled(m, off, false, 0);
+        model_report_unmodelled(m, off, false, 0);
         v = 0;
     }
     return v;
 }
 
-void regfile_write(struct gpu_model *m, uint32_t off, uint32_t value)
+void model_regfile_write(struct gpu_model *m, uint32_t off, uint32_t value)
 {
     const struct range *r = find_range(off);
     if (r == NULL || r->write == NULL || !r->write(m, off, value)) {
-        report_unmodelled(m, off, true, value);
+        model_report_unmodelled(m, off, true, value);
     }
 }
 
@@ -123,15 +123,15 @@ static bool count_access(struct gpu_model *m)
 
 static uint32_t read32(struct gpu_model *m, uint32_t off)
 {
-    uint32_t v = regfile_read(m, off);
+    uint32_t v = model_regfile_read(m, off);
     if (m->fault_count != 0) {
-        v = fault_read(m, off, v);
+        v = model_fault_read(m, off, v);
     }
     if (off < NV_PROM_BASE || off >= NV_PROM_BASE + NV_PROM_SIZE) {
-        report_spin(m, off, v);
+        model_report_spin(m, off, v);
     }
     if (m->trace_file != NULL) {
-        trace_reg(m, false, off, v);
+        model_trace_reg(m, false, off, v);
     }
     return v;
 }
@@ -139,36 +139,36 @@ static uint32_t read32(struct gpu_model *m, uint32_t off)
 static void write32(struct gpu_model *m, uint32_t off, uint32_t v)
 {
     if (m->trace_file != NULL) {
-        trace_reg(m, true, off, v);
+        model_trace_reg(m, true, off, v);
     }
-    if (m->fault_count != 0 && !fault_write(m, off, &v)) {
+    if (m->fault_count != 0 && !model_fault_write(m, off, &v)) {
         return;
     }
     m->report.spin_count = 0;
-    regfile_write(m, off, v);
+    model_regfile_write(m, off, v);
 }
 
 /* What the PRAMIN window shows at off: video memory or the bus. */
 static uint64_t pramin_access(struct gpu_model *m, uint32_t off, unsigned size, bool write,
                               uint64_t value)
 {
-    const struct NV_PBUS_BAR0_WINDOW w = { m->vram.window };
+    const struct NV_PBUS_BAR0_WINDOW w = {m->vram.window};
     const uint64_t addr = ((uint64_t)NV_PBUS_BAR0_WINDOW__BASE(w) << 16) + off;
     if (NV_PBUS_BAR0_WINDOW__TARGET(w) != NV_PBUS_BAR0_WINDOW__TARGET_VID_MEM) {
-        uint8_t b[8] = { 0 };
+        uint8_t b[8] = {0};
         if (write) {
             put_le64(b, value);
-            dma_write(m, addr, b, size, "PRAMIN window");
+            model_dma_write(m, addr, b, size, "PRAMIN window");
             return 0;
         }
-        dma_read(m, addr, b, size, "PRAMIN window");
+        model_dma_read(m, addr, b, size, "PRAMIN window");
         return get_le64(b);
     }
     if (write) {
-        vram_cpu_write(m, addr, size, value);
+        model_vram_cpu_write(m, addr, size, value);
         return 0;
     }
-    return vram_cpu_read(m, addr, size);
+    return model_vram_cpu_read(m, addr, size);
 }
 
 static bool in_pramin(uint64_t off) { return off - NV_PRAMIN_BASE < NV_PRAMIN_SIZE; }
@@ -178,7 +178,7 @@ static uint64_t bar0_read(struct gpu_model *m, uint64_t off, unsigned size)
     if (in_pramin(off)) {
         const uint64_t v = pramin_access(m, (uint32_t)(off - NV_PRAMIN_BASE), size, false, 0);
         if (m->trace_file != NULL) {
-            trace_reg(m, false, (uint32_t)off, (uint32_t)v);
+            model_trace_reg(m, false, (uint32_t)off, (uint32_t)v);
         }
         return v;
     }
@@ -194,7 +194,7 @@ static void bar0_write(struct gpu_model *m, uint64_t off, unsigned size, uint64_
 {
     if (in_pramin(off)) {
         if (m->trace_file != NULL) {
-            trace_reg(m, true, (uint32_t)off, (uint32_t)value);
+            model_trace_reg(m, true, (uint32_t)off, (uint32_t)value);
         }
         pramin_access(m, (uint32_t)(off - NV_PRAMIN_BASE), size, true, value);
     } else if (size == 8) {
@@ -203,10 +203,10 @@ static void bar0_write(struct gpu_model *m, uint64_t off, unsigned size, uint64_
     } else if (size == 4) {
         write32(m, (uint32_t)off, (uint32_t)value);
     } else if (off - m->chip->mirror_base < CFG_SIZE) {
-        config_write(m, (uint32_t)(off - m->chip->mirror_base), size, (uint32_t)value);
+        model_config_write(m, (uint32_t)(off - m->chip->mirror_base), size, (uint32_t)value);
     } else {
-        rule_broken(m, RULE_BAR0_NARROW_WRITE, "%u-byte write of 0x%x to 0x%06x", size,
-                    (unsigned)value, (unsigned)off);
+        model_rule_broken(m, RULE_BAR0_NARROW_WRITE, "%u-byte write of 0x%x to 0x%06x", size,
+                          (unsigned)value, (unsigned)off);
     }
 }
 
@@ -221,9 +221,9 @@ uint64_t model_bar_read(struct gpu_model *m, unsigned bar, uint64_t off, unsigne
         return bar0_read(m, off, size) & ones;
     }
     if (bar == 1 && (m->misc.bar1_block & 0x80000000u) == 0) {
-        return vram_cpu_read(m, off, size); /* physical until a page directory is bound */
+        return model_vram_cpu_read(m, off, size); /* physical until a page directory is bound */
     }
-    report_unmodelled(m, (uint32_t)bar << 28 | (uint32_t)(off & 0x0ffffffc), false, 0);
+    model_report_unmodelled(m, (uint32_t)bar << 28 | (uint32_t)(off & 0x0ffffffc), false, 0);
     return 0;
 }
 
@@ -236,9 +236,9 @@ void model_bar_write(struct gpu_model *m, unsigned bar, uint64_t off, unsigned s
     if (bar == 0) {
         bar0_write(m, off, size, value);
     } else if (bar == 1 && (m->misc.bar1_block & 0x80000000u) == 0) {
-        vram_cpu_write(m, off, size, value);
+        model_vram_cpu_write(m, off, size, value);
     } else {
-        report_unmodelled(m, (uint32_t)bar << 28 | (uint32_t)(off & 0x0ffffffc), true,
-                          (uint32_t)value);
+        model_report_unmodelled(m, (uint32_t)bar << 28 | (uint32_t)(off & 0x0ffffffc), true,
+                                (uint32_t)value);
     }
 }

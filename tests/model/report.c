@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The books: what was touched and is not modelled (by register, ranked), what RM calls were refused,
- * which registers the driver spun on; and the report that people read.
+ * The books: what was touched and is not modelled (by register, ranked), what RM calls were
+ * refused, which registers the driver spun on; and the report that people read.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -10,9 +10,10 @@
 #include "tests/model/model_priv.h"
 
 enum {
-    TABLE_START = 256, TABLE_MAX = 65536,
-    SPIN_READS = 10000,  /* reads in a row that make a spin */
-    REPORT_LINES = 64,   /* unmodelled registers listed */
+    TABLE_START = 256,
+    TABLE_MAX = 65536,
+    SPIN_READS = 10000, /* reads in a row that make a spin */
+    REPORT_LINES = 64,  /* unmodelled registers listed */
 };
 
 static struct unmodelled *find_slot(struct unmodelled *table, uint32_t size, uint32_t off)
@@ -46,7 +47,7 @@ static bool make_room(struct report_state *r)
     return true;
 }
 
-void report_unmodelled(struct gpu_model *m, uint32_t off, bool write, uint32_t value)
+void model_report_unmodelled(struct gpu_model *m, uint32_t off, bool write, uint32_t value)
 {
     struct report_state *r = &m->report;
     if (write) {
@@ -59,10 +60,10 @@ void report_unmodelled(struct gpu_model *m, uint32_t off, bool write, uint32_t v
     }
     struct unmodelled *u = find_slot(r->table, r->table_size, off);
     if (!u->used) {
-        *u = (struct unmodelled){ .off = off, .used = true };
+        *u = (struct unmodelled){.off = off, .used = true};
         r->table_used++;
         m->stats.unmodelled_registers++;
-        trace_text(m, "not modelled: 0x%06x", off);
+        model_trace_text(m, "not modelled: 0x%06x", off);
     }
     if (write) {
         u->writes++;
@@ -72,12 +73,15 @@ void report_unmodelled(struct gpu_model *m, uint32_t off, bool write, uint32_t v
     }
 }
 
-void report_refused(struct gpu_model *m, uint32_t kind, uint32_t what)
+void model_report_refused(struct gpu_model *m, uint32_t kind, uint32_t what)
 {
     struct report_state *r = &m->report;
     m->stats.refused++;
-    trace_text(m, "refused: %s 0x%08x",
-               kind == REFUSED_CONTROL ? "control" : kind == REFUSED_CLASS ? "class" : "function", what);
+    model_trace_text(m, "refused: %s 0x%08x",
+                     kind == REFUSED_CONTROL ? "control"
+                     : kind == REFUSED_CLASS ? "class"
+                                             : "function",
+                     what);
     for (uint32_t i = 0; i < r->refused_count; i++) {
         if (r->refused[i].cls == kind && r->refused[i].what == what) {
             r->refused[i].count++;
@@ -85,11 +89,11 @@ void report_refused(struct gpu_model *m, uint32_t kind, uint32_t what)
         }
     }
     if (r->refused_count < ARRAY_SIZE(r->refused)) {
-        r->refused[r->refused_count++] = (struct refused){ .what = what, .cls = kind, .count = 1 };
+        r->refused[r->refused_count++] = (struct refused){.what = what, .cls = kind, .count = 1};
     }
 }
 
-void report_spin(struct gpu_model *m, uint32_t off, uint32_t value)
+void model_report_spin(struct gpu_model *m, uint32_t off, uint32_t value)
 {
     struct report_state *r = &m->report;
     if (off != r->spin_off || value != r->spin_value || r->spin_count == 0) {
@@ -110,7 +114,7 @@ void report_spin(struct gpu_model *m, uint32_t off, uint32_t value)
     }
 }
 
-void report_free(struct gpu_model *m)
+void model_report_free(struct gpu_model *m)
 {
     free(m->report.table);
     m->report.table = NULL;
@@ -162,8 +166,9 @@ static void report_registers(const struct gpu_model *m, FILE *out)
 
 void model_report(const struct gpu_model *m, FILE *out)
 {
-    static const char *const kinds[] = { [REFUSED_CONTROL] = "control", [REFUSED_CLASS] = "class",
-                                         [REFUSED_FUNCTION] = "RPC function" };
+    static const char *const kinds[] = {[REFUSED_CONTROL] = "control",
+                                        [REFUSED_CLASS] = "class",
+                                        [REFUSED_FUNCTION] = "RPC function"};
     const struct report_state *r = &m->report;
     const struct model_verdict *v = model_first_violation(m);
     fprintf(out, "chip %s, board %s, %llu MiB, BOOT_0 0x%08x\n", m->chip->name, m->board->name,
@@ -183,10 +188,13 @@ void model_report(const struct gpu_model *m, FILE *out)
         }
     }
     fprintf(out, "GSP: %u boots, %u unloads, %s; WPR2 %s; %" PRIu64 " image pages compared\n",
-            m->stats.gsp_boots, m->stats.gsp_unloads, m->gsp_falcon.riscv_active ? "running" : "stopped",
+            m->stats.gsp_boots, m->stats.gsp_unloads,
+            m->gsp_falcon.riscv_active ? "running" : "stopped",
             m->wpr2.hi > m->wpr2.lo ? "up" : "down", m->stats.image_pages_checked);
-    fprintf(out, "accesses: %" PRIu64 " reads, %" PRIu64 " writes; %" PRIu64 " bytes by DMA; %" PRIu64
-            " interrupts\n", m->stats.reads, m->stats.writes, m->stats.dma_bytes, m->stats.irqs);
+    fprintf(out,
+            "accesses: %" PRIu64 " reads, %" PRIu64 " writes; %" PRIu64 " bytes by DMA; %" PRIu64
+            " interrupts\n",
+            m->stats.reads, m->stats.writes, m->stats.dma_bytes, m->stats.irqs);
     report_registers(m, out);
     fprintf(out, "refused: %" PRIu64 "\n", m->stats.refused);
     for (uint32_t i = 0; i < r->refused_count; i++) {
@@ -196,7 +204,8 @@ void model_report(const struct gpu_model *m, FILE *out)
     for (uint32_t i = 0; i < r->spun_count; i++) {
         char name[96];
         reg_name(r->spun[i].off, m->chip->family, name, sizeof(name));
-        fprintf(out, "spinning: %" PRIu64 " reads of %s 0x%06x = 0x%08x, and nothing could change it\n",
+        fprintf(out,
+                "spinning: %" PRIu64 " reads of %s 0x%06x = 0x%08x, and nothing could change it\n",
                 r->spun[i].count, name, r->spun[i].off, r->spun[i].value);
     }
 }

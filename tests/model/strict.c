@@ -8,12 +8,12 @@ struct rule {
     const char *id, *words, *source;
 };
 static const struct rule rules[] = {
-#define RULE(sym, id, words, source) { id, words, source },
+#define RULE(sym, id, words, source) {id, words, source},
 #include "tests/model/rules.def"
 #undef RULE
 };
 
-void rule_broken(struct gpu_model *m, enum model_rule rule, const char *fmt, ...)
+void model_rule_broken(struct gpu_model *m, enum model_rule rule, const char *fmt, ...)
 {
     struct strict_state *s = &m->strict;
     char words[sizeof(s->words)];
@@ -22,7 +22,7 @@ void rule_broken(struct gpu_model *m, enum model_rule rule, const char *fmt, ...
     vsnprintf(words, sizeof(words), fmt, ap);
     va_end(ap);
     s->hits[rule]++;
-    trace_text(m, "RULE %s: %s", rules[rule].id, words);
+    model_trace_text(m, "RULE %s: %s", rules[rule].id, words);
     if (!s->broken) {
         s->broken = true;
         memcpy(s->words, words, sizeof(words));

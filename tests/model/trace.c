@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The trace: one line of text for each access and each thing the GPU does, register names and fields
- * from the register list. A line that repeats the one before (time apart) is counted, not printed.
+ * The trace: one line of text for each access and each thing the GPU does, register names and
+ * fields from the register list. A line that repeats the one before (time apart) is counted, not
+ * printed.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -15,7 +16,7 @@ static void line(struct gpu_model *m, const char *text)
         t->repeats++;
         return;
     }
-    trace_flush(m);
+    model_trace_flush(m);
     const uint64_t now = model_now(m);
     fprintf(m->trace_file, "t=%" PRIu64 ".%06u %s\n", now / 1000000000u,
             (unsigned)(now / 1000 % 1000000), text);
@@ -25,7 +26,7 @@ static void line(struct gpu_model *m, const char *text)
     t->last[keep] = '\0';
 }
 
-void trace_flush(struct gpu_model *m)
+void model_trace_flush(struct gpu_model *m)
 {
     if (m->trace_file != NULL && m->trace.repeats != 0) {
         fprintf(m->trace_file, "    ... %" PRIu64 " more like this\n", m->trace.repeats);
@@ -34,7 +35,7 @@ void trace_flush(struct gpu_model *m)
     m->trace.last[0] = '\0';
 }
 
-void trace_reg(struct gpu_model *m, bool write, uint32_t off, uint32_t value)
+void model_trace_reg(struct gpu_model *m, bool write, uint32_t off, uint32_t value)
 {
     char name[96], fields[256], text[400];
     if (off - NV_PROM_BASE < NV_PROM_SIZE) {
@@ -49,7 +50,7 @@ void trace_reg(struct gpu_model *m, bool write, uint32_t off, uint32_t value)
     line(m, text);
 }
 
-void trace_text(struct gpu_model *m, const char *fmt, ...)
+void model_trace_text(struct gpu_model *m, const char *fmt, ...)
 {
     char text[640];
     if (m->trace_file == NULL || m->chip == NULL) {

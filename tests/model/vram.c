@@ -12,14 +12,14 @@ enum { CHUNK_SHIFT = 21, CHUNK_PAGES = 512 };
 /* What a protected read gives: PRI "client error" family (registers.md 2). */
 #define WPR_READ_VALUE 0xbadf5040u
 
-bool vram_init(struct gpu_model *m)
+bool model_vram_init(struct gpu_model *m)
 {
     m->vram.chunk_count = (size_t)((m->vram.size + MIB(2) - 1) >> CHUNK_SHIFT);
     m->vram.chunks = calloc(m->vram.chunk_count, sizeof(*m->vram.chunks));
     return m->vram.chunks != NULL;
 }
 
-void vram_clear(struct gpu_model *m)
+void model_vram_clear(struct gpu_model *m)
 {
     for (size_t i = 0; m->vram.chunks != NULL && i < m->vram.chunk_count; i++) {
         uint8_t **chunk = m->vram.chunks[i];
@@ -31,9 +31,9 @@ void vram_clear(struct gpu_model *m)
     }
 }
 
-void vram_free(struct gpu_model *m)
+void model_vram_free(struct gpu_model *m)
 {
-    vram_clear(m);
+    model_vram_clear(m);
     free(m->vram.chunks);
     m->vram.chunks = NULL;
 }
@@ -54,7 +54,7 @@ static uint8_t *page_at(struct gpu_model *m, uint64_t off, bool make)
     return *page;
 }
 
-bool vram_read(struct gpu_model *m, uint64_t off, void *buf, size_t len)
+bool model_vram_read(struct gpu_model *m, uint64_t off, void *buf, size_t len)
 {
     if (!range_ok(off, len, m->vram.size)) {
         return false;
@@ -76,7 +76,7 @@ bool vram_read(struct gpu_model *m, uint64_t off, void *buf, size_t len)
     return true;
 }
 
-bool vram_write(struct gpu_model *m, uint64_t off, const void *buf, size_t len)
+bool model_vram_write(struct gpu_model *m, uint64_t off, const void *buf, size_t len)
 {
     if (!range_ok(off, len, m->vram.size)) {
         return false;
@@ -102,34 +102,34 @@ static bool in_wpr2(const struct gpu_model *m, uint64_t off)
     return off >= m->wpr2.lo && off < m->wpr2.hi;
 }
 
-uint64_t vram_cpu_read(struct gpu_model *m, uint64_t off, unsigned size)
+uint64_t model_vram_cpu_read(struct gpu_model *m, uint64_t off, unsigned size)
 {
-    uint8_t b[8] = { 0 };
+    uint8_t b[8] = {0};
     const uint64_t mask = ~0ull >> (64 - 8 * size);
     if (in_wpr2(m, off)) {
-        rule_broken(m, RULE_WPR2_CPU_ACCESS, "read at 0x%llx inside WPR2 [0x%llx, 0x%llx)",
-                    (unsigned long long)off, (unsigned long long)m->wpr2.lo,
-                    (unsigned long long)m->wpr2.hi);
+        model_rule_broken(m, RULE_WPR2_CPU_ACCESS, "read at 0x%llx inside WPR2 [0x%llx, 0x%llx)",
+                          (unsigned long long)off, (unsigned long long)m->wpr2.lo,
+                          (unsigned long long)m->wpr2.hi);
         return (WPR_READ_VALUE | (uint64_t)WPR_READ_VALUE << 32) & mask;
     }
-    if (!vram_read(m, off, b, size)) {
-        rule_broken(m, RULE_VRAM_OUTSIDE, "read at 0x%llx, usable size 0x%llx",
-                    (unsigned long long)off, (unsigned long long)m->vram.size);
+    if (!model_vram_read(m, off, b, size)) {
+        model_rule_broken(m, RULE_VRAM_OUTSIDE, "read at 0x%llx, usable size 0x%llx",
+                          (unsigned long long)off, (unsigned long long)m->vram.size);
         return mask;
     }
     return get_le64(b) & mask;
 }
 
-void vram_cpu_write(struct gpu_model *m, uint64_t off, unsigned size, uint64_t value)
+void model_vram_cpu_write(struct gpu_model *m, uint64_t off, unsigned size, uint64_t value)
 {
     uint8_t b[8];
     put_le64(b, value);
     if (in_wpr2(m, off)) {
-        rule_broken(m, RULE_WPR2_CPU_ACCESS, "write at 0x%llx inside WPR2 [0x%llx, 0x%llx)",
-                    (unsigned long long)off, (unsigned long long)m->wpr2.lo,
-                    (unsigned long long)m->wpr2.hi);
-    } else if (!vram_write(m, off, b, size)) {
-        rule_broken(m, RULE_VRAM_OUTSIDE, "write at 0x%llx, usable size 0x%llx",
-                    (unsigned long long)off, (unsigned long long)m->vram.size);
+        model_rule_broken(m, RULE_WPR2_CPU_ACCESS, "write at 0x%llx inside WPR2 [0x%llx, 0x%llx)",
+                          (unsigned long long)off, (unsigned long long)m->wpr2.lo,
+                          (unsigned long long)m->wpr2.hi);
+    } else if (!model_vram_write(m, off, b, size)) {
+        model_rule_broken(m, RULE_VRAM_OUTSIDE, "write at 0x%llx, usable size 0x%llx",
+                          (unsigned long long)off, (unsigned long long)m->vram.size);
     }
 }

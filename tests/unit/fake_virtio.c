@@ -9,12 +9,12 @@
 #include "pci/pci_regs.h"
 
 /* BAR 4: common, device configuration and notify area at 0, 0x1000, 0x2000; BAR 1: MSI-X table. */
-#define AREA_COMMON 0x0000u
-#define AREA_DEVICE 0x1000u
-#define AREA_NOTIFY 0x2000u
-#define BAR_BYTES 0x4000u
+#define AREA_COMMON   0x0000u
+#define AREA_DEVICE   0x1000u
+#define AREA_NOTIFY   0x2000u
+#define BAR_BYTES     0x4000u
 #define NOTIFY_STRIDE 4u
-#define HEADER 12u
+#define HEADER        12u
 
 static void rule(struct fake_virtio *f, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 static void rule(struct fake_virtio *f, const char *fmt, ...)
@@ -38,8 +38,8 @@ void fv_interrupt(struct fake_virtio *f, uint16_t vector)
     }
     const uint8_t *entry = f->regs + 16u * vector;
     uint16_t control = get_le16(f->cfg + 0x98 + 2);
-    if (vector >= 3 || (control & PCI_MSIX_ENABLE) == 0 || (control & PCI_MSIX_FUNCTION_MASK) != 0 ||
-        (get_le32(entry + 12) & 1) != 0) {
+    if (vector >= 3 || (control & PCI_MSIX_ENABLE) == 0 ||
+        (control & PCI_MSIX_FUNCTION_MASK) != 0 || (get_le32(entry + 12) & 1) != 0) {
         return; /* masked; real devices keep it pending, our driver must not count on it */
     }
     if ((f->cfg[PCI_CFG_COMMAND] & PCI_COMMAND_MASTER) == 0) {
@@ -161,7 +161,8 @@ void fv_transmit(struct fake_virtio *f, unsigned max)
     used_interrupt(f, q);
 }
 
-void fv_write_used(struct fake_virtio *f, unsigned queue, uint32_t id, uint32_t len, uint16_t advance)
+void fv_write_used(struct fake_virtio *f, unsigned queue, uint32_t id, uint32_t len,
+                   uint16_t advance)
 {
     struct fv_queue *q = &f->q[queue];
     put_used(q, id, len);
@@ -213,7 +214,7 @@ static void reset(struct fake_virtio *f)
 {
     memset(f->q, 0, sizeof(f->q));
     for (unsigned i = 0; i < FV_QUEUES; i++) {
-        f->q[i].size = f->queue_max;
+        f->q[i].size = f->queue_max[i];
         f->q[i].vector = 0xffff;
     }
     f->config_vector = 0xffff;
@@ -279,7 +280,7 @@ static void common_write(struct fake_virtio *f, uint64_t off, uint32_t v)
         f->queue_select = (uint16_t)v;
         break;
     case 0x18:
-        if (v > f->queue_max || (v & (v - 1)) != 0) {
+        if (v > q->size || (v & (v - 1)) != 0) {
             rule(f, "queue size %u", v);
         }
         q->size = (uint16_t)v;
@@ -337,7 +338,8 @@ static void bar_write(void *ctx, uint64_t off, unsigned size, uint64_t v)
         return;
     }
     unsigned queue = (unsigned)((off - AREA_NOTIFY) / NOTIFY_STRIDE);
-    if (off < AREA_NOTIFY || size != 2 || queue >= FV_QUEUES || v != queue || (f->status & 4) == 0) {
+    if (off < AREA_NOTIFY || size != 2 || queue >= FV_QUEUES || v != queue ||
+        (f->status & 4) == 0) {
         rule(f, "notification 0x%llx at 0x%x", (unsigned long long)v, (unsigned)off);
         return;
     }
@@ -393,17 +395,17 @@ static void cfg_write(void *ctx, uint16_t seg, uint8_t bus, uint8_t devfn, uint1
 static enum fl_err map_bar(void *ctx, uint16_t seg, uint8_t bus, uint8_t devfn, unsigned bar,
                            struct mmio *out)
 {
-    static const struct mmio_ops bar_ops = { bar_read, bar_write };
-    static const struct mmio_ops msix_ops = { msix_read, msix_write };
+    static const struct mmio_ops bar_ops = {bar_read, bar_write};
+    static const struct mmio_ops msix_ops = {msix_read, msix_write};
     (void)seg;
     (void)bus;
     (void)devfn;
-    *out = bar == 1 ? (struct mmio){ &msix_ops, ctx, 0x1000 }
-                    : (struct mmio){ &bar_ops, ctx, BAR_BYTES };
+    *out =
+        bar == 1 ? (struct mmio){&msix_ops, ctx, 0x1000} : (struct mmio){&bar_ops, ctx, BAR_BYTES};
     return FL_OK;
 }
 
-const struct pci_ops fv_ops = { cfg_read, cfg_write, map_bar };
+const struct pci_ops fv_ops = {cfg_read, cfg_write, map_bar};
 
 static void vendor_cap(struct fake_virtio *f, uint8_t at, uint8_t type, uint32_t off, uint32_t len)
 {
@@ -441,9 +443,9 @@ void fv_init(struct fake_virtio *f)
     put_le16(f->cfg + 0x9a, 2);
     put_le32(f->cfg + 0x9c, 1); /* table in BAR 1 */
     f->offered = 1ull << 5 | 1ull << 16 | 1ull << 29 | 1ull << 32 | 1ull << 15 | 1ull << 33;
-    memcpy(f->mac, (const uint8_t[]){ 0x52, 0x54, 0, 0x12, 0x34, 0x56 }, 6);
+    memcpy(f->mac, (const uint8_t[]){0x52, 0x54, 0, 0x12, 0x34, 0x56}, 6);
     f->link = 1;
-    f->queue_max = FV_QUEUE_MAX;
+    f->queue_max[0] = f->queue_max[1] = FV_QUEUE_MAX;
     f->num_queues = FV_QUEUES;
     reset(f);
 }

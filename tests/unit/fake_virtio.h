@@ -8,7 +8,7 @@
 #include "arch/base.h"
 #include "pci/pci.h"
 
-#define FV_QUEUES 2
+#define FV_QUEUES    2
 #define FV_QUEUE_MAX 256
 
 struct fv_queue {
@@ -31,9 +31,9 @@ struct fake_virtio {
     uint16_t link;        /* status field of the configuration */
     bool refuse_features; /* drops FEATURES_OK */
     bool stuck_in_reset;
-    uint16_t queue_max;
+    uint16_t queue_max[FV_QUEUES]; /* receive, transmit */
     uint16_t num_queues;
-    bool lazy;            /* does not look at the transmit queue by itself */
+    bool lazy; /* does not look at the transmit queue by itself */
 
     /* what the driver did */
     uint8_t status;

@@ -15,16 +15,16 @@
 #include "tests/synth/synth.h"
 
 /* Where the firmware of a PC would have put the BARs. */
-#define GPU_DEVFN 0x08u /* 00:01.0: no bridge in front of it */
-#define BAR_LOW_BASE 0xa0000000ull
-#define BAR_HIGH_BASE 0x6000000000ull
-#define BAR_IO_BASE 0xe000u
-#define PCI_CFG_COMMAND 0x04u
-#define PCI_CFG_BAR0 0x10u
-#define PCI_COMMAND_MASTER 4u
+#define GPU_DEVFN           0x08u /* 00:01.0: no bridge in front of it */
+#define BAR_LOW_BASE        0xa0000000ull
+#define BAR_HIGH_BASE       0x6000000000ull
+#define BAR_IO_BASE         0xe000u
+#define PCI_CFG_COMMAND     0x04u
+#define PCI_CFG_BAR0        0x10u
+#define PCI_COMMAND_MASTER  4u
 #define PCI_CFG_CAP_POINTER 0x34u
-#define PCI_CAP_MSI 0x05u
-#define MSI_ENABLE 1u
+#define PCI_CAP_MSI         0x05u
+#define MSI_ENABLE          1u
 
 static void die(const char *what, const char *why)
 {
@@ -34,10 +34,7 @@ static void die(const char *what, const char *why)
 
 /* ---- the bus, as the driver sees it ---- */
 
-static bool is_gpu(uint8_t bus, uint8_t devfn)
-{
-    return bus == 0 && devfn == GPU_DEVFN;
-}
+static bool is_gpu(uint8_t bus, uint8_t devfn) { return bus == 0 && devfn == GPU_DEVFN; }
 
 static uint16_t msi_cap(struct gpu_model *m)
 {
@@ -52,7 +49,8 @@ static uint16_t msi_cap(struct gpu_model *m)
     return 0;
 }
 
-static uint32_t cfg_read(void *ctx, uint16_t seg, uint8_t bus, uint8_t devfn, uint16_t off, unsigned size)
+static uint32_t cfg_read(void *ctx, uint16_t seg, uint8_t bus, uint8_t devfn, uint16_t off,
+                         unsigned size)
 {
     struct rig *r = ctx;
 
@@ -62,10 +60,12 @@ static uint32_t cfg_read(void *ctx, uint16_t seg, uint8_t bus, uint8_t devfn, ui
     }
     const uint32_t v = model_cfg_read(r->model, off, size);
     const uint16_t cap = r->no_msi ? msi_cap(r->model) : 0;
-    return cap != 0 && off == cap ? v & ~0xffu : v; /* a capability whose id reads 0, as on data-centre boards */
+    return cap != 0 && off == cap ? v & ~0xffu
+                                  : v; /* a capability whose id reads 0, as on data-centre boards */
 }
 
-static void cfg_write(void *ctx, uint16_t seg, uint8_t bus, uint8_t devfn, uint16_t off, unsigned size, uint32_t value)
+static void cfg_write(void *ctx, uint16_t seg, uint8_t bus, uint8_t devfn, uint16_t off,
+                      unsigned size, uint32_t value)
 {
     struct rig *r = ctx;
 
@@ -85,9 +85,10 @@ static void bar_write(void *ctx, uint64_t off, unsigned size, uint64_t value)
     const struct rig_bar *b = ctx;
     model_bar_write(b->rig->model, b->bar, off, size, value);
 }
-static const struct mmio_ops bar_ops = { bar_read, bar_write };
+static const struct mmio_ops bar_ops = {bar_read, bar_write};
 
-static enum fl_err map_bar(void *ctx, uint16_t seg, uint8_t bus, uint8_t devfn, unsigned bar, struct mmio *out)
+static enum fl_err map_bar(void *ctx, uint16_t seg, uint8_t bus, uint8_t devfn, unsigned bar,
+                           struct mmio *out)
 {
     struct rig *r = ctx;
     struct model_bar info;
@@ -99,12 +100,12 @@ static enum fl_err map_bar(void *ctx, uint16_t seg, uint8_t bus, uint8_t devfn, 
     if (info.size == 0 || info.is_io) {
         return FL_ENOENT;
     }
-    r->bar[bar] = (struct rig_bar){ .rig = r, .bar = bar };
-    *out = (struct mmio){ .ops = &bar_ops, .ctx = &r->bar[bar], .size = info.size };
+    r->bar[bar] = (struct rig_bar){.rig = r, .bar = bar};
+    *out = (struct mmio){.ops = &bar_ops, .ctx = &r->bar[bar], .size = info.size};
     return FL_OK;
 }
 
-static const struct pci_ops pci_ops = { cfg_read, cfg_write, map_bar };
+static const struct pci_ops pci_ops = {cfg_read, cfg_write, map_bar};
 
 /* ---- the bus, as the GPU sees it ---- */
 
@@ -184,7 +185,7 @@ static void assign_bars(struct rig *r)
 static struct synth_blob read_real(const char *dir, const char *path)
 {
     char full[512];
-    struct synth_blob b = { 0 };
+    struct synth_blob b = {0};
 
     snprintf(full, sizeof(full), "%s/%s", dir, path);
     FILE *f = fopen(full, "rb");
@@ -214,10 +215,11 @@ static size_t image_shift(const struct synth_blob *b, const struct gsp_chip *chi
     return unaligned ? (shift + 256) % FL_PAGE_SIZE : shift;
 }
 
-static void add_file(struct rig *r, const struct rig_options *opt, const struct gsp_chip *chip, enum gsp_fw_kind kind)
+static void add_file(struct rig *r, const struct rig_options *opt, const struct gsp_chip *chip,
+                     enum gsp_fw_kind kind)
 {
     const char *version = opt->version != NULL ? opt->version : "570.144";
-    struct synth_blob blob = { 0 };
+    struct synth_blob blob = {0};
     char path[FL_FILE_NAME_MAX];
 
     for (unsigned i = 0; i < GSP_FW_PATH_CANDIDATES && blob.data == NULL; i++) {
@@ -230,7 +232,8 @@ static void add_file(struct rig *r, const struct rig_options *opt, const struct 
         }
         for (unsigned f = 0; f < SYNTH_FILE_COUNT; f++) {
             if (strcmp(synth_file_name((enum synth_file)f), gsp_fw_kind_name(kind)) == 0) {
-                const struct synth_fw_options fo = { .chip = chip->name, .version = version, .image_bytes = opt->image_bytes };
+                const struct synth_fw_options fo = {
+                    .chip = chip->name, .version = version, .image_bytes = opt->image_bytes};
                 blob = synth_firmware((enum synth_file)f, &fo);
             }
         }
@@ -246,7 +249,10 @@ static void add_file(struct rig *r, const struct rig_options *opt, const struct 
     memcpy((uint8_t *)buf->cpu + shift, blob.data, blob.size);
     struct fl_file *file = &r->files[r->file_count];
     *file = (struct fl_file){
-        .address = (uint64_t)(uintptr_t)buf->cpu + shift, .size = blob.size, .dir_size = blob.size, .state = FL_FILE_OK,
+        .address = (uint64_t)(uintptr_t)buf->cpu + shift,
+        .size = blob.size,
+        .dir_size = blob.size,
+        .state = FL_FILE_OK,
     };
     snprintf(file->path, sizeof(file->path), "/firmware/%.*s", (int)sizeof(file->path) - 11, path);
     r->file_memory[r->file_count++] = buf;
@@ -270,7 +276,7 @@ struct fl_file *rig_file(struct rig *r, const char *kind)
 static void enumerate(void *arg)
 {
     struct rig *r = arg;
-    struct fl_fail fail = { 0 };
+    struct fl_fail fail = {0};
 
     if (pci_enumerate(&r->pci, &pci_ops, r, &fail) != FL_OK) {
         die("PCI", fail.text);
@@ -279,7 +285,7 @@ static void enumerate(void *arg)
 
 void rig_new_gpu(struct rig *r)
 {
-    struct fl_fail fail = { 0 };
+    struct fl_fail fail = {0};
 
     if (r->gpu != NULL) {
         gsp_destroy(r->gpu);
@@ -298,7 +304,7 @@ void rig_open(struct rig *r, const struct rig_options *opt)
 
     opt = opt != NULL ? opt : &defaults;
     host_reset();
-    *r = (struct rig){ .no_msi = opt->no_msi };
+    *r = (struct rig){.no_msi = opt->no_msi};
     dma_get_stats(&dma);
     r->dma_bytes_before = dma.live_bytes;
 
@@ -308,9 +314,15 @@ void rig_open(struct rig *r, const struct rig_options *opt)
         die(name, "unknown chip");
     }
     const struct model_config cfg = {
-        .chip = name, .board = opt->board, .strict = opt->strict, .faults = opt->faults, .trace = opt->trace, .seed = 1,
+        .chip = name,
+        .board = opt->board,
+        .strict = opt->strict,
+        .faults = opt->faults,
+        .trace = opt->trace,
+        .seed = 1,
+        .fw_version = opt->version,
     };
-    const struct model_bus bus = { .ctx = r, .dma = bus_dma, .irq = bus_irq, .now_ns = bus_now };
+    const struct model_bus bus = {.ctx = r, .dma = bus_dma, .irq = bus_irq, .now_ns = bus_now};
     r->model = model_create(&cfg, &bus, err, sizeof(err));
     if (r->model == NULL) {
         die("model", err);
@@ -331,7 +343,8 @@ void rig_open(struct rig *r, const struct rig_options *opt)
             add_file(r, opt, chip, (enum gsp_fw_kind)k);
         }
     }
-    r->gsp_options = (struct gsp_options){ .files = r->files, .file_count = r->file_count, .force_version = opt->version };
+    r->gsp_options = (struct gsp_options){
+        .files = r->files, .file_count = r->file_count, .force_version = opt->version};
     rig_new_gpu(r);
 }
 
@@ -381,7 +394,7 @@ static bool job_done(void *arg) { return ((struct job *)arg)->done; }
 
 void rig_run(void (*fn)(void *arg), void *arg)
 {
-    struct job j = { .fn = fn, .arg = arg };
+    struct job j = {.fn = fn, .arg = arg};
 
     if (fiber_spawn("rig", job_fiber, &j, FIBER_STACK_DEFAULT * 2) == NULL) {
         die("fiber", "no memory");
@@ -408,13 +421,13 @@ static void do_unload(void *arg)
 }
 enum fl_err rig_boot(struct rig *r)
 {
-    struct call c = { .r = r };
+    struct call c = {.r = r};
     rig_run(do_boot, &c);
     return c.err;
 }
 enum fl_err rig_unload(struct rig *r)
 {
-    struct call c = { .r = r };
+    struct call c = {.r = r};
     rig_run(do_unload, &c);
     return c.err;
 }

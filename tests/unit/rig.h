@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A bench with one GPU in it, in one process: the GPU model on a small PCI bus, synthetic firmware
- * files in DMA memory as the boot stub would have left them, and the driver on top. Time is virtual,
- * so a boot takes milliseconds.
+ * files in DMA memory as the boot stub would have left them, and the driver on top. Time is
+ * virtual, so a boot takes milliseconds.
  *
  * Tests, benches and fuzzers share it. The functions that boot or unload start a fiber and run the
  * scheduler until it has ended.
@@ -18,16 +18,16 @@
 #define RIG_FILES_MAX 8
 
 struct rig_options {
-    const char *chip;           /* NULL = "ga102" */
+    const char *chip; /* NULL = "ga102" */
     const char *board;
-    const char *version;        /* of the firmware; NULL = "570.144" */
-    const char *firmware_dir;   /* real files, DIR/nvidia/...; NULL: synthetic ones */
-    uint64_t image_bytes;       /* of a synthetic GSP image, 0 = default */
-    enum model_strict strict;   /* default 0 = lenient */
-    const char *const *faults;  /* NULL-terminated, may be NULL */
+    const char *version;       /* of the firmware; NULL = "570.144" */
+    const char *firmware_dir;  /* real files, DIR/nvidia/...; NULL: synthetic ones */
+    uint64_t image_bytes;      /* of a synthetic GSP image, 0 = default */
+    enum model_strict strict;  /* default 0 = lenient */
+    const char *const *faults; /* NULL-terminated, may be NULL */
     FILE *trace;
-    bool unaligned_image;       /* put .fwimage off a page boundary */
-    bool no_msi;                /* the device offers no interrupts */
+    bool unaligned_image; /* put .fwimage off a page boundary */
+    bool no_msi;          /* the device offers no interrupts */
 };
 
 struct rig {
@@ -44,8 +44,8 @@ struct rig {
         unsigned bar;
     } bar[PCI_BAR_COUNT];
     bool no_msi;
-    uint64_t irqs;       /* messages that reached the CPU */
-    uint64_t irqs_lost;  /* sent while MSI was off */
+    uint64_t irqs;      /* messages that reached the CPU */
+    uint64_t irqs_lost; /* sent while MSI was off */
     uint64_t dma_bytes_before, heap_before;
 };
 

@@ -21,15 +21,15 @@
 #include "net/e1000e_regs.h"
 #include "pci/pci_regs.h"
 
-#define MSI_CAP 0x50u
+#define MSI_CAP  0x50u
 #define PCIE_CAP 0x70u
 
 static struct {
     uint8_t cfg[256];
     uint32_t regs[E1000E_BAR_BYTES / 4];
-    bool gone;            /* everything reads all-ones */
+    bool gone; /* everything reads all-ones */
     bool stuck_in_reset, no_nvm, busy_master;
-    bool lazy;            /* does not send by itself */
+    bool lazy; /* does not send by itself */
     unsigned resets, messages, rdt_writes, tdt_writes, icr_reads;
     char broken_rule[160];
 
@@ -87,7 +87,8 @@ static void transmit(unsigned max)
     while (max-- > 0 && *reg(TDH) != *reg(TDT)) {
         uint8_t *d = ring(TDBAL) + 16u * *reg(TDH);
         uint16_t len = get_le16(d + 8);
-        if (d[11] != (TX_CMD_EOP | TX_CMD_IFCS | TX_CMD_RS) || d[12] != 0 || len < 14 || len > 1518) {
+        if (d[11] != (TX_CMD_EOP | TX_CMD_IFCS | TX_CMD_RS) || d[12] != 0 || len < 14 ||
+            len > 1518) {
             rule("malformed transmit descriptor");
             return;
         }
@@ -238,17 +239,17 @@ static void cfg_write(void *ctx, uint16_t seg, uint8_t bus, uint8_t devfn, uint1
 static enum fl_err map_bar(void *ctx, uint16_t seg, uint8_t bus, uint8_t devfn, unsigned bar,
                            struct mmio *out)
 {
-    static const struct mmio_ops ops = { bar_read, bar_write };
+    static const struct mmio_ops ops = {bar_read, bar_write};
     (void)ctx;
     (void)seg;
     (void)bus;
     (void)devfn;
     assert_int_equal(bar, 0);
-    *out = (struct mmio){ &ops, NULL, E1000E_BAR_BYTES };
+    *out = (struct mmio){&ops, NULL, E1000E_BAR_BYTES};
     return FL_OK;
 }
 
-static const struct pci_ops pci_ops = { cfg_read, cfg_write, map_bar };
+static const struct pci_ops pci_ops = {cfg_read, cfg_write, map_bar};
 
 static void on_receive(struct nic *nic, const void *frame, size_t len)
 {
@@ -311,7 +312,7 @@ static enum fl_err send_frame(size_t len, uint8_t seed)
 {
     uint8_t frame[NIC_FRAME_MAX + 1];
     memset(frame, seed, sizeof(frame));
-    const struct nic_piece pieces[] = { { frame, 14 }, { frame + 14, len - 14 } };
+    const struct nic_piece pieces[] = {{frame, 14}, {frame + 14, len - 14}};
     return t.nic->driver->send(t.nic, pieces, 2);
 }
 
@@ -332,7 +333,7 @@ static void test_bring_up(void **state)
     assert_int_equal(t.err, FL_OK);
     check_rules();
     assert_int_equal(t.resets, 1);
-    assert_memory_equal(t.nic->mac, ((const uint8_t[]){ 0x52, 0x54, 0, 0x12, 0x34, 0x56 }), 6);
+    assert_memory_equal(t.nic->mac, ((const uint8_t[]){0x52, 0x54, 0, 0x12, 0x34, 0x56}), 6);
     assert_true(t.nic->link);
     assert_int_equal(t.nic->speed_mbps, 1000);
     assert_int_equal(*reg(IMS), INT_RXT0 | INT_RXDMT0 | INT_RXO | INT_LSC);
@@ -348,9 +349,11 @@ static void test_refusals(void **state)
     static const struct {
         const char *name;
         enum fl_err err;
-    } cases[] = { { "gone", FL_ELINKLOST },  { "stuck in reset", FL_ETIMEDOUT },
-                  { "no NVM", FL_ETIMEDOUT }, { "no MSI", FL_ENOTSUP },
-                  { "busy master", FL_OK } };
+    } cases[] = {{"gone", FL_ELINKLOST},
+                 {"stuck in reset", FL_ETIMEDOUT},
+                 {"no NVM", FL_ETIMEDOUT},
+                 {"no MSI", FL_ENOTSUP},
+                 {"busy master", FL_OK}};
     for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
         setup(state);
         t.gone = i == 0;
@@ -398,7 +401,7 @@ static void test_signals(void **state)
 {
     (void)state;
     probe();
-    uint8_t frame[64] = { 0 };
+    uint8_t frame[64] = {0};
     for (unsigned i = 0; i < 255; i++) {
         assert_true(receive(frame, sizeof(frame)));
     }
@@ -463,9 +466,9 @@ static void test_bad_frames(void **state)
         uint16_t len;
         uint8_t status, errors;
         unsigned counted;
-    } bad[] = { { 0, 3, 0, 1 },     { 13, 3, 0, 1 },     { 1519, 3, 0, 1 },  { 0xffff, 3, 0, 1 },
-                { 100, 3, 0x80, 1 }, { 100, 3, 0x01, 1 }, { 2048, 1, 0, 0 },  { 2048, 1, 0, 0 },
-                { 100, 3, 0, 1 } /* the end of a frame of three buffers */ };
+    } bad[] = {{0, 3, 0, 1},      {13, 3, 0, 1},     {1519, 3, 0, 1}, {0xffff, 3, 0, 1},
+               {100, 3, 0x80, 1}, {100, 3, 0x01, 1}, {2048, 1, 0, 0}, {2048, 1, 0, 0},
+               {100, 3, 0, 1} /* the end of a frame of three buffers */};
     unsigned errors = 0;
     for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
         assert_true(receive_raw(NULL, bad[i].len, bad[i].status, bad[i].errors));
@@ -477,7 +480,7 @@ static void test_bad_frames(void **state)
     assert_true(receive_raw(NULL, 100, 3, 0));
     poll_all();
     assert_int_equal(t.received, 1);
-    const struct nic_piece piece = { t.last, 1519 };
+    const struct nic_piece piece = {t.last, 1519};
     assert_int_equal(t.nic->driver->send(t.nic, &piece, 1), FL_EINVAL);
     check_rules();
 }
@@ -495,8 +498,9 @@ static void test_hostile(void **state)
         d = ring(TDBAL) + 16u * i;
         d[12] = TX_STATUS_DD;
     }
-    assert_int_equal(poll_all(), 255); /* descriptor 255 was ours */
-    assert_int_equal(t.nic->stats.rx_packets, 255);
+    assert_int_equal(t.nic->driver->poll(t.nic, 1000), 255); /* descriptor 255 was ours */
+    assert_int_equal(t.nic->driver->poll(t.nic, 1000), 1);   /* it was given back just now */
+    assert_int_equal(t.nic->driver->poll(t.nic, 1000), 0);
     assert_int_equal(send_frame(100, 1), FL_OK);
     assert_int_equal(send_frame(100, 1), FL_OK);
     poll_all();
@@ -534,10 +538,14 @@ static void test_link(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(test_bring_up, setup), cmocka_unit_test_setup(test_refusals, setup),
-        cmocka_unit_test_setup(test_traffic, setup),  cmocka_unit_test_setup(test_signals, setup),
-        cmocka_unit_test_setup(test_full, setup),     cmocka_unit_test_setup(test_bad_frames, setup),
-        cmocka_unit_test_setup(test_hostile, setup),  cmocka_unit_test_setup(test_link, setup),
+        cmocka_unit_test_setup(test_bring_up, setup),
+        cmocka_unit_test_setup(test_refusals, setup),
+        cmocka_unit_test_setup(test_traffic, setup),
+        cmocka_unit_test_setup(test_signals, setup),
+        cmocka_unit_test_setup(test_full, setup),
+        cmocka_unit_test_setup(test_bad_frames, setup),
+        cmocka_unit_test_setup(test_hostile, setup),
+        cmocka_unit_test_setup(test_link, setup),
     };
     return cmocka_run_group_tests_name("e1000e", tests, NULL, NULL);
 }

@@ -92,8 +92,8 @@ static void sleep_and_note(void *arg)
 
 static void sleepers_wake_in_the_order_of_their_deadlines(void **state)
 {
-    struct sleeper s[] = { { 300, 'c', 0 }, { 100, 'a', 0 }, { 400, 'd', 0 },
-                           { 200, 'b', 0 }, { 100, 'A', 0 }, { 0, '0', 0 } };
+    struct sleeper s[] = {{300, 'c', 0}, {100, 'a', 0}, {400, 'd', 0},
+                          {200, 'b', 0}, {100, 'A', 0}, {0, '0', 0}};
 
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(s); i++) {
@@ -115,7 +115,8 @@ static void sleep_lasts_at_least(void **state)
     (void)state;
     host_clock_set(1999);
     fiber_sleep_us(1);
-    assert_int_equal(host_clock_peek_ns(), 3000); /* idle times are whole microseconds, rounded up */
+    assert_int_equal(host_clock_peek_ns(),
+                     3000); /* idle times are whole microseconds, rounded up */
 }
 
 static bool after_two_notes(void *arg)
@@ -137,7 +138,7 @@ static void run_stops_when_told_and_goes_on_later(void **state)
 
 static void main_may_wait_as_well(void **state)
 {
-    struct sleeper s = { 50, 's', 0 };
+    struct sleeper s = {50, 's', 0};
 
     (void)state;
     assert_string_equal(fiber_name(), "main");
@@ -199,7 +200,7 @@ static void spin(void *arg)
 
 static void longest_run_is_found(void **state)
 {
-    uint32_t us[] = { 20, 70, 40 };
+    uint32_t us[] = {20, 70, 40};
     struct fiber_stats s;
 
     (void)state;
@@ -311,7 +312,7 @@ static void flush_to_zero(void *arg)
 
 static void control_words_belong_to_the_fiber(void **state)
 {
-    unsigned modes[] = { _MM_FLUSH_ZERO_ON, _MM_FLUSH_ZERO_OFF, _MM_FLUSH_ZERO_ON };
+    unsigned modes[] = {_MM_FLUSH_ZERO_ON, _MM_FLUSH_ZERO_OFF, _MM_FLUSH_ZERO_ON};
 
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(modes); i++) {
@@ -345,8 +346,8 @@ static void signal_after(void *arg)
 
 static void signal_wakes_all_who_wait(void **state)
 {
-    struct sleeper w[] = { { 500, 'a', 0 }, { 100, 'b', 0 }, { UINT64_MAX, 'c', 0 } };
-    struct sleeper signal = { 200, 0, 0 };
+    struct sleeper w[] = {{500, 'a', 0}, {100, 'b', 0}, {UINT64_MAX, 'c', 0}};
+    struct sleeper signal = {200, 0, 0};
 
     (void)state;
     event_init(&ev);
@@ -381,7 +382,7 @@ static void wait_with_a_past_deadline_yields(void **state)
     event_init(&ev);
     host_clock_set(5000000);
     assert_non_null(fiber_spawn("a", three_turns, "a", 0));
-    struct deadline past = { .start_us = 0, .at_us = 1 };
+    struct deadline past = {.start_us = 0, .at_us = 1};
     assert_int_equal(event_wait(&ev, past), FL_ETIMEDOUT);
     assert_string_equal(trace, "a");
     fiber_run(NULL, NULL);
@@ -454,8 +455,8 @@ static void try_lock(void *arg)
 
 static void mutex_is_handed_on_in_order(void **state)
 {
-    struct sleeper in_time = { 350, 't', 0 };
-    struct sleeper too_late = { 50, 'x', 0 };
+    struct sleeper in_time = {350, 't', 0};
+    struct sleeper too_late = {50, 'x', 0};
 
     (void)state;
     mutex_init(&mtx, &test_class);
@@ -564,7 +565,7 @@ static void deadlock_is_told_in_words(void **state)
 /* ---- many at random ---- */
 
 #define STRESS_FIBERS 24
-#define STRESS_STEPS 300
+#define STRESS_STEPS  300
 static struct event stress_events[4];
 static struct mutex stress_mutex;
 static uint64_t stress_random;

@@ -20,7 +20,7 @@
 #include "pci/pci.h"
 #include "pci/pci_regs.h"
 
-#define FAKE_MAX 400
+#define FAKE_MAX   400
 #define MMIO_BYTES 0x4000u
 
 struct fake_fn {
@@ -29,11 +29,11 @@ struct fake_fn {
     uint8_t cfg[PCI_CFG_EXT_SIZE];
     uint32_t bar_mask[6]; /* bits that can be written; type bits come from cfg */
     /* function level reset */
-    uint16_t exp;             /* capability that takes the reset bit, 0 = none */
-    uint64_t away_us;         /* how long it stays silent; UINT64_MAX: for ever */
-    uint32_t away_id;         /* what it answers meanwhile */
-    uint64_t back_at_us;      /* 0: not in a reset */
-    uint32_t id_after;        /* 0: the old one */
+    uint16_t exp;        /* capability that takes the reset bit, 0 = none */
+    uint64_t away_us;    /* how long it stays silent; UINT64_MAX: for ever */
+    uint32_t away_id;    /* what it answers meanwhile */
+    uint64_t back_at_us; /* 0: not in a reset */
+    uint32_t id_after;   /* 0: the old one */
     unsigned resets;
 };
 
@@ -154,7 +154,7 @@ static void mem_write(void *ctx, uint64_t off, unsigned size, uint64_t v)
     put_le32(fake.mmio + off, (uint32_t)v);
 }
 
-static const struct mmio_ops mem_ops = { mem_read, mem_write };
+static const struct mmio_ops mem_ops = {mem_read, mem_write};
 
 static enum fl_err fake_map(void *ctx, uint16_t seg, uint8_t bus, uint8_t devfn, unsigned bar,
                             struct mmio *out)
@@ -164,11 +164,11 @@ static enum fl_err fake_map(void *ctx, uint16_t seg, uint8_t bus, uint8_t devfn,
     (void)bus;
     (void)devfn;
     (void)bar;
-    *out = (struct mmio){ &mem_ops, NULL, MMIO_BYTES };
+    *out = (struct mmio){&mem_ops, NULL, MMIO_BYTES};
     return FL_OK;
 }
 
-static const struct pci_ops ops = { fake_read, fake_write, fake_map };
+static const struct pci_ops ops = {fake_read, fake_write, fake_map};
 
 static struct fake_fn *fake_add(uint8_t bus, unsigned slot, unsigned fn, uint32_t id, uint32_t cls)
 {
@@ -274,15 +274,15 @@ static void test_buses(void **state)
 
     static const struct {
         uint8_t bus, devfn;
-    } want[] = { { 0, 0 },
-                 { 0, PCI_DEVFN(1, 0) },
-                 { 0, PCI_DEVFN(2, 0) },
-                 { 0, PCI_DEVFN(0x10, 0) },
-                 { 0, PCI_DEVFN(0x1f, 0) },
-                 { 0, PCI_DEVFN(0x1f, 3) },
-                 { 1, 0 },
-                 { 2, PCI_DEVFN(3, 0) },
-                 { 5, 0 } };
+    } want[] = {{0, 0},
+                {0, PCI_DEVFN(1, 0)},
+                {0, PCI_DEVFN(2, 0)},
+                {0, PCI_DEVFN(0x10, 0)},
+                {0, PCI_DEVFN(0x1f, 0)},
+                {0, PCI_DEVFN(0x1f, 3)},
+                {1, 0},
+                {2, PCI_DEVFN(3, 0)},
+                {5, 0}};
     assert_int_equal(pci.count, ARRAY_SIZE(want));
     for (size_t i = 0; i < ARRAY_SIZE(want); i++) {
         assert_int_equal(pci.dev[i].bus, want[i].bus);
@@ -324,10 +324,10 @@ static void test_bridge_loops(void **state)
     (void)state;
     fake_bridge(0, 1, 0, 0);
     fake_bridge(0, 2, 3, 5);
-    fake_bridge(0, 3, 3, 5); /* the same bus again */
-    fake_bridge(0, 4, 9, 8); /* backwards */
-    fake_bridge(3, 0, 3, 5); /* itself */
-    fake_bridge(3, 1, 2, 2); /* back up */
+    fake_bridge(0, 3, 3, 5);   /* the same bus again */
+    fake_bridge(0, 4, 9, 8);   /* backwards */
+    fake_bridge(3, 0, 3, 5);   /* itself */
+    fake_bridge(3, 1, 2, 2);   /* back up */
     fake_bridge(3, 2, 4, 200); /* beyond its parent */
     fake_add(4, 0, 0, 0x220610de, 0x030000);
     fake_add(3, 3, 0, 0x223010de, 0x030200);

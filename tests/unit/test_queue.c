@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The message rings, with a GSP played by this test. Rings start two slots before their end, so that
- * every longer message wraps. The four worked checksums are from spec rpc.md A4.
+ * The message rings, with a GSP played by this test. Rings start two slots before their end, so
+ * that every longer message wraps. The four worked checksums are from spec rpc.md A4.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,7 +16,7 @@
 
 #define REGION_BUS 0x123456000ull
 #define FIRST_SLOT 61u /* of 0..62: two slots before the wrap */
-#define N GSP_QUEUE_SLOTS
+#define N          GSP_QUEUE_SLOTS
 
 struct rig {
     struct gsp_queue q;
@@ -28,15 +28,27 @@ struct rig {
 
 static void doorbell(void *ctx) { ((struct rig *)ctx)->doorbells++; }
 
-static uint8_t *cmd_slot(struct rig *r, uint32_t i) { return r->region + GSP_QUEUE_CMD_OFFSET + 4096 + (size_t)i * 4096; }
-static uint8_t *stat_slot(struct rig *r, uint32_t i) { return r->region + GSP_QUEUE_STAT_OFFSET + 4096 + (size_t)i * 4096; }
-static uint8_t *cmd_word(struct rig *r, uint32_t off) { return r->region + GSP_QUEUE_CMD_OFFSET + off; }
-static uint8_t *stat_word(struct rig *r, uint32_t off) { return r->region + GSP_QUEUE_STAT_OFFSET + off; }
+static uint8_t *cmd_slot(struct rig *r, uint32_t i)
+{
+    return r->region + GSP_QUEUE_CMD_OFFSET + 4096 + (size_t)i * 4096;
+}
+static uint8_t *stat_slot(struct rig *r, uint32_t i)
+{
+    return r->region + GSP_QUEUE_STAT_OFFSET + 4096 + (size_t)i * 4096;
+}
+static uint8_t *cmd_word(struct rig *r, uint32_t off)
+{
+    return r->region + GSP_QUEUE_CMD_OFFSET + off;
+}
+static uint8_t *stat_word(struct rig *r, uint32_t off)
+{
+    return r->region + GSP_QUEUE_STAT_OFFSET + off;
+}
 
 /* The status header as the GSP writes it. */
 static void gsp_hello(struct rig *r)
 {
-    const uint32_t h[8] = { 0, 0x40000, 4096, 63, get_le32(stat_word(r, 0x10)), 1, 0x20, 4096 };
+    const uint32_t h[8] = {0, 0x40000, 4096, 63, get_le32(stat_word(r, 0x10)), 1, 0x20, 4096};
     for (unsigned i = 0; i < 8; i++) {
         put_le32(stat_word(r, 4 * i), h[i]);
     }
@@ -48,7 +60,8 @@ static int setup(void **state)
     r->region = aligned_alloc(4096, GSP_QUEUE_REGION_BYTES);
     r->buf = malloc(GSP_MSG_MAX_BYTES); /* exact: ASan sees a byte too many */
     memset(r->region, 0xee, GSP_QUEUE_REGION_BYTES);
-    gsp_queue_init(&r->q, r->region, (struct bus_addr){ .raw = REGION_BUS }, &gsp_layout_570_144, false, doorbell, r);
+    gsp_queue_init(&r->q, r->region, (struct bus_addr){.raw = REGION_BUS}, &gsp_layout_570_144,
+                   false, doorbell, r);
     gsp_queue_start_at(&r->q, FIRST_SLOT);
     r->gsp_write = FIRST_SLOT;
     gsp_hello(r);
@@ -76,8 +89,12 @@ struct out {
 static struct out message(struct rig *r, uint32_t function, uint32_t payload)
 {
     const uint32_t length = 32 + payload;
-    return (struct out){ .function = function, .length = length, .elements = (48 + length + 4095) / 4096,
-                         .version = 0x03000000, .signature = 0x43505256, .seq = r->gsp_seq };
+    return (struct out){.function = function,
+                        .length = length,
+                        .elements = (48 + length + 4095) / 4096,
+                        .version = 0x03000000,
+                        .signature = 0x43505256,
+                        .seq = r->gsp_seq};
 }
 
 static void ring_put(struct rig *r, size_t at, const uint8_t *p, size_t n)
@@ -137,15 +154,15 @@ static void region_layout(void **state)
 /* A message sent lies in slot 61, complete, with the checksum the examples say. */
 static void sends(struct rig *r, uint32_t function, uint32_t sequence, const void *p, uint32_t size)
 {
-    const struct gsp_piece piece = { p, size };
-    struct fl_fail fail = { 0 };
+    const struct gsp_piece piece = {p, size};
+    struct fl_fail fail = {0};
     assert_int_equal(gsp_queue_send(&r->q, function, sequence, &piece, 1, &fail), FL_OK);
 }
 
 static void worked_examples(void **state)
 {
     struct rig *r = *state;
-    uint8_t p[8000] = { 0 };
+    uint8_t p[8000] = {0};
 
     r->q.tx_seq = 3; /* 1: UNLOADING_GUEST_DRIVER */
     sends(r, 47, 0, p, 8);
@@ -166,7 +183,7 @@ static void worked_examples(void **state)
 
     /* 2: SET_REGISTRY with three keys, 117 bytes, lengths 4 */
     static const char names[] = "RMSecBusResetEnable\0RMForcePcieConfigSave\0RMDevidCheckIgnore";
-    static const uint32_t entries[3][4] = { { 0x38, 1, 1, 4 }, { 0x4c, 1, 1, 4 }, { 0x62, 1, 1, 4 } };
+    static const uint32_t entries[3][4] = {{0x38, 1, 1, 4}, {0x4c, 1, 1, 4}, {0x62, 1, 1, 4}};
     memset(p, 0, sizeof(p));
     put_le32(p, 0x75);
     put_le32(p + 4, 3);
@@ -183,7 +200,7 @@ static void worked_examples(void **state)
     assert_int_equal(get_le32(cmd_word(r, 0x10)), 0);
 
     /* 4: GSP_RM_CONTROL of 8000 bytes, two slots */
-    uint8_t head[24] = { 0 };
+    uint8_t head[24] = {0};
     put_le32(head, 0xc1d00000);
     put_le32(head + 4, 0x5d1d0000);
     put_le32(head + 8, 0x20801303);
@@ -191,8 +208,8 @@ static void worked_examples(void **state)
     for (unsigned i = 0; i < 8000; i++) {
         p[i] = (uint8_t)i;
     }
-    const struct gsp_piece pieces[] = { { head, 24 }, { p, 8000 } };
-    struct fl_fail fail = { 0 };
+    const struct gsp_piece pieces[] = {{head, 24}, {p, 8000}};
+    struct fl_fail fail = {0};
     r->q.tx_seq = 7;
     assert_int_equal(gsp_queue_send(&r->q, 76, 7, pieces, 2, &fail), FL_OK);
     assert_int_equal(get_le32(cmd_slot(r, 0) + 0x20), 0xfc1d4123);
@@ -201,7 +218,7 @@ static void worked_examples(void **state)
     assert_int_equal(gsp_msg_checksum(cmd_slot(r, 0), 8192), 0);
 
     /* 3: the event, as received */
-    uint8_t e[84] = { 0 };
+    uint8_t e[84] = {0};
     put_le32(e + 0x28, 1);
     put_le32(e + 0x30, 0x03000000);
     put_le32(e + 0x34, 0x43505256);
@@ -215,11 +232,12 @@ static void odd_pieces(void **state)
 {
     struct rig *r = *state;
     uint8_t p[301];
-    struct fl_fail fail = { 0 };
+    struct fl_fail fail = {0};
     for (unsigned i = 0; i < sizeof(p); i++) {
         p[i] = (uint8_t)(7 * i + 1);
     }
-    const struct gsp_piece pieces[] = { { p, 1 }, { p + 1, 2 }, { p + 3, 0 }, { p + 3, 13 }, { p + 16, 3 }, { p + 19, 282 } };
+    const struct gsp_piece pieces[] = {{p, 1},      {p + 1, 2},  {p + 3, 0},
+                                       {p + 3, 13}, {p + 16, 3}, {p + 19, 282}};
     assert_int_equal(gsp_queue_send(&r->q, 76, 1, pieces, ARRAY_SIZE(pieces), &fail), FL_OK);
     assert_memory_equal(cmd_slot(r, 61) + 80, p, sizeof(p));
     assert_int_equal(gsp_msg_checksum(cmd_slot(r, 61), 80 + sizeof(p)), 0);
@@ -229,11 +247,11 @@ static void send_wraps_and_stops_when_full(void **state)
 {
     struct rig *r = *state;
     uint8_t *p = malloc(gsp_queue_max_payload(&r->q) + 1);
-    struct fl_fail fail = { 0 };
+    struct fl_fail fail = {0};
     memset(p, 0x5a, gsp_queue_max_payload(&r->q) + 1);
     assert_int_equal(gsp_queue_max_payload(&r->q), 65456);
 
-    struct gsp_piece big = { p, 65456 }; /* 16 slots: 61, 62, 0 .. 13 */
+    struct gsp_piece big = {p, 65456}; /* 16 slots: 61, 62, 0 .. 13 */
     assert_int_equal(gsp_queue_send(&r->q, 76, 1, &big, 1, &fail), FL_OK);
     assert_int_equal(get_le32(cmd_slot(r, 61) + 0x28), 16);
     assert_int_equal(get_le32(cmd_word(r, 0x10)), 14);
@@ -244,11 +262,11 @@ static void send_wraps_and_stops_when_full(void **state)
     assert_int_equal(gsp_queue_send(&r->q, 76, 3, &big, 1, &fail), FL_OK);
     /* 48 of 62 in use: 14 free */
     assert_int_equal(gsp_queue_send(&r->q, 76, 4, &big, 1, &fail), FL_ENOSPC);
-    struct gsp_piece p14 = { p, 14 * 4096 - 80 };
-    struct gsp_piece p15 = { p, 14 * 4096 - 79 };
+    struct gsp_piece p14 = {p, 14 * 4096 - 80};
+    struct gsp_piece p15 = {p, 14 * 4096 - 79};
     assert_int_equal(gsp_queue_send(&r->q, 76, 4, &p15, 1, &fail), FL_ENOSPC);
     assert_int_equal(gsp_queue_send(&r->q, 76, 4, &p14, 1, &fail), FL_OK);
-    struct gsp_piece one = { p, 1 };
+    struct gsp_piece one = {p, 1};
     assert_int_equal(gsp_queue_send(&r->q, 76, 5, &one, 1, &fail), FL_ENOSPC);
     assert_int_equal(get_le32(cmd_word(r, 0x10)), 60); /* one slot before its start stays empty */
     assert_int_equal(fail.err, FL_OK);
@@ -266,26 +284,29 @@ static void send_wraps_and_stops_when_full(void **state)
 /* The GSP's read pointer may only follow what was written. */
 static void bad_read_pointer(void **state)
 {
-    static const uint32_t bad[] = { 63, 64, 0xffffffff, 60 /* backwards */, 1 /* beyond what was sent */ };
+    static const uint32_t bad[] = {63, 64, 0xffffffff, 60 /* backwards */,
+                                   1 /* beyond what was sent */};
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
         struct rig *r = *state;
-        struct fl_fail fail = { 0 };
+        struct fl_fail fail = {0};
         const uint8_t b = 0;
-        const struct gsp_piece one = { &b, 1 };
-        gsp_queue_init(&r->q, r->region, (struct bus_addr){ .raw = REGION_BUS }, &gsp_layout_570_144, false, doorbell, r);
+        const struct gsp_piece one = {&b, 1};
+        gsp_queue_init(&r->q, r->region, (struct bus_addr){.raw = REGION_BUS}, &gsp_layout_570_144,
+                       false, doorbell, r);
         gsp_queue_start_at(&r->q, FIRST_SLOT);
         assert_int_equal(gsp_queue_send(&r->q, 76, 1, &one, 1, &fail), FL_OK); /* 61 */
         assert_int_equal(gsp_queue_send(&r->q, 76, 2, &one, 1, &fail), FL_OK); /* 62; write is 0 */
         put_le32(stat_word(r, 0x20), bad[i]);
         assert_int_equal(gsp_queue_send(&r->q, 76, 3, &one, 1, &fail), FL_EPROTO);
         assert_int_equal(fail.seen, bad[i]);
-        assert_int_equal(gsp_queue_send(&r->q, 76, 3, &one, 1, NULL), FL_EPROTO); /* and it stays broken */
+        assert_int_equal(gsp_queue_send(&r->q, 76, 3, &one, 1, NULL),
+                         FL_EPROTO); /* and it stays broken */
     }
 }
 
 static bool receive(struct rig *r, struct gsp_msg *m)
 {
-    struct fl_fail fail = { 0 };
+    struct fl_fail fail = {0};
     bool got;
     const enum fl_err err = gsp_queue_receive(&r->q, r->buf, m, &got, &fail);
     if (err != FL_OK) {
@@ -298,7 +319,7 @@ static void receives(void **state)
 {
     struct rig *r = *state;
     struct gsp_msg m;
-    static const uint32_t sizes[] = { 4, 0, 1, 4016, 4017, 8112, 65456, 6304, 7, 65456, 65449 };
+    static const uint32_t sizes[] = {4, 0, 1, 4016, 4017, 8112, 65456, 6304, 7, 65456, 65449};
 
     assert_false(gsp_queue_pending(&r->q));
     assert_false(receive(r, &m));
@@ -362,7 +383,7 @@ static void whole_slot_checksum(void **state)
 {
     struct rig *r = *state;
     struct gsp_msg m;
-    struct fl_fail fail = { 0 };
+    struct fl_fail fail = {0};
     bool got;
     struct out o = message(r, 0x1001, 4);
 
@@ -380,7 +401,7 @@ static void whole_slot_checksum(void **state)
 static void refused(struct rig *r, const char *word, uint64_t seen)
 {
     struct gsp_msg m;
-    struct fl_fail fail = { 0 };
+    struct fl_fail fail = {0};
     bool got = true;
     assert_int_equal(gsp_queue_receive(&r->q, r->buf, &m, &got, &fail), FL_EPROTO);
     assert_false(got);
@@ -396,7 +417,8 @@ static void bad_messages(void **state)
     struct rig *r = *state;
 #define BAD(word, seen, change)                                                                    \
     do {                                                                                           \
-        gsp_queue_init(&r->q, r->region, (struct bus_addr){ .raw = REGION_BUS }, &gsp_layout_570_144, false, doorbell, r); \
+        gsp_queue_init(&r->q, r->region, (struct bus_addr){.raw = REGION_BUS},                     \
+                       &gsp_layout_570_144, false, doorbell, r);                                   \
         gsp_queue_start_at(&r->q, FIRST_SLOT);                                                     \
         r->gsp_write = FIRST_SLOT;                                                                 \
         r->gsp_seq = 0;                                                                            \
@@ -427,10 +449,11 @@ static void bad_messages(void **state)
 
 static void bad_write_pointer(void **state)
 {
-    static const uint32_t bad[] = { 63, 64, 0x80000000, 0xffffffff };
+    static const uint32_t bad[] = {63, 64, 0x80000000, 0xffffffff};
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
         struct rig *r = *state;
-        gsp_queue_init(&r->q, r->region, (struct bus_addr){ .raw = REGION_BUS }, &gsp_layout_570_144, false, doorbell, r);
+        gsp_queue_init(&r->q, r->region, (struct bus_addr){.raw = REGION_BUS}, &gsp_layout_570_144,
+                       false, doorbell, r);
         gsp_queue_start_at(&r->q, FIRST_SLOT);
         gsp_hello(r);
         put_le32(stat_word(r, 0x10), bad[i]);
@@ -444,12 +467,13 @@ static void bad_header(void **state)
         uint32_t off, value;
         const char *word;
     } bad[] = {
-        { 0, 1, "version" },       { 4, 0x20000, "size" },  { 4, 0, "size" },       { 8, 2048, "msgSize" },
-        { 12, 62, "msgCount" },    { 20, 0, "flags" },      { 24, 0x24, "rxHdrOff" }, { 28, 0x800, "entryOff" },
+        {0, 1, "version"},    {4, 0x20000, "size"}, {4, 0, "size"},         {8, 2048, "msgSize"},
+        {12, 62, "msgCount"}, {20, 0, "flags"},     {24, 0x24, "rxHdrOff"}, {28, 0x800, "entryOff"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
         struct rig *r = *state;
-        gsp_queue_init(&r->q, r->region, (struct bus_addr){ .raw = REGION_BUS }, &gsp_layout_570_144, false, doorbell, r);
+        gsp_queue_init(&r->q, r->region, (struct bus_addr){.raw = REGION_BUS}, &gsp_layout_570_144,
+                       false, doorbell, r);
         gsp_queue_start_at(&r->q, FIRST_SLOT);
         r->gsp_write = FIRST_SLOT;
         r->gsp_seq = 0;
@@ -465,9 +489,12 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-        T(region_layout), T(worked_examples), T(odd_pieces), T(send_wraps_and_stops_when_full), T(bad_read_pointer),
-        T(receives), T(receives_in_order), T(incomplete), T(whole_slot_checksum), T(bad_messages), T(bad_write_pointer),
-        T(bad_header),
+        T(region_layout),       T(worked_examples),
+        T(odd_pieces),          T(send_wraps_and_stops_when_full),
+        T(bad_read_pointer),    T(receives),
+        T(receives_in_order),   T(incomplete),
+        T(whole_slot_checksum), T(bad_messages),
+        T(bad_write_pointer),   T(bad_header),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -42,7 +42,8 @@ static void decoded_lines(void **state)
     assert_int_equal(n, strlen(text));
     assert_int_equal(cursor, 6);
     assert_non_null(strstr(text, "stage frts\n"));
-    assert_non_null(strstr(text, "frts           R 110100 NV_PFALCON_FALCON_CPUCTL@gsp 0x00000010"));
+    assert_non_null(
+        strstr(text, "frts           R 110100 NV_PFALCON_FALCON_CPUCTL@gsp 0x00000010"));
     assert_non_null(strstr(text, "HALTED"));
     assert_non_null(strstr(text, "W 840040 NV_PFALCON_FALCON_MAILBOX0@sec2"));
     assert_non_null(strstr(text, "dma   gsp wpr meta: 4096 bytes at 0x123456000\n"));
@@ -63,7 +64,8 @@ static void polls_fold(void **state)
     gsp_recorder_add(&r, GSP_REC_READ, 0x110100, 0x10, NULL); /* another value: another line */
     gsp_recorder_add(&r, GSP_REC_READ, 0x110104, 0x10, NULL); /* another register */
     gsp_recorder_add(&r, GSP_REC_WRITE, 0x110104, 0x10, NULL);
-    gsp_recorder_add(&r, GSP_REC_WRITE, 0x110104, 0x10, NULL); /* writes never fold: each does something */
+    gsp_recorder_add(&r, GSP_REC_WRITE, 0x110104, 0x10,
+                     NULL); /* writes never fold: each does something */
     gsp_recorder_add(&r, GSP_REC_READ, 0x110104, 0x10, NULL);
     assert_int_equal(r.total, 6);
     gsp_recorder_text(&r, &cursor, text, sizeof(text));

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The RPC layer with a scripted GSP behind the rings: replies and events in any order, large messages
- * both ways, a ring that is full, replies that come late or never. Rings start before their wrap.
+ * The RPC layer with a scripted GSP behind the rings: replies and events in any order, large
+ * messages both ways, a ring that is full, replies that come late or never. Rings start before
+ * their wrap.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -24,10 +25,10 @@ struct rig {
     uint8_t *in;                   /* request being gathered */
     uint32_t in_size, in_function, in_sequence, in_parts;
     /* behaviour */
-    bool deaf;          /* does not take commands */
-    bool mute;          /* takes them, does not answer */
-    bool hold;          /* keeps the answer back until released */
-    unsigned events_before; /* sent before each answer */
+    bool deaf;               /* does not take commands */
+    bool mute;               /* takes them, does not answer */
+    bool hold;               /* keeps the answer back until released */
+    unsigned events_before;  /* sent before each answer */
     uint32_t wrong_function; /* answers with that first */
     uint32_t reply_result;
     uint32_t reply_shorter; /* bytes cut off the answer */
@@ -40,7 +41,8 @@ static struct rig *r;
 
 static uint8_t *word(uint32_t ring, uint32_t off) { return r->region + ring + off; }
 
-static void gsp_put(uint32_t function, uint32_t sequence, uint32_t result, const uint8_t *p, uint32_t size)
+static void gsp_put(uint32_t function, uint32_t sequence, uint32_t result, const uint8_t *p,
+                    uint32_t size)
 {
     const uint32_t slots = (80 + size + 4095) / 4096;
     const size_t room = (size_t)slots * 4096;
@@ -58,7 +60,8 @@ static void gsp_put(uint32_t function, uint32_t sequence, uint32_t result, const
     }
     put_le32(m + 0x20, gsp_msg_checksum(m, 80 + size));
     for (size_t i = 0; i < room; i++) {
-        word(GSP_QUEUE_STAT_OFFSET, 4096)[((size_t)r->stat_at * 4096 + i) % ((size_t)N * 4096)] = m[i];
+        word(GSP_QUEUE_STAT_OFFSET, 4096)[((size_t)r->stat_at * 4096 + i) % ((size_t)N * 4096)] =
+            m[i];
     }
     free(m);
     r->stat_at = (r->stat_at + slots) % N;
@@ -86,7 +89,8 @@ static void answer(void)
     } while (at < size);
 }
 
-/* Takes every command that is there; answers when one is complete (its total in the first dword). */
+/* Takes every command that is there; answers when one is complete (its total in the first dword).
+ */
 static void gsp_works(void)
 {
     while (!r->deaf && r->cmd_at != get_le32(word(GSP_QUEUE_CMD_OFFSET, 0x10))) {
@@ -110,7 +114,8 @@ static void gsp_works(void)
         r->in_parts++;
         r->cmd_at = (r->cmd_at + get_le32(head + 0x28)) % N;
         put_le32(word(GSP_QUEUE_STAT_OFFSET, 0x20), r->cmd_at);
-        if (r->in_size >= 4 && r->in_size == get_le32(r->in) && !r->mute && !r->hold && r->in_function >= 64) {
+        if (r->in_size >= 4 && r->in_size == get_le32(r->in) && !r->mute && !r->hold &&
+            r->in_function >= 64) {
             answer();
         }
     }
@@ -142,18 +147,19 @@ static void trace(void *ctx, bool sent, uint32_t function, uint32_t bytes, uint3
     r->sent += sent;
     r->received += !sent;
 }
-static const struct gsp_rpc_host host = { idle, on_event, trace };
+static const struct gsp_rpc_host host = {idle, on_event, trace};
 
 static int setup(void **state)
 {
     (void)state;
-    static const uint32_t h[8] = { 0, 0x40000, 4096, 63, 60, 1, 0x20, 4096 };
+    static const uint32_t h[8] = {0, 0x40000, 4096, 63, 60, 1, 0x20, 4096};
     host_reset();
     r = calloc(1, sizeof(*r));
     r->region = aligned_alloc(4096, GSP_QUEUE_REGION_BYTES);
     r->in = malloc(MIB(2));
     assert_true(gsp_rpc_init(&r->rpc, &host, NULL));
-    gsp_queue_init(&r->rpc.queue, r->region, (struct bus_addr){ .raw = 0x1000 }, &gsp_layout_570_144, false, NULL, NULL);
+    gsp_queue_init(&r->rpc.queue, r->region, (struct bus_addr){.raw = 0x1000}, &gsp_layout_570_144,
+                   false, NULL, NULL);
     gsp_queue_start_at(&r->rpc.queue, 60);
     r->cmd_at = r->stat_at = 60;
     for (unsigned i = 0; i < 8; i++) {
@@ -216,21 +222,26 @@ static void check_reply(const uint8_t *p, uint32_t size)
 
 static void calls_body(void)
 {
-    static const uint32_t sizes[] = { 4, 8, 4016, 4017, 65456, 65457, 70000, 131000, 240000 };
+    static const uint32_t sizes[] = {4, 8, 4016, 4017, 65456, 65457, 70000, 131000, 240000};
     for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
-        struct fl_fail fail = { 0 };
+        struct fl_fail fail = {0};
         uint8_t *p = payload(sizes[i]);
-        assert_int_equal(gsp_rpc_call(&r->rpc, 76, p, sizes[i], sizes[i], US_PER_S, NULL, &fail), FL_OK);
+        assert_int_equal(gsp_rpc_call(&r->rpc, 76, p, sizes[i], sizes[i], US_PER_S, NULL, &fail),
+                         FL_OK);
         check_reply(p, sizes[i]);
         assert_int_equal(r->in_parts, (sizes[i] + 65455) / 65456);
         free(p);
     }
 }
-static void calls(void **state) { (void)state; in_fiber(calls_body); }
+static void calls(void **state)
+{
+    (void)state;
+    in_fiber(calls_body);
+}
 
 static void events_between_body(void)
 {
-    struct fl_fail fail = { 0 };
+    struct fl_fail fail = {0};
     uint8_t *p = payload(100);
     r->events_before = 5;
     r->wrong_function = 65; /* an answer that nobody waits for: dropped */
@@ -240,11 +251,15 @@ static void events_between_body(void)
     assert_int_equal(r->rpc.late, 1);
     free(p);
 }
-static void events_between(void **state) { (void)state; in_fiber(events_between_body); }
+static void events_between(void **state)
+{
+    (void)state;
+    in_fiber(events_between_body);
+}
 
 static void results_body(void)
 {
-    struct fl_fail fail = { 0 };
+    struct fl_fail fail = {0};
     uint8_t *p = payload(100);
     uint32_t result = 0;
     r->reply_result = 0x56;
@@ -266,18 +281,25 @@ static void results_body(void)
     assert_int_equal(gsp_rpc_call(&r->rpc, 76, p, 100, 99, US_PER_S, NULL, NULL), FL_OK);
     free(p);
     p = payload(8);
-    assert_int_equal(gsp_rpc_call(&r->rpc, 76, p, (uint32_t)GSP_RPC_PAYLOAD_MAX + 1, 0, US_PER_S, NULL, NULL), FL_EINVAL);
+    assert_int_equal(
+        gsp_rpc_call(&r->rpc, 76, p, (uint32_t)GSP_RPC_PAYLOAD_MAX + 1, 0, US_PER_S, NULL, NULL),
+        FL_EINVAL);
     free(p);
 }
-static void results(void **state) { (void)state; in_fiber(results_body); }
+static void results(void **state)
+{
+    (void)state;
+    in_fiber(results_body);
+}
 
 static void late_reply_body(void)
 {
-    struct fl_fail fail = { 0 };
+    struct fl_fail fail = {0};
     uint8_t *p = payload(100);
     r->hold = true;
     const uint64_t start = clock_now_us();
-    assert_int_equal(gsp_rpc_call(&r->rpc, 76, p, 100, 100, 50 * US_PER_MS, NULL, &fail), FL_ETIMEDOUT);
+    assert_int_equal(gsp_rpc_call(&r->rpc, 76, p, 100, 100, 50 * US_PER_MS, NULL, &fail),
+                     FL_ETIMEDOUT);
     assert_in_range(clock_now_us() - start, 50 * US_PER_MS, 60 * US_PER_MS);
     assert_in_range(fail.waited_us, 50 * US_PER_MS, 60 * US_PER_MS);
     assert_non_null(strstr(fail.text, "GSP_RM_CONTROL"));
@@ -290,11 +312,15 @@ static void late_reply_body(void)
     assert_int_equal(r->rpc.late, 1);
     free(p);
 }
-static void late_reply(void **state) { (void)state; in_fiber(late_reply_body); }
+static void late_reply(void **state)
+{
+    (void)state;
+    in_fiber(late_reply_body);
+}
 
 static void full_ring_body(void)
 {
-    struct fl_fail fail = { 0 };
+    struct fl_fail fail = {0};
     uint8_t *p = payload(65000);
     r->deaf = true;
     for (unsigned i = 0; i < 3; i++) {
@@ -307,11 +333,15 @@ static void full_ring_body(void)
     assert_int_equal(r->sent, 4);
     free(p);
 }
-static void full_ring(void **state) { (void)state; in_fiber(full_ring_body); }
+static void full_ring(void **state)
+{
+    (void)state;
+    in_fiber(full_ring_body);
+}
 
 static void errors_end_the_wait_body(void)
 {
-    struct fl_fail fail = { 0 };
+    struct fl_fail fail = {0};
     uint8_t *p = payload(100);
     r->mute = true;
     r->idle_err = FL_ELINKLOST;
@@ -330,7 +360,11 @@ static void errors_end_the_wait_body(void)
     assert_int_equal(gsp_rpc_pump(&r->rpc, NULL), FL_ESTATE);
     free(p);
 }
-static void errors_end_the_wait(void **state) { (void)state; in_fiber(errors_end_the_wait_body); }
+static void errors_end_the_wait(void **state)
+{
+    (void)state;
+    in_fiber(errors_end_the_wait_body);
+}
 
 static bool three_events(void *ctx)
 {
@@ -339,25 +373,33 @@ static bool three_events(void *ctx)
 }
 static void waits_for_events_body(void)
 {
-    struct fl_fail fail = { 0 };
-    const uint8_t b[8] = { 0 };
+    struct fl_fail fail = {0};
+    const uint8_t b[8] = {0};
     gsp_put(0x1001, 0, 0, b, 8);
     gsp_put(0x1002, 0, 0, b, 8);
     assert_int_equal(gsp_rpc_pump(&r->rpc, &fail), FL_OK);
     assert_int_equal(r->events, 2);
-    assert_int_equal(gsp_rpc_wait(&r->rpc, three_events, 30 * US_PER_MS, "a third event", "try", &fail), FL_ETIMEDOUT);
+    assert_int_equal(
+        gsp_rpc_wait(&r->rpc, three_events, 30 * US_PER_MS, "a third event", "try", &fail),
+        FL_ETIMEDOUT);
     assert_non_null(strstr(fail.text, "a third event"));
     assert_string_equal(fail.hint, "try");
     gsp_put(0x1003, 0, 0, b, 8);
-    assert_int_equal(gsp_rpc_wait(&r->rpc, three_events, 30 * US_PER_MS, "a third event", NULL, NULL), FL_OK);
+    assert_int_equal(
+        gsp_rpc_wait(&r->rpc, three_events, 30 * US_PER_MS, "a third event", NULL, NULL), FL_OK);
 }
-static void waits_for_events(void **state) { (void)state; in_fiber(waits_for_events_body); }
+static void waits_for_events(void **state)
+{
+    (void)state;
+    in_fiber(waits_for_events_body);
+}
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-        T(calls), T(events_between), T(results), T(late_reply), T(full_ring), T(errors_end_the_wait), T(waits_for_events),
+        T(calls),     T(events_between),      T(results),          T(late_reply),
+        T(full_ring), T(errors_end_the_wait), T(waits_for_events),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

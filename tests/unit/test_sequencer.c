@@ -12,13 +12,13 @@
 #include "gsp/sequencer.h"
 
 #define BAR0_BYTES MIB(16)
-#define HEAD 40u
+#define HEAD       40u
 #define MAX_DWORDS 1600u
 
 /* A machine that writes down what was done to it. */
 struct machine {
     char trace[4096];
-    uint32_t reg;        /* what reads give */
+    uint32_t reg; /* what reads give */
     enum fl_err core_err, poll_err;
     uint64_t poll_timeout;
     unsigned actions;
@@ -45,7 +45,8 @@ static void do_write(void *ctx, uint32_t off, uint32_t value)
     (void)ctx;
     note("w%x=%x ", off, value);
 }
-static enum fl_err do_poll(void *ctx, uint32_t off, uint32_t mask, uint32_t value, uint64_t timeout_us, struct fl_fail *fail)
+static enum fl_err do_poll(void *ctx, uint32_t off, uint32_t mask, uint32_t value,
+                           uint64_t timeout_us, struct fl_fail *fail)
 {
     (void)ctx;
     (void)fail;
@@ -63,18 +64,39 @@ static enum fl_err core(const char *what)
     note("%s ", what);
     return m.core_err;
 }
-static enum fl_err do_reset(void *ctx, struct fl_fail *fail) { (void)ctx; (void)fail; return core("reset"); }
-static enum fl_err do_start(void *ctx, struct fl_fail *fail) { (void)ctx; (void)fail; return core("start"); }
-static enum fl_err do_halt(void *ctx, struct fl_fail *fail) { (void)ctx; (void)fail; return core("halt"); }
-static enum fl_err do_resume(void *ctx, struct fl_fail *fail) { (void)ctx; (void)fail; return core("resume"); }
+static enum fl_err do_reset(void *ctx, struct fl_fail *fail)
+{
+    (void)ctx;
+    (void)fail;
+    return core("reset");
+}
+static enum fl_err do_start(void *ctx, struct fl_fail *fail)
+{
+    (void)ctx;
+    (void)fail;
+    return core("start");
+}
+static enum fl_err do_halt(void *ctx, struct fl_fail *fail)
+{
+    (void)ctx;
+    (void)fail;
+    return core("halt");
+}
+static enum fl_err do_resume(void *ctx, struct fl_fail *fail)
+{
+    (void)ctx;
+    (void)fail;
+    return core("resume");
+}
 static const struct gsp_seq_ops ops = {
     do_read, do_write, do_poll, do_delay, do_reset, do_start, do_halt, do_resume,
 };
 
 static uint8_t msg[HEAD + 4 * MAX_DWORDS];
 
-static enum fl_err run_sized(const uint32_t *words, uint32_t count, uint32_t buffer_dwords, uint32_t cmd_index,
-                             uint32_t size, struct gsp_seq_result *out, struct fl_fail *fail)
+static enum fl_err run_sized(const uint32_t *words, uint32_t count, uint32_t buffer_dwords,
+                             uint32_t cmd_index, uint32_t size, struct gsp_seq_result *out,
+                             struct fl_fail *fail)
 {
     memset(msg, 0, sizeof(msg));
     memset(&m, 0, sizeof(m));
@@ -86,11 +108,13 @@ static enum fl_err run_sized(const uint32_t *words, uint32_t count, uint32_t buf
     /* An exact copy on the heap, so that ASan sees a byte too many. */
     uint8_t *copy = test_malloc(size > 0 ? size : 1);
     memcpy(copy, msg, size);
-    const enum fl_err err = gsp_seq_run(&gsp_layout_570_144, copy, size, BAR0_BYTES, &ops, NULL, out, fail);
+    const enum fl_err err =
+        gsp_seq_run(&gsp_layout_570_144, copy, size, BAR0_BYTES, &ops, NULL, out, fail);
     test_free(copy);
     return err;
 }
-static enum fl_err run(const uint32_t *words, uint32_t count, struct gsp_seq_result *out, struct fl_fail *fail)
+static enum fl_err run(const uint32_t *words, uint32_t count, struct gsp_seq_result *out,
+                       struct fl_fail *fail)
 {
     return run_sized(words, count, count + 1, count, HEAD + 4 * count, out, fail);
 }
@@ -98,19 +122,20 @@ static enum fl_err run(const uint32_t *words, uint32_t count, struct gsp_seq_res
 static void every_operation(void **state)
 {
     const uint32_t script[] = {
-        0, 0x110040, 0x12345678,                       /* write */
-        1, 0x110100, 0xff, 0x2,                        /* modify: r & ~mask | value */
-        2, 0x110118, 0x2, 0x2, 5000, 0,                /* poll */
-        2, 0x110118, 0x2, 0x2, 0, 0,                   /* default time-out */
-        3, 250,                                        /* delay */
-        4, 0x118234, 7,                                /* store */
-        5, 6, 7, 8,
+        0, 0x110040, 0x12345678,               /* write */
+        1, 0x110100, 0xff,       0x2,          /* modify: r & ~mask | value */
+        2, 0x110118, 0x2,        0x2, 5000, 0, /* poll */
+        2, 0x110118, 0x2,        0x2, 0,    0, /* default time-out */
+        3, 250,                                /* delay */
+        4, 0x118234, 7,                        /* store */
+        5, 6,        7,          8,
     };
     struct gsp_seq_result r;
-    struct fl_fail fail = { 0 };
+    struct fl_fail fail = {0};
     (void)state;
     assert_int_equal(run(script, ARRAY_SIZE(script), &r, &fail), FL_OK);
-    assert_string_equal(m.trace, "w110040=12345678 r110100 w110100=2 p110118&2=2 p110118&2=2 d250 r118234 reset start halt resume ");
+    assert_string_equal(m.trace, "w110040=12345678 r110100 w110100=2 p110118&2=2 p110118&2=2 d250 "
+                                 "r118234 reset start halt resume ");
     assert_int_equal(m.poll_timeout, GSP_SEQ_POLL_DEFAULT_US);
     assert_int_equal(r.commands, 10);
     assert_int_equal(r.dwords, ARRAY_SIZE(script));
@@ -118,9 +143,9 @@ static void every_operation(void **state)
 
 static void modify_and_store_use_the_value_read(void **state)
 {
-    const uint32_t script[] = { 4, 0x110100, 3, 1, 0x110100, 0x0000ff00, 0x00005500 };
+    const uint32_t script[] = {4, 0x110100, 3, 1, 0x110100, 0x0000ff00, 0x00005500};
     struct gsp_seq_result r;
-    struct fl_fail fail = { 0 };
+    struct fl_fail fail = {0};
     (void)state;
     memset(&m, 0, sizeof(m));
     /* run() clears the machine: set the register through a first pass that stores 0. */
@@ -128,7 +153,9 @@ static void modify_and_store_use_the_value_read(void **state)
     assert_int_equal(r.saved[3], 0);
     m.reg = 0xa1b2c3d4;
     m.trace[0] = '\0';
-    assert_int_equal(gsp_seq_run(&gsp_layout_570_144, msg, HEAD + 4 * ARRAY_SIZE(script), BAR0_BYTES, &ops, NULL, &r, &fail), FL_OK);
+    assert_int_equal(gsp_seq_run(&gsp_layout_570_144, msg, HEAD + 4 * ARRAY_SIZE(script),
+                                 BAR0_BYTES, &ops, NULL, &r, &fail),
+                     FL_OK);
     assert_int_equal(r.saved[3], 0xa1b2c3d4);
     assert_string_equal(m.trace, "r110100 r110100 w110100=a1b255d4 ");
 }
@@ -138,7 +165,7 @@ static void large_script(void **state)
 {
     uint32_t script[1564];
     struct gsp_seq_result r;
-    struct fl_fail fail = { 0 };
+    struct fl_fail fail = {0};
     uint32_t n = 0;
     (void)state;
     while (n + 3 <= ARRAY_SIZE(script)) {
@@ -157,9 +184,9 @@ static void large_script(void **state)
 /* Whatever is wrong, nothing may have been done: the good command in front shows it. */
 static void refused(const uint32_t *bad, uint32_t count, enum fl_err want)
 {
-    uint32_t script[16] = { 0, 0x110040, 1 };
+    uint32_t script[16] = {0, 0x110040, 1};
     struct gsp_seq_result r;
-    struct fl_fail fail = { 0 };
+    struct fl_fail fail = {0};
     memcpy(script + 3, bad, 4 * count);
     assert_int_equal(run(script, 3 + count, &r, &fail), want);
     assert_int_equal(fail.err, want);
@@ -168,24 +195,24 @@ static void refused(const uint32_t *bad, uint32_t count, enum fl_err want)
 }
 #define REFUSED(...)                                                                               \
     do {                                                                                           \
-        const uint32_t bad[] = { __VA_ARGS__ };                                                    \
+        const uint32_t bad[] = {__VA_ARGS__};                                                      \
         refused(bad, ARRAY_SIZE(bad), FL_EBADDATA);                                                \
     } while (0)
 
 static void bad_scripts(void **state)
 {
     (void)state;
-    REFUSED(9);                                  /* unknown opcode */
+    REFUSED(9); /* unknown opcode */
     REFUSED(0xffffffff);
-    REFUSED(0, 0x110040);                        /* operand missing */
-    REFUSED(2, 0x110118, 2, 2, 0);               /* the last of five missing */
+    REFUSED(0, 0x110040);          /* operand missing */
+    REFUSED(2, 0x110118, 2, 2, 0); /* the last of five missing */
     REFUSED(3);
-    REFUSED(0, 0x110042, 0);                     /* unaligned */
-    REFUSED(0, (uint32_t)BAR0_BYTES, 0);         /* one past the end */
+    REFUSED(0, 0x110042, 0);             /* unaligned */
+    REFUSED(0, (uint32_t)BAR0_BYTES, 0); /* one past the end */
     REFUSED(0, 0xfffffffc, 0);
     REFUSED(1, (uint32_t)BAR0_BYTES, 0, 0);
     REFUSED(2, (uint32_t)BAR0_BYTES, 0, 0, 0, 0);
-    REFUSED(4, 0x110040, 8);                     /* save area has 8 words */
+    REFUSED(4, 0x110040, 8); /* save area has 8 words */
     REFUSED(4, (uint32_t)BAR0_BYTES, 0);
     REFUSED(3, (uint32_t)GSP_SEQ_DELAY_MAX_US + 1);
     REFUSED(2, 0x110040, 1, 1, (uint32_t)GSP_SEQ_POLL_MAX_US + 1, 0);
@@ -195,7 +222,7 @@ static void delays_add_up(void **state)
 {
     uint32_t script[2 * 61];
     struct gsp_seq_result r;
-    struct fl_fail fail = { 0 };
+    struct fl_fail fail = {0};
     (void)state;
     for (uint32_t i = 0; i < 61; i++) {
         script[2 * i] = 3;
@@ -208,34 +235,40 @@ static void delays_add_up(void **state)
 
 static void bad_headers(void **state)
 {
-    const uint32_t script[] = { 0, 0x110040, 1 };
+    const uint32_t script[] = {0, 0x110040, 1};
     struct gsp_seq_result r;
-    struct fl_fail fail = { 0 };
+    struct fl_fail fail = {0};
     (void)state;
     assert_int_equal(run_sized(script, 3, 4, 3, HEAD - 1, &r, &fail), FL_ETRUNCATED);
     fl_fail_clear(&fail);
-    assert_int_equal(run_sized(script, 3, 3, 3, HEAD + 12, &r, &fail), FL_EBADDATA); /* index not below size */
+    assert_int_equal(run_sized(script, 3, 3, 3, HEAD + 12, &r, &fail),
+                     FL_EBADDATA); /* index not below size */
     fl_fail_clear(&fail);
-    assert_int_equal(run_sized(script, 3, 5, 4, HEAD + 12, &r, &fail), FL_EBADDATA); /* more than is there */
+    assert_int_equal(run_sized(script, 3, 5, 4, HEAD + 12, &r, &fail),
+                     FL_EBADDATA); /* more than is there */
     fl_fail_clear(&fail);
-    assert_int_equal(run_sized(script, 3, 0xffffffff, 0xfffffffe, HEAD + 12, &r, &fail), FL_EBADDATA);
+    assert_int_equal(run_sized(script, 3, 0xffffffff, 0xfffffffe, HEAD + 12, &r, &fail),
+                     FL_EBADDATA);
     assert_int_equal(m.actions, 0);
     fl_fail_clear(&fail);
-    assert_int_equal(run_sized(script, 3, 5, 3, HEAD + 14, &r, &fail), FL_OK); /* trailing bytes: not run */
+    assert_int_equal(run_sized(script, 3, 5, 3, HEAD + 14, &r, &fail),
+                     FL_OK); /* trailing bytes: not run */
     assert_int_equal(r.commands, 1);
 }
 
 static void failures_stop_it(void **state)
 {
-    const uint32_t script[] = { 5, 0, 0x110040, 1 };
-    const uint32_t polls[] = { 2, 0x110118, 2, 2, 10, 0, 0, 0x110040, 1 };
+    const uint32_t script[] = {5, 0, 0x110040, 1};
+    const uint32_t polls[] = {2, 0x110118, 2, 2, 10, 0, 0, 0x110040, 1};
     struct gsp_seq_result r;
-    struct fl_fail fail = { 0 };
+    struct fl_fail fail = {0};
     (void)state;
     assert_int_equal(run(script, ARRAY_SIZE(script), &r, &fail), FL_OK);
     m.core_err = FL_ETIMEDOUT;
     m.trace[0] = '\0';
-    assert_int_equal(gsp_seq_run(&gsp_layout_570_144, msg, HEAD + 4 * ARRAY_SIZE(script), BAR0_BYTES, &ops, NULL, &r, &fail), FL_ETIMEDOUT);
+    assert_int_equal(gsp_seq_run(&gsp_layout_570_144, msg, HEAD + 4 * ARRAY_SIZE(script),
+                                 BAR0_BYTES, &ops, NULL, &r, &fail),
+                     FL_ETIMEDOUT);
     assert_string_equal(m.trace, "reset ");
     assert_int_equal(r.commands, 0);
 
@@ -243,16 +276,18 @@ static void failures_stop_it(void **state)
     assert_int_equal(run(polls, ARRAY_SIZE(polls), &r, &fail), FL_OK);
     m.poll_err = FL_ETIMEDOUT;
     m.trace[0] = '\0';
-    assert_int_equal(gsp_seq_run(&gsp_layout_570_144, msg, HEAD + 4 * ARRAY_SIZE(polls), BAR0_BYTES, &ops, NULL, &r, &fail), FL_ETIMEDOUT);
+    assert_int_equal(gsp_seq_run(&gsp_layout_570_144, msg, HEAD + 4 * ARRAY_SIZE(polls), BAR0_BYTES,
+                                 &ops, NULL, &r, &fail),
+                     FL_ETIMEDOUT);
     assert_string_equal(m.trace, "p110118&2=2 ");
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_operation), cmocka_unit_test(modify_and_store_use_the_value_read),
-        cmocka_unit_test(large_script),    cmocka_unit_test(bad_scripts),
-        cmocka_unit_test(delays_add_up),   cmocka_unit_test(bad_headers),
+        cmocka_unit_test(every_operation),  cmocka_unit_test(modify_and_store_use_the_value_read),
+        cmocka_unit_test(large_script),     cmocka_unit_test(bad_scripts),
+        cmocka_unit_test(delays_add_up),    cmocka_unit_test(bad_headers),
         cmocka_unit_test(failures_stop_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

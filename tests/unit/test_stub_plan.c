@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the boot stub works out: the kernel's segments, the place of a GSP image, the memory map, the
- * first page tables, the clock. Files are built byte by byte here, then broken one field at a time.
+ * What the boot stub works out: the kernel's segments, the place of a GSP image, the memory map,
+ * the first page tables, the clock. Files are built byte by byte here, then broken one field at a
+ * time.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,15 +15,15 @@
 
 #include "boot/stub/plan.h"
 
-/* --- the kernel ---------------------------------------------------------------------------------- */
+/* --- the kernel --- */
 
 enum { ELF_BYTES = 0x4000, TEXT_AT = 0x1000, DATA_AT = 0x2000, PH0 = 64, PH1 = 64 + 56 };
 #define BASE PLAN_KERNEL_LOWEST
 
 static uint8_t elf[ELF_BYTES];
 
-static void program_header(size_t at, uint32_t flags, uint64_t offset, uint64_t vaddr, uint64_t filesz,
-                           uint64_t memsz)
+static void program_header(size_t at, uint32_t flags, uint64_t offset, uint64_t vaddr,
+                           uint64_t filesz, uint64_t memsz)
 {
     put_le32(elf + at, 1); /* PT_LOAD */
     put_le32(elf + at + 4, flags);
@@ -102,17 +103,17 @@ struct damage {
 };
 static const struct damage damages[] = {
     {0, 1, 0, "not an ELF64"},
-    {4, 1, 1, "not an ELF64"},                      /* 32 bits */
-    {5, 1, 2, "not an ELF64"},                      /* big endian */
-    {16, 2, 3, "not a static"},                     /* ET_DYN */
-    {18, 2, 243, "not a static"},                   /* RISC-V */
-    {32, 8, ELF_BYTES, "beyond the end"},           /* program headers */
-    {32, 8, UINT64_MAX - 8, "beyond the end"},      /* wraps */
+    {4, 1, 1, "not an ELF64"},                 /* 32 bits */
+    {5, 1, 2, "not an ELF64"},                 /* big endian */
+    {16, 2, 3, "not a static"},                /* ET_DYN */
+    {18, 2, 243, "not a static"},              /* RISC-V */
+    {32, 8, ELF_BYTES, "beyond the end"},      /* program headers */
+    {32, 8, UINT64_MAX - 8, "beyond the end"}, /* wraps */
     {54, 2, 32, "program headers"},
     {56, 2, 0xffff, "program headers"},
     {56, 2, 0, "no segment"},
-    {24, 8, BASE + 0x123, "entry point"},           /* one past the text */
-    {24, 8, BASE + 0x1000, "entry point"},          /* data */
+    {24, 8, BASE + 0x123, "entry point"},  /* one past the text */
+    {24, 8, BASE + 0x1000, "entry point"}, /* data */
     {24, 8, 0, "entry point"},
     {PH0, 4, 2, "dynamic linker"},
     {PH0 + 4, 4, 7, "writable and executable"},
@@ -122,7 +123,7 @@ static const struct damage damages[] = {
     {PH0 + 16, 8, 0x100000, "cannot be mapped"},
     {PH0 + 16, 8, BASE + 8, "cannot be mapped"},
     {PH0 + 40, 8, PLAN_KERNEL_MAX_BYTES + 1, "cannot be mapped"},
-    {PH0 + 40, 8, 0x1001, "share a page"},          /* runs into the data */
+    {PH0 + 40, 8, 0x1001, "share a page"}, /* runs into the data */
     {PH1 + 16, 8, BASE, "share a page"},
     {PH1 + 16, 8, BASE + PLAN_KERNEL_MAX_BYTES + 0x1000, "too far apart"},
     {PH1 + 16, 8, BASE + PLAN_KERNEL_MAX_BYTES, "too large"},
@@ -140,7 +141,8 @@ static void damaged_kernels_are_refused(void **state)
         memcpy(elf + d->at, value, d->bytes);
         const char *wrong = plan_kernel(elf, sizeof(elf), &k);
         if (wrong == NULL || strstr(wrong, d->words) == NULL) {
-            fail_msg("case %zu: got '%s', expected '%s'", i, wrong != NULL ? wrong : "accepted", d->words);
+            fail_msg("case %zu: got '%s', expected '%s'", i, wrong != NULL ? wrong : "accepted",
+                     d->words);
         }
     }
     good_kernel(state);
@@ -154,7 +156,7 @@ static void damaged_kernels_are_refused(void **state)
     }
 }
 
-/* --- a GSP image --------------------------------------------------------------------------------- */
+/* --- a GSP image --- */
 
 enum { GSP_SECTIONS = 3, GSP_NAMES_AT = 0x500, GSP_NAMES = 32, GSP_TABLE_AT = 0x600 };
 static struct {
@@ -247,10 +249,20 @@ static void gsp_damage_is_refused(void **state)
 static void firmware_names(void **state)
 {
     (void)state;
-    static const char *const yes[] = {"gsp-570.144.bin", "booter_load-535.113.01.bin", "GSP-570.144.BIN",
-                                      "a-b-1.bin"};
-    static const char *const no[] = {"", ".bin", "-", "gsp.bin", "gsp-.bin", "gsp-570.144.bi", "gsp-570.144",
-                                     "gsp-rc.bin", "-5.bin", "gsp-5bin", "readme-1.txt", "g-5.bin "};
+    static const char *const yes[] = {"gsp-570.144.bin", "booter_load-535.113.01.bin",
+                                      "GSP-570.144.BIN", "a-b-1.bin"};
+    static const char *const no[] = {"",
+                                     ".bin",
+                                     "-",
+                                     "gsp.bin",
+                                     "gsp-.bin",
+                                     "gsp-570.144.bi",
+                                     "gsp-570.144",
+                                     "gsp-rc.bin",
+                                     "-5.bin",
+                                     "gsp-5bin",
+                                     "readme-1.txt",
+                                     "g-5.bin "};
     for (size_t i = 0; i < ARRAY_SIZE(yes); i++) {
         assert_true(plan_is_firmware_name(yes[i]));
     }
@@ -261,7 +273,7 @@ static void firmware_names(void **state)
     }
 }
 
-/* --- memory map ---------------------------------------------------------------------------------- */
+/* --- memory map --- */
 
 enum { STRIDE = 48, MAX_DESCRIPTORS = 8, WB = 8 };
 static uint8_t map[MAX_DESCRIPTORS * STRIDE];
@@ -289,10 +301,12 @@ static void expect_ranges(const struct fl_mem_range *want, size_t count)
     struct fl_mem_range got[2 * MAX_DESCRIPTORS + 1];
     size_t n = plan_memory(map, map_count, STRIDE, got, ARRAY_SIZE(got));
     for (size_t i = 0; i < n && i < count; i++) {
-        if (got[i].base != want[i].base || got[i].size != want[i].size || got[i].kind != want[i].kind) {
+        if (got[i].base != want[i].base || got[i].size != want[i].size ||
+            got[i].kind != want[i].kind) {
             fail_msg("range %zu: %#llx+%#llx kind %u, expected %#llx+%#llx kind %u", i,
                      (unsigned long long)got[i].base, (unsigned long long)got[i].size, got[i].kind,
-                     (unsigned long long)want[i].base, (unsigned long long)want[i].size, want[i].kind);
+                     (unsigned long long)want[i].base, (unsigned long long)want[i].size,
+                     want[i].kind);
         }
     }
     assert_int_equal(n, count);
@@ -301,17 +315,17 @@ static void expect_ranges(const struct fl_mem_range *want, size_t count)
 static void map_is_sorted_and_merged(void **state)
 {
     (void)state;
-    add(7, 0x200000, 0x100, WB);        /* conventional, out of order */
-    add(2, 0x300000, 1, WB);            /* loader data */
-    add(1, 0x301000, 1, WB);            /* loader code: the same kind, merged */
-    add(7, 0x100000, 0x100, WB);        /* merged with the first */
-    add(4, 0x302000, 2, WB);            /* boot data */
-    add(9, 0x304000, 1, WB);            /* ACPI tables */
-    add(10, 0x305000, 1, WB);           /* ACPI NVS */
-    add(11, 0xfec00000, 1, 1);          /* MMIO */
+    add(7, 0x200000, 0x100, WB); /* conventional, out of order */
+    add(2, 0x300000, 1, WB);     /* loader data */
+    add(1, 0x301000, 1, WB);     /* loader code: the same kind, merged */
+    add(7, 0x100000, 0x100, WB); /* merged with the first */
+    add(4, 0x302000, 2, WB);     /* boot data */
+    add(9, 0x304000, 1, WB);     /* ACPI tables */
+    add(10, 0x305000, 1, WB);    /* ACPI NVS */
+    add(11, 0xfec00000, 1, 1);   /* MMIO */
     const struct fl_mem_range want[] = {
-        {0x100000, 0x200000, FL_MEM_FREE, 0}, {0x300000, 0x2000, FL_MEM_LOADER, 0},
-        {0x302000, 0x2000, FL_MEM_BOOT, 0},   {0x304000, 0x1000, FL_MEM_ACPI, 0},
+        {0x100000, 0x200000, FL_MEM_FREE, 0},   {0x300000, 0x2000, FL_MEM_LOADER, 0},
+        {0x302000, 0x2000, FL_MEM_BOOT, 0},     {0x304000, 0x1000, FL_MEM_ACPI, 0},
         {0x305000, 0x1000, FL_MEM_RESERVED, 0}, {0xfec00000, 0x1000, FL_MEM_MMIO, 0},
     };
     expect_ranges(want, ARRAY_SIZE(want));
@@ -321,10 +335,10 @@ static void map_is_sorted_and_merged(void **state)
 static void odd_memory_is_not_free(void **state)
 {
     (void)state;
-    add(7, 0x100000, 1, 0);              /* cannot be cached */
-    add(7, 0x101000, 1, WB | 0x40000);   /* set aside for something specific */
-    add(14, 0x102000, 1, WB);            /* persistent */
-    add(99, 0x103000, 1, WB);            /* a type of the future */
+    add(7, 0x100000, 1, 0);               /* cannot be cached */
+    add(7, 0x101000, 1, WB | 0x40000);    /* set aside for something specific */
+    add(14, 0x102000, 1, WB);             /* persistent */
+    add(99, 0x103000, 1, WB);             /* a type of the future */
     add(5, 0x104000, 1, WB | 1ull << 63); /* runtime code */
     const struct fl_mem_range want[] = {{0x100000, 0x5000, FL_MEM_RESERVED, 0}};
     expect_ranges(want, ARRAY_SIZE(want));
@@ -335,13 +349,15 @@ static void overlaps_go_to_the_careful_kind(void **state)
 {
     (void)state;
     add(7, 0x100000, 0x10, WB);
-    add(0, 0x104000, 2, WB);   /* reserved in the middle: splits */
-    add(7, 0x10f000, 4, WB);   /* overlaps its neighbour of the same kind: merged */
-    add(2, 0x112000, 2, WB);   /* loader over the end of it */
-    add(7, 0x112000, 1, WB);   /* and the other way round */
+    add(0, 0x104000, 2, WB); /* reserved in the middle: splits */
+    add(7, 0x10f000, 4, WB); /* overlaps its neighbour of the same kind: merged */
+    add(2, 0x112000, 2, WB); /* loader over the end of it */
+    add(7, 0x112000, 1, WB); /* and the other way round */
     const struct fl_mem_range want[] = {
-        {0x100000, 0x4000, FL_MEM_FREE, 0}, {0x104000, 0x2000, FL_MEM_RESERVED, 0},
-        {0x106000, 0xc000, FL_MEM_FREE, 0}, {0x112000, 0x2000, FL_MEM_LOADER, 0},
+        {0x100000, 0x4000, FL_MEM_FREE, 0},
+        {0x104000, 0x2000, FL_MEM_RESERVED, 0},
+        {0x106000, 0xc000, FL_MEM_FREE, 0},
+        {0x112000, 0x2000, FL_MEM_LOADER, 0},
     };
     expect_ranges(want, ARRAY_SIZE(want));
 }
@@ -350,25 +366,26 @@ static void impossible_entries_are_left_out(void **state)
 {
     (void)state;
     struct fl_mem_range one[1];
-    add(7, 0x100000, 0, WB);                        /* empty */
-    add(7, 0x100800, 1, WB);                        /* not page aligned */
-    add(7, 0xfffffffffffff000ull, 2, WB);           /* wraps */
-    add(7, 0x100000, 1ull << 52, WB);               /* size wraps */
-    add(7, 0x100000, (1ull << 52) + 4, WB);         /* ... to something that looks sane */
+    add(7, 0x100000, 0, WB);                /* empty */
+    add(7, 0x100800, 1, WB);                /* not page aligned */
+    add(7, 0xfffffffffffff000ull, 2, WB);   /* wraps */
+    add(7, 0x100000, 1ull << 52, WB);       /* size wraps */
+    add(7, 0x100000, (1ull << 52) + 4, WB); /* ... to something that looks sane */
     expect_ranges(NULL, 0);
     add(7, 0x1000, 1, WB);
     add(0, 0x5000, 1, WB);
-    assert_int_equal(plan_memory(map, map_count, STRIDE, one, 1), 1); /* full: the top is left out */
+    assert_int_equal(plan_memory(map, map_count, STRIDE, one, 1),
+                     1); /* full: the top is left out */
     assert_int_equal(one[0].base, 0x1000);
     assert_int_equal(plan_memory(map, map_count, PLAN_EFI_DESCRIPTOR_BYTES - 1, one, 1), 0);
 }
 
-/* --- page tables --------------------------------------------------------------------------------- */
+/* --- page tables --- */
 
 #define POOL_PHYS 0x7f000000ull
-#define P_W 2ull
-#define P_LARGE 0x80ull
-#define P_NX (1ull << 63)
+#define P_W       2ull
+#define P_LARGE   0x80ull
+#define P_NX      (1ull << 63)
 #define P_ADDRESS 0x000ffffffffff000ull
 
 /* Walks as the CPU does. 0 when not mapped, else address | W | NX of the page. */
@@ -399,8 +416,11 @@ static void check_tables(bool gib_pages, uint64_t end_of_ram)
     assert_null(plan_kernel(elf, sizeof(elf), &k));
     struct plan_paging p = {
         .identity_end = plan_identity_end(end_of_ram, gib_pages, 40),
-        .gib_pages = gib_pages, .no_execute = true, .trampoline = 0x12345000,
-        .kernel = &k, .kernel_phys = 0x6000000,
+        .gib_pages = gib_pages,
+        .no_execute = true,
+        .trampoline = 0x12345000,
+        .kernel = &k,
+        .kernel_phys = 0x6000000,
     };
     size_t pages = plan_table_pages(&p);
     uint64_t *pool = malloc(pages * FL_PAGE_SIZE);
@@ -411,7 +431,8 @@ static void check_tables(bool gib_pages, uint64_t end_of_ram)
 
     assert_int_equal(walk(pool, pages, top, 0), 0 | P_W | P_NX | 1);
     assert_int_equal(walk(pool, pages, top, 0x12344fff), 0x12344000 | P_W | P_NX | 1);
-    assert_int_equal(walk(pool, pages, top, 0x12345000), 0x12345000 | 1); /* read-only, executable */
+    assert_int_equal(walk(pool, pages, top, 0x12345000),
+                     0x12345000 | 1); /* read-only, executable */
     assert_int_equal(walk(pool, pages, top, 0x12346000), 0x12346000 | P_W | P_NX | 1);
     assert_int_equal(walk(pool, pages, top, p.identity_end - 1),
                      (p.identity_end - 0x1000) | P_W | P_NX | 1);
@@ -443,8 +464,11 @@ static void tables_without_no_execute(void **state)
     (void)state;
     struct plan_kernel k;
     assert_null(plan_kernel(elf, sizeof(elf), &k));
-    struct plan_paging p = {.identity_end = GIB(4), .gib_pages = true, .trampoline = 0x100000,
-                            .kernel = &k, .kernel_phys = 0x6000000};
+    struct plan_paging p = {.identity_end = GIB(4),
+                            .gib_pages = true,
+                            .trampoline = 0x100000,
+                            .kernel = &k,
+                            .kernel_phys = 0x6000000};
     static uint64_t pool[16 * 512];
     assert_true(plan_table_pages(&p) <= 16);
     /* A set NX bit would be a reserved bit on such a CPU. */
@@ -458,10 +482,15 @@ static void tables_without_no_execute(void **state)
 static void table_pages_suffice(void **state)
 {
     (void)state;
-    struct plan_kernel k = {.base = BASE + GIB(1) - MIB(1), .size = PLAN_KERNEL_MAX_BYTES, .count = 1};
+    struct plan_kernel k = {
+        .base = BASE + GIB(1) - MIB(1), .size = PLAN_KERNEL_MAX_BYTES, .count = 1};
     k.segment[0] = (struct plan_segment){.mem_bytes = k.size, .write = true};
-    struct plan_paging p = {.identity_end = GIB(5), .gib_pages = false, .no_execute = true,
-                            .trampoline = GIB(5) - 0x1000, .kernel = &k, .kernel_phys = GIB(1)};
+    struct plan_paging p = {.identity_end = GIB(5),
+                            .gib_pages = false,
+                            .no_execute = true,
+                            .trampoline = GIB(5) - 0x1000,
+                            .kernel = &k,
+                            .kernel_phys = GIB(1)};
     size_t pages = plan_table_pages(&p);
     uint64_t *pool = malloc(pages * FL_PAGE_SIZE);
     assert_non_null(pool);
@@ -473,15 +502,17 @@ static void identity_reaches_far_enough(void **state)
 {
     (void)state;
     assert_int_equal(plan_identity_end(GIB(1), true, 40), GIB(1024));
-    assert_int_equal(plan_identity_end(GIB(1), true, 39), GIB(512)); /* not beyond the CPU's reach */
-    assert_int_equal(plan_identity_end(GIB(1), true, 0), GIB(64));   /* not known: the least there is */
+    assert_int_equal(plan_identity_end(GIB(1), true, 39),
+                     GIB(512)); /* not beyond the CPU's reach */
+    assert_int_equal(plan_identity_end(GIB(1), true, 0),
+                     GIB(64)); /* not known: the least there is */
     assert_int_equal(plan_identity_end(GIB(2000), true, 46), GIB(2000));
     assert_int_equal(plan_identity_end(GIB(1), false, 40), GIB(4));
     assert_int_equal(plan_identity_end(GIB(6) + 1, false, 40), GIB(7));
     assert_int_equal(plan_identity_end(UINT64_MAX, true, 52), 1ull << 47);
 }
 
-/* --- time ---------------------------------------------------------------------------------------- */
+/* --- time --- */
 
 static void unix_time(void **state)
 {

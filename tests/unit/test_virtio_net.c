@@ -90,7 +90,7 @@ static enum fl_err send_frame(size_t len, uint8_t seed)
 {
     uint8_t frame[NIC_FRAME_MAX + 1];
     memset(frame, seed, sizeof(frame));
-    const struct nic_piece pieces[] = { { frame, 14 }, { frame + 14, len - 14 } };
+    const struct nic_piece pieces[] = {{frame, 14}, {frame + 14, len - 14}};
     return t.nic->driver->send(t.nic, pieces, 2);
 }
 
@@ -126,13 +126,13 @@ static void test_refusals(void **state)
     static const struct {
         const char *name;
         enum fl_err err;
-    } cases[] = { { "old device", FL_ENOTSUP },   { "no feature bit at all", FL_ELINKLOST },
-                  { "refused", FL_ENOTSUP },      { "stuck", FL_ETIMEDOUT },
-                  { "one queue", FL_ENOTSUP },    { "size 0", FL_EBADDATA },
-                  { "size 100", FL_EBADDATA },    { "no capability", FL_ENOTSUP },
-                  { "area outside", FL_EBADDATA }, { "area in no BAR", FL_EINVAL },
-                  { "short notify", FL_EBADDATA }, { "group MAC", FL_EBADDATA },
-                  { "odd area", FL_EBADDATA },     { "no MSI-X", FL_ENOTSUP } };
+    } cases[] = {{"old device", FL_ENOTSUP},    {"no feature bit at all", FL_ELINKLOST},
+                 {"refused", FL_ENOTSUP},       {"stuck", FL_ETIMEDOUT},
+                 {"one queue", FL_ENOTSUP},     {"size 0", FL_EBADDATA},
+                 {"size 100", FL_EBADDATA},     {"no capability", FL_ENOTSUP},
+                 {"area outside", FL_EBADDATA}, {"area in no BAR", FL_EINVAL},
+                 {"short notify", FL_EBADDATA}, {"group MAC", FL_EBADDATA},
+                 {"odd area", FL_EBADDATA},     {"no MSI-X", FL_ENOTSUP}};
     for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
         setup(state);
         switch (i) {
@@ -152,10 +152,10 @@ static void test_refusals(void **state)
             t.dev.num_queues = 1;
             break;
         case 5:
-            t.dev.queue_max = 0;
+            t.dev.queue_max[0] = 0;
             break;
         case 6:
-            t.dev.queue_max = 100;
+            t.dev.queue_max[1] = 100;
             break;
         case 7:
             t.dev.cfg[0x40 + 3] = 9;
@@ -228,7 +228,7 @@ static void test_wrap_plain(void **state)
 {
     (void)state;
     t.dev.offered &= ~(1ull << 29); /* flags instead of event indices */
-    t.dev.queue_max = 64;
+    t.dev.queue_max[0] = t.dev.queue_max[1] = 64;
     traffic(66000);
 }
 
@@ -239,7 +239,7 @@ static void count_signals(bool events)
         t.dev.offered &= ~(1ull << 29);
     }
     probe();
-    uint8_t frame[64] = { 0 };
+    uint8_t frame[64] = {0};
     assert_false(t.nic->driver->arm(t.nic));
     t.dev.interrupts = 0;
     for (unsigned i = 0; i < 10; i++) {
@@ -316,16 +316,16 @@ static void test_bad_frames(void **state)
 {
     (void)state;
     probe();
-    static const size_t sizes[] = { 0, 13, 1519, 100000 };
-    uint8_t big[1600] = { 0 };
+    static const size_t sizes[] = {0, 13, 1519, 100000};
+    uint8_t big[1600] = {0};
     for (unsigned i = 0; i < ARRAY_SIZE(sizes); i++) {
-        const struct nic_piece piece = { big, sizes[i] };
+        const struct nic_piece piece = {big, sizes[i]};
         assert_int_equal(t.nic->driver->send(t.nic, &piece, 1), FL_EINVAL);
     }
-    const struct nic_piece wrap[] = { { big, 20 }, { big, SIZE_MAX - 2 } };
+    const struct nic_piece wrap[] = {{big, 20}, {big, SIZE_MAX - 2}};
     assert_int_equal(t.nic->driver->send(t.nic, wrap, 2), FL_EINVAL);
     /* lengths that the device made up: dropped, counted, and the buffer goes back */
-    static const uint32_t lens[] = { 0, 11, 25, 12 + 1519, 2048, 2049, UINT32_MAX };
+    static const uint32_t lens[] = {0, 11, 25, 12 + 1519, 2048, 2049, UINT32_MAX};
     for (unsigned round = 0; round < 100; round++) {
         for (unsigned i = 0; i < ARRAY_SIZE(lens); i++) {
             struct fv_queue *q = &t.dev.q[0];

@@ -15,7 +15,7 @@
 #endif
 #define LWIP_NO_UNISTD_H 1
 
-#define BYTE_ORDER LITTLE_ENDIAN
+#define BYTE_ORDER    LITTLE_ENDIAN
 #define lwip_htons(x) ((u16_t)__builtin_bswap16((u16_t)(x)))
 #define lwip_htonl(x) ((u32_t)__builtin_bswap32((u32_t)(x)))
 

@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The registers of a falcon engine and its memory ports. Sources: registers.md 7, measured.md 6.
+ */
+#include "tests/model/model_priv.h"
+
+enum {
+    CPUCTL_HALTED = 0x10,
+    CPUCTL_START = 0x2,
+    RISCV_ACTIVE = 0x80,
+    RISCV_HALTED = 0x10,
+    HWCFG_64K = 0x100 | 0x100 << 9, /* IMEM and DMEM, 256 blocks each */
+    HWCFG1_VALUE = 0x1136,          /* revision 6, heavy security (registers.md 7.2) */
+    BCR_VALID = 1,
+    BCR_RISCV = 0x10,
+    BCR_BRFETCH = 0x100,
+};
+#define LOCKED_AFTER_RESET 0xbadf5620u /* measured.md 6: until the core select is written */
+
+/* ---- ports: OFFS 7:2, BLK 23:8, AINCW 24, AINCR 25; address = bits 23:2 as bytes ---- */
+
+enum { PORT_ADDR = 0x00fffffc, PORT_AINCW = 1 << 24, PORT_AINCR = 1 << 25, PORT_SECURE = 1 << 28 };
+
+static uint32_t port_read(uint8_t *mem, uint32_t *ctl)
+{
+    const uint32_t at = *ctl & PORT_ADDR;
+    const uint32_t v = at + 4 <= FALCON_MEM_BYTES ? get_le32(mem + at) : 0;
+    if ((*ctl & PORT_AINCR) != 0) {
+        *ctl = (*ctl & ~(uint32_t)PORT_ADDR) | ((at + 4) & PORT_ADDR);
+    }
+    return v;
+}
+
+static bool port_write(uint8_t *mem, uint32_t *ctl, uint32_t value, uint32_t *at)
+{
+    *at = *ctl & PORT_ADDR;
+    const bool ok = *at + 4 <= FALCON_MEM_BYTES;
+    if (ok) {
+        put_le32(mem + *at, value);
+    }
+    if ((*ctl & PORT_AINCW) != 0) {
+        *ctl = (*ctl & ~(uint32_t)PORT_ADDR) | ((*at + 4) & PORT_ADDR);
+    }
+    return ok;
+}
+
+static void imem_port_write(struct gpu_model *m, struct falcon *f, uint32_t i, uint32_t value)
+{
+    uint32_t at;
+    if (!model_falcon_may_load(m, f, "IMEM port write")) {
+        return;
+    }
+    const bool secure = (f->imemc[i] & PORT_SECURE) != 0;
+    if (!port_write(f->imem, &f->imemc[i], value, &at)) {
+        model_rule_broken(m, RULE_FALCON_DMA_RANGE, "%s: IMEM port at 0x%x", f->name, at);
+        return;
+    }
+    if (at % FALCON_BLOCK == 0) {
+        f->imem_tag[at / FALCON_BLOCK] = (uint16_t)f->imemt[i];
+        f->imem_flags[at / FALCON_BLOCK] = (uint8_t)(IMEM_LOADED | (secure ? IMEM_SECURE : 0));
+    }
+    f->imem_top = at + 4 > f->imem_top ? at + 4 : f->imem_top;
+    f->loaded = true;
+}
+
+static void dmem_port_write(struct gpu_model *m, struct falcon *f, uint32_t i, uint32_t value)
+{
+    uint32_t at;
+    if (!model_falcon_may_load(m, f, "DMEM port write")) {
+        return;
+    }
+    if (!port_write(f->dmem, &f->dmemc[i], value, &at)) {
+        model_rule_broken(m, RULE_FALCON_DMA_RANGE, "%s: DMEM port at 0x%x", f->name, at);
+        return;
+    }
+    f->dmem_top = at + 4 > f->dmem_top ? at + 4 : f->dmem_top;
+}
+
+/* ---- registers ---- */
+
+#define IN_ARRAY(off, reg, i)                                                                      \
+    ((off) >= (uint32_t)reg##__OFFSET && ((off) - (uint32_t)reg##__OFFSET) % reg##__STRIDE == 0 && \
+     ((i) = ((off) - (uint32_t)reg##__OFFSET) / reg##__STRIDE) < reg##__COUNT)
+
+static bool read_array(struct gpu_model *m, struct falcon *f, uint32_t off, uint32_t *v)
+{
+    uint32_t i;
+    (void)m;
+    if (IN_ARRAY(off, NV_PFALCON_FALCON_IMEMC, i)) {
+        *v = f->imemc[i];
+    } else if (IN_ARRAY(off, NV_PFALCON_FALCON_IMEMD, i)) {
+        const uint32_t at = f->imemc[i] & PORT_ADDR;
+        const bool hidden =
+            at < FALCON_MEM_BYTES && (f->imem_flags[at / FALCON_BLOCK] & IMEM_SECURE) != 0;
+        *v = port_read(f->imem, &f->imemc[i]);
+        *v = hidden ? 0 : *v; /* secure code cannot be read back */
+    } else if (IN_ARRAY(off, NV_PFALCON_FALCON_IMEMT, i)) {
+        *v = f->imemt[i];
+    } else if (IN_ARRAY(off, NV_PFALCON_FALCON_DMEMC, i)) {
+        *v = f->dmemc[i];
+    } else if (IN_ARRAY(off, NV_PFALCON_FALCON_DMEMD, i)) {
+        *v = port_read(f->dmem, &f->dmemc[i]);
+    } else if (IN_ARRAY(off, NV_PFALCON_FALCON_COMMON_SCRATCH, i)) {
+        *v = f->common_scratch[i];
+    } else if (IN_ARRAY(off, NV_PFALCON_FBIF_TRANSCFG, i)) {
+        *v = f->transcfg[i];
+    } else if (IN_ARRAY(off, NV_PFALCON_MAILBOX, i)) {
+        *v = f->mailbox_ext[i];
+    } else if (IN_ARRAY(off, NV_PGSP_QUEUE_HEAD, i)) {
+        *v = f->queue_head[i];
+    } else if (IN_ARRAY(off, NV_PGSP_QUEUE_TAIL, i)) {
+        *v = f->queue_tail[i];
+    } else if (IN_ARRAY(off, NV_PFALCON2_FALCON_BROM_PARAADDR, i)) {
+        *v = f->paraaddr[i];
+    } else {
+        return false;
+    }
+    return true;
+}
+
+static uint32_t hwcfg2(struct gpu_model *m, const struct falcon *f)
+{
+    struct NV_PFALCON_FALCON_HWCFG2 r = {f == &m->sec2 ? m->chip->hwcfg2_sec2
+                                                       : m->chip->hwcfg2_gsp};
+    r = NV_PFALCON_FALCON_HWCFG2__with_MEM_SCRUBBING(r, model_falcon_scrubbing(m, f) ? 1 : 0);
+    if (model_fault_get(m, FAULT_RESET_READY) != NULL) {
+        r = NV_PFALCON_FALCON_HWCFG2__with_RESET_READY(r, 1);
+    }
+    return r.raw;
+}
+
+bool model_falcon_read(struct gpu_model *m, struct falcon *f, uint32_t off, uint32_t *v)
+{
+    const bool old = (m->chip->family & (F_TU | F_GA100)) != 0;
+    if (f->locked && off < NV_PFALCON_FALCON_IMEMC__OFFSET &&
+        (off == NV_PFALCON_FALCON_CPUCTL__OFFSET || off == NV_PFALCON_FALCON_DMACTL__OFFSET)) {
+        *v = LOCKED_AFTER_RESET;
+        return true;
+    }
+    switch (off) {
+    case NV_PFALCON_FALCON_IRQSTAT__OFFSET:
+        *v = f->irqstat;
+        return true;
+    case NV_PFALCON_FALCON_IRQMODE__OFFSET:
+        *v = f->irqmode;
+        return true;
+    case NV_PFALCON_FALCON_IRQMASK__OFFSET:
+        *v = f->irqmask;
+        return true;
+    case NV_PFALCON_FALCON_IRQDEST__OFFSET:
+        *v = f->irqdest;
+        return true;
+    case NV_PFALCON_FALCON_MAILBOX0__OFFSET:
+        *v = f->mailbox[0];
+        return true;
+    case NV_PFALCON_FALCON_MAILBOX1__OFFSET:
+        *v = f->mailbox[1];
+        return true;
+    case NV_PFALCON_FALCON_ITFEN__OFFSET:
+        *v = f->itfen;
+        return true;
+    case NV_PFALCON_FALCON_OS__OFFSET:
+        *v = f->os;
+        return true;
+    case NV_PFALCON_FALCON_RM__OFFSET:
+        *v = f->rm;
+        return true;
+    case NV_PFALCON_FALCON_DEBUGINFO__OFFSET:
+        *v = f->debuginfo;
+        return true;
+    case NV_PFALCON_FALCON_HWCFG2__OFFSET:
+        *v = hwcfg2(m, f);
+        return true;
+    case NV_PFALCON_FALCON_CPUCTL__OFFSET:
+        *v = f->running ? 0 : CPUCTL_HALTED;
+        return true;
+    case NV_PFALCON_FALCON_BOOTVEC__OFFSET:
+        *v = f->bootvec;
+        return true;
+    case NV_PFALCON_FALCON_HWCFG__OFFSET:
+        *v = HWCFG_64K;
+        return true;
+    case NV_PFALCON_FALCON_HWCFG1__OFFSET:
+        *v = HWCFG1_VALUE;
+        return true;
+    case NV_PFALCON_FALCON_DMACTL__OFFSET:
+        *v = f->dmactl | (old && model_falcon_scrubbing(m, f) ? 6u : 0u);
+        return true;
+    case NV_PFALCON_FALCON_DMATRFBASE__OFFSET:
+        *v = f->trf_base;
+        return true;
+    case NV_PFALCON_FALCON_DMATRFBASE1__OFFSET:
+        *v = f->trf_base1;
+        return true;
+    case NV_PFALCON_FALCON_DMATRFMOFFS__OFFSET:
+        *v = f->trf_moffs;
+        return true;
+    case NV_PFALCON_FALCON_DMATRFFBOFFS__OFFSET:
+        *v = f->trf_fboffs;
+        return true;
+    case NV_PFALCON_FALCON_DMATRFCMD__OFFSET:
+        f->trf_unchecked = false;
+        *v = NV_PFALCON_FALCON_DMATRFCMD__IDLE_MASK;
+        return true;
+    case NV_PFALCON_FALCON_ENGINE__OFFSET:
+        *v = f->in_reset ? 1 : 0;
+        return true;
+    case NV_PFALCON_FBIF_CTL__OFFSET:
+        *v = f->fbif_ctl;
+        return true;
+    case NV_PFALCON2_FALCON_MOD_SEL__OFFSET:
+        *v = f->mod_sel;
+        return true;
+    case NV_PFALCON2_FALCON_BROM_CURR_UCODE_ID__OFFSET:
+        *v = f->ucode_id;
+        return true;
+    case NV_PFALCON2_FALCON_BROM_ENGIDMASK__OFFSET:
+        *v = f->engidmask;
+        return true;
+    case NV_PRISCV_RISCV_CPUCTL__OFFSET:
+        *v = f->riscv_active ? RISCV_ACTIVE : RISCV_HALTED;
+        return !old;
+    case NV_PRISCV_RISCV_CORE_SWITCH_RISCV_STATUS__OFFSET:
+        *v = f->riscv_active ? 1 : 0;
+        return old;
+    case NV_PRISCV_RISCV_IRQMASK__OFFSET:
+        *v = f->riscv_irqmask;
+        return !old;
+    case NV_PRISCV_RISCV_IRQDEST__OFFSET:
+        *v = f->riscv_irqdest;
+        return !old;
+    case NV_PRISCV_RISCV_IRQMASK_TU__OFFSET:
+        *v = f->riscv_irqmask;
+        return old;
+    case NV_PRISCV_RISCV_IRQDEST_TU__OFFSET:
+        *v = f->riscv_irqdest;
+        return old;
+    case NV_PRISCV_RISCV_BCR_CTRL__OFFSET:
+        *v = f->bcr_ctrl | BCR_VALID;
+        return !old;
+    default:
+        return read_array(m, f, off, v);
+    }
+}
+
+static bool write_array(struct gpu_model *m, struct falcon *f, uint32_t off, uint32_t v)
+{
+    uint32_t i;
+    if (IN_ARRAY(off, NV_PFALCON_FALCON_IMEMC, i)) {
+        f->imemc[i] = v;
+    } else if (IN_ARRAY(off, NV_PFALCON_FALCON_IMEMD, i)) {
+        imem_port_write(m, f, i, v);
+    } else if (IN_ARRAY(off, NV_PFALCON_FALCON_IMEMT, i)) {
+        f->imemt[i] = v & 0xffff;
+    } else if (IN_ARRAY(off, NV_PFALCON_FALCON_DMEMC, i)) {
+        f->dmemc[i] = v;
+    } else if (IN_ARRAY(off, NV_PFALCON_FALCON_DMEMD, i)) {
+        dmem_port_write(m, f, i, v);
+    } else if (IN_ARRAY(off, NV_PFALCON_FALCON_COMMON_SCRATCH, i)) {
+        f->common_scratch[i] = v;
+    } else if (IN_ARRAY(off, NV_PFALCON_FBIF_TRANSCFG, i)) {
+        f->transcfg[i] = v;
+    } else if (IN_ARRAY(off, NV_PFALCON_MAILBOX, i)) {
+        f->mailbox_ext[i] = v;
+    } else if (IN_ARRAY(off, NV_PGSP_QUEUE_HEAD, i)) {
+        f->queue_head[i] = v;
+        if (f == &m->gsp_falcon) {
+            model_gsp_doorbell(m, i, v);
+        }
+    } else if (IN_ARRAY(off, NV_PGSP_QUEUE_TAIL, i)) {
+        f->queue_tail[i] = v;
+    } else if (IN_ARRAY(off, NV_PFALCON2_FALCON_BROM_PARAADDR, i)) {
+        f->paraaddr[i] = v;
+    } else {
+        return false;
+    }
+    return true;
+}
+
+static bool write_irq(struct gpu_model *m, struct falcon *f, uint32_t off, uint32_t v)
+{
+    switch (off) {
+    case NV_PFALCON_FALCON_IRQSSET__OFFSET:
+        f->irqstat |= v;
+        break;
+    case NV_PFALCON_FALCON_IRQSCLR__OFFSET:
+        f->irqstat &= ~v;
+        break;
+    case NV_PFALCON_FALCON_IRQMSET__OFFSET:
+        f->irqmask |= v;
+        break;
+    case NV_PFALCON_FALCON_IRQMCLR__OFFSET:
+        f->irqmask &= ~v;
+        break;
+    case NV_PFALCON_FALCON_IRQMODE__OFFSET:
+        f->irqmode = v;
+        break;
+    case NV_PFALCON_FALCON_IRQDEST__OFFSET:
+        f->irqdest = v;
+        break;
+    case NV_PRISCV_RISCV_IRQDEST__OFFSET:
+    case NV_PRISCV_RISCV_IRQDEST_TU__OFFSET:
+        f->riscv_irqdest = v;
+        break;
+    case NV_PFALCON_FALCON_INTR_RETRIGGER__OFFSET:
+        if ((v & 1) != 0 && (m->chip->family & F_TU) == 0) {
+            f->host_irq = false; /* what is still latched is emitted again */
+        }
+        break;
+    default:
+        return false;
+    }
+    model_intr_falcon(m, f);
+    return true;
+}
+
+bool model_falcon_write(struct gpu_model *m, struct falcon *f, uint32_t off, uint32_t v)
+{
+    if (write_irq(m, f, off, v)) {
+        return true;
+    }
+    switch (off) {
+    case NV_PFALCON_FALCON_MAILBOX0__OFFSET:
+        f->mailbox[0] = v;
+        return true;
+    case NV_PFALCON_FALCON_MAILBOX1__OFFSET:
+        f->mailbox[1] = v;
+        return true;
+    case NV_PFALCON_FALCON_ITFEN__OFFSET:
+        f->itfen = v;
+        return true;
+    case NV_PFALCON_FALCON_OS__OFFSET:
+        f->os = v;
+        return true;
+    case NV_PFALCON_FALCON_RM__OFFSET:
+        f->rm = v;
+        return true;
+    case NV_PFALCON_FALCON_DEBUGINFO__OFFSET:
+        f->debuginfo = v;
+        return true;
+    case NV_PFALCON_FALCON_CPUCTL__OFFSET:
+    case NV_PFALCON_FALCON_CPUCTL_ALIAS__OFFSET:
+        if ((v & CPUCTL_START) != 0) {
+            model_falcon_start(m, f);
+        }
+        return true;
+    case NV_PFALCON_FALCON_BOOTVEC__OFFSET:
+        f->bootvec = v;
+        return true;
+    case NV_PFALCON_FALCON_DMACTL__OFFSET:
+        f->dmactl = v & 1;
+        return true;
+    case NV_PFALCON_FALCON_DMATRFBASE__OFFSET:
+        f->trf_base = v;
+        return true;
+    case NV_PFALCON_FALCON_DMATRFBASE1__OFFSET:
+        f->trf_base1 = v;
+        return true;
+    case NV_PFALCON_FALCON_DMATRFMOFFS__OFFSET:
+        f->trf_moffs = v & 0xffffff;
+        return true;
+    case NV_PFALCON_FALCON_DMATRFFBOFFS__OFFSET:
+        f->trf_fboffs = v;
+        return true;
+    case NV_PFALCON_FALCON_DMATRFCMD__OFFSET:
+        model_falcon_transfer(m, f, v);
+        return true;
+    case NV_PFALCON_FALCON_ENGINE__OFFSET:
+        model_falcon_engine(m, f, v);
+        return true;
+    case NV_PFALCON_FBIF_CTL__OFFSET:
+        f->fbif_ctl = v;
+        return true;
+    case NV_PFALCON2_FALCON_MOD_SEL__OFFSET:
+        f->mod_sel = v & 0xff;
+        return true;
+    case NV_PFALCON2_FALCON_BROM_CURR_UCODE_ID__OFFSET:
+        f->ucode_id = v & 0xff;
+        return true;
+    case NV_PFALCON2_FALCON_BROM_ENGIDMASK__OFFSET:
+        f->engidmask = v;
+        return true;
+    case NV_PRISCV_RISCV_BCR_CTRL__OFFSET:
+        f->bcr_ctrl = v & (BCR_RISCV | BCR_BRFETCH);
+        f->locked = false;
+        return true;
+    default:
+        return write_array(m, f, off, v);
+    }
+}

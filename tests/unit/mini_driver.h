@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The shortest driver that boots the GPU model of a GA102: straight-line code, no error handling, a
+ * hook before each step so that a test can do one thing wrong. It shares nothing with gsp/ but the
+ * register list and the layouts, so the model's tests do not depend on the appliance's driver.
+ */
+#pragma once
+
+#include "arch/base.h"
+#include "gsp_layout.h"
+#include "tests/model/model.h"
+#include "tests/synth/synth.h"
+
+/* Guest memory, above 1 TiB so that the high address registers matter. */
+#define MINI_RAM_BASE 0x10040000000ull
+enum { MINI_RAM_BYTES = 12 << 20 };
+
+/* Places where a test may interfere; the hook runs just before the step. */
+enum mini_point {
+    MINI_FRTS_RESET,   /* before the GSP is reset for FWSEC */
+    MINI_FRTS_LOAD,    /* image patched, registers set up, before the transfers */
+    MINI_FRTS_START,   /* loaded, before STARTCPU */
+    MINI_GSP_MAILBOX,  /* GSP reset, before the mailboxes are written */
+    MINI_META,         /* WprMeta, tables, arguments, queues filled in guest memory */
+    MINI_BOOTER_LOAD,  /* before booter is loaded */
+    MINI_BOOTER_START, /* before SEC2 is started */
+    MINI_COMMANDS,     /* GSP runs, before commands 72 and 73 are queued */
+    MINI_SEQ_OP,       /* before each sequencer command */
+    MINI_RESUME,       /* CORE_RESUME: mailboxes written, before SEC2 is started */
+    MINI_UP,           /* INIT_DONE seen */
+    MINI_SB_START,
+    MINI_UNLOAD_START,
+    MINI_POINTS,
+};
+
+struct mini;
+typedef void mini_hook(struct mini *d, enum mini_point at); /* a function type */
+
+struct mini {
+    struct gpu_model *m;
+    const struct gsp_layout *l;
+    uint8_t *ram;
+    uint64_t ram_used;
+    uint64_t now_ns;
+    uint32_t irqs, last_vector;
+    mini_hook *hook;
+    unsigned hook_step; /* for hooks that act on the n-th call */
+    void *hook_data;
+    /* firmware and VBIOS */
+    char dir[64]; /* synthetic firmware files; "" = none */
+    const char *version;
+    struct synth_blob gsp, boot, load, unload, vbios;
+    struct synth_vbios_map vmap;
+    /* what was built, as bus addresses; the bytes are at mini_ptr() */
+    uint64_t fwsec, booter, meta, radix3, image, bootloader, signature, libos, rmargs, shared, logs;
+    uint64_t fb_size, frts;
+    uint8_t *fwsec_dmem; /* in ram */
+    uint32_t fwsec_command;
+    /* queues */
+    uint32_t cmd_write, cmd_seq, stat_read, stat_seq;
+    uint8_t msg[65536];                         /* the last message received */
+    uint32_t msg_function, msg_result, msg_len; /* payload bytes */
+    uint32_t events, seq_skip_op;               /* seq_skip_op: opcode not to run, ~0u = none */
+    bool skip_info;
+};
+
+/* cfg may be NULL. Creates files, model, memory; programs BARs and the command register. */
+void mini_open(struct mini *d, const struct model_config *cfg, bool files);
+void mini_close(struct mini *d);
+
+uint32_t mini_rd(struct mini *d, uint32_t off);
+void mini_wr(struct mini *d, uint32_t off, uint32_t v);
+void *mini_ptr(struct mini *d, uint64_t bus);
+uint64_t mini_alloc(struct mini *d, uint64_t bytes);
+/* Lets time pass and the model work until (reg & mask) == value; false after limit_us. */
+bool mini_poll(struct mini *d, uint32_t off, uint32_t mask, uint32_t value, uint64_t limit_us);
+void mini_pass(struct mini *d, uint64_t us);
+
+void mini_engine_reset(struct mini *d, uint32_t base);
+void mini_falcon_setup(struct mini *d, uint32_t base); /* TRANSCFG, FBIF_CTL, DMACTL */
+void mini_dma(struct mini *d, uint32_t base, uint64_t src, uint32_t src_off, uint32_t dst,
+              uint32_t bytes, uint32_t cmd);
+void mini_start(struct mini *d, uint32_t base);
+
+/* The steps. Each returns false when the model did not do its part. */
+bool mini_fwsec(struct mini *d, uint32_t command);
+bool mini_prepare(struct mini *d);
+bool mini_booter(struct mini *d, bool load);
+bool mini_to_running(struct mini *d); /* FRTS, GSP reset, booter */
+bool mini_boot(struct mini *d);       /* all, up to INIT_DONE */
+bool mini_unload(struct mini *d);
+
+/* Queues. */
+void mini_build(struct mini *d, uint8_t *msg, uint32_t function, const void *payload, uint32_t len);
+void mini_post(struct mini *d, const uint8_t *msg, uint32_t bytes);
+void mini_send(struct mini *d, uint32_t function, const void *payload, uint32_t len);
+void mini_seal(struct mini *d, uint8_t *msg, uint32_t bytes); /* checksum */
+/* Next message of function (any other is counted in events); false after 5 s. */
+bool mini_wait(struct mini *d, uint32_t function);
+bool mini_system_info(struct mini *d, uint8_t *info); /* fills GspSystemInfo, returns true */
+uint32_t mini_control(struct mini *d, uint32_t client, uint32_t object, uint32_t cmd, void *params,
+                      uint32_t size); /* status word; 0xdead when there was no answer */
+uint32_t mini_alloc_object(struct mini *d, uint32_t client, uint32_t parent, uint32_t object,
+                           uint32_t cls, uint32_t params_size);
+
+enum { MINI_CLIENT = 0x7fff0001 };
+#define MINI_INTERNAL_CLIENT    0xc2000005u
+#define MINI_INTERNAL_SUBDEVICE 0xabcd2080u

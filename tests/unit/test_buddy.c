@@ -1,0 +1,531 @@
+/* SPDX-License-Identifier: MIT */
+/* The buddy allocator against a model that knows only which page belongs to whom. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "arch/host/host.h"
+#include "mm/buddy.h"
+
+#define PAGE  FL_PAGE_SIZE
+#define SHIFT FL_PAGE_SHIFT
+
+static uint64_t random_state;
+
+static uint64_t next(uint64_t bound)
+{
+    random_state = random_state * UINT64_C(6364136223846793005) + 1442695040888963407u;
+    return (random_state >> 20) % bound;
+}
+
+struct pool {
+    struct buddy b;
+    void *meta; /* owned; exactly as large as asked for, so that ASan watches the edges */
+    uint64_t base, pages;
+};
+
+static void pool_open_empty(struct pool *p, uint64_t base, uint64_t pages)
+{
+    uint64_t bytes = buddy_meta_bytes(base, pages * PAGE, SHIFT);
+
+    assert_int_not_equal(bytes, 0);
+    p->meta = malloc(bytes);
+    p->base = base;
+    p->pages = pages;
+    assert_non_null(p->meta);
+    memset(p->meta, 0xff, bytes); /* buddy_init must not rely on zeroes */
+    assert_int_equal(buddy_init(&p->b, "test", base, pages * PAGE, SHIFT, p->meta, bytes), FL_OK);
+}
+
+static void pool_open(struct pool *p, uint64_t base, uint64_t pages)
+{
+    pool_open_empty(p, base, pages);
+    assert_int_equal(buddy_add(&p->b, base, pages * PAGE), FL_OK);
+    assert_true(buddy_check(&p->b));
+}
+
+static void pool_close(struct pool *p)
+{
+    assert_true(buddy_check(&p->b));
+    assert_int_equal(p->b.stats.free_pages, p->b.stats.total_pages);
+    free(p->meta);
+}
+
+static uint64_t alloc(struct pool *p, uint64_t pages)
+{
+    struct buddy_request want = {.pages = pages};
+    uint64_t addr = 0;
+
+    assert_int_equal(buddy_alloc(&p->b, &want, &addr), FL_OK);
+    return addr;
+}
+
+static enum fl_err alloc_err(struct pool *p, uint64_t pages, uint64_t align, uint64_t min,
+                             uint64_t max)
+{
+    struct buddy_request want = {.pages = pages, .align = align, .min = min, .max = max};
+    uint64_t addr = 0;
+
+    return buddy_alloc(&p->b, &want, &addr);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    host_reset();
+    return 0;
+}
+
+/* ---- single properties ---- */
+
+static void arguments_are_checked(void **state)
+{
+    struct pool p;
+    uint64_t words[64];
+
+    (void)state;
+    assert_int_equal(buddy_meta_bytes(0, 0, SHIFT), 0);
+    assert_int_equal(buddy_meta_bytes(1, PAGE, SHIFT), 0);
+    assert_int_equal(buddy_meta_bytes(0, PAGE + 1, SHIFT), 0);
+    assert_int_equal(buddy_meta_bytes(UINT64_MAX - PAGE + 1, 2 * PAGE, SHIFT), 0);
+    assert_int_equal(buddy_meta_bytes(0, PAGE, 11), 0);
+    assert_int_equal(buddy_meta_bytes(0, UINT64_C(1) << 62, SHIFT), 0);
+    assert_int_equal(buddy_init(&p.b, "x", 0, 64 * PAGE, SHIFT, words,
+                                buddy_meta_bytes(0, 64 * PAGE, SHIFT) - 1),
+                     FL_EINVAL);
+    pool_open(&p, 0x100000, 100);
+    assert_int_equal(alloc_err(&p, 0, 0, 0, 0), FL_EINVAL);
+    assert_int_equal(alloc_err(&p, 1, 3 * PAGE, 0, 0), FL_EINVAL);
+    assert_int_equal(alloc_err(&p, UINT64_MAX, 0, 0, 0), FL_ENOMEM);
+    assert_int_equal(alloc_err(&p, 101, 0, 0, 0), FL_ENOMEM);
+    assert_int_equal(alloc_err(&p, 1, UINT64_C(1) << 63, 0, 0), FL_ENOMEM);
+    assert_int_equal(alloc_err(&p, 1, 0, UINT64_MAX, 0), FL_ENOMEM);
+    assert_int_equal(alloc_err(&p, 1, 0, 0, 1), FL_ENOMEM);
+    assert_int_equal(alloc_err(&p, 1, 0, 0x120000, 0x110000), FL_ENOMEM);
+    assert_int_equal(buddy_add(&p.b, 0x100000, PAGE), FL_EINVAL); /* known already */
+    assert_int_equal(buddy_add(&p.b, 0, PAGE), FL_EINVAL);        /* outside */
+    assert_int_equal(buddy_reserve(&p.b, 0x100000 + 99 * PAGE, 2 * PAGE), FL_EINVAL);
+    assert_int_equal(buddy_reserve(&p.b, 0x100001, PAGE), FL_EINVAL);
+    assert_int_equal(buddy_reserve(&p.b, 0x100000, 0), FL_EINVAL);
+    pool_close(&p);
+}
+
+/* Odd sizes and places: every page can be had, one by one, and the start state comes back. */
+static void every_page_is_reachable(void **state)
+{
+    const struct {
+        uint64_t base, pages;
+    } pools[] = {{0, 1},         {PAGE, 1},        {7 * PAGE, 100},   {0x100000, 1000},
+                 {3 * PAGE, 63}, {0x123000, 4097}, {0xfffff000, 129}, {0, 1024}};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(pools); i++) {
+        struct pool p;
+        pool_open(&p, pools[i].base, pools[i].pages);
+        struct buddy_stats before;
+        buddy_get_stats(&p.b, &before);
+        uint64_t last = UINT64_MAX;
+        for (uint64_t k = 0; k < p.pages; k++) {
+            uint64_t addr = alloc(&p, 1);
+            assert_true(addr >= p.base && addr < p.base + p.pages * PAGE);
+            assert_true(addr != last);
+            last = addr;
+        }
+        assert_int_equal(alloc_err(&p, 1, 0, 0, 0), FL_ENOMEM);
+        assert_int_equal(p.b.stats.failures, 1);
+        assert_int_equal(buddy_largest_free(&p.b), 0);
+        assert_true(buddy_check(&p.b));
+        for (uint64_t k = 0; k < p.pages; k++) { /* all of them were given out exactly once */
+            assert_int_equal(buddy_free(&p.b, p.base + k * PAGE, 1), FL_OK);
+        }
+        struct buddy_stats after;
+        buddy_get_stats(&p.b, &after);
+        assert_memory_equal(before.free_blocks, after.free_blocks, sizeof(before.free_blocks));
+        assert_int_equal(after.peak_pages, p.pages);
+        pool_close(&p);
+    }
+}
+
+static void takes_high_memory_first_and_best_fit(void **state)
+{
+    struct pool p;
+
+    (void)state;
+    pool_open(&p, 0, 64);
+    assert_int_equal(alloc(&p, 1), 63 * PAGE);
+    assert_int_equal(alloc(&p, 8), 48 * PAGE); /* the free 8 at 48, not half of the 32 below */
+    assert_int_equal(alloc(&p, 1), 62 * PAGE); /* the crumb next to the first page */
+    assert_int_equal(alloc(&p, 32), 0);
+    assert_int_equal(buddy_free(&p.b, 0, 32), FL_OK);
+    assert_int_equal(buddy_free(&p.b, 63 * PAGE, 1), FL_OK);
+    assert_int_equal(buddy_free(&p.b, 48 * PAGE, 8), FL_OK);
+    assert_int_equal(buddy_free(&p.b, 62 * PAGE, 1), FL_OK);
+    assert_int_equal(p.b.stats.free_blocks[6], 1);
+    pool_close(&p);
+}
+
+static void tail_of_an_odd_request_is_given_back(void **state)
+{
+    struct pool p;
+
+    (void)state;
+    pool_open(&p, 0, 64);
+    uint64_t a = alloc(&p, 33);
+    assert_int_equal(a, 0);
+    assert_int_equal(p.b.stats.free_pages, 31);
+    assert_int_equal(alloc(&p, 16), 48 * PAGE);
+    assert_int_equal(alloc(&p, 15), 33 * PAGE); /* found only as a run: 1 + 2 + 4 + 8 */
+    assert_int_equal(p.b.stats.free_pages, 0);
+    assert_int_equal(p.b.stats.peak_rounded_pages, 64 + 16 + 16);
+    assert_int_equal(p.b.stats.largest_request, 64);
+    assert_int_equal(buddy_pages_at(&p.b, 0), 33);
+    assert_int_equal(buddy_pages_at(&p.b, 33 * PAGE), 15);
+    assert_int_equal(buddy_pages_at(&p.b, 32 * PAGE), 0); /* the middle of the first one */
+    assert_int_equal(buddy_free(&p.b, 48 * PAGE, 16), FL_OK);
+    assert_int_equal(buddy_free(&p.b, 0, 33), FL_OK);
+    assert_int_equal(buddy_free(&p.b, 33 * PAGE, 15), FL_OK);
+    pool_close(&p);
+}
+
+static void limits_and_alignment_hold(void **state)
+{
+    struct pool p;
+    struct buddy_request want;
+    uint64_t addr;
+
+    (void)state;
+    /* 8 GiB of 2 MiB pages across the 4 GiB line, as one free block at first. */
+    uint64_t bytes = buddy_meta_bytes(0, GIB(8), 21);
+    p.meta = malloc(bytes);
+    assert_int_equal(buddy_init(&p.b, "big", 0, GIB(8), 21, p.meta, bytes), FL_OK);
+    assert_int_equal(buddy_add(&p.b, 0, GIB(8)), FL_OK);
+    want = (struct buddy_request){.pages = 1, .max = GIB(4)};
+    assert_int_equal(buddy_alloc(&p.b, &want, &addr), FL_OK);
+    assert_int_equal(addr, GIB(4) - MIB(2)); /* the highest below the line */
+    want = (struct buddy_request){.pages = 1, .min = GIB(4), .max = GIB(4) + MIB(3)};
+    assert_int_equal(buddy_alloc(&p.b, &want, &addr), FL_OK);
+    assert_int_equal(addr, GIB(4));
+    assert_int_equal(buddy_alloc(&p.b, &want, &addr), FL_ENOMEM); /* 1 MiB is left of the window */
+    want = (struct buddy_request){.pages = 3, .align = GIB(1), .min = MIB(1)};
+    assert_int_equal(buddy_alloc(&p.b, &want, &addr), FL_OK);
+    assert_true(is_aligned_u64(addr, GIB(1)));
+    uint64_t aligned = addr;
+    want = (struct buddy_request){.pages = 1, .min = GIB(2) - MIB(3), .max = GIB(2) - MIB(1)};
+    assert_int_equal(buddy_alloc(&p.b, &want, &addr), FL_ENOMEM); /* no whole page inside */
+    assert_true(buddy_check(&p.b));
+    assert_int_equal(buddy_free(&p.b, GIB(4) - MIB(2), 1), FL_OK);
+    assert_int_equal(buddy_free(&p.b, GIB(4), 1), FL_OK);
+    assert_int_equal(buddy_free(&p.b, aligned, 3), FL_OK);
+    assert_int_equal(p.b.stats.free_blocks[12], 1);
+    pool_close(&p);
+}
+
+static void wrong_frees_are_found_out(void **state)
+{
+    struct pool p;
+
+    (void)state;
+    pool_open(&p, 0x100000, 64);
+    uint64_t a = alloc(&p, 6);
+    uint64_t b = alloc(&p, 4);
+    struct buddy before = p.b;
+    assert_int_equal(buddy_free(&p.b, a, 5), FL_EINVAL);
+    assert_int_equal(buddy_free(&p.b, a, 4), FL_EINVAL); /* its first block alone */
+    assert_int_equal(buddy_free(&p.b, a, 7), FL_EINVAL);
+    assert_int_equal(buddy_free(&p.b, a, 0), FL_EINVAL);
+    assert_int_equal(buddy_free(&p.b, a + 4 * PAGE, 2), FL_EINVAL); /* its second block alone */
+    assert_int_equal(buddy_free(&p.b, a + PAGE, 1), FL_EINVAL);
+    assert_int_equal(buddy_free(&p.b, a + 1, 6), FL_EINVAL);
+    assert_int_equal(buddy_free(&p.b, 0x100000, 1), FL_EINVAL); /* free */
+    assert_int_equal(buddy_free(&p.b, 0, 1), FL_EINVAL);        /* foreign */
+    assert_int_equal(buddy_free(&p.b, UINT64_MAX, 1), FL_EINVAL);
+    assert_memory_equal(&before, &p.b, sizeof(before));
+    assert_int_equal(buddy_free(&p.b, a, 6), FL_OK);
+    assert_int_equal(buddy_free(&p.b, a, 6), FL_EINVAL); /* double */
+    assert_int_equal(buddy_free(&p.b, b, 4), FL_OK);
+    pool_close(&p);
+}
+
+static void reserving_exact_ranges(void **state)
+{
+    struct pool p;
+
+    (void)state;
+    pool_open(&p, 0x100000, 256);
+    assert_int_equal(buddy_reserve(&p.b, 0x100000 + 3 * PAGE, 100 * PAGE), FL_OK);
+    assert_true(buddy_check(&p.b));
+    struct buddy before = p.b;
+    assert_int_equal(buddy_reserve(&p.b, 0x100000 + 102 * PAGE, 2 * PAGE), FL_EBUSY);
+    assert_int_equal(buddy_reserve(&p.b, 0x100000, 4 * PAGE), FL_EBUSY);
+    assert_memory_equal(&before, &p.b, sizeof(before));
+    assert_int_equal(buddy_reserve(&p.b, 0x100000, 3 * PAGE), FL_OK);
+    assert_int_equal(buddy_reserve(&p.b, 0x100000 + 103 * PAGE, 153 * PAGE), FL_OK);
+    assert_int_equal(p.b.stats.free_pages, 0);
+    assert_int_equal(buddy_free(&p.b, 0x100000 + 3 * PAGE, 100), FL_OK);
+    assert_int_equal(buddy_free(&p.b, 0x100000, 3), FL_OK);
+    assert_int_equal(buddy_free(&p.b, 0x100000 + 103 * PAGE, 153), FL_OK);
+    pool_close(&p);
+}
+
+static void holes_stay_holes(void **state)
+{
+    struct pool p;
+    uint64_t addr[32];
+
+    (void)state;
+    pool_open_empty(&p, 0, 64);
+    assert_int_equal(alloc_err(&p, 1, 0, 0, 0), FL_ENOMEM);
+    assert_int_equal(buddy_add(&p.b, 0, 10 * PAGE), FL_OK);
+    assert_int_equal(buddy_add(&p.b, 20 * PAGE, 22 * PAGE), FL_OK);
+    assert_int_equal(buddy_add(&p.b, 5 * PAGE, 20 * PAGE), FL_EINVAL);  /* overlaps both */
+    assert_int_equal(buddy_add(&p.b, 15 * PAGE, 10 * PAGE), FL_EINVAL); /* overlaps the second */
+    assert_int_equal(buddy_add(&p.b, 41 * PAGE, 2 * PAGE), FL_EINVAL);
+    assert_int_equal(buddy_reserve(&p.b, 9 * PAGE, 2 * PAGE), FL_EBUSY);
+    assert_int_equal(buddy_free(&p.b, 15 * PAGE, 1), FL_EINVAL);
+    assert_true(buddy_check(&p.b));
+    for (size_t i = 0; i < 32; i++) {
+        addr[i] = alloc(&p, 1);
+        assert_true(addr[i] < 10 * PAGE || (addr[i] >= 20 * PAGE && addr[i] < 42 * PAGE));
+    }
+    assert_int_equal(buddy_add(&p.b, 15 * PAGE, 10 * PAGE), FL_EINVAL); /* known, though in use */
+    assert_int_equal(alloc_err(&p, 1, 0, 0, 0), FL_ENOMEM);
+    assert_int_equal(buddy_add(&p.b, 10 * PAGE, 10 * PAGE), FL_OK); /* a hole is filled later */
+    assert_int_equal(alloc(&p, 10), 10 * PAGE);
+    assert_int_equal(buddy_free(&p.b, 10 * PAGE, 10), FL_OK);
+    for (size_t i = 0; i < 32; i++) {
+        assert_int_equal(buddy_free(&p.b, addr[i], 1), FL_OK);
+    }
+    pool_close(&p);
+}
+
+static void failure_on_purpose(void **state)
+{
+    struct pool p;
+
+    (void)state;
+    pool_open(&p, 0, 16);
+    host_fail_alloc_at(2);
+    uint64_t a = alloc(&p, 1);
+    assert_int_equal(alloc_err(&p, 1, 0, 0, 0), FL_ENOMEM);
+    uint64_t b = alloc(&p, 1);
+    assert_int_equal(host_fail_alloc_at(5), 0);
+    assert_int_equal(host_fail_alloc_at(0), 5);
+    assert_int_equal(buddy_free(&p.b, a, 1), FL_OK);
+    assert_int_equal(buddy_free(&p.b, b, 1), FL_OK);
+    pool_close(&p);
+}
+
+/* ---- at random, against ownership of single pages ---- */
+
+#define OWNERS_MAX 4096u
+
+struct owned {
+    uint64_t addr, pages;
+};
+
+struct world {
+    struct pool p;
+    uint16_t *owner; /* per page: 0 free, 1 hole, else index + 2 */
+    struct owned live[OWNERS_MAX];
+    uint32_t count;
+};
+
+/* Whether a run of pages exists that satisfies the request: by looking at every page. */
+static bool model_can(const struct world *w, const struct buddy_request *want)
+{
+    uint64_t align = max_u64(want->align, PAGE);
+    uint64_t max = want->max == 0 ? UINT64_MAX : want->max;
+    uint64_t run = 0;
+
+    for (uint64_t i = w->p.pages; i > 0; i--) { /* backwards: run counts the free pages from here */
+        uint64_t addr = w->p.base + (i - 1) * PAGE;
+        run = w->owner[i - 1] == 0 && addr + PAGE <= max && addr >= want->min ? run + 1 : 0;
+        if (run >= want->pages && is_aligned_u64(addr, align)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void model_take(struct world *w, uint64_t addr, uint64_t pages)
+{
+    uint64_t first = (addr - w->p.base) / PAGE;
+
+    assert_true(range_ok(first, pages, w->p.pages));
+    for (uint64_t i = first; i < first + pages; i++) {
+        assert_int_equal(w->owner[i], 0); /* nobody's page is given out twice */
+        w->owner[i] = (uint16_t)(w->count + 2);
+    }
+    w->live[w->count++] = (struct owned){addr, pages};
+}
+
+static void model_drop(struct world *w, uint32_t i)
+{
+    struct owned gone = w->live[i];
+    uint64_t first = (gone.addr - w->p.base) / PAGE;
+
+    assert_int_equal(buddy_free(&w->p.b, gone.addr, gone.pages), FL_OK);
+    memset(&w->owner[first], 0, gone.pages * sizeof(*w->owner));
+    w->live[i] = w->live[--w->count];
+    if (i < w->count) {
+        uint64_t moved = (w->live[i].addr - w->p.base) / PAGE;
+        for (uint64_t k = 0; k < w->live[i].pages; k++) {
+            w->owner[moved + k] = (uint16_t)(i + 2);
+        }
+    }
+}
+
+static void random_request(struct world *w)
+{
+    struct buddy_request want = {.pages = next(4) == 0 ? 1 + next(100) : 1 + next(5)};
+    uint64_t size = w->p.pages * PAGE;
+    uint64_t addr = 0;
+
+    if (next(3) == 0) {
+        want.align = (uint64_t)PAGE << next(next(2) == 0 ? 6 : 14);
+    }
+    if (next(3) == 0) {
+        want.min = w->p.base + next(size);
+    }
+    if (next(3) == 0) {
+        want.max = w->p.base + 1 + next(size);
+    }
+    enum fl_err err = buddy_alloc(&w->p.b, &want, &addr);
+    /* Not one request fails that could have been served, fragmented or not. */
+    assert_int_equal(err, model_can(w, &want) ? FL_OK : FL_ENOMEM);
+    if (err == FL_OK) {
+        assert_true(addr >= want.min && is_aligned_u64(addr, max_u64(want.align, PAGE)));
+        assert_true(want.max == 0 || addr + want.pages * PAGE <= want.max);
+        model_take(w, addr, want.pages);
+    }
+}
+
+static void random_reserve(struct world *w)
+{
+    uint64_t first = next(w->p.pages);
+    uint64_t pages = 1 + next(min_u64(20, w->p.pages - first));
+    bool can = true;
+
+    for (uint64_t i = first; i < first + pages; i++) {
+        can = can && w->owner[i] == 0;
+    }
+    uint64_t addr = w->p.base + first * PAGE;
+    assert_int_equal(buddy_reserve(&w->p.b, addr, pages * PAGE), can ? FL_OK : FL_EBUSY);
+    if (can) {
+        model_take(w, addr, pages);
+    }
+}
+
+static void random_wrong_free(struct world *w)
+{
+    uint64_t addr = w->p.base + next(w->p.pages) * PAGE;
+    uint64_t pages = 1 + next(8);
+    uint16_t owner = w->owner[(addr - w->p.base) / PAGE];
+
+    if (owner >= 2 && w->live[owner - 2].addr == addr && w->live[owner - 2].pages == pages) {
+        return; /* right by chance */
+    }
+    assert_int_equal(buddy_free(&w->p.b, addr, pages), FL_EINVAL);
+}
+
+static void agrees_with_ownership(void **state)
+{
+    static struct world w;
+
+    (void)state;
+    for (uint64_t seed = 1; seed <= 12; seed++) {
+        random_state = seed;
+        w.count = 0;
+        uint64_t pages = 1 + next(seed % 3 == 0 ? 40 : 1500);
+        uint64_t base = next(5000) * PAGE;
+        pool_open_empty(&w.p, base, pages);
+        w.owner = calloc(pages, sizeof(*w.owner));
+        assert_non_null(w.owner);
+        for (uint64_t i = 0; i < pages;) { /* free ranges with holes between */
+            uint64_t len = min_u64(1 + next(400), pages - i);
+            assert_int_equal(buddy_add(&w.p.b, base + i * PAGE, len * PAGE), FL_OK);
+            i += len;
+            for (uint64_t hole = next(3); hole > 0 && i < pages; hole--) {
+                w.owner[i++] = 1;
+            }
+        }
+        struct buddy_stats before;
+        buddy_get_stats(&w.p.b, &before);
+        for (int step = 0; step < 2000; step++) {
+            uint64_t what = next(100);
+            bool full = w.count == OWNERS_MAX;
+            uint64_t share = step / 500 % 2 == 0 ? 60 : 30; /* fill, then drain, twice */
+            if (what < share && !full) {
+                random_request(&w);
+            } else if (what < share + 5 && !full) {
+                random_reserve(&w);
+            } else if (what < share + 10) {
+                random_wrong_free(&w);
+            } else if (w.count > 0) {
+                model_drop(&w, (uint32_t)next(w.count));
+            }
+            if (step % 100 == 0) {
+                assert_true(buddy_check(&w.p.b));
+            }
+        }
+        while (w.count > 0) {
+            model_drop(&w, (uint32_t)next(w.count));
+        }
+        struct buddy_stats after;
+        buddy_get_stats(&w.p.b, &after);
+        assert_memory_equal(before.free_blocks, after.free_blocks, sizeof(before.free_blocks));
+        assert_int_equal(after.rounded_pages, 0);
+        assert_int_equal(after.allocs, after.frees);
+        free(w.owner);
+        pool_close(&w.p);
+    }
+}
+
+/* A large pool under fragmentation: 24 GiB of video memory in 4 KiB pages, every second one taken.
+ * That a request for two neighbouring pages in vain ends quickly is what this would notice. */
+static void large_pool_answers_quickly(void **state)
+{
+    struct pool p;
+    const uint64_t pages = GIB(1) / PAGE;
+
+    (void)state;
+    pool_open(&p, GIB(24), pages);
+    for (uint64_t i = 0; i < pages; i += 2) {
+        assert_int_equal(buddy_reserve(&p.b, p.base + i * PAGE, PAGE), FL_OK);
+    }
+    for (int i = 0; i < 20000; i++) {
+        assert_int_equal(alloc_err(&p, 1, 2 * PAGE, p.base + 5 * PAGE, p.base + 6 * PAGE),
+                         FL_ENOMEM);
+    }
+    assert_int_equal(alloc_err(&p, 2, 0, 0, 0), FL_ENOMEM);
+    assert_int_equal(buddy_largest_free(&p.b), 1);
+    for (uint64_t i = 0; i < pages; i += 2) {
+        assert_int_equal(buddy_free(&p.b, p.base + i * PAGE, 1), FL_OK);
+    }
+    assert_int_equal(buddy_largest_free(&p.b), pages);
+    free(p.meta); /* buddy_check would look at each of 262144 pages at each level */
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(arguments_are_checked, setup),
+        cmocka_unit_test_setup(every_page_is_reachable, setup),
+        cmocka_unit_test_setup(takes_high_memory_first_and_best_fit, setup),
+        cmocka_unit_test_setup(tail_of_an_odd_request_is_given_back, setup),
+        cmocka_unit_test_setup(limits_and_alignment_hold, setup),
+        cmocka_unit_test_setup(wrong_frees_are_found_out, setup),
+        cmocka_unit_test_setup(reserving_exact_ranges, setup),
+        cmocka_unit_test_setup(holes_stay_holes, setup),
+        cmocka_unit_test_setup(failure_on_purpose, setup),
+        cmocka_unit_test_setup(agrees_with_ownership, setup),
+        cmocka_unit_test_setup(large_pool_answers_quickly, setup),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: MIT */
+/* RAM as page frames, DMA buffers and the heap region, on RAM of several shapes. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "arch/fiber.h"
+#include "arch/host/host.h"
+#include "arch/lockorder.h"
+#include "mm/dma.h"
+#include "mm/heap.h"
+#include "mm/ram.h"
+
+static uint64_t free_before;
+
+static uint64_t free_bytes(void)
+{
+    struct ram_stats s;
+
+    ram_get_stats(&s);
+    return s.free_bytes;
+}
+
+static int setup(void **state)
+{
+    struct fl_fail f = {0};
+
+    (void)state;
+    host_reset();
+    lockorder_reset();
+    host_ram_configure(HOST_RAM_LOW_BYTES, HOST_RAM_HIGH_BYTES);
+    assert_int_equal(ram_init(&f), FL_OK);
+    free_before = free_bytes();
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct dma_stats s;
+
+    (void)state;
+    dma_get_stats(&s);
+    assert_int_equal(s.live_buffers, 0);
+    assert_int_equal(s.live_bytes, 0);
+    assert_int_equal(free_bytes(), free_before);
+    return 0;
+}
+
+static void buffers_keep_their_promises(void **state)
+{
+    const struct {
+        uint64_t size, align;
+        unsigned bits;
+    } wants[] = {{1, 0, 64},           {4096, 4096, 32}, {4097, 1, 47},      {100000, 65536, 32},
+                 {MIB(3), MIB(2), 47}, {MIB(20), 0, 64}, {5000, MIB(1), 32}, {16, 16, 31}};
+    struct dma_buf buf[ARRAY_SIZE(wants)];
+    size_t len;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(wants); i++) {
+        assert_int_equal(dma_alloc(&buf[i], wants[i].size, wants[i].align, wants[i].bits, "test"),
+                         FL_OK);
+        uint64_t align = max_u64(wants[i].align, FL_PAGE_SIZE);
+        assert_int_equal(buf[i].size, wants[i].size);
+        assert_int_equal(buf[i].room, align_up_u64(wants[i].size, FL_PAGE_SIZE));
+        assert_ptr_equal(buf[i].cpu, (void *)(uintptr_t)buf[i].bus.raw);
+        assert_true(is_aligned_u64(buf[i].bus.raw, align));
+        assert_true(wants[i].bits == 64 ||
+                    (buf[i].bus.raw + buf[i].room - 1) >> wants[i].bits == 0);
+        len = buf[i].room;
+        assert_ptr_equal(host_dma_ptr(buf[i].bus.raw, &len), buf[i].cpu);
+        assert_int_equal(len, buf[i].room);
+        const uint8_t *bytes = buf[i].cpu;
+        for (uint64_t k = 0; k < buf[i].room; k += 97) {
+            assert_int_equal(bytes[k], 0);
+        }
+        assert_int_equal(bytes[buf[i].room - 1], 0);
+        memset(buf[i].cpu, 0xaa, buf[i].room); /* seen by the next owner, were it not cleared */
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(wants); i++) {
+        for (size_t k = 0; k < i; k++) {
+            assert_true(buf[i].bus.raw + buf[i].room <= buf[k].bus.raw ||
+                        buf[k].bus.raw + buf[k].room <= buf[i].bus.raw);
+        }
+    }
+    struct dma_buf again;
+    dma_free(&buf[5]);
+    assert_int_equal(dma_alloc(&again, MIB(20), 0, 64, "again"), FL_OK);
+    assert_int_equal(((const uint8_t *)again.cpu)[12345], 0);
+    dma_free(&again);
+    for (size_t i = 0; i < ARRAY_SIZE(wants); i++) {
+        dma_free(&buf[i]); /* number 5 is empty by now: fine */
+        assert_null(buf[i].cpu);
+        assert_int_equal(buf[i].room, 0);
+    }
+}
+
+static void senseless_requests(void **state)
+{
+    struct dma_buf b = {.cpu = &b, .size = 1};
+
+    (void)state;
+    assert_int_equal(dma_alloc(&b, 0, 0, 64, "x"), FL_EINVAL);
+    assert_null(b.cpu);
+    assert_int_equal(dma_alloc(&b, UINT64_MAX, 0, 64, "x"), FL_EINVAL);
+    assert_int_equal(dma_alloc(&b, UINT64_MAX - FL_PAGE_SIZE, 0, 64, "x"), FL_ENOMEM);
+    assert_int_equal(dma_alloc(&b, 1, 3, 64, "x"), FL_EINVAL);
+    assert_int_equal(dma_alloc(&b, 1, 0, 65, "x"), FL_EINVAL);
+    assert_int_equal(dma_alloc(&b, 1, 0, 11, "x"), FL_EINVAL);
+    assert_int_equal(dma_alloc(&b, 1, 0, 12, "x"), FL_ENOMEM); /* page 0 is never given out */
+    dma_free(&b);
+}
+
+static void low_memory_is_kept_for_those_who_need_it(void **state)
+{
+    struct dma_buf high, low;
+    struct ram_stats before, after;
+
+    (void)state;
+    ram_get_stats(&before);
+    assert_int_equal(before.stretches, 2);
+    assert_int_equal(dma_alloc(&high, MIB(1), 0, 64, "high"), FL_OK);
+    ram_get_stats(&after);
+    assert_int_equal(after.low_free_bytes, before.low_free_bytes);
+    assert_int_equal(dma_alloc(&low, MIB(1), 0, 32, "low"), FL_OK);
+    ram_get_stats(&after);
+    assert_int_equal(after.low_free_bytes, before.low_free_bytes - MIB(1));
+    assert_int_equal(after.failures, before.failures); /* the way round to low memory is not one */
+    dma_free(&low);
+    dma_free(&high);
+}
+
+static void exhaustion_is_an_answer(void **state)
+{
+    struct dma_buf b[128];
+    struct dma_stats before, after;
+    struct dma_buf one_more;
+    size_t count = 0;
+
+    (void)state;
+    dma_get_stats(&before);
+    while (count < ARRAY_SIZE(b) && dma_alloc(&b[count], MIB(1), 0, 32, "low") == FL_OK) {
+        count++;
+    }
+    assert_in_range(count, 60, 63); /* 64 MiB less the tables, in whole megabytes */
+    assert_int_equal(dma_alloc(&one_more, MIB(1), 0, 32, "low"), FL_ENOMEM);
+    assert_null(one_more.cpu);
+    assert_int_equal(dma_alloc(&one_more, MIB(1), 0, 47, "high"), FL_OK);
+    dma_free(&one_more);
+    dma_get_stats(&after);
+    assert_int_equal(after.failures, before.failures + 2);
+    assert_int_equal(after.live_buffers, count);
+    assert_true(after.peak_bytes >= count * MIB(1));
+    while (count > 0) {
+        dma_free(&b[--count]);
+    }
+}
+
+static void nth_allocation_fails(void **state)
+{
+    struct dma_buf b[3];
+
+    (void)state;
+    host_fail_alloc_at(2);
+    assert_int_equal(dma_alloc(&b[0], 1, 0, 64, "a"), FL_OK);
+    enum fl_err err = dma_alloc(&b[1], 1, 0, 64, "b");
+    assert_int_equal(err, FL_ENOMEM);
+    assert_int_equal(dma_alloc(&b[2], 1, 0, 64, "c"), FL_OK);
+    dma_free(&b[0]);
+    dma_free(&b[1]);
+    dma_free(&b[2]);
+}
+
+static struct dma_buf twice;
+
+static void free_twice(void *arg)
+{
+    struct dma_buf copy = twice;
+
+    (void)arg;
+    dma_free(&twice);
+    dma_free(&copy);
+}
+
+static void double_free_panics(void **state)
+{
+    char text[200];
+
+    (void)state;
+    assert_int_equal(dma_alloc(&twice, 5 * FL_PAGE_SIZE, 0, 64, "twice"), FL_OK);
+    assert_true(host_expect_panic(free_twice, NULL, text, sizeof(text)));
+    assert_non_null(strstr(text, "freeing 5 pages of RAM at 0x"));
+    host_reset();
+}
+
+static LOCK_CLASS(inner_class, "inner");
+
+static void allocation_has_a_place_in_the_lock_order(void **state)
+{
+    struct dma_buf b;
+
+    (void)state;
+    lockorder_acquire(&lock_class_alloc, "in the allocator");
+    lockorder_acquire(&inner_class, "inner");
+    lockorder_release(&inner_class);
+    lockorder_release(&lock_class_alloc);
+    lockorder_acquire(&inner_class, "inner first");
+    assert_int_equal(dma_alloc(&b, 1, 0, 64, "x"), FL_OK);
+    lockorder_release(&inner_class);
+    assert_int_equal(lockorder_inversions(), 1);
+    assert_non_null(strstr(lockorder_first(), "mm/dma.c:"));
+    dma_free(&b);
+}
+
+static void heap_is_one_region(void **state)
+{
+    (void)state;
+    struct ram_range heap = mm_heap_region();
+    size_t len = heap.size;
+    assert_int_equal(heap.size, MM_HEAP_MAX_BYTES);
+    assert_non_null(host_dma_ptr(heap.base.raw, &len));
+    assert_int_equal(len, heap.size);
+    char *a = mm_heap_grow(10);
+    char *b = mm_heap_grow(32);
+    assert_ptr_equal(a, (char *)(uintptr_t)heap.base.raw);
+    assert_ptr_equal(b, a + 16);
+    assert_null(mm_heap_grow(heap.size));
+    assert_null(mm_heap_grow(UINT64_MAX));
+    assert_ptr_equal(mm_heap_grow(heap.size - 48), b + 32);
+    assert_null(mm_heap_grow(1));
+}
+
+/* ---- RAM of other shapes ---- */
+
+static void little_memory_is_said_in_words(void **state)
+{
+    struct fl_fail f = {0};
+    struct dma_buf b;
+
+    (void)state;
+    host_ram_configure(MIB(4), 0);
+    assert_int_equal(ram_init(&f), FL_ENOMEM);
+    assert_string_equal(f.what, "ram");
+    assert_non_null(strstr(f.text, "KiB of free RAM, needed are 8192 KiB"));
+    assert_string_not_equal(f.hint, "");
+    assert_false(ram_ready());
+    assert_int_equal(dma_alloc(&b, 1, 0, 64, "x"), FL_ENOMEM);
+    host_ram_configure(0, 0);
+    fl_fail_clear(&f);
+    assert_int_equal(ram_init(&f), FL_ENOMEM);
+    assert_int_equal(mm_heap_region().size, 0);
+    assert_null(mm_heap_grow(1));
+    host_ram_configure(MIB(9), 0);
+    assert_int_equal(ram_init(&f), FL_OK);
+    assert_in_range(mm_heap_region().size, MIB(1), MIB(2)); /* an eighth */
+    free_before = free_bytes();
+}
+
+/* All RAM is given out: what is not free is tables and heap, nothing is lost in between. */
+static void nothing_is_lost(void **state)
+{
+    const struct {
+        uint64_t low, high;
+    } shapes[] = {{MIB(64), 0},   {MIB(17) + 4096, MIB(33)}, {0, MIB(16)},
+                  {MIB(8), 4096}, {12 * 4096, MIB(31)},      {MIB(63), GIB(2)}};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(shapes); i++) {
+        struct fl_fail f = {0};
+        struct ram_stats s;
+        host_ram_configure(shapes[i].low, shapes[i].high);
+        enum fl_err err = ram_init(&f);
+        ram_get_stats(&s);
+        assert_int_equal(s.total_bytes + s.meta_bytes + s.dropped_bytes,
+                         shapes[i].low + shapes[i].high);
+        assert_int_equal(err, s.total_bytes < MM_RAM_MIN_BYTES ? FL_ENOMEM : FL_OK);
+        if (err == FL_OK) {
+            assert_int_equal(s.free_bytes + s.heap_bytes, s.total_bytes);
+            assert_true(s.meta_bytes < s.total_bytes / 512 + 16 * FL_PAGE_SIZE);
+        }
+    }
+    free_before = free_bytes();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(buffers_keep_their_promises, setup, teardown),
+        cmocka_unit_test_setup_teardown(senseless_requests, setup, teardown),
+        cmocka_unit_test_setup_teardown(low_memory_is_kept_for_those_who_need_it, setup, teardown),
+        cmocka_unit_test_setup_teardown(exhaustion_is_an_answer, setup, teardown),
+        cmocka_unit_test_setup_teardown(nth_allocation_fails, setup, teardown),
+        cmocka_unit_test_setup_teardown(double_free_panics, setup, NULL),
+        cmocka_unit_test_setup_teardown(allocation_has_a_place_in_the_lock_order, setup, NULL),
+        cmocka_unit_test_setup_teardown(heap_is_one_region, setup, NULL),
+        cmocka_unit_test_setup_teardown(little_memory_is_said_in_words, setup, NULL),
+        cmocka_unit_test_setup_teardown(nothing_is_lost, setup, NULL),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
