@@ -13,10 +13,13 @@
 
 _Static_assert((LOG_RING_LINES & (LOG_RING_LINES - 1)) == 0, "seq % LOG_RING_LINES must not jump");
 
+/* Entry seq lies in slot seq % LOG_RING_LINES. Apart from log_state, whose initial value would put
+ * all of it into the image. */
+static struct log_entry log_ring[LOG_RING_LINES];
+
 static struct {
-    struct log_entry ring[LOG_RING_LINES]; /* entry seq lies in slot seq % LOG_RING_LINES */
-    uint64_t first;                        /* seq of the oldest line that was stored, ever */
-    uint64_t next;                         /* seq of the next line */
+    uint64_t first; /* seq of the oldest line that was stored, ever */
+    uint64_t next;  /* seq of the next line */
     void (*notify)(void);
     enum log_level level;
 } log_state = {.level = LOG_INFO};
@@ -84,7 +87,7 @@ void log_line(enum log_level level, const char *module, const char *fmt, ...)
     uintptr_t irq = arch_irq_save();
     entry.time_us = clock_now_us(); /* here, so that times ascend with the numbers */
     entry.seq = log_state.next++;
-    struct log_entry *slot = &log_state.ring[entry.seq % LOG_RING_LINES];
+    struct log_entry *slot = &log_ring[entry.seq % LOG_RING_LINES];
     *slot = entry;
     arch_irq_restore(irq);
 
@@ -110,7 +113,7 @@ bool log_read(uint64_t *cursor, struct log_entry *out, uint64_t *lost)
         *cursor = oldest;
     }
     if (*cursor < log_state.next) {
-        *out = log_state.ring[*cursor % LOG_RING_LINES];
+        *out = log_ring[*cursor % LOG_RING_LINES];
         *cursor += 1;
         found = true;
     }

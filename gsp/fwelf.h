@@ -34,8 +34,6 @@ FL_MUST_CHECK enum fl_err fw_gsp_parse(const void *file, size_t size, const char
                                        struct fw_gsp *out, struct fl_fail *fail);
 
 #define FW_FMC_HASH_BYTES 48u
-#define FW_FMC_MAX_KEY_BYTES 384u
-#define FW_FMC_MAX_SIGNATURE_BYTES 384u
 
 struct fw_fmc {
     const char *name;
@@ -47,7 +45,7 @@ struct fw_fmc {
     const uint8_t *signature;
     uint32_t signature_bytes;
 };
-/* signature_bytes, key_bytes: what the chip wants (gsp_chip). */
+/* signature_bytes, key_bytes: exactly what the chip wants (gsp_chip), at most 384. */
 FL_MUST_CHECK enum fl_err fw_fmc_parse(const void *file, size_t size, const char *name,
                                        uint32_t signature_bytes, uint32_t key_bytes,
                                        struct fw_fmc *out, struct fl_fail *fail);

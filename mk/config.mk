@@ -21,7 +21,7 @@ FIRMWARE ?=
 ## LIBC: C library of the appliance
 LIBC ?= picolibc
 ## KERNEL_OPT: optimisation of the appliance
-KERNEL_OPT ?= -O2
+KERNEL_OPT ?= -Os
 ## FUZZ_SECONDS: seconds per fuzz target (make test: 5, make fuzz: 60)
 FUZZ_SECONDS ?=
 ## V: 1 shows whole command lines

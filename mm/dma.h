@@ -9,10 +9,10 @@
 #include "arch/fail.h"
 
 struct dma_buf {
-    void *cpu;           /* owned by the buffer; shared with the device */
+    void *cpu; /* owned by the buffer; shared with the device */
     struct bus_addr bus;
-    uint64_t size;       /* bytes asked for */
-    uint64_t room;       /* bytes owned, whole blocks */
+    uint64_t size; /* bytes asked for */
+    uint64_t room; /* bytes owned, whole blocks */
 };
 
 /* Allocates size bytes aligned to align (a power of two, at least a page is used), below

@@ -340,6 +340,7 @@ static enum fl_err vn_probe(const struct pci_dev *pci, struct event *wake, struc
         if (vn->v.common.len != 0) {
             vn_stop(&vn->nic);
         }
+        pci_enable(pci, true, false); /* as the firmware may have left it */
         return err;
     }
     virtio_pci_driver_ok(&vn->v);

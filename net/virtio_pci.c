@@ -140,7 +140,7 @@ static enum fl_err find_areas(struct virtio_pci *v, struct fl_fail *fail)
 enum fl_err virtio_pci_open(struct virtio_pci *v, const struct pci_dev *pci, struct fl_fail *fail)
 {
     *v = (struct virtio_pci){.pci = pci};
-    pci_enable(pci, true, false);
+    pci_enable(pci, true, (pci_read(pci, PCI_CFG_COMMAND, 2) & PCI_COMMAND_MASTER) != 0);
     enum fl_err err = find_areas(v, fail);
     if (err != FL_OK) {
         return err;

@@ -157,7 +157,7 @@ def group_build(groups, _args):
     wanted = ["all", "units", "fuzzers", "benches"] if set(GROUPS) <= set(groups) else \
         sorted({goal for group in groups for goal in goals.get(group, [])})
     tally = Tally()
-    done = make(f"-j{JOBS}", *wanted, show=True)
+    done = make(f"-j{JOBS}", "-k", *wanted, show=True)  # -k: all errors at once
     if done.returncode == 0:
         tally.passed = 1
     else:

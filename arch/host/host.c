@@ -39,6 +39,8 @@ static struct {
         uint64_t size;
     } ram[RAM_RANGES];
     bool ram_ready;
+    const struct ram_range *reported; /* borrowed; NULL: all RAM */
+    size_t reported_count;
     struct fl_handoff handoff;
     struct fl_file files[HANDOFF_FILES_MAX];
     struct machine_ecam ecam[ECAM_MAX];
@@ -91,6 +93,7 @@ void host_ram_configure(uint64_t low_bytes, uint64_t high_bytes)
         host.ram[i].size = wanted[i];
     }
     host.ram_ready = true;
+    host.reported = NULL;
 }
 
 static void ram_ensure(void)
@@ -105,6 +108,12 @@ size_t machine_ram(struct ram_range *out, size_t max)
     size_t count = 0;
 
     ram_ensure();
+    if (host.reported != NULL) {
+        for (size_t i = 0; i < host.reported_count && i < max; i++) {
+            out[i] = host.reported[i];
+        }
+        return host.reported_count;
+    }
     for (size_t i = 0; i < RAM_RANGES; i++) {
         if (host.ram[i].size != 0) {
             if (count < max) {
@@ -115,6 +124,12 @@ size_t machine_ram(struct ram_range *out, size_t max)
         }
     }
     return count;
+}
+
+void host_ram_report(const struct ram_range *ranges, size_t count)
+{
+    host.reported = ranges;
+    host.reported_count = count;
 }
 
 void *host_dma_ptr(uint64_t bus, size_t *len)

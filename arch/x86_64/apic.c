@@ -7,7 +7,6 @@
  * Sources: Intel SDM volume 3, chapter 10 (10.4 xAPIC registers, 10.5.4 timer, 10.12 x2APIC); Intel
  * 8259A data sheet (initialisation words).
  */
-#include "arch/clock.h"
 #include "arch/log.h"
 #include "arch/mmio.h"
 #include "arch/x86_64/x86_priv.h"
@@ -50,15 +49,18 @@ enum { LVT_INDEX_PERF = 4, LVT_INDEX_THERMAL = 5 };
 #define CPUID1_ECX_X2APIC (1u << 21)
 #define CPUID1_ECX_TSC_DEADLINE (1u << 24)
 
-/* When the timer's rate is unknown it is armed as if it ran this fast: it fires early then, which is
- * allowed. No bus clock is faster. */
-#define TIMER_HZ_UNKNOWN 4000000000ull
-#define NS_PER_S 1000000000ull
+/* The timer's rate is kept as timer ticks per TSC tick in fixed point. Its product with a wait of 32
+ * bits fits into 64: 28 bits behind the point, 4 before. */
+#define RATE_SHIFT 28
+#define RATE_MAX (15ull << RATE_SHIFT)
+enum { READ_TRIES = 8 };
 
 static struct {
     bool x2apic, tsc_deadline;
     struct mmio regs; /* xAPIC only */
-    uint64_t timer_hz;
+    uint64_t per_tsc; /* timer ticks per TSC tick, << RATE_SHIFT */
+    uint64_t first_tsc;
+    uint32_t first_count;
 } apic;
 
 static uint32_t apic_read(enum apic_reg r)
@@ -158,38 +160,64 @@ void x86_apic_start(uint64_t acpi_base)
     }
 }
 
-bool x86_apic_timer_needs_measure(void) { return !apic.tsc_deadline; }
+/* The counter and the TSC at the same time, as nearly as can be: of several readings the tightest. */
+static void read_both(uint64_t *tsc, uint32_t *count)
+{
+    uint64_t best = UINT64_MAX;
+    for (unsigned i = 0; i < READ_TRIES; i++) {
+        uint64_t before = cpu_tsc();
+        uint32_t c = apic_read(APIC_TIMER_CURRENT);
+        uint64_t span = cpu_tsc() - before;
+        if (span < best) {
+            best = span;
+            *tsc = before + span / 2;
+            *count = c;
+        }
+    }
+}
 
 void x86_apic_timer_measure_begin(void)
 {
     if (!apic.tsc_deadline) {
         apic_write(APIC_LVT_TIMER, APIC_LVT_MASKED | X86_VECTOR_TIMER);
         apic_write(APIC_TIMER_INITIAL, UINT32_MAX);
+        read_both(&apic.first_tsc, &apic.first_count);
     }
 }
 
-void x86_apic_timer_measure_end(uint64_t ns)
+void x86_apic_timer_measure_end(void)
 {
+    uint64_t tsc;
+    uint32_t count;
     if (apic.tsc_deadline) {
         return;
     }
-    uint32_t ticks = UINT32_MAX - apic_read(APIC_TIMER_CURRENT);
+    read_both(&tsc, &count);
+    apic.per_tsc = 0;
+    uint64_t tsc_ticks = tsc - apic.first_tsc, ticks = apic.first_count - count;
+    if (tsc_ticks != 0 && ticks != 0 && tsc_ticks <= UINT32_MAX) {
+        apic.per_tsc = (ticks << RATE_SHIFT) / tsc_ticks;
+    }
+    if (apic.per_tsc == 0 || apic.per_tsc > RATE_MAX) {
+        log_error("apic", "the timer does not count (%llu ticks in %llu of the TSC): the core will not "
+                  "halt", (unsigned long long)ticks, (unsigned long long)tsc_ticks);
+        apic.per_tsc = 0;
+    }
     apic_write(APIC_TIMER_INITIAL, 0);
     apic_write(APIC_LVT_TIMER, X86_VECTOR_TIMER);
-    apic.timer_hz = ns != 0 && ticks != 0 ? (uint64_t)ticks * NS_PER_S / ns : TIMER_HZ_UNKNOWN;
 }
 
-void x86_apic_timer_arm(uint64_t at_ns)
+bool x86_apic_timer_arm(uint64_t at_ns)
 {
+    uint64_t at = x86_clock_tsc_at(at_ns), now = cpu_tsc();
     if (apic.tsc_deadline) {
-        cpu_msr_write(MSR_TSC_DEADLINE, x86_clock_tsc_at(at_ns));
-        return;
+        cpu_msr_write(MSR_TSC_DEADLINE, at);
+        return true;
     }
-    const uint64_t longest_ns = NS_PER_S / 2; /* keeps the product in 64 bits; early is allowed */
-    uint64_t now_ns = clock_now_ns();
-    uint64_t wait_ns = at_ns > now_ns ? min_u64(at_ns - now_ns, longest_ns) : 0;
-    uint64_t ticks = wait_ns * apic.timer_hz / NS_PER_S + 1; /* 0 would stop the timer */
+    uint64_t wait = at > now ? min_u64(at - now, UINT32_MAX) : 0; /* early is allowed */
+    uint64_t ticks = (wait * apic.per_tsc >> RATE_SHIFT) + 1;      /* 0 would stop the timer */
     apic_write(APIC_TIMER_INITIAL, (uint32_t)min_u64(ticks, UINT32_MAX));
+    return apic.per_tsc != 0;
 }
 
 const char *x86_apic_describe(void)

@@ -2,8 +2,8 @@
 /*
  * Time from the time-stamp counter. Its frequency comes from CPUID where the CPU or the hypervisor
  * says it, else from comparing it with a clock of known rate: ACPI's PM timer, the HPET, or the old
- * PIT. The first comparison lasts 5 ms and runs beside the start of the machine; later ones,
- * over 200 ms and 2 s, make it exact. Time never goes back: a correction that would is spread ahead.
+ * PIT. The first comparison runs beside the start of the machine and ends as soon as it is good
+ * enough; later ones, over longer times, make it exact. Time never goes back.
  *
  * Sources: Intel SDM volume 3, section 18.7.3 (TSC frequency), CPUID leaves 0x15, 0x40000010 (VMware's
  * "mechanisms to determine if software is running in a VMware virtual machine"); ACPI 6.5 section
@@ -36,13 +36,16 @@ enum { HPET_CAPS = 0x00, HPET_PERIOD = 0x04, HPET_CONFIG = 0x10, HPET_COUNTER = 
  * the clock slow, so that it jumps ahead, not back, when the truth is known. */
 #define TSC_HZ_MIN 100000000ull
 #define TSC_HZ_MAX 8000000000ull
+#define TSC_HZ_GUESS 2000000000ull
 
-#define FIRST_WINDOW_US 5000u
+/* The first comparison: how long it lasts at least and at most, and the part of it that reading the
+ * clocks may have taken when it ends before the most. */
+#define FIRST_WINDOW_MIN_US 1000u
+#define FIRST_WINDOW_MAX_US 5000u
+#define FIRST_WINDOW_ERROR_SHIFT 9
 /* Reading a reference takes long in a virtual machine, and longer when it is interrupted in between:
  * of several readings the tightest counts. */
 enum { SAMPLE_TRIES = 8, SAMPLE_GOOD_TICKS = 2000 };
-#define REFINE_WINDOW_1_US 200000u
-#define REFINE_WINDOW_2_US 2000000u
 /* CPUID's word is kept unless the reference differs by more than 1/128. */
 #define CPUID_TOLERANCE_SHIFT 7
 #define SPIN_MAX_US 100u
@@ -269,12 +272,23 @@ void x86_clock_begin(const struct acpi_info *acpi)
     }
 }
 
-/* Waits for the rest of the window. Bounded by the TSC too: a reference that stops is not waited
- * for. */
-static void wait_window(uint64_t ref_ticks)
+/* Compares until the window is long enough for what reading the clocks cost. Bounded by the TSC too:
+ * a reference that stops is not waited for. 0: no sense in it. */
+static uint64_t first_hz(void)
 {
-    uint64_t limit = tsc.first.tsc + TSC_HZ_MAX / US_PER_S * FIRST_WINDOW_US * 4;
-    while (((tsc.read_ref() - tsc.first.ref) & tsc.ref_mask) < ref_ticks && cpu_tsc() < limit) {
+    const uint64_t min_ticks = scale(FIRST_WINDOW_MIN_US, tsc.ref_hz, US_PER_S);
+    const uint64_t max_ticks = scale(FIRST_WINDOW_MAX_US, tsc.ref_hz, US_PER_S);
+    const uint64_t limit = tsc.first.tsc + TSC_HZ_MAX / US_PER_S * FIRST_WINDOW_MAX_US * 4;
+    for (;;) {
+        struct sample now = take_sample();
+        uint64_t ticks = (now.ref - tsc.first.ref) & tsc.ref_mask;
+        bool good = (now.tsc - tsc.first.tsc) >> FIRST_WINDOW_ERROR_SHIFT > now.span + tsc.first.span;
+        if (ticks >= max_ticks || (ticks >= min_ticks && good)) {
+            return hz_between(&tsc.first, &now);
+        }
+        if (now.tsc > limit) {
+            return 0;
+        }
         cpu_pause();
     }
 }
@@ -282,22 +296,16 @@ static void wait_window(uint64_t ref_ticks)
 void x86_clock_calibrate(void)
 {
     if (!tsc.from_cpuid) {
-        wait_window(scale(FIRST_WINDOW_US, tsc.ref_hz, US_PER_S));
-        struct sample now = take_sample();
-        uint64_t hz = hz_between(&tsc.first, &now);
-        if (hz == 0) {
-            machine_panic("no clock: the %s stands still and CPUID names no TSC frequency",
-                          tsc.ref_name);
-        }
-        set_hz(hz, tsc.ref_name);
-    } else if (x86_apic_timer_needs_measure()) {
-        while (x86_clock_ticks_ns(cpu_tsc() - tsc.first.tsc) < FIRST_WINDOW_US * NS_PER_US) {
-            cpu_pause();
+        uint64_t hz = first_hz();
+        if (hz != 0) {
+            set_hz(hz, tsc.ref_name);
+        } else {
+            log_error("clock", "the %s does not run and CPUID names no TSC frequency: all times are "
+                      "guesses", tsc.ref_name);
+            set_hz(TSC_HZ_GUESS, "guess");
         }
     }
-    /* A little long: the timer was started before the first sample. Late by one part in thousands,
-     * which the scheduler's loop does not mind. */
-    x86_apic_timer_measure_end(x86_clock_ticks_ns(cpu_tsc() - tsc.first.tsc));
+    x86_apic_timer_measure_end();
 }
 
 static void refine(void)
@@ -333,7 +341,7 @@ static bool ref_spans(uint64_t us)
 static void refine_fiber(void *arg)
 {
     (void)arg;
-    static const uint32_t windows_us[] = { REFINE_WINDOW_1_US, REFINE_WINDOW_2_US };
+    static const uint32_t windows_us[] = { 20000, 200000, 2000000 };
     for (size_t i = 0; i < ARRAY_SIZE(windows_us); i++) {
         fiber_sleep_us(windows_us[i]);
         uint64_t since_us = x86_clock_ticks_ns(cpu_tsc() - tsc.first.tsc) / NS_PER_US;

@@ -116,9 +116,11 @@ void arch_idle_until(uint64_t deadline_us, bool (*wake_pending)(void))
         cpu_irq_on();
         return;
     }
-    if (timed) {
-        /* Should the deadline pass before the halt, the interrupt is pending and ends it. */
-        x86_apic_timer_arm(deadline_us * NS_PER_US);
+    /* Should the deadline pass before the halt, the interrupt is pending and ends it. */
+    if (timed && !x86_apic_timer_arm(deadline_us * NS_PER_US)) {
+        cpu_irq_on();
+        cpu_pause();
+        return;
     }
     cpu_irq_on_and_halt();
 }

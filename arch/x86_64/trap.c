@@ -146,6 +146,9 @@ static void print_stack(uint64_t rsp)
     print("    words on the stack that point into the text:\n");
     unsigned shown = 0;
     uint64_t word, at = align_up_u64(rsp, sizeof(word));
+    if (!x86_is_mapped(at, sizeof(word))) {
+        at = align_up_u64(at, FL_PAGE_SIZE); /* an overflow: rsp lies in the guard page */
+    }
     for (unsigned i = 0; i < STACK_WORDS_SEARCHED && shown < STACK_WORDS_SHOWN; i++) {
         if (!stack_word(at + i * sizeof(word), &word)) {
             break;

@@ -64,14 +64,12 @@ void x86_apic_start(uint64_t acpi_base);
 uint32_t x86_apic_id(void);
 void x86_apic_eoi(void);
 uint32_t x86_apic_error(void); /* reads and clears */
-/* The timer counts down from its largest value without interrupt, to be measured. */
+/* Unless the timer speaks TSC itself, its rate is compared with the TSC's between these two. */
 void x86_apic_timer_measure_begin(void);
-/* Ends it. ns: how long it ran, 0: unknown. */
-void x86_apic_timer_measure_end(uint64_t ns);
-bool x86_apic_timer_needs_measure(void);
+void x86_apic_timer_measure_end(void);
 /* One interrupt at clock_now_ns() >= at_ns, or earlier when that is further away than the timer
- * reaches. */
-void x86_apic_timer_arm(uint64_t at_ns);
+ * reaches. False when the timer does not work. */
+FL_MUST_CHECK bool x86_apic_timer_arm(uint64_t at_ns);
 const char *x86_apic_describe(void); /* "x2APIC, TSC deadline" */
 
 /* --- paging.c ------------------------------------------------------------------------------------ */

@@ -57,7 +57,7 @@ def boots(image, count, chips):
     found = []
     for _ in range(count):
         with Machine(image, chips=chips) as m:
-            m.wait_http()
+            load(m.http_port, "/healthz", "--first", 60)
             status = m.wait_gpu() if chips else m.json("/api/v1/status")
             if chips and status["gpus"][0]["state"] != "ready":
                 sys.exit(f"the GPU is not ready: {json.dumps(status['gpus'][0]['error'])}")
@@ -98,7 +98,7 @@ def bench_start(image, count):
 
 def bench_network(image):
     with Machine(image, chips=["ga102"]) as m:
-        m.wait_http()
+        load(m.http_port, "/healthz", "--first", 60)
         busy = load(m.http_port, "/healthz", "--rate", 100, "--seconds", 3)
         m.wait_gpu()
         time.sleep(0.5)

@@ -5,6 +5,8 @@
  *
  *   http_load PORT PATH --requests N
  *   http_load PORT PATH --rate PER_SECOND --seconds S
+ *   http_load PORT PATH --first SECONDS        new connections until one is answered: QEMU's user network takes
+ *                                              connections before the guest is up and retries too slowly
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -28,6 +30,7 @@ static uint64_t now_ns(void)
     return (uint64_t)ts.tv_sec * 1000000000ull + (uint64_t)ts.tv_nsec;
 }
 
+/* -1 with errno when nobody listens. */
 static int dial(uint16_t port)
 {
     int fd = socket(AF_INET, SOCK_STREAM, 0);
@@ -38,8 +41,10 @@ static int dial(uint16_t port)
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
     if (connect(fd, (struct sockaddr *)&a, sizeof(a)) != 0) {
-        fprintf(stderr, "http_load: port %u: %s\n", port, strerror(errno));
-        exit(1);
+        int e = errno;
+        close(fd);
+        errno = e;
+        return -1;
     }
     return fd;
 }
@@ -75,6 +80,39 @@ static int exchange(int fd, const char *request, size_t len)
     }
 }
 
+/* One short-lived connection; true when it was answered within the patience. */
+static bool knock(uint16_t port, const char *request, size_t len)
+{
+    enum { PATIENCE_US = 15000 };
+    int fd = dial(port);
+    if (fd < 0) {
+        return false;
+    }
+    struct timeval tv = { .tv_usec = PATIENCE_US };
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
+    char byte;
+    bool answered = send(fd, request, len, MSG_NOSIGNAL) == (ssize_t)len && recv(fd, &byte, 1, 0) == 1;
+    close(fd);
+    return answered;
+}
+
+static int wait_first(uint16_t port, const char *request, size_t len, uint64_t seconds)
+{
+    uint64_t start = now_ns(), tries = 0;
+    while (now_ns() - start < seconds * 1000000000ull) {
+        tries++;
+        if (knock(port, request, len)) {
+            printf("{\"tries\":%llu,\"seconds\":%.4f}\n", (unsigned long long)tries,
+                   (double)(now_ns() - start) / 1e9);
+            return 0;
+        }
+        struct timespec ts = { .tv_nsec = 1000000 };
+        nanosleep(&ts, NULL);
+    }
+    fprintf(stderr, "http_load: no answer within %llu s\n", (unsigned long long)seconds);
+    return 1;
+}
+
 static int by_value(const void *a, const void *b)
 {
     uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
@@ -89,7 +127,7 @@ static double us(const uint64_t *samples, size_t n, double quantile)
 
 int main(int argc, char **argv)
 {
-    uint64_t requests = 0, rate = 0, seconds = 0;
+    uint64_t requests = 0, rate = 0, seconds = 0, first = 0;
     for (int i = 3; i + 1 < argc; i += 2) {
         uint64_t v = strtoull(argv[i + 1], NULL, 10);
         if (strcmp(argv[i], "--requests") == 0) {
@@ -98,23 +136,35 @@ int main(int argc, char **argv)
             rate = v;
         } else if (strcmp(argv[i], "--seconds") == 0) {
             seconds = v;
+        } else if (strcmp(argv[i], "--first") == 0) {
+            first = v;
         }
     }
     if (rate != 0) {
         requests = rate * seconds;
     }
-    if (argc < 5 || requests == 0 || requests > MAX_SAMPLES) {
-        fprintf(stderr, "usage: http_load PORT PATH --requests N | --rate R --seconds S (at most %d requests)\n",
+    if (argc < 5 || (first == 0 && requests == 0) || requests > MAX_SAMPLES) {
+        fprintf(stderr, "usage: http_load PORT PATH --requests N | --rate R --seconds S | --first S (at most %d requests)\n",
                 MAX_SAMPLES);
         return 2;
     }
     char request[512];
     int len = snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n", argv[2]);
+    if (len <= 0 || (size_t)len >= sizeof(request)) {
+        return 2;
+    }
+    if (first != 0) {
+        return wait_first((uint16_t)atoi(argv[1]), request, (size_t)len, first);
+    }
     uint64_t *samples = calloc(requests, sizeof(*samples));
-    if (samples == NULL || len <= 0 || (size_t)len >= sizeof(request)) {
+    if (samples == NULL) {
         return 2;
     }
     int fd = dial((uint16_t)atoi(argv[1]));
+    if (fd < 0) {
+        fprintf(stderr, "http_load: port %s: %s\n", argv[1], strerror(errno));
+        return 1;
+    }
     uint64_t ok = 0, start = now_ns();
     for (uint64_t i = 0; i < requests; i++) {
         if (rate != 0) { /* latency counts from when the request was due: a stall shows in all it delayed */

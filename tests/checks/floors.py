@@ -16,10 +16,10 @@ NETWORK_LIBRARIES = re.compile(r"^(lwip|netif)/|^llhttp\.h$|^lwipopts\.h$")
 NETWORK_ROOMS = ("net/", "boot/", "tests/")
 # The model is a witness: it shares the declarations of registers and layouts with the driver, and
 # nothing else, lest it repeat the driver's mistakes. The same holds for the synthetic VBIOS and
-# firmware that it shows.
+# firmware that it shows; that one also needs CRC-32 and SHA-384, which are what they are.
 WITNESSES = ("tests/model/", "tests/synth/")
 WITNESS_MAY = re.compile(r"^gsp/(regs|layout)/|^arch/base\.h$|^tests/(model|synth)/|"
-                         r"^build/gen/gsp_layout\.h$")
+                         r"^build/gen/gsp_layout\.h$|^gsp/digest\.h$")
 # Where a machine's own headers may be named. The rest of the code does not know where it runs.
 PRIVATE_ARCH = {"arch/x86_64/": ("arch/x86_64/", "boot/"), "arch/host/": ("arch/host/", "tests/")}
 # Where an #include is looked up, in the compiler's order.

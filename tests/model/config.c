@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Configuration space: a 4 KiB image, a write mask and a write-1-to-clear mask. Layout P1, Turing
+ * Configuration space: a 4 KiB image and a write mask. Status bits that a write of 1 clears
+ * are never set, so they need no third table. Layout P1, Turing
  * to Ada with display (measured.md 1.1-1.3). The few writes with an effect: function level reset
  * (Device Control bit 15) and the MSI re-arm at 0x704 (interrupts.md 5). The 0x88000 mirror in BAR0
  * is the same space.
@@ -115,7 +116,6 @@ static void p1_capabilities(struct gpu_model *m)
     put16(c, P1_PM, 0x01 | P1_MSI << 8, 0);
     put16(c, P1_PM + 2, 0x4803, 0);
     put16(c, P1_PM + 4, 0x0008, 0x0103);
-    c->w1c[P1_PM + 5] = 0x80;
     /* MSI: one vector, 64-bit, not maskable. */
     c->msi = P1_MSI;
     put16(c, P1_MSI, 0x05 | P1_PCIE << 8, 0);
@@ -130,7 +130,6 @@ static void p1_capabilities(struct gpu_model *m)
     put16(c, P1_PCIE + 2, 0x0012, 0);
     put32(c, P1_PCIE + PCIE_DEVCAP, 0x10008de1, 0);
     put16(c, P1_PCIE + PCIE_DEVCTL, 0x2910, 0x7fff); /* MaxReadReq 512 */
-    c->w1c[P1_PCIE + 10] = 0x0f;
     put32(c, P1_PCIE + 12, 0x00453d04, 0);
     put16(c, P1_PCIE + 16, 0x0040, 0x0fdb);
     put16(c, P1_PCIE + 18, 0x1104, 0);
@@ -156,8 +155,6 @@ static void p1_capabilities(struct gpu_model *m)
     put32(c, P1_AER + 0xc, 0x00462030, 0x03fff030);
     put32(c, P1_AER + 0x14, 0xa000, 0xf1c1);
     put32(c, P1_AER + 0x18, 0xa0, 0x140);
-    memset(c->w1c + P1_AER + 4, 0xff, 4);
-    memset(c->w1c + P1_AER + 0x10, 0xff, 4);
     put_ext(c, P1_VSEC, EXT_VSEC, 1, P1_SECPCI);
     put32(c, P1_VSEC + 4, 0x02410001, 0); /* id 1, revision 1, length 0x24 */
     put_ext(c, P1_SECPCI, EXT_SECPCI, 1, P1_REBAR);
@@ -191,7 +188,6 @@ void model_config_init(struct gpu_model *m)
     put16(c, 0x02, b->device, 0);
     put16(c, PCI_COMMAND, 0, PCI_COMMAND_WRITABLE);
     put16(c, PCI_STATUS, PCI_STATUS_CAPS, 0);
-    c->w1c[PCI_STATUS + 1] = 0xf9;
     put32(c, 0x08, 0xa1 | b->class_code << 8, 0); /* revision a1 on every board seen */
     c->wmask[0x0c] = 0xff;                        /* cache line size */
     put32(c, PCI_SUBSYSTEM, (uint32_t)b->subvendor | (uint32_t)b->subdevice << 16, 0);
@@ -225,7 +221,6 @@ void model_config_write(struct gpu_model *m, uint32_t off, unsigned size, uint32
         const uint32_t at = off + i;
         const uint8_t v = (uint8_t)(value >> (8 * i));
         c->image[at] = (uint8_t)((c->image[at] & ~c->wmask[at]) | (v & c->wmask[at]));
-        c->image[at] = (uint8_t)(c->image[at] & ~(v & c->w1c[at]));
         flr = flr || (at == devctl + 1 && (v & (PCIE_DEVCTL_FLR >> 8)) != 0);
     }
     if (off <= P1_MSI_REARM && off + size > P1_MSI_REARM) {

@@ -29,6 +29,11 @@ static void send(struct gpu_model *m, unsigned vector)
     }
 }
 
+static bool config_sends_msi(const struct gpu_model *m)
+{
+    return m->board->msix_vectors == 0 && model_config_msi_enabled(m);
+}
+
 /* After any change: a subtree that becomes deliverable raises one interrupt (edge). */
 static void update(struct gpu_model *m)
 {
@@ -45,11 +50,9 @@ static void update(struct gpu_model *m)
                 send(m, n);
             }
         }
-    } else if (model_config_msi_enabled(m) && s->armed) {
+    } else if (config_sends_msi(m) && s->armed) {
         s->armed = false;
         send(m, 0);
-    } else {
-        s->pend = true;
     }
 }
 
@@ -71,15 +74,10 @@ void model_intr_rearm(struct gpu_model *m)
 {
     struct intr_state *s = &m->intr;
     s->armed = true;
-    if (!model_config_msi_enabled(m) || m->board->msix_vectors != 0) {
-        return;
-    }
-    if ((top_bits(m) & s->top_en) != 0) { /* still pending: sent again */
+    if (config_sends_msi(m) && (top_bits(m) & s->top_en) != 0) { /* still pending: sent again */
         s->armed = false;
-        s->pend = false;
         send(m, 0);
     }
-    s->pend = false;
 }
 
 void model_intr_falcon(struct gpu_model *m, struct falcon *f)

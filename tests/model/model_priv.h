@@ -76,7 +76,6 @@ enum { CFG_SIZE = 4096, MODEL_BARS = 6 };
 struct cfgspace {
     uint8_t image[CFG_SIZE];
     uint8_t wmask[CFG_SIZE]; /* bits a write changes */
-    uint8_t w1c[CFG_SIZE];   /* bits that a 1 clears */
     uint16_t msi, pcie;      /* offsets of capabilities, 0 = absent */
     struct model_bar bar[MODEL_BARS];
 };
@@ -390,7 +389,7 @@ enum { INTR_LEAVES = 16 };
 struct intr_state {
     uint32_t leaf[INTR_LEAVES], leaf_en[INTR_LEAVES];
     uint32_t top_en, delivered; /* delivered: D(N) as of the last look */
-    bool armed, pend;
+    bool armed;
 };
 void model_intr_power_on(struct gpu_model *m);
 void model_intr_latch(struct gpu_model *m, uint32_t vector);

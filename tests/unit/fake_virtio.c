@@ -426,6 +426,7 @@ void fv_init(struct fake_virtio *f)
     memset(f, 0, sizeof(*f));
     put_le32(f->cfg, 0x10001af4);
     put_le32(f->cfg + PCI_CFG_CLASS_REV, 0x02000000);
+    f->cfg[PCI_CFG_COMMAND] = PCI_COMMAND_MASTER; /* a firmware's driver was here */
     f->cfg[PCI_CFG_STATUS] = PCI_STATUS_CAP_LIST;
     f->bar_mask[1] = 0xfffff000;
     put_le32(f->cfg + 0x14, 0xfea00000);

@@ -260,11 +260,13 @@ static void serves_events(void **state)
     assert_true(rig_close(&rig));
 }
 
+static uint64_t unplugged_us;
 static void unplug_later(void *arg)
 {
     (void)arg;
     fiber_sleep_us(1000);
     model_unplug(rig.model);
+    unplugged_us = clock_now_us();
     while (!serve_done) {
         fiber_sleep_us(1000);
     }
@@ -281,6 +283,7 @@ static void falls_off_while_serving(void **state)
     assert_int_equal(s.state, GSP_FAILED);
     assert_int_equal(s.fail.err, FL_ELINKLOST);
     assert_string_equal(s.fail.stage, "ready");
+    assert_true(s.fail.at_us - unplugged_us < 2 * US_PER_S);
     assert_true(rig_close(&rig));
 }
 

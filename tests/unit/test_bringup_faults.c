@@ -61,6 +61,7 @@ static void each_stage_fails(void **state)
         {"read:NV_USABLE_FB_SIZE_IN_MB:n=1:value=0", "fb-layout", "VRAM", FL_EBADDATA},
         {"read:NV_USABLE_FB_SIZE_IN_MB:n=1:value=0xbadf5108", "fb-layout", "VRAM", FL_EBADDATA},
         {"fwsec-error=0x1234", "frts", "0x1234", FL_EIO},
+        {"read:NV_PFB_PRI_MMU_WPR2_ADDR_LO:n=1:value=0x1234560", "frts", "WPR2", FL_EIO},
         {"booter-mailbox=0x31", "booter", "0x00000031", FL_EIO},
         {"read:NV_PRISCV_RISCV_CPUCTL@gsp:n=0:value=0x10", "riscv", "RISCV_CPUCTL", FL_ETIMEDOUT},
         {"gsp-hang", "sequencer", "script", FL_ETIMEDOUT},
@@ -220,6 +221,8 @@ static void wpr2_left_up(void **state)
     assert_int_equal(rig_unload(&rig), FL_EIO);
     assert_int_equal(rig_snapshot(&rig).state, GSP_FAILED);
     assert_true(model().wpr2_up);
+    /* It may still write: it was cut off before its buffers were given back. */
+    assert_int_equal(model_cfg_read(rig.model, 4, 2) & 4, 0);
     boots(); /* by way of a function level reset */
     assert_int_equal(rig_unload(&rig), FL_OK);
     assert_false(model().wpr2_up);

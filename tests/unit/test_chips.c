@@ -154,6 +154,7 @@ static void paths_follow_the_links_of_the_package(void **state)
                                       "nvidia/tu104/acr/bl.bin", "nvidia/tu102/acr/bl.bin",
                                       "nvidia/gp102/acr/bl.bin", NULL});
     check_paths("ga102", GSP_FW_FMC, "570.144", (const char *const[]){NULL});
+    check_paths("ga102", GSP_FW_KIND_COUNT, "570.144", (const char *const[]){NULL});
 }
 
 static void short_buffers_are_respected(void **state)

@@ -14,6 +14,7 @@
 #include "mm/dma.h"
 #include "mm/heap.h"
 #include "mm/ram.h"
+#include "mm/ram_priv.h"
 
 static uint64_t free_before;
 
@@ -286,6 +287,86 @@ static void nothing_is_lost(void **state)
     free_before = free_bytes();
 }
 
+/* Firmware's map is input: out of order, overlapping, misaligned, in pieces, with impossible ends.
+ */
+static void strange_maps_are_survived(void **state)
+{
+    struct ram_range all[2];
+    struct ram_range odd[8];
+    struct fl_fail f = {0};
+    struct ram_stats s;
+
+    (void)state;
+    host_ram_configure(MIB(64), GIB(1));
+    assert_int_equal(machine_ram(all, 2), 2);
+    const uint64_t low = all[0].base.raw;
+    const uint64_t high = all[1].base.raw;
+    odd[0] = (struct ram_range){{high + MIB(1)}, MIB(32)};
+    odd[1] = (struct ram_range){{low + 100}, MIB(16)};    /* 4095 pages and two bits */
+    odd[2] = (struct ram_range){{low + MIB(8)}, MIB(16)}; /* half of it is known */
+    odd[3] = (struct ram_range){{low + MIB(4)}, MIB(1)};  /* all of it is known */
+    odd[4] = (struct ram_range){{low + MIB(40)}, 0};
+    odd[5] = (struct ram_range){{low + MIB(41)}, 4095};      /* not one page */
+    odd[6] = (struct ram_range){{UINT64_MAX - 8191}, 8192};  /* ends where numbers do */
+    odd[7] = (struct ram_range){{high + MIB(512)}, MIB(64)}; /* beyond a large hole */
+    host_ram_report(odd, ARRAY_SIZE(odd));
+    assert_int_equal(ram_init(&f), FL_OK);
+    ram_get_stats(&s);
+    assert_int_equal(s.stretches, 3);
+    assert_int_equal(s.dropped_bytes, 0);
+    assert_int_equal(s.total_bytes + s.meta_bytes, MIB(24 + 32 + 64) - FL_PAGE_SIZE);
+    free_before = free_bytes();
+    /* What is given out lies in what was reported, page by page. */
+    struct phys_addr page;
+    uint64_t seen = 0;
+    while (mm_ram_pages_alloc(1, 0, 64, &page) == FL_OK) {
+        bool in = (page.raw >= low + FL_PAGE_SIZE && page.raw < low + MIB(24)) ||
+                  (page.raw >= high + MIB(1) && page.raw < high + MIB(33)) ||
+                  (page.raw >= high + MIB(512) && page.raw < high + MIB(576));
+        assert_true(in);
+        memset((void *)(uintptr_t)page.raw, 0xee, FL_PAGE_SIZE);
+        seen += FL_PAGE_SIZE;
+    }
+    assert_int_equal(seen, free_before);
+}
+
+/* Page 0 is RAM on every PC, but address 0 means "nothing" to many a reader. */
+static void page_zero_is_left_alone(void **state)
+{
+    struct ram_range r[] = {{{MIB(1)}, MIB(1)}, {{0}, 0x9f800}};
+
+    (void)state;
+    assert_int_equal(ram_clean_ranges(r, 2), 2);
+    assert_int_equal(r[0].base.raw, FL_PAGE_SIZE);
+    assert_int_equal(r[0].size, 0x9f000 - FL_PAGE_SIZE);
+    assert_int_equal(r[1].base.raw, MIB(1));
+    r[0] = (struct ram_range){{0}, FL_PAGE_SIZE};
+    assert_int_equal(ram_clean_ranges(r, 1), 0);
+}
+
+/* More far-apart pieces than there can be allocators: the rest is counted, not forgotten. */
+static void too_many_pieces(void **state)
+{
+    struct ram_range all[1];
+    struct ram_range piece[20];
+    struct fl_fail f = {0};
+    struct ram_stats s;
+
+    (void)state;
+    host_ram_configure(0, GIB(2));
+    assert_int_equal(machine_ram(all, 1), 1);
+    for (size_t i = 0; i < ARRAY_SIZE(piece); i++) {
+        piece[i] = (struct ram_range){{all[0].base.raw + i * MIB(100)}, MIB(1)};
+    }
+    host_ram_report(piece, ARRAY_SIZE(piece));
+    assert_int_equal(ram_init(&f), FL_OK);
+    ram_get_stats(&s);
+    assert_int_equal(s.stretches, 16);
+    assert_int_equal(s.dropped_bytes, MIB(4));
+    assert_true(mm_heap_region().size >= KIB(512)); /* pieces of 1 MiB: a smaller heap */
+    host_ram_configure(HOST_RAM_LOW_BYTES, HOST_RAM_HIGH_BYTES);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -299,6 +380,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(heap_is_one_region, setup, NULL),
         cmocka_unit_test_setup_teardown(little_memory_is_said_in_words, setup, NULL),
         cmocka_unit_test_setup_teardown(nothing_is_lost, setup, NULL),
+        cmocka_unit_test_setup_teardown(strange_maps_are_survived, setup, NULL),
+        cmocka_unit_test_setup_teardown(page_zero_is_left_alone, setup, NULL),
+        cmocka_unit_test_setup_teardown(too_many_pieces, setup, NULL),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

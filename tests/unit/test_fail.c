@@ -90,7 +90,7 @@ static void long_texts_are_cut(void **state)
     word[sizeof(word) - 1] = '\0';
     FL_FAIL(&f, FL_EBADDATA, word, "%s", word);
     fl_fail_hint(&f, "%s", word);
-    fl_fail_stage(&f, word);
+    fl_fail_stage(&f, word + sizeof(word) - 1 - sizeof(f.stage)); /* one too long */
     assert_int_equal(strlen(f.what), sizeof(f.what) - 1);
     assert_int_equal(strlen(f.text), FL_FAIL_TEXT - 1);
     assert_int_equal(strlen(f.hint), FL_FAIL_HINT - 1);
@@ -141,6 +141,10 @@ static void sentence_for_people(void **state)
     f.site_file = NULL;
     fl_fail_format(&f, line, sizeof(line));
     assert_string_equal(line, "timed out");
+    fl_fail_clear(&f);
+    FL_FAIL(&f, FL_EIO, "w", "t");
+    fl_fail_stage(&f, "twenty-three characters"); /* exactly fits */
+    assert_string_equal(f.stage, "twenty-three characters");
 }
 
 static void format_never_overruns(void **state)

@@ -119,6 +119,23 @@ static void sleep_lasts_at_least(void **state)
                      3000); /* idle times are whole microseconds, rounded up */
 }
 
+static void sleep_for_ever(void *arg)
+{
+    (void)arg;
+    fiber_sleep_us(UINT64_MAX);
+    note('x');
+}
+
+static void endless_sleep_does_not_wrap(void **state)
+{
+    (void)state;
+    host_clock_set(5000);
+    assert_non_null(fiber_spawn("for ever", sleep_for_ever, NULL, 0));
+    fiber_sleep_us(UINT64_C(1000) * 365 * 24 * 3600 * US_PER_S); /* a thousand years, in a moment */
+    assert_string_equal(trace, "");
+    host_reset();
+}
+
 static bool after_two_notes(void *arg)
 {
     (void)arg;
@@ -650,6 +667,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(sleepers_wake_in_the_order_of_their_deadlines, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(sleep_lasts_at_least, setup, teardown),
+        cmocka_unit_test_setup_teardown(endless_sleep_does_not_wrap, setup, teardown),
         cmocka_unit_test_setup_teardown(run_stops_when_told_and_goes_on_later, setup, teardown),
         cmocka_unit_test_setup_teardown(main_may_wait_as_well, setup, teardown),
         cmocka_unit_test_setup_teardown(ended_fibers_leave_nothing_behind, setup, teardown),

@@ -102,6 +102,26 @@ static void booters_of_all_kinds(void **state)
     }
 }
 
+/* The largest numbers that fit are not refused. */
+static void limits_are_inclusive(void **state)
+{
+    (void)state;
+    enum { META = 60 + 2 * 384 + 8, NUM_SIG = META + 12 };
+    struct fw_booter b;
+    struct synth_blob f = make(SYNTH_BOOTER_LOAD, "ga102");
+    put_le32(f.data + NUM_SIG, 16);
+    put_le32(f.data + META, 15);
+    put_le32(f.data + META + 8, 16);
+    assert_int_equal(fw_booter_parse(f.data, f.size, "x", 2 * 384 / 16, &b, NULL), FL_OK);
+    assert_int_equal(b.ucode_id, 16);
+    free(f.data);
+    struct fw_loader l;
+    f = make(SYNTH_GEN_BOOTLOADER, "tu102");
+    put_le32(f.data + 24, 0xfe); /* ends at 64 KiB exactly */
+    assert_int_equal(fw_loader_parse(f.data, f.size, "x", &l, NULL), FL_OK);
+    free(f.data);
+}
+
 static void signature_follows_the_fuse(void **state)
 {
     (void)state;
@@ -385,6 +405,7 @@ static void falcon_memory_is_64_kib(void **state)
 int main(void)
 {
     static const struct CMUnitTest fixed[] = {
+        cmocka_unit_test(limits_are_inclusive),
         cmocka_unit_test(booters_of_all_kinds),   cmocka_unit_test(signature_follows_the_fuse),
         cmocka_unit_test(fuse_versions),          cmocka_unit_test(riscv_versions),
         cmocka_unit_test(loader_values),          cmocka_unit_test(total_above_the_file_is_fine),

@@ -322,6 +322,21 @@ static void names_match_whole(void **state)
     free(b.data);
 }
 
+/* A name at the very end of the names would be read from what lies behind them. */
+static void a_name_may_not_start_at_the_end(void **state)
+{
+    (void)state;
+    struct synth_blob b = make(SYNTH_GSP, "ga102", NULL);
+    size_t names = section_header(&b, true, ".shstrtab");
+    size_t other = section_header(&b, true, ".symtab");
+    struct fw_gsp g;
+    put_le32(b.data + other, (uint32_t)get_le64(b.data + names + SIZE64));
+    assert_int_equal(fw_gsp_parse(b.data, b.size, "x", NULL, ".fwsignature_ga10x", &g, NULL), FL_EBADDATA);
+    put_le32(b.data + other, (uint32_t)get_le64(b.data + names + SIZE64) - 1); /* an empty name */
+    assert_int_equal(fw_gsp_parse(b.data, b.size, "x", NULL, ".fwsignature_ga10x", &g, NULL), FL_OK);
+    free(b.data);
+}
+
 /* A file whose image would not fit the page table: its bytes need not exist for the check. */
 static void image_above_1_gib(void **state)
 {
@@ -335,6 +350,9 @@ static void image_above_1_gib(void **state)
     assert_int_equal(fw_gsp_parse(b.data, (size_t)FW_GSP_MAX_IMAGE + b.size, "x", NULL,
                                   ".fwsignature_ga10x", &g, &fail), FL_EBADDATA);
     assert_non_null(strstr(fail.text, "more than 1 GiB"));
+    put_le64(b.data + h + SIZE64, FW_GSP_MAX_IMAGE);
+    assert_int_equal(fw_gsp_parse(b.data, (size_t)FW_GSP_MAX_IMAGE + b.size, "x", NULL,
+                                  ".fwsignature_ga10x", &g, NULL), FL_OK);
     free(b.data);
 }
 
@@ -348,6 +366,7 @@ int main(void)
         cmocka_unit_test(digests_are_right),
         cmocka_unit_test(truncated_files_say_so),
         cmocka_unit_test(names_match_whole),
+        cmocka_unit_test(a_name_may_not_start_at_the_end),
         cmocka_unit_test(image_above_1_gib),
     };
     static struct CMUnitTest tests[ARRAY_SIZE(fixed) + ARRAY_SIZE(rows)];

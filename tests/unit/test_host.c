@@ -189,6 +189,13 @@ static void handler_b(void *arg)
     add('b');
 }
 
+static void handler_c(void *arg)
+{
+    (void)arg;
+    add('c');
+    host_irq_raise(msi_b.vector); /* of a vector that was looked at before this one */
+}
+
 static void interrupts_wait_while_off_and_do_not_nest(void **state)
 {
     (void)state;
@@ -208,10 +215,14 @@ static void interrupts_wait_while_off_and_do_not_nest(void **state)
     assert_int_equal(irq_count(msi_b.vector), 1);
     assert_false(host_irq_raise_msi(msi_a.address + 4, msi_a.data));
     assert_false(host_irq_raise_msi(msi_a.address, 0));
-    assert_false(host_irq_raise_msi(msi_a.address, msi_b.data + 1));
+    assert_false(host_irq_raise_msi(msi_a.address, msi_b.data + 1)); /* nobody's yet */
     assert_true(host_irq_raise_msi(msi_b.address, msi_b.data));
     assert_string_equal(order, "()bb");
     assert_int_equal(irq_count(0), 0);
+    struct irq_msi msi_c;
+    assert_int_equal(irq_alloc("c", handler_c, NULL, &msi_c), FL_OK);
+    host_irq_raise(msi_c.vector);
+    assert_string_equal(order, "()bbcb");
 }
 
 static void vectors_run_out(void **state)

@@ -88,6 +88,21 @@ static void long_cycle_is_told_with_its_path(void **state)
                            "\"c\" before \"d\" at x:6"));
 }
 
+/* The graph has a cycle from then on; looking for paths in it must come to an end. */
+static void checking_goes_on_after_an_inversion(void **state)
+{
+    (void)state;
+    nest(&class_a, "1", &class_b, "2");
+    nest(&class_b, "3", &class_a, "4");
+    assert_int_equal(lockorder_inversions(), 1);
+    nest(&class_c, "5", &class_a, "6"); /* no way from a to c */
+    assert_int_equal(lockorder_inversions(), 1);
+    nest(&class_a, "7", &class_d, "8");
+    nest(&class_d, "9", &class_c, "10"); /* c before a before d */
+    assert_int_equal(lockorder_inversions(), 2);
+    assert_non_null(strstr(lockorder_first(), "takes \"a\" at 4")); /* the first one stays */
+}
+
 static void two_of_one_class_must_not_nest(void **state)
 {
     (void)state;
@@ -105,6 +120,7 @@ static void inversion_through_an_outer_lock(void **state)
     lockorder_release(&class_a);
     nest(&class_c, "o:4", &class_a, "o:5");
     assert_int_equal(lockorder_inversions(), 1);
+    assert_non_null(strstr(lockorder_first(), "seen before: \"a\" before \"c\" at o:3"));
 }
 
 /* The case the checker exists for: memory is allocated under a lock that is also taken on the way
@@ -266,6 +282,7 @@ int main(void)
         cmocka_unit_test_setup(one_order_is_fine, setup),
         cmocka_unit_test_setup(reversed_pair_is_reported_once, setup),
         cmocka_unit_test_setup(long_cycle_is_told_with_its_path, setup),
+        cmocka_unit_test_setup(checking_goes_on_after_an_inversion, setup),
         cmocka_unit_test_setup(two_of_one_class_must_not_nest, setup),
         cmocka_unit_test_setup(inversion_through_an_outer_lock, setup),
         cmocka_unit_test_setup(allocation_against_a_fence, setup),

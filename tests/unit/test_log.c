@@ -87,7 +87,12 @@ static void slow_reader_loses_lines_and_knows_how_many(void **state)
     assert_true(log_read(&cursor, &e, &lost)); /* full, nothing overwritten yet */
     assert_int_equal(e.seq, 5);
     assert_int_equal(lost, 0);
-    for (unsigned i = 0; i < 10; i++) {
+    log_info("m", "%u", LOG_RING_LINES); /* in the place of line 0, and of no other */
+    uint64_t late = 0;
+    assert_true(log_read(&late, &e, &lost));
+    assert_int_equal(lost, 1);
+    assert_string_equal(e.text, "1");
+    for (unsigned i = 1; i < 10; i++) {
         log_info("m", "%u", LOG_RING_LINES + i);
     }
     assert_true(log_read(&cursor, &e, &lost)); /* 0 .. 9 are gone; this one wanted 6 next */

@@ -454,10 +454,10 @@ static void queues_wrap_and_fill(void **state)
         assert_int_equal(
             mini_control(&d, MINI_INTERNAL_CLIENT, MINI_INTERNAL_SUBDEVICE, 0x20803601, p, 72), 0);
     }
-    uint8_t *big = calloc(1, 5000);
-    for (uint32_t i = 0; i < 100; i++) { /* 200 slots of events while nobody reads */
+    uint8_t *big = calloc(1, 16384);
+    for (uint32_t i = 0; i < 100; i++) { /* hundreds of slots of events while nobody reads */
         put_le32(big, i);
-        model_inject_event(d.m, 0x1006, big, 5000, 0);
+        model_inject_event(d.m, 0x1006, big, 4500 + i % 3 * 4096, 0);
     }
     free(big);
     for (uint32_t i = 0; i < 100; i++) {

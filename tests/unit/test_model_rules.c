@@ -154,6 +154,11 @@ static void meta_frts(void) { META_PUT(frtsOffset, META_GET(frtsOffset) - 0x2000
 static void meta_heap(void) { META_PUT(gspFwHeapSize, MIB(87)); }
 static void radix3_entry(void) { put_le64((uint8_t *)mini_ptr(&d, d.radix3) + 8192, 0x123); }
 static void image_bit(void) { ((uint8_t *)mini_ptr(&d, d.image))[512 * 4096 + 5] ^= 4; }
+static void image_last_page(void)
+{
+    const uint64_t size = META_GET(sizeOfRadix3Elf);
+    ((uint8_t *)mini_ptr(&d, d.image))[size - 1] ^= 4;
+}
 static void image_signature(void) { ((uint8_t *)mini_ptr(&d, d.signature))[0xfff] ^= 1; }
 static void bootloader_bit(void) { ((uint8_t *)mini_ptr(&d, d.bootloader))[1] ^= 1; }
 static void load_again(void) { mini_booter(&d, true); }
@@ -345,6 +350,7 @@ static const struct wrong wrongs[] = {
     {"booter.heap-size", meta_heap, MINI_META, 0x31, true},
     {"booter.radix3", radix3_entry, MINI_META, 0x31, true},
     {"booter.image", image_bit, MINI_META, 0x31, true},
+    {"booter.image", image_last_page, MINI_META, 0x31, true},
     {"booter.image-signature", image_signature, MINI_META, 0x02, true},
     {"booter.bootloader", bootloader_bit, MINI_META, 0x31, true},
     {"booter.already-extended", load_again, MINI_UP, 0x29, true},

@@ -307,14 +307,14 @@ static void test_second_root(void **state)
     (void)state;
     fake_add(0, 0, 0, 0x29c08086, 0x060000);
     fake_bridge(0, 1, 1, 0x3f);
-    fake_add(0x20, 4, 0, 0x12345678, 0x020000); /* in the bridge's range, but behind nothing */
-    fake_add(0x40, 4, 0, 0x29c08086, 0x060000); /* a second host bridge's bus */
+    fake_add(0x20, 0, 0, 0x12345678, 0x020000); /* in the bridge's range, but behind nothing */
+    fake_add(0x40, 0, 0, 0x29c08086, 0x060000); /* a second host bridge's bus */
     fake_bridge(0x40, 5, 0x41, 0x42);
     fake_add(0x41, 0, 0, 0x223010de, 0x030200);
     enumerate();
     assert_int_equal(pci.count, 5);
-    assert_null(dev_at(0x20, 4, 0));
-    assert_int_equal(dev_at(0x40, 4, 0)->parent, -1);
+    assert_null(dev_at(0x20, 0, 0));
+    assert_int_equal(dev_at(0x40, 0, 0)->parent, -1);
     assert_int_equal(dev_at(0x41, 0, 0)->parent, 3);
 }
 

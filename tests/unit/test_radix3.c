@@ -163,7 +163,8 @@ static void bad_places_are_refused(void **state)
         {0x1000, 0xfffffffffffff000, 64, FL_EINVAL},
         {0x40000000, 0x40200000, 47, FL_EINVAL}, /* the tables in the image's last, partial page */
         {0x40000000, 0x40201000, 47, FL_OK},
-        {0x40001000, 0x40000000, 47, FL_EINVAL}, /* the image in the tables */
+        {0x40004000, 0x40000000, 47, FL_EINVAL}, /* the image in the tables' last page */
+        {0x40005000, 0x40000000, 47, FL_OK},     /* ... and right behind it */
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         struct fl_fail fail = {.err = FL_OK};
