@@ -11,8 +11,8 @@
 
 #include <string.h>
 
+#include "arch/asan.h"
 #include "arch/fiber_arch.h"
-#include "arch/fiber_asan.h"
 #include "arch/fiber_priv.h"
 #include "arch/lockorder.h"
 #include "arch/machine.h"
@@ -163,7 +163,7 @@ static void stack_prepare(struct fiber *f)
 }
 
 /* Reads raw stack memory, which the sanitizer knows to belong to frames. */
-FIBER_NO_ASAN static void stack_check(const struct fiber *f)
+FL_NO_ASAN static void stack_check(const struct fiber *f)
 {
     if (*(const uint64_t *)(const void *)f->stack != STACK_CANARY) {
         machine_panic("fiber \"%s\" overran its stack of %llu bytes", f->name,
@@ -171,7 +171,7 @@ FIBER_NO_ASAN static void stack_check(const struct fiber *f)
     }
 }
 
-FIBER_NO_ASAN static uint64_t stack_used(const struct fiber *f)
+FL_NO_ASAN static uint64_t stack_used(const struct fiber *f)
 {
     const uint64_t *low = (const uint64_t *)(const void *)f->stack;
     uint64_t words = f->stack_bytes / sizeof(*low);
@@ -202,10 +202,10 @@ static void account_slice(uint64_t now_ns)
 static void switch_to_main(struct fiber *f)
 {
     stack_check(f);
-    fiber_asan_leave(f->ended ? NULL : &f->asan_fake_stack, sched.main.stack,
+    asan_leave_stack(f->ended ? NULL : &f->asan_fake_stack, sched.main.stack,
                      sched.main.stack_bytes);
     arch_context_switch(&f->sp, sched.main.sp);
-    fiber_asan_arrive(f->asan_fake_stack, NULL, NULL);
+    asan_arrive_on_stack(f->asan_fake_stack, NULL, NULL);
 }
 
 static void fiber_free(struct fiber *f)
@@ -223,7 +223,7 @@ static void fiber_free(struct fiber *f)
     }
     sched.stats.live--;
     arch_irq_restore(irq);
-    fiber_asan_forget(stack, bytes);
+    asan_allow(stack, bytes);
     arch_stack_free(stack, bytes);
 }
 
@@ -234,9 +234,9 @@ static void dispatch(struct fiber *f)
     sched.current = f;
     sched.stats.switches++;
     sched.slice_start_ns = clock_now_ns();
-    fiber_asan_leave(&sched.main.asan_fake_stack, f->stack, f->stack_bytes);
+    asan_leave_stack(&sched.main.asan_fake_stack, f->stack, f->stack_bytes);
     arch_context_switch(&sched.main.sp, f->sp);
-    fiber_asan_arrive(sched.main.asan_fake_stack, NULL, NULL);
+    asan_arrive_on_stack(sched.main.asan_fake_stack, NULL, NULL);
     account_slice(clock_now_ns());
     sched.current = NULL;
     if (f->ended) {
@@ -250,7 +250,7 @@ static void fiber_entry(void *arg)
     const void *main_low = NULL;
     size_t main_bytes = 0;
 
-    fiber_asan_arrive(NULL, &main_low, &main_bytes);
+    asan_arrive_on_stack(NULL, &main_low, &main_bytes);
     /* Only the sanitizer knows main's stack; it wants to hear the bounds on the way back. */
     sched.main.stack = (uint8_t *)(uintptr_t)main_low;
     sched.main.stack_bytes = main_bytes;
@@ -506,14 +506,14 @@ void fiber_reset(void)
 void fiber_escape_leave(void)
 {
     if (sched.current != NULL) {
-        fiber_asan_leave(NULL, sched.main.stack, sched.main.stack_bytes);
+        asan_leave_stack(NULL, sched.main.stack, sched.main.stack_bytes);
     }
 }
 
 void fiber_escape_arrive(void)
 {
     if (sched.current != NULL) {
-        fiber_asan_arrive(sched.main.asan_fake_stack, NULL, NULL);
+        asan_arrive_on_stack(sched.main.asan_fake_stack, NULL, NULL);
     }
     sched.current = NULL;
     sched.in_loop = false;

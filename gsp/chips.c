@@ -6,13 +6,13 @@
 #include "gsp/chips.h"
 
 #define BOOT_42_CHIP_ID_SHIFT 20u
-#define BOOT_42_CHIP_ID_MASK 0x3ffu /* ARCHITECTURE 29:24 and IMPLEMENTATION 23:20 */
+#define BOOT_42_CHIP_ID_MASK  0x3ffu /* ARCHITECTURE 29:24 and IMPLEMENTATION 23:20 */
 
-#define KIND(k) (1u << (k))
+#define KIND(k)      (1u << (k))
 #define FILES_COMMON (KIND(GSP_FW_GSP) | KIND(GSP_FW_BOOTLOADER))
 #define FILES_BOOTER (FILES_COMMON | KIND(GSP_FW_BOOTER_LOAD) | KIND(GSP_FW_BOOTER_UNLOAD))
 #define FILES_TURING (FILES_BOOTER | KIND(GSP_FW_GEN_BOOTLOADER))
-#define FILES_FSP (FILES_COMMON | KIND(GSP_FW_FMC))
+#define FILES_FSP    (FILES_COMMON | KIND(GSP_FW_FMC))
 
 /* Sizes of one signature: AES-MAC style on TU, RSA-3072 from GA100 on; FMC: RSA-3072 on GH100,
  * ECDSA P-384 (r||s and 0x04||X||Y) on Blackwell. */
@@ -20,23 +20,51 @@ enum { SIG_AES = 16, SIG_RSA3K = 384, SIG_P384 = 96, KEY_P384 = 97 };
 
 #define TURING(n, id, sig, booter, ...)                                                            \
     {                                                                                              \
-        .name = n, .fw_dir = n, .fw_dirs = {n, __VA_ARGS__}, .chip_id = (id), .family = F_TU,      \
-        .signature_section = ".fwsignature_" sig, .gsp_dir = "tu102", .bootloader_dir = "tu102",   \
-        .booter_dir = booter, .fw_kinds = FILES_TURING, .booter_sig_bytes = SIG_AES,               \
-        .fwsec_desc_version = 2, .falcon_dma = false, .has_frts = true,                            \
+        .name = n,                                                                                 \
+        .fw_dir = n,                                                                               \
+        .fw_dirs = {n, __VA_ARGS__},                                                               \
+        .chip_id = (id),                                                                           \
+        .family = F_TU,                                                                            \
+        .signature_section = ".fwsignature_" sig,                                                  \
+        .gsp_dir = "tu102",                                                                        \
+        .bootloader_dir = "tu102",                                                                 \
+        .booter_dir = booter,                                                                      \
+        .fw_kinds = FILES_TURING,                                                                  \
+        .booter_sig_bytes = SIG_AES,                                                               \
+        .fwsec_desc_version = 2,                                                                   \
+        .falcon_dma = false,                                                                       \
+        .has_frts = true,                                                                          \
     }
 #define AMPERE_ADA(n, id, fam, sig, owner, ...)                                                    \
     {                                                                                              \
-        .name = n, .fw_dir = n, .fw_dirs = {n, __VA_ARGS__}, .chip_id = (id), .family = (fam),     \
-        .signature_section = ".fwsignature_" sig, .gsp_dir = "ga102", .bootloader_dir = owner,     \
-        .booter_dir = owner, .fw_kinds = FILES_BOOTER, .booter_sig_bytes = SIG_RSA3K,              \
-        .fwsec_desc_version = 3, .falcon_dma = true, .has_frts = true,                             \
+        .name = n,                                                                                 \
+        .fw_dir = n,                                                                               \
+        .fw_dirs = {n, __VA_ARGS__},                                                               \
+        .chip_id = (id),                                                                           \
+        .family = (fam),                                                                           \
+        .signature_section = ".fwsignature_" sig,                                                  \
+        .gsp_dir = "ga102",                                                                        \
+        .bootloader_dir = owner,                                                                   \
+        .booter_dir = owner,                                                                       \
+        .fw_kinds = FILES_BOOTER,                                                                  \
+        .booter_sig_bytes = SIG_RSA3K,                                                             \
+        .fwsec_desc_version = 3,                                                                   \
+        .falcon_dma = true,                                                                        \
+        .has_frts = true,                                                                          \
     }
 #define FSP(n, id, fam, sig, owner, sig_bytes, key_bytes, ...)                                     \
     {                                                                                              \
-        .name = n, .fw_dir = n, .fw_dirs = {n, __VA_ARGS__}, .chip_id = (id), .family = (fam),     \
-        .signature_section = ".fwsignature_" sig, .gsp_dir = "ga102", .bootloader_dir = owner,     \
-        .fmc_dir = owner, .fw_kinds = FILES_FSP, .fmc_sig_bytes = (sig_bytes),                     \
+        .name = n,                                                                                 \
+        .fw_dir = n,                                                                               \
+        .fw_dirs = {n, __VA_ARGS__},                                                               \
+        .chip_id = (id),                                                                           \
+        .family = (fam),                                                                           \
+        .signature_section = ".fwsignature_" sig,                                                  \
+        .gsp_dir = "ga102",                                                                        \
+        .bootloader_dir = owner,                                                                   \
+        .fmc_dir = owner,                                                                          \
+        .fw_kinds = FILES_FSP,                                                                     \
+        .fmc_sig_bytes = (sig_bytes),                                                              \
         .fmc_key_bytes = (key_bytes),                                                              \
     }
 
@@ -47,10 +75,19 @@ static const struct gsp_chip chips[] = {
     TURING("tu117", 0x167, "tu11x", "tu116", "tu116", "tu102"),
     TURING("tu116", 0x168, "tu11x", "tu116", "tu102"),
     {
-        .name = "ga100", .fw_dir = "ga100", .fw_dirs = {"ga100", "tu102"}, .chip_id = 0x170,
-        .family = F_GA100, .signature_section = ".fwsignature_ga100", .gsp_dir = "tu102",
-        .bootloader_dir = "ga100", .booter_dir = "ga100", .fw_kinds = FILES_TURING,
-        .booter_sig_bytes = SIG_RSA3K, .fwsec_desc_version = 2, .falcon_dma = false,
+        .name = "ga100",
+        .fw_dir = "ga100",
+        .fw_dirs = {"ga100", "tu102"},
+        .chip_id = 0x170,
+        .family = F_GA100,
+        .signature_section = ".fwsignature_ga100",
+        .gsp_dir = "tu102",
+        .bootloader_dir = "ga100",
+        .booter_dir = "ga100",
+        .fw_kinds = FILES_TURING,
+        .booter_sig_bytes = SIG_RSA3K,
+        .fwsec_desc_version = 2,
+        .falcon_dma = false,
         .has_frts = false,
     },
     AMPERE_ADA("ga102", 0x172, F_GA10X, "ga10x", "ga102", NULL),
@@ -73,10 +110,7 @@ static const struct gsp_chip chips[] = {
     FSP("gb207", 0x1b7, F_GB20X, "gb20x", "gb202", SIG_P384, KEY_P384, "gb202", "ga102"),
 };
 
-static char lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
+static char lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c; }
 
 static bool same_text(const char *a, const char *b)
 {
@@ -90,13 +124,20 @@ static bool same_text(const char *a, const char *b)
 const char *gsp_fw_kind_name(enum gsp_fw_kind kind)
 {
     switch (kind) {
-    case GSP_FW_GSP: return "gsp";
-    case GSP_FW_BOOTLOADER: return "bootloader";
-    case GSP_FW_BOOTER_LOAD: return "booter_load";
-    case GSP_FW_BOOTER_UNLOAD: return "booter_unload";
-    case GSP_FW_GEN_BOOTLOADER: return "gen_bootloader";
-    case GSP_FW_FMC: return "fmc";
-    case GSP_FW_KIND_COUNT: break;
+    case GSP_FW_GSP:
+        return "gsp";
+    case GSP_FW_BOOTLOADER:
+        return "bootloader";
+    case GSP_FW_BOOTER_LOAD:
+        return "booter_load";
+    case GSP_FW_BOOTER_UNLOAD:
+        return "booter_unload";
+    case GSP_FW_GEN_BOOTLOADER:
+        return "gen_bootloader";
+    case GSP_FW_FMC:
+        return "fmc";
+    case GSP_FW_KIND_COUNT:
+        break;
     }
     return "unknown";
 }
@@ -125,10 +166,7 @@ const struct gsp_chip *gsp_chip_by_name(const char *name)
     return NULL;
 }
 
-const struct gsp_chip *gsp_chip_at(size_t i)
-{
-    return i < ARRAY_SIZE(chips) ? &chips[i] : NULL;
-}
+const struct gsp_chip *gsp_chip_at(size_t i) { return i < ARRAY_SIZE(chips) ? &chips[i] : NULL; }
 
 /* Appends s; *at becomes size when it did not fit. */
 static void append(char *buf, size_t size, size_t *at, const char *s)
@@ -145,21 +183,27 @@ static void append(char *buf, size_t size, size_t *at, const char *s)
 static const char *owner_dir(const struct gsp_chip *c, enum gsp_fw_kind kind)
 {
     switch (kind) {
-    case GSP_FW_GSP: return c->gsp_dir;
-    case GSP_FW_BOOTLOADER: return c->bootloader_dir;
+    case GSP_FW_GSP:
+        return c->gsp_dir;
+    case GSP_FW_BOOTLOADER:
+        return c->bootloader_dir;
     case GSP_FW_BOOTER_LOAD:
-    case GSP_FW_BOOTER_UNLOAD: return c->booter_dir;
-    case GSP_FW_GEN_BOOTLOADER: return "tu102";
-    case GSP_FW_FMC: return c->fmc_dir;
-    case GSP_FW_KIND_COUNT: break;
+    case GSP_FW_BOOTER_UNLOAD:
+        return c->booter_dir;
+    case GSP_FW_GEN_BOOTLOADER:
+        return "tu102";
+    case GSP_FW_FMC:
+        return c->fmc_dir;
+    case GSP_FW_KIND_COUNT:
+        break;
     }
     return NULL;
 }
 
-/* The falcon loader has no version of its own: 535 ships none, and the payload of the 570 file equals
- * that of the version-less acr/bl.bin (which really lies in gp102). So all of them serve. */
+/* The falcon loader has no version of its own: 535 ships none, and the payload of the 570 file
+ * equals that of the version-less acr/bl.bin (which really lies in gp102). So all of them serve. */
 #define GEN_BOOTLOADER_VERSION "570.144"
-#define ACR_LOADER_DIR "gp102"
+#define ACR_LOADER_DIR         "gp102"
 
 struct candidate {
     const char *dir;
@@ -175,8 +219,8 @@ static void add_candidate(struct candidates *l, const char *dir, const char *ver
 {
     for (unsigned i = 0; i < l->count; i++) {
         const char *other = l->at[i].version;
-        bool same_version = version == NULL || other == NULL ? version == other
-                                                              : same_text(version, other);
+        bool same_version =
+            version == NULL || other == NULL ? version == other : same_text(version, other);
         if (same_version && same_text(dir, l->at[i].dir)) {
             return;
         }

@@ -4,8 +4,9 @@
  * its family only by data in this table. Freestanding (the boot stub links it too): no libc.
  *
  * Sources: chip ids nova gpu.rs, nouveau engine/device/base.c, OG nv_arch.h; which real file serves
- * which chip: the symlinks of linux-firmware (Debian firmware-nvidia-graphics 20260916-1); signature
- * sections: as they are in the real GSP images (nova's .fwsignature_gh10x is in none of them).
+ * which chip: the symlinks of linux-firmware (Debian firmware-nvidia-graphics 20260916-1);
+ * signature sections: as they are in the real GSP images (nova's .fwsignature_gh10x is in none of
+ * them).
  */
 #pragma once
 
@@ -28,20 +29,23 @@ const char *gsp_fw_kind_name(enum gsp_fw_kind kind);
 #define GSP_FW_PATH_CANDIDATES 8u
 
 struct gsp_chip {
-    const char *name;    /* lower case, "ga104" */
-    const char *fw_dir;  /* the chip's own directory; equals name */
-    const char *fw_dirs[3]; /* every directory that may hold one of its files, own one first; NULL-padded */
-    uint16_t chip_id;    /* NV_PMC_BOOT_42 bits 29:20 = architecture << 4 | implementation */
+    const char *name;   /* lower case, "ga104" */
+    const char *fw_dir; /* the chip's own directory; equals name */
+    const char *
+        fw_dirs[3]; /* every directory that may hold one of its files, own one first; NULL-padded */
+    uint16_t chip_id; /* NV_PMC_BOOT_42 bits 29:20 = architecture << 4 | implementation */
     enum chip_family family;
     const char *signature_section; /* of the GSP ELF: ".fwsignature_ga10x" */
     /* Directories that hold the real files when the chip's own directory only links to them. */
-    const char *gsp_dir, *bootloader_dir, *booter_dir, *fmc_dir; /* NULL: the chip has no such file */
-    uint32_t fw_kinds;          /* bit per enum gsp_fw_kind that a boot needs */
-    uint16_t booter_sig_bytes;  /* one signature in booter files: 16 or 384; 0 = no booter */
-    uint8_t fwsec_desc_version; /* FWSEC descriptor in the VBIOS: 2 or 3; 0 = no FWSEC (FSP chips) */
-    bool falcon_dma;            /* falcon programs go in by DMA and start in the boot ROM (GA10x, AD10x);
-                                   false: by PIO (Turing, GA100). Meaningless on FSP chips */
-    bool has_frts;              /* FWSEC-FRTS runs before the booter (not on GA100) */
+    const char *gsp_dir, *bootloader_dir, *booter_dir,
+        *fmc_dir;              /* NULL: the chip has no such file */
+    uint32_t fw_kinds;         /* bit per enum gsp_fw_kind that a boot needs */
+    uint16_t booter_sig_bytes; /* one signature in booter files: 16 or 384; 0 = no booter */
+    uint8_t
+        fwsec_desc_version; /* FWSEC descriptor in the VBIOS: 2 or 3; 0 = no FWSEC (FSP chips) */
+    bool falcon_dma; /* falcon programs go in by DMA and start in the boot ROM (GA10x, AD10x);
+                        false: by PIO (Turing, GA100). Meaningless on FSP chips */
+    bool has_frts;   /* FWSEC-FRTS runs before the booter (not on GA100) */
     uint16_t fmc_sig_bytes, fmc_key_bytes; /* sections of the FMC; 0 = no FMC */
 };
 

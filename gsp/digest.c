@@ -61,10 +61,7 @@ static const uint64_t sha384_start[8] = {
 
 enum { SHA512_BLOCK = 128, SHA512_ROUNDS = 80, SHA512_LENGTH_BYTES = 16 };
 
-static uint64_t rotr(uint64_t v, unsigned n)
-{
-    return v >> n | v << (64 - n);
-}
+static uint64_t rotr(uint64_t v, unsigned n) { return v >> n | v << (64 - n); }
 
 static uint64_t get_be64(const uint8_t *p)
 {
@@ -125,7 +122,8 @@ void digest_sha384(const void *data, size_t size, uint8_t out[DIGEST_SHA384_BYTE
         memcpy(tail, p, left);
     }
     tail[left] = 0x80;
-    size_t padded = left + 1 + SHA512_LENGTH_BYTES <= SHA512_BLOCK ? SHA512_BLOCK : 2 * SHA512_BLOCK;
+    size_t padded =
+        left + 1 + SHA512_LENGTH_BYTES <= SHA512_BLOCK ? SHA512_BLOCK : 2 * SHA512_BLOCK;
     put_be64(tail + padded - 8, (uint64_t)size << 3);
     put_be64(tail + padded - 16, (uint64_t)size >> 61);
     sha512_block(h, tail);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Parsers of the nvfw containers; contract and sources in fwbin.h. The loaders of other drivers check
- * little of this; a stick can be damaged in any byte, so here every word is doubted.
+ * Parsers of the nvfw containers; contract and sources in fwbin.h. The loaders of other drivers
+ * check little of this; a stick can be damaged in any byte, so here every word is doubted.
  */
 #include "gsp/fwbin.h"
 
@@ -19,7 +19,7 @@ enum {
     FALCON_BLOCK = 256,         /* unit of falcon memory and its DMA */
     FALCON_MEM_BYTES = 0x10000, /* smallest IMEM and DMEM of the engines we load */
     SIGNATURE_ALIGN = 16,
-    MAX_UCODE_ID = 16,          /* fuse registers per engine */
+    MAX_UCODE_ID = 16, /* fuse registers per engine */
     MAX_FUSE_VER = 16,
 };
 /* Engines with fuse registers: SEC2 bit 0, NVDEC bit 2, GSP bit 10. */
@@ -36,9 +36,9 @@ const char *fw_base_name(const char *path)
 
 static enum fl_err truncated(const char *name, uint64_t seen, uint64_t wanted, struct fl_fail *fail)
 {
-    enum fl_err err = FL_FAIL(fail, FL_ETRUNCATED, fw_base_name(name),
-                              "%s: %llu bytes, the header says %llu", name,
-                              (unsigned long long)seen, (unsigned long long)wanted);
+    enum fl_err err =
+        FL_FAIL(fail, FL_ETRUNCATED, fw_base_name(name), "%s: %llu bytes, the header says %llu",
+                name, (unsigned long long)seen, (unsigned long long)wanted);
     fl_fail_values(fail, seen, wanted, 0);
     fl_fail_hint(fail, "copy the file again");
     return err;
@@ -58,7 +58,8 @@ enum fl_err fw_bin_parse(const void *file, size_t size, const char *name, struct
     }
     uint32_t version = get_le32(out->file + 4);
     if (version != BIN_VERSION) {
-        return BAD(out, "%s: header version %u, only %u is known", name, (unsigned)version, BIN_VERSION);
+        return BAD(out, "%s: header version %u, only %u is known", name, (unsigned)version,
+                   BIN_VERSION);
     }
     uint32_t total = get_le32(out->file + 8);
     out->header_offset = get_le32(out->file + 12);
@@ -90,18 +91,20 @@ enum fl_err fw_bin_parse(const void *file, size_t size, const char *name, struct
 /* ---- booter ---- */
 
 /* One word at an offset that the file itself gives. */
-static enum fl_err pointed_word(const struct fw_bin *b, uint32_t at, const char *what, uint32_t *value,
-                                struct fl_fail *fail)
+static enum fl_err pointed_word(const struct fw_bin *b, uint32_t at, const char *what,
+                                uint32_t *value, struct fl_fail *fail)
 {
     if (at % 4 != 0 || !range_ok(at, 4, b->size)) {
-        return BAD(b, "%s: pointer to %s is 0x%x, file size 0x%zx", b->name, what, (unsigned)at, b->size);
+        return BAD(b, "%s: pointer to %s is 0x%x, file size 0x%zx", b->name, what, (unsigned)at,
+                   b->size);
     }
     *value = get_le32(b->file + at);
     return FL_OK;
 }
 
 static enum fl_err booter_signatures(const struct fw_bin *b, const uint32_t hs[HS_WORDS],
-                                     uint32_t want_bytes, struct fw_booter *out, struct fl_fail *fail)
+                                     uint32_t want_bytes, struct fw_booter *out,
+                                     struct fl_fail *fail)
 {
     uint32_t at = hs[0];
     uint32_t total = hs[1];
@@ -142,11 +145,14 @@ static enum fl_err booter_meta(const struct fw_bin *b, uint32_t at, uint32_t byt
     out->fuse_ver = get_le32(b->file + at);
     out->engine_mask = get_le32(b->file + at + 4);
     out->ucode_id = get_le32(b->file + at + 8);
-    if ((out->engine_mask & ENGINE_MASK_KNOWN) == 0 || (out->engine_mask & ~ENGINE_MASK_WIDTH) != 0) {
-        return BAD(b, "%s: engine mask 0x%x names no engine we know", b->name, (unsigned)out->engine_mask);
+    if ((out->engine_mask & ENGINE_MASK_KNOWN) == 0 ||
+        (out->engine_mask & ~ENGINE_MASK_WIDTH) != 0) {
+        return BAD(b, "%s: engine mask 0x%x names no engine we know", b->name,
+                   (unsigned)out->engine_mask);
     }
     if (out->ucode_id == 0 || out->ucode_id > MAX_UCODE_ID) {
-        return BAD(b, "%s: ucode id %u, expected 1..%u", b->name, (unsigned)out->ucode_id, MAX_UCODE_ID);
+        return BAD(b, "%s: ucode id %u, expected 1..%u", b->name, (unsigned)out->ucode_id,
+                   MAX_UCODE_ID);
     }
     if (out->fuse_ver > MAX_FUSE_VER || out->fuse_ver != out->sig_count - 1) {
         return BAD(b, "%s: fuse version %u with %u signatures", b->name, (unsigned)out->fuse_ver,
@@ -241,8 +247,9 @@ enum fl_err fw_booter_parse(const void *file, size_t size, const char *name, uin
     }
     if (out->patch_loc % SIGNATURE_ALIGN != 0 || out->patch_loc < out->data_offset ||
         !range_ok(out->patch_loc - out->data_offset, out->sig_bytes, out->data_size)) {
-        return BAD(&b, "%s: the signature's place 0x%x is not inside the data part 0x%x + 0x%x", name,
-                   (unsigned)out->patch_loc, (unsigned)out->data_offset, (unsigned)out->data_size);
+        return BAD(&b, "%s: the signature's place 0x%x is not inside the data part 0x%x + 0x%x",
+                   name, (unsigned)out->patch_loc, (unsigned)out->data_offset,
+                   (unsigned)out->data_size);
     }
     out->pkc_data_offset = out->patch_loc - out->data_offset;
     return FL_OK;
@@ -277,7 +284,8 @@ enum fl_err fw_booter_fill(const struct fw_booter *b, unsigned index, void *dst,
         return FL_EINVAL;
     }
     memcpy(dst, b->payload, b->payload_size);
-    memcpy((uint8_t *)dst + b->patch_loc, b->signatures + (size_t)b->sig_bytes * index, b->sig_bytes);
+    memcpy((uint8_t *)dst + b->patch_loc, b->signatures + (size_t)b->sig_bytes * index,
+           b->sig_bytes);
     return FL_OK;
 }
 
@@ -313,7 +321,8 @@ enum fl_err fw_riscv_parse(const void *file, size_t size, const char *name, stru
     }
     out->version = w[RISCV_VERSION];
     if (out->version != 4 && out->version != 5) {
-        return BAD(&b, "%s: descriptor version %u, known are 4 and 5", name, (unsigned)out->version);
+        return BAD(&b, "%s: descriptor version %u, known are 4 and 5", name,
+                   (unsigned)out->version);
     }
     uint32_t need = out->version == 4 ? RISCV_WORDS_V4 : RISCV_WORDS_V5;
     if (words < need) {
@@ -321,7 +330,8 @@ enum fl_err fw_riscv_parse(const void *file, size_t size, const char *name, stru
                    (unsigned)out->version, (unsigned)need);
     }
     if (b.data_size % FL_PAGE_SIZE != 0) {
-        return BAD(&b, "%s: payload of 0x%x bytes, expected whole pages", name, (unsigned)b.data_size);
+        return BAD(&b, "%s: payload of 0x%x bytes, expected whole pages", name,
+                   (unsigned)b.data_size);
     }
     out->payload = b.data;
     out->payload_size = b.data_size;
@@ -396,7 +406,8 @@ enum fl_err fw_loader_parse(const void *file, size_t size, const char *name, str
                    (unsigned)out->start_tag, (unsigned)out->code_size);
     }
     if (!range_ok(out->dmem_load_off, FW_LOADER_DESC_BYTES, FALCON_MEM_BYTES)) {
-        return BAD(&b, "%s: its descriptor at DMEM 0x%x is outside", name, (unsigned)out->dmem_load_off);
+        return BAD(&b, "%s: its descriptor at DMEM 0x%x is outside", name,
+                   (unsigned)out->dmem_load_off);
     }
     out->code = b.data + code_off;
     return FL_OK;

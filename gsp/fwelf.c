@@ -46,9 +46,9 @@ struct elf_section {
 
 static enum fl_err truncated(const struct elf *e, uint64_t wanted, struct fl_fail *fail)
 {
-    enum fl_err err = FL_FAIL(fail, FL_ETRUNCATED, fw_base_name(e->name),
-                              "%s: %zu bytes, the ELF says %llu", e->name, e->size,
-                              (unsigned long long)wanted);
+    enum fl_err err =
+        FL_FAIL(fail, FL_ETRUNCATED, fw_base_name(e->name), "%s: %zu bytes, the ELF says %llu",
+                e->name, e->size, (unsigned long long)wanted);
     fl_fail_values(fail, e->size, wanted, 0);
     fl_fail_hint(fail, "copy the file again");
     return err;
@@ -132,8 +132,8 @@ static enum fl_err check_sections(const struct elf *e, struct fl_fail *fail)
     return FL_OK;
 }
 
-static enum fl_err elf_open(const void *file, size_t size, const char *name, bool is64, struct elf *e,
-                            struct fl_fail *fail)
+static enum fl_err elf_open(const void *file, size_t size, const char *name, bool is64,
+                            struct elf *e, struct fl_fail *fail)
 {
     *e = (struct elf){.file = file, .size = size, .name = name, .is64 = is64};
     uint32_t header = is64 ? ELF64_HEADER_BYTES : ELF32_HEADER_BYTES;
@@ -195,7 +195,8 @@ static enum fl_err elf_find(const struct elf *e, const char *wanted, struct elf_
         return BAD(e, "%s: section %s is there %u times", e->name, wanted, found);
     }
     if (found == 0) {
-        return FL_FAIL(fail, FL_ENOENT, fw_base_name(e->name), "%s: no section %s", e->name, wanted);
+        return FL_FAIL(fail, FL_ENOENT, fw_base_name(e->name), "%s: no section %s", e->name,
+                       wanted);
     }
     if (out->size == 0) {
         return BAD(e, "%s: section %s is empty", e->name, wanted);
@@ -260,7 +261,13 @@ enum fl_err fw_gsp_parse(const void *file, size_t size, const char *name, const 
 
 /* The whole header is fixed; nouveau too refuses any other. */
 static const uint8_t fmc_header[ELF32_HEADER_BYTES] = {
-    0x7f, 'E', 'L', 'F', ELF_CLASS_32, ELF_DATA_LSB, 1,
+    0x7f,
+    'E',
+    'L',
+    'F',
+    ELF_CLASS_32,
+    ELF_DATA_LSB,
+    1,
     [20] = 1,                   /* e_version */
     [32] = ELF32_HEADER_BYTES,  /* e_shoff: the table follows at once */
     [40] = ELF32_HEADER_BYTES,  /* e_ehsize */

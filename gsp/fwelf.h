@@ -17,7 +17,7 @@
 #include "arch/base.h"
 #include "arch/fail.h"
 
-#define FW_GSP_MAX_IMAGE GIB(1)     /* what the radix3 table can describe */
+#define FW_GSP_MAX_IMAGE       GIB(1) /* what the radix3 table can describe */
 #define FW_GSP_SIGNATURE_BYTES 4096u
 
 struct fw_gsp {
@@ -28,7 +28,8 @@ struct fw_gsp {
     const uint8_t *signature; /* FW_GSP_SIGNATURE_BYTES, unaligned */
     char version[64];         /* .fwversion */
 };
-/* version: text that .fwversion must hold ("570.144"), NULL = any. signature_section: the chip's. */
+/* version: text that .fwversion must hold ("570.144"), NULL = any. signature_section: the chip's.
+ */
 FL_MUST_CHECK enum fl_err fw_gsp_parse(const void *file, size_t size, const char *name,
                                        const char *version, const char *signature_section,
                                        struct fw_gsp *out, struct fl_fail *fail);
@@ -39,7 +40,7 @@ struct fw_fmc {
     const char *name;
     const uint8_t *image;
     uint32_t image_bytes;
-    const uint8_t *hash;      /* FW_FMC_HASH_BYTES: SHA-384 of the image (checked) */
+    const uint8_t *hash; /* FW_FMC_HASH_BYTES: SHA-384 of the image (checked) */
     const uint8_t *key;
     uint32_t key_bytes;
     const uint8_t *signature;

@@ -11,10 +11,7 @@
 /* Where firmware lies on the boot volume, before "nvidia/...". */
 #define VOLUME_PREFIX "firmware/"
 
-static char lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
+static char lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c; }
 
 /* Compares a path of the volume (at most `room` bytes, maybe without a NUL) with "nvidia/...". */
 static bool path_matches(const char *path, size_t room, const char *wanted)
@@ -42,7 +39,8 @@ static bool path_matches(const char *path, size_t room, const char *wanted)
     return false;
 }
 
-static const struct fl_file *find_file(const struct fl_file *files, size_t count, const char *wanted)
+static const struct fl_file *find_file(const struct fl_file *files, size_t count,
+                                       const char *wanted)
 {
     for (size_t i = 0; i < count; i++) {
         if (files[i].state != FL_FILE_MISSING &&
@@ -66,7 +64,8 @@ static enum fl_err file_state(const struct fl_file *f, struct fl_fail *fail)
     case FL_FILE_NOMEM:
         err = FL_FAIL(fail, FL_ENOMEM, what, "%s: no memory for its %llu bytes", f->path,
                       (unsigned long long)f->dir_size);
-        fl_fail_hint(fail, "the machine needs more memory below the limit of the boot volume's loader");
+        fl_fail_hint(fail,
+                     "the machine needs more memory below the limit of the boot volume's loader");
         return err;
     case FL_FILE_IO:
         err = FL_FAIL(fail, FL_EIO, what, "%s: the UEFI firmware could not read it, status 0x%llx",
@@ -80,8 +79,8 @@ static enum fl_err file_state(const struct fl_file *f, struct fl_fail *fail)
                        (unsigned)f->state);
     }
     if (f->state == FL_FILE_TRUNCATED || f->size < f->dir_size) {
-        err = FL_FAIL(fail, FL_ETRUNCATED, what, "%s: %llu bytes read, the directory says %llu", f->path,
-                      (unsigned long long)f->size, (unsigned long long)f->dir_size);
+        err = FL_FAIL(fail, FL_ETRUNCATED, what, "%s: %llu bytes read, the directory says %llu",
+                      f->path, (unsigned long long)f->size, (unsigned long long)f->dir_size);
         fl_fail_values(fail, f->size, f->dir_size, 0);
         fl_fail_hint(fail, "the volume is damaged: copy the file again");
         return err;
@@ -118,8 +117,8 @@ static enum fl_err parse_kind(struct gsp_fwset *s, enum gsp_fw_kind kind, const 
 }
 
 /* The best candidate that is there decides: a damaged file is reported, not passed over. */
-static enum fl_err take_kind(struct gsp_fwset *s, enum gsp_fw_kind kind, const struct fl_file *files,
-                             size_t count, struct fl_fail *fail)
+static enum fl_err take_kind(struct gsp_fwset *s, enum gsp_fw_kind kind,
+                             const struct fl_file *files, size_t count, struct fl_fail *fail)
 {
     char path[FL_FILE_NAME_MAX];
     for (unsigned i = 0; gsp_fw_path(s->chip, kind, s->version, i, path, sizeof(path)) != 0; i++) {
@@ -143,8 +142,10 @@ static enum fl_err take_kind(struct gsp_fwset *s, enum gsp_fw_kind kind, const s
         /* 0 candidates of a kind that the chip needs: the version text is absurdly long. */
         return FL_FAIL(fail, FL_EINVAL, "firmware", "version text is too long");
     }
-    enum fl_err err = FL_FAIL(fail, FL_ENOENT, fw_base_name(path), VOLUME_PREFIX "%s: missing", path);
-    fl_fail_hint(fail, "put NVIDIA's files under /" VOLUME_PREFIX "nvidia/%s/gsp/ of the boot volume",
+    enum fl_err err =
+        FL_FAIL(fail, FL_ENOENT, fw_base_name(path), VOLUME_PREFIX "%s: missing", path);
+    fl_fail_hint(fail,
+                 "put NVIDIA's files under /" VOLUME_PREFIX "nvidia/%s/gsp/ of the boot volume",
                  s->chip->fw_dir);
     return err;
 }
@@ -173,8 +174,9 @@ enum fl_err gsp_fwset_select(const struct gsp_chip *chip, const struct fl_file *
 {
     bool forced = force_version != NULL && force_version[0] != '\0';
     if (forced && gsp_layout_find(force_version) == NULL) {
-        enum fl_err err = FL_FAIL(fail, FL_ENOTSUP, "firmware", "version %.40s is not known; %s is the newest",
-                                  force_version, gsp_layouts[0]->version);
+        enum fl_err err =
+            FL_FAIL(fail, FL_ENOTSUP, "firmware", "version %.40s is not known; %s is the newest",
+                    force_version, gsp_layouts[0]->version);
         fl_fail_hint(fail, "change the firmware version in firstlight.conf or leave it out");
         return err;
     }

@@ -20,14 +20,14 @@ struct gsp_fwset {
     const char *version;             /* layout->version */
     /* The files by kind, borrowed; NULL for kinds the chip does not need. */
     const struct fl_file *file[GSP_FW_KIND_COUNT];
-    uint64_t total_bytes;            /* of all of them */
+    uint64_t total_bytes; /* of all of them */
     struct fw_gsp gsp;
     struct fw_riscv bootloader;
     struct fw_booter booter_load, booter_unload; /* Turing..Ada */
     struct fw_loader loader;                     /* Turing, GA100 */
     struct fw_fmc fmc;                           /* Hopper, Blackwell */
     bool image_page_aligned; /* .fwimage starts on a page: the GPU can read it where it is */
-    struct fl_fail newer;    /* why a newer version that is there was passed over; empty: none was */
+    struct fl_fail newer; /* why a newer version that is there was passed over; empty: none was */
 };
 
 /* Picks the newest version for which we have a layout and whose files are complete and well-formed;

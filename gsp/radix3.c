@@ -12,7 +12,8 @@ enum fl_err radix3_plan(uint64_t image_bytes, struct radix3_plan *out, struct fl
 {
     *out = (struct radix3_plan){.image_bytes = image_bytes};
     if (image_bytes == 0 || image_bytes > RADIX3_MAX_BYTES) {
-        return FL_FAIL(fail, FL_EINVAL, "radix3", "an image of %llu bytes; the table holds 1 .. %llu",
+        return FL_FAIL(fail, FL_EINVAL, "radix3",
+                       "an image of %llu bytes; the table holds 1 .. %llu",
                        (unsigned long long)image_bytes, (unsigned long long)RADIX3_MAX_BYTES);
     }
     out->image_pages = (uint32_t)div_up_u64(image_bytes, FL_PAGE_SIZE);
@@ -42,18 +43,19 @@ static void put_entries(uint8_t *table, uint32_t count, uint64_t first)
     }
 }
 
-enum fl_err radix3_fill(const struct radix3_plan *plan, const void *image, struct bus_addr image_bus,
-                        void *tables, struct bus_addr tables_bus, unsigned addr_bits,
-                        struct fl_fail *fail)
+enum fl_err radix3_fill(const struct radix3_plan *plan, const void *image,
+                        struct bus_addr image_bus, void *tables, struct bus_addr tables_bus,
+                        unsigned addr_bits, struct fl_fail *fail)
 {
     /* What the GPU reaches of the image: whole pages; the tail is reached through its copy. */
     uint64_t direct = align_down_u64(plan->image_bytes, FL_PAGE_SIZE);
     if (plan->bytes == 0 || !bus_range_ok(tables_bus, plan->bytes, addr_bits) ||
         !bus_range_ok(image_bus, direct, addr_bits) ||
         overlap(tables_bus.raw, plan->bytes, image_bus.raw, plan->image_bytes)) {
-        return FL_FAIL(fail, FL_EINVAL, "radix3",
-                       "image at 0x%llx, tables at 0x%llx: not page aligned, above %u bits, or overlapping",
-                       (unsigned long long)image_bus.raw, (unsigned long long)tables_bus.raw, addr_bits);
+        return FL_FAIL(
+            fail, FL_EINVAL, "radix3",
+            "image at 0x%llx, tables at 0x%llx: not page aligned, above %u bits, or overlapping",
+            (unsigned long long)image_bus.raw, (unsigned long long)tables_bus.raw, addr_bits);
     }
     uint8_t *base = tables;
     uint8_t *level2 = base + (size_t)LEVEL2_PAGE * FL_PAGE_SIZE;

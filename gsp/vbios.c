@@ -27,12 +27,10 @@ static uint32_t *cache_slot(struct vbios *v, uint32_t off, uint32_t **value)
     return NULL;
 }
 
-enum fl_err vbios_dword(struct vbios *v, uint32_t off, bool keep, uint32_t *out)
+/* Dword at an aligned offset inside the window; keep: remember it. */
+static enum fl_err read_dword(struct vbios *v, uint32_t off, bool keep, uint32_t *out)
 {
     uint32_t window_off = v->rom_base + off;
-    if (off % 4 != 0 || off >= vbios_limit(v) || vbios_limit(v) - off < 4) {
-        return FL_EBADDATA;
-    }
     uint32_t *value = NULL;
     uint32_t *key = cache_slot(v, window_off, &value);
     if (key != NULL && *key != 0) {
@@ -62,12 +60,13 @@ enum fl_err vbios_bytes(struct vbios *v, uint32_t off, void *dst, uint32_t size,
     if (!range_ok(off, size, vbios_limit(v))) {
         return FL_EBADDATA;
     }
+    /* rom_base is a multiple of 4, and so is the window's end: whole dwords stay inside. */
     while (size > 0) {
         uint32_t word = 0;
         uint32_t skip = off % 4;
         uint32_t take = 4 - skip < size ? 4 - skip : size;
         /* The dwords at the two ends may be shared with a neighbour: keep them. */
-        enum fl_err err = vbios_dword(v, off - skip, keep || take < 4, &word);
+        enum fl_err err = read_dword(v, off - skip, keep || take < 4, &word);
         if (err != FL_OK) {
             return err;
         }
@@ -94,14 +93,14 @@ enum fl_err vbios_outside(const struct vbios *v, enum fl_err err, uint32_t off, 
 
 /* ---- IFR: the header that "init from ROM" hardware reads, in front of the PCI ROM ---- */
 
-#define IFR_SIGNATURE 0x4947564eu           /* "NVGI" */
+#define IFR_SIGNATURE           0x4947564eu /* "NVGI" */
 #define IFR_DIRECTORY_SIGNATURE 0x44524652u /* "RFRD" */
 enum {
     IFR_DIRECTORY_AFTER_STATUS = 4096,
     IFR_DIRECTORY_ROM_OFFSET = 8,
 };
-#define PCI_ROM_SIGNATURE 0xaa55u
-#define NV_ROM_SIGNATURE 0x4e56u  /* FWSEC images */
+#define PCI_ROM_SIGNATURE  0xaa55u
+#define NV_ROM_SIGNATURE   0x4e56u /* FWSEC images */
 #define NV_ROM_SIGNATURE_2 0xbb77u /* accepted by nouveau and open-gpu-kernel-modules */
 
 static enum fl_err read_u32(struct vbios *v, uint32_t off, const char *what, uint32_t *out,
@@ -142,8 +141,8 @@ static enum fl_err open_ifr(struct vbios *v, struct fl_fail *fail)
         uint32_t directory = status + IFR_DIRECTORY_AFTER_STATUS;
         err = err != FL_OK ? err : read_u32(v, directory, "the ROM directory", &magic, fail);
         if (err == FL_OK && magic != IFR_DIRECTORY_SIGNATURE) {
-            err = BAD("ROM directory at 0x%x starts with 0x%08x, expected 0x%08x", (unsigned)directory,
-                      (unsigned)magic, IFR_DIRECTORY_SIGNATURE);
+            err = BAD("ROM directory at 0x%x starts with 0x%08x, expected 0x%08x",
+                      (unsigned)directory, (unsigned)magic, IFR_DIRECTORY_SIGNATURE);
         }
         err = err != FL_OK ? err
                            : read_u32(v, directory + IFR_DIRECTORY_ROM_OFFSET, "the ROM directory",
@@ -191,7 +190,8 @@ enum {
     CODE_FWSEC = 0xe0,
 };
 
-/* NVIDIA's extension: its size and last flag replace those of PCIR. Anything odd: it is not there. */
+/* NVIDIA's extension: its size and last flag replace those of PCIR. Anything odd: it is not there.
+ */
 static enum fl_err read_npde(struct vbios *v, uint32_t at, uint32_t image_end, uint32_t *bytes,
                              bool *last)
 {
@@ -205,7 +205,8 @@ static enum fl_err read_npde(struct vbios *v, uint32_t at, uint32_t image_end, u
     }
     uint16_t revision = get_le16(npde + 4);
     uint16_t blocks = get_le16(npde + 8);
-    if (get_le32(npde) != NPDE_SIGNATURE || (revision != 0x0100 && revision != 0x0101) || blocks == 0) {
+    if (get_le32(npde) != NPDE_SIGNATURE || (revision != 0x0100 && revision != 0x0101) ||
+        blocks == 0) {
         return FL_OK;
     }
     *bytes = (uint32_t)blocks * IMAGE_BLOCK;
@@ -216,17 +217,19 @@ static enum fl_err read_npde(struct vbios *v, uint32_t at, uint32_t image_end, u
 }
 
 /* Reads the headers of the image at `start`. */
-static enum fl_err read_image(struct vbios *v, uint32_t start, struct vbios_image *image, bool *last,
-                              struct fl_fail *fail)
+static enum fl_err read_image(struct vbios *v, uint32_t start, struct vbios_image *image,
+                              bool *last, struct fl_fail *fail)
 {
     uint8_t head[4] = {0};
     uint8_t pointer[2] = {0};
     uint32_t room = vbios_limit(v) - start;
     if (room < ROM_HEADER_BYTES) {
-        return BAD("the chain of images runs past 0x%x without a last one", (unsigned)vbios_limit(v));
+        return BAD("the chain of images runs past 0x%x without a last one",
+                   (unsigned)vbios_limit(v));
     }
     enum fl_err err = vbios_bytes(v, start, head, sizeof(head), true);
-    err = err != FL_OK ? err : vbios_bytes(v, start + ROM_PCIR_POINTER, pointer, sizeof(pointer), true);
+    err = err != FL_OK ? err
+                       : vbios_bytes(v, start + ROM_PCIR_POINTER, pointer, sizeof(pointer), true);
     if (err != FL_OK) {
         return vbios_outside(v, err, start, "an image header", fail);
     }
@@ -246,14 +249,16 @@ static enum fl_err read_image(struct vbios *v, uint32_t start, struct vbios_imag
     uint8_t rest[PCIR_LAST + 1 - PCIR_IMAGE_BLOCKS] = {0};
     err = vbios_bytes(v, start + at, tag, sizeof(tag), true);
     err = err != FL_OK ? err : vbios_bytes(v, start + at + PCIR_LENGTH, length_bytes, 2, true);
-    err = err != FL_OK ? err : vbios_bytes(v, start + at + PCIR_IMAGE_BLOCKS, rest, sizeof(rest), true);
+    err = err != FL_OK ? err
+                       : vbios_bytes(v, start + at + PCIR_IMAGE_BLOCKS, rest, sizeof(rest), true);
     if (err != FL_OK) {
         return vbios_outside(v, err, start + at, "a PCI data structure", fail);
     }
     uint32_t id = get_le32(tag);
     uint32_t length = get_le16(length_bytes);
     uint32_t bytes = (uint32_t)get_le16(rest) * IMAGE_BLOCK;
-    if ((id != PCIR_SIGNATURE && id != NPDS_SIGNATURE && id != RGIS_SIGNATURE) || length < PCIR_BYTES) {
+    if ((id != PCIR_SIGNATURE && id != NPDS_SIGNATURE && id != RGIS_SIGNATURE) ||
+        length < PCIR_BYTES) {
         return BAD("image at 0x%x: PCI data structure 0x%08x of 0x%x bytes", (unsigned)start,
                    (unsigned)id, (unsigned)length);
     }
@@ -270,8 +275,9 @@ static enum fl_err read_image(struct vbios *v, uint32_t start, struct vbios_imag
         return vbios_outside(v, err, start + npde, "an NPDE structure", fail);
     }
     if (bytes > room || !range_ok(at, length, bytes)) {
-        return BAD("image at 0x%x, 0x%x bytes: passes the end of the window or cuts its own headers",
-                   (unsigned)start, (unsigned)bytes);
+        return BAD(
+            "image at 0x%x, 0x%x bytes: passes the end of the window or cuts its own headers",
+            (unsigned)start, (unsigned)bytes);
     }
     image->size = bytes;
     return FL_OK;
@@ -301,7 +307,8 @@ static enum fl_err open_chain(struct vbios *v, struct fl_fail *fail)
             have_fwsec = true;
             v->fwsec_start = image->start;
             if (!have_at) {
-                return BAD("FWSEC image at 0x%x comes before any PCI-AT image", (unsigned)image->start);
+                return BAD("FWSEC image at 0x%x comes before any PCI-AT image",
+                           (unsigned)image->start);
             }
         }
         /* nova and nouveau end the chain at an NBSI image whatever its flags say. */
@@ -339,7 +346,8 @@ static enum fl_err find_bit(struct vbios *v, uint32_t *at, struct fl_fail *fail)
 {
     uint8_t window[sizeof(bit_tag)] = {0};
     if (range_ok(BIT_USUAL_PLACE, BIT_MIN_HEADER, v->at_size)) {
-        enum fl_err err = vbios_bytes(v, v->at_start + BIT_USUAL_PLACE, window, sizeof(window), true);
+        enum fl_err err =
+            vbios_bytes(v, v->at_start + BIT_USUAL_PLACE, window, sizeof(window), true);
         if (err != FL_OK) {
             return vbios_outside(v, err, v->at_start + BIT_USUAL_PLACE, "BIT", fail);
         }
@@ -378,7 +386,8 @@ static enum fl_err token_data(struct vbios *v, const uint8_t *token, void *dst, 
                    (unsigned)v->at_size);
     }
     enum fl_err err = vbios_bytes(v, v->at_start + at, dst, size, true);
-    return err == FL_OK ? FL_OK : vbios_outside(v, err, v->at_start + at, "a BIT token's data", fail);
+    return err == FL_OK ? FL_OK
+                        : vbios_outside(v, err, v->at_start + at, "a BIT token's data", fail);
 }
 
 static enum fl_err take_token(struct vbios *v, const uint8_t *token, bool *have_falcon,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The VBIOS in the PROM window, as far as a GSP boot needs it: FWSEC, the signed falcon program that
- * sets up (and takes down) the write-protected region. Needed on Turing, Ampere and Ada; Hopper and
- * later boot through the FSP.
+ * The VBIOS in the PROM window, as far as a GSP boot needs it: FWSEC, the signed falcon program
+ * that sets up (and takes down) the write-protected region. Needed on Turing, Ampere and Ada;
+ * Hopper and later boot through the FSP.
  *
  *   vbios_open         IFR header, chain of images, BIT, version text
  *   vbios_find_fwsec   falcon table, descriptor
@@ -33,7 +33,7 @@ struct vbios_io {
 };
 #define VBIOS_READS_PER_YIELD 16u
 
-#define VBIOS_MAX_IMAGES 16u
+#define VBIOS_MAX_IMAGES  16u
 #define VBIOS_CACHE_SLOTS 1024u /* dwords; a walk over real ROMs touches about 200 */
 
 struct vbios_image {
@@ -44,15 +44,15 @@ struct vbios_image {
 /* An open VBIOS: caller-owned, about 9 KiB (heap, not a fiber's stack), no resources to free. */
 struct vbios {
     struct vbios_io io;
-    uint32_t rom_base;  /* where the PCI ROM starts in the window: behind an IFR header, else 0 */
+    uint32_t rom_base;    /* where the PCI ROM starts in the window: behind an IFR header, else 0 */
     unsigned ifr_version; /* 0: no IFR header */
     struct vbios_image image[VBIOS_MAX_IMAGES];
     unsigned image_count;
-    uint32_t at_start, at_size;       /* the PCI-AT image */
-    uint32_t fwsec_start, fwsec_end;  /* first FWSEC image to the end of the chain */
-    uint32_t falcon_table;            /* pointer from BIT token 'p', not yet resolved */
-    char version[24];                 /* "94.02.26.48.70"; "" when the VBIOS does not say */
-    uint32_t reads;                   /* dwords read from the device */
+    uint32_t at_start, at_size;      /* the PCI-AT image */
+    uint32_t fwsec_start, fwsec_end; /* first FWSEC image to the end of the chain */
+    uint32_t falcon_table;           /* pointer from BIT token 'p', not yet resolved */
+    char version[24];                /* "94.02.26.48.70"; "" when the VBIOS does not say */
+    uint32_t reads;                  /* dwords read from the device */
     struct {
         uint32_t key[VBIOS_CACHE_SLOTS]; /* offset + 1; 0 = free */
         uint32_t value[VBIOS_CACHE_SLOTS];
@@ -60,30 +60,31 @@ struct vbios {
     } cache;
 };
 
-/* Walks the headers. FL_EBADDATA with a sentence when the ROM is not what it must be. Yields through
- * io->yield. */
-FL_MUST_CHECK enum fl_err vbios_open(struct vbios *v, const struct vbios_io *io, struct fl_fail *fail);
+/* Walks the headers. FL_EBADDATA with a sentence when the ROM is not what it must be. Yields
+ * through io->yield. */
+FL_MUST_CHECK enum fl_err vbios_open(struct vbios *v, const struct vbios_io *io,
+                                     struct fl_fail *fail);
 
 /* FWSEC: a program of imem_bytes of code and dmem_bytes of data, stored one behind the other. */
 struct vbios_fwsec {
-    unsigned desc_version;     /* 2: Turing, GA100; 3: GA10x, AD10x */
-    uint32_t rom_offset;       /* of the code, from the PCI ROM's start; for vbios_read_ucode */
-    uint32_t imem_bytes;       /* a multiple of 256, at most 64 KiB */
-    uint32_t imem_phys_base;   /* where the code goes in IMEM; 0 in version 2 */
+    unsigned desc_version;   /* 2: Turing, GA100; 3: GA10x, AD10x */
+    uint32_t rom_offset;     /* of the code, from the PCI ROM's start; for vbios_read_ucode */
+    uint32_t imem_bytes;     /* a multiple of 256, at most 64 KiB */
+    uint32_t imem_phys_base; /* where the code goes in IMEM; 0 in version 2 */
     uint32_t imem_virt_base;
-    uint32_t dmem_bytes;       /* at most 64 KiB; a multiple of 256 in version 3, of 4 in version 2 */
-    uint32_t dmem_phys_base;   /* 0 in version 2 */
+    uint32_t dmem_bytes;     /* at most 64 KiB; a multiple of 256 in version 3, of 4 in version 2 */
+    uint32_t dmem_phys_base; /* 0 in version 2 */
     uint32_t interface_offset; /* of the application interface table, in DMEM */
     /* Version 2: parts of the code. sec_offset is from the start of the code. */
     uint32_t ns_bytes, sec_offset, sec_bytes;
     uint32_t entry;
     /* Version 3: signature and boot ROM parameters. */
-    uint32_t pkc_data_offset;  /* DMEM offset of the signature's slot */
-    uint16_t engine_mask;      /* contains 0x400, the GSP */
-    uint8_t ucode_id;          /* 1..16: fuse register index + 1 */
+    uint32_t pkc_data_offset; /* DMEM offset of the signature's slot */
+    uint16_t engine_mask;     /* contains 0x400, the GSP */
+    uint8_t ucode_id;         /* 1..16: fuse register index + 1 */
     uint8_t signature_count;
     uint16_t signature_versions; /* bit per fuse version; one signature per set bit, ascending */
-    uint32_t signatures;       /* from the PCI ROM's start */
+    uint32_t signatures;         /* from the PCI ROM's start */
 };
 #define FWSEC_SIGNATURE_BYTES 384u
 
@@ -99,12 +100,13 @@ FL_MUST_CHECK enum fl_err vbios_fwsec_signature(const struct vbios_fwsec *f, uin
 /* Reads code and data to dst, which has room for imem_bytes + dmem_bytes; in version 3 signature
  * `index` goes into its slot (version 2: index is ignored, the code carries its own). Yields; about
  * imem_bytes / 4 reads. */
-FL_MUST_CHECK enum fl_err vbios_read_ucode(struct vbios *v, const struct vbios_fwsec *f, unsigned index,
-                                           void *dst, size_t dst_size, struct fl_fail *fail);
+FL_MUST_CHECK enum fl_err vbios_read_ucode(struct vbios *v, const struct vbios_fwsec *f,
+                                           unsigned index, void *dst, size_t dst_size,
+                                           struct fl_fail *fail);
 
 /* Where FWSEC takes its command, in the RAM copy of its data. */
 struct fwsec_command {
-    uint32_t mapper_offset; /* DMEMMAPPER */
+    uint32_t mapper_offset;      /* DMEMMAPPER */
     uint32_t in_offset, in_size; /* command buffer */
 };
 /* dmem: f->dmem_bytes bytes, the data part of the copy. Pure. */
@@ -113,5 +115,6 @@ FL_MUST_CHECK enum fl_err fwsec_find_command(const struct vbios_fwsec *f, const 
 
 /* Writes the command FRTS (make WPR2 with the region at frts_addr, frts_bytes long; multiples of
  * 4 KiB) or SB (take down, restart what runs before an OS) into the copy. */
-void fwsec_put_frts(const struct fwsec_command *c, void *dmem, uint64_t frts_addr, uint64_t frts_bytes);
+void fwsec_put_frts(const struct fwsec_command *c, void *dmem, uint64_t frts_addr,
+                    uint64_t frts_bytes);
 void fwsec_put_sb(const struct fwsec_command *c, void *dmem);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * FWSEC: from the falcon table to its code, data, signatures and command buffer; contract and sources
- * in vbios.h.
+ * FWSEC: from the falcon table to its code, data, signatures and command buffer; contract and
+ * sources in vbios.h.
  *
  * Pointers of this family count as if the FWSEC images followed the PCI-AT image at once: whatever
  * lies between (an EFI image) is skipped.
@@ -42,9 +42,10 @@ static enum fl_err find_descriptor(struct vbios *v, uint32_t *descriptor, struct
     uint32_t at = 0;
     uint8_t h[FALCON_HEADER_BYTES] = {0};
     if (!resolve(v, v->falcon_table, sizeof(h), &at)) {
-        return BAD("falcon table at pointer 0x%x: not in the FWSEC images (0x%x bytes from pointer 0x%x)",
-                   (unsigned)v->falcon_table, (unsigned)(v->fwsec_end - v->fwsec_start),
-                   (unsigned)v->at_size);
+        return BAD(
+            "falcon table at pointer 0x%x: not in the FWSEC images (0x%x bytes from pointer 0x%x)",
+            (unsigned)v->falcon_table, (unsigned)(v->fwsec_end - v->fwsec_start),
+            (unsigned)v->at_size);
     }
     enum fl_err err = vbios_bytes(v, at, h, sizeof(h), true);
     if (err != FL_OK) {
@@ -53,8 +54,9 @@ static enum fl_err find_descriptor(struct vbios *v, uint32_t *descriptor, struct
     uint32_t header = h[1];
     uint32_t entry = h[2];
     uint32_t count = h[3];
-    if (h[0] != FALCON_TABLE_VERSION || header < FALCON_HEADER_BYTES || entry < FALCON_ENTRY_BYTES ||
-        count == 0 || !range_ok((uint64_t)at + header, (uint64_t)entry * count, v->fwsec_end)) {
+    if (h[0] != FALCON_TABLE_VERSION || header < FALCON_HEADER_BYTES ||
+        entry < FALCON_ENTRY_BYTES || count == 0 ||
+        !range_ok((uint64_t)at + header, (uint64_t)entry * count, v->fwsec_end)) {
         return BAD("falcon table at 0x%x: version %u, header of %u, %u entries of %u bytes",
                    (unsigned)at, h[0], (unsigned)header, (unsigned)count, (unsigned)entry);
     }
@@ -81,9 +83,10 @@ static enum fl_err check_sizes(const struct vbios_fwsec *f, uint32_t stored, uin
         f->dmem_bytes % align != 0 ||
         !range_ok(f->imem_phys_base, f->imem_bytes, FALCON_MEM_BYTES) ||
         !range_ok(f->dmem_phys_base, f->dmem_bytes, FALCON_MEM_BYTES)) {
-        return BAD("FWSEC: 0x%x bytes of code to 0x%x, 0x%x of data to 0x%x: odd sizes or above 64 KiB",
-                   (unsigned)f->imem_bytes, (unsigned)f->imem_phys_base, (unsigned)f->dmem_bytes,
-                   (unsigned)f->dmem_phys_base);
+        return BAD(
+            "FWSEC: 0x%x bytes of code to 0x%x, 0x%x of data to 0x%x: odd sizes or above 64 KiB",
+            (unsigned)f->imem_bytes, (unsigned)f->imem_phys_base, (unsigned)f->dmem_bytes,
+            (unsigned)f->dmem_phys_base);
     }
     if (stored < f->imem_bytes + f->dmem_bytes) {
         return BAD("FWSEC: 0x%x bytes stored, code 0x%x and data 0x%x need more", (unsigned)stored,
@@ -93,7 +96,8 @@ static enum fl_err check_sizes(const struct vbios_fwsec *f, uint32_t stored, uin
 }
 
 /* Turing, GA100. Real TU117 data are 1056 bytes: only whole words are asked for. */
-static enum fl_err parse_v2(const uint8_t d[DESC_V2_BYTES], struct vbios_fwsec *f, struct fl_fail *fail)
+static enum fl_err parse_v2(const uint8_t d[DESC_V2_BYTES], struct vbios_fwsec *f,
+                            struct fl_fail *fail)
 {
     f->entry = get_le32(d + 0x0c);
     f->interface_offset = get_le32(d + 0x10);
@@ -114,16 +118,15 @@ static enum fl_err parse_v2(const uint8_t d[DESC_V2_BYTES], struct vbios_fwsec *
                    (unsigned)f->imem_phys_base, (unsigned)f->imem_virt_base,
                    (unsigned)f->dmem_phys_base);
     }
-    if (f->sec_bytes > f->imem_bytes || sec_base < f->imem_virt_base ||
-        !range_ok(sec_base - f->imem_virt_base, f->sec_bytes, f->imem_bytes)) {
+    if (!range_ok(sec_base, f->sec_bytes, f->imem_bytes)) {
         return BAD("FWSEC: secure code 0x%x + 0x%x is not inside the code, 0x%x bytes",
                    (unsigned)sec_base, (unsigned)f->sec_bytes, (unsigned)f->imem_bytes);
     }
     if (dmem_offset != f->imem_bytes) {
-        return BAD("FWSEC: data at 0x%x, expected right behind the code at 0x%x", (unsigned)dmem_offset,
-                   (unsigned)f->imem_bytes);
+        return BAD("FWSEC: data at 0x%x, expected right behind the code at 0x%x",
+                   (unsigned)dmem_offset, (unsigned)f->imem_bytes);
     }
-    f->sec_offset = sec_base - f->imem_virt_base;
+    f->sec_offset = sec_base; /* the virtual base is 0 */
     f->ns_bytes = f->imem_bytes - f->sec_bytes;
     return FL_OK;
 }
@@ -167,8 +170,8 @@ static enum fl_err parse_v3(const uint8_t d[DESC_V3_BYTES], uint32_t size, struc
         return err;
     }
     if (!range_ok(f->pkc_data_offset, FWSEC_SIGNATURE_BYTES, f->dmem_bytes)) {
-        return BAD("FWSEC: signature slot at 0x%x of 0x%x bytes of data", (unsigned)f->pkc_data_offset,
-                   (unsigned)f->dmem_bytes);
+        return BAD("FWSEC: signature slot at 0x%x of 0x%x bytes of data",
+                   (unsigned)f->pkc_data_offset, (unsigned)f->dmem_bytes);
     }
     return FL_OK;
 }
@@ -200,7 +203,8 @@ enum fl_err vbios_find_fwsec(struct vbios *v, const struct gsp_chip *chip, struc
                    out->desc_version, chip->name, chip->fwsec_desc_version);
     }
     if (size < least) {
-        return BAD("FWSEC descriptor of %u bytes, expected %u or more", (unsigned)size, (unsigned)least);
+        return BAD("FWSEC descriptor of %u bytes, expected %u or more", (unsigned)size,
+                   (unsigned)least);
     }
     err = out->desc_version == 2 ? parse_v2(d, out, fail) : parse_v3(d, size, out, fail);
     if (err != FL_OK) {
@@ -216,8 +220,8 @@ enum fl_err vbios_find_fwsec(struct vbios *v, const struct gsp_chip *chip, struc
     return FL_OK;
 }
 
-enum fl_err vbios_fwsec_signature(const struct vbios_fwsec *f, uint32_t fuse_register, unsigned *index,
-                                  struct fl_fail *fail)
+enum fl_err vbios_fwsec_signature(const struct vbios_fwsec *f, uint32_t fuse_register,
+                                  unsigned *index, struct fl_fail *fail)
 {
     unsigned fused = fw_fuse_version(fuse_register);
     uint32_t bit = (uint32_t)1 << fused;
@@ -229,14 +233,15 @@ enum fl_err vbios_fwsec_signature(const struct vbios_fwsec *f, uint32_t fuse_reg
     return FL_OK;
 }
 
-enum fl_err vbios_read_ucode(struct vbios *v, const struct vbios_fwsec *f, unsigned index, void *dst,
-                             size_t dst_size, struct fl_fail *fail)
+enum fl_err vbios_read_ucode(struct vbios *v, const struct vbios_fwsec *f, unsigned index,
+                             void *dst, size_t dst_size, struct fl_fail *fail)
 {
     uint32_t bytes = f->imem_bytes + f->dmem_bytes;
     bool v3 = f->desc_version == 3;
     if (dst_size < bytes || (v3 && index >= f->signature_count)) {
-        return FL_FAIL(fail, FL_EINVAL, "vbios", "FWSEC of 0x%x bytes into 0x%zx, signature %u of %u",
-                       (unsigned)bytes, dst_size, index, f->signature_count);
+        return FL_FAIL(fail, FL_EINVAL, "vbios",
+                       "FWSEC of 0x%x bytes into 0x%zx, signature %u of %u", (unsigned)bytes,
+                       dst_size, index, f->signature_count);
     }
     enum fl_err err = vbios_bytes(v, f->rom_offset, dst, bytes, false);
     if (err == FL_OK && v3) {
@@ -287,8 +292,8 @@ static enum fl_err find_mapper(const struct vbios_fwsec *f, const uint8_t *dmem,
     uint32_t header = h[1];
     uint32_t entry = h[2];
     uint32_t count = h[3];
-    if (h[0] != INTERFACE_VERSION || header < INTERFACE_HEADER_BYTES || entry < INTERFACE_ENTRY_BYTES ||
-        count == 0 || count > INTERFACE_MAX_ENTRIES ||
+    if (h[0] != INTERFACE_VERSION || header < INTERFACE_HEADER_BYTES ||
+        entry < INTERFACE_ENTRY_BYTES || count == 0 || count > INTERFACE_MAX_ENTRIES ||
         !range_ok((uint64_t)at + header, (uint64_t)entry * count, f->dmem_bytes)) {
         return BAD("FWSEC: interface table version %u, header of %u, %u entries of %u bytes", h[0],
                    (unsigned)header, (unsigned)count, (unsigned)entry);
@@ -303,8 +308,8 @@ static enum fl_err find_mapper(const struct vbios_fwsec *f, const uint8_t *dmem,
     return BAD("FWSEC: no DMEMMAPPER among %u interfaces", (unsigned)count);
 }
 
-enum fl_err fwsec_find_command(const struct vbios_fwsec *f, const void *dmem, struct fwsec_command *out,
-                               struct fl_fail *fail)
+enum fl_err fwsec_find_command(const struct vbios_fwsec *f, const void *dmem,
+                               struct fwsec_command *out, struct fl_fail *fail)
 {
     uint32_t at = 0;
     enum fl_err err = find_mapper(f, dmem, &at, fail);
@@ -318,7 +323,8 @@ enum fl_err fwsec_find_command(const struct vbios_fwsec *f, const void *dmem, st
     const uint8_t *m = (const uint8_t *)dmem + at;
     if (get_le32(m) != DMAP_SIGNATURE || get_le16(m + 4) != MAPPER_VERSION) {
         return BAD("FWSEC: DMEMMAPPER 0x%08x version %u; expected 0x%08x version %u",
-                   (unsigned)get_le32(m), (unsigned)get_le16(m + 4), DMAP_SIGNATURE, MAPPER_VERSION);
+                   (unsigned)get_le32(m), (unsigned)get_le16(m + 4), DMAP_SIGNATURE,
+                   MAPPER_VERSION);
     }
     out->mapper_offset = at;
     out->in_offset = get_le32(m + MAPPER_CMD_IN_OFFSET);
@@ -343,13 +349,14 @@ static uint8_t *put_command(const struct fwsec_command *c, void *dmem, uint32_t 
     put_le32((uint8_t *)dmem + c->mapper_offset + MAPPER_INIT_CMD, command);
     put_le32(in, 1); /* version */
     put_le32(in + 4, READ_VBIOS_BYTES);
-    put_le64(in + 8, 0);  /* image address and size: FWSEC finds the VBIOS itself */
+    put_le64(in + 8, 0); /* image address and size: FWSEC finds the VBIOS itself */
     put_le32(in + 16, 0);
     put_le32(in + 20, READ_VBIOS_FLAGS);
     return in + READ_VBIOS_BYTES;
 }
 
-void fwsec_put_frts(const struct fwsec_command *c, void *dmem, uint64_t frts_addr, uint64_t frts_bytes)
+void fwsec_put_frts(const struct fwsec_command *c, void *dmem, uint64_t frts_addr,
+                    uint64_t frts_bytes)
 {
     uint8_t *frts = put_command(c, dmem, COMMAND_FRTS);
     put_le32(frts, 1); /* version */

@@ -65,7 +65,7 @@ def read_deps():
         deps["FIRMWARE_DIR"] = os.environ["FIRMWARE_DIR"]
     for name in ("QEMU", "OVMF_CODE", "OVMF_VARS"):
         if not Path(deps.get(name, "")).is_file():
-            raise MachineError(f"{name} of {path} is missing: run make setup-machine")
+            raise MachineError(f"{name} of {path} is missing: run make setup")
     return deps
 
 

@@ -18,6 +18,7 @@ RECORD = TOP / "build/run"
 CONTROL = re.compile(rb"\x1b\[[0-9;=?]*[A-Za-z]|\x1b[()][A-Z0-9]")
 POLL_S = 0.2
 PROGRESS_S = 10
+SCREEN_S = 1  # the screen is drawn when nothing else is to do
 
 
 class Echo:
@@ -96,6 +97,9 @@ def run(machine, args):
         token = machine.token()
         say(f"token for what changes state: {token}" if token else "no token on the serial line")
     if args.screenshot:
+        for i in range(len(args.chips)):
+            machine.wait_gpu(index=i)
+        time.sleep(SCREEN_S)
         machine.screenshot(args.screenshot)
         say(f"screen saved to {args.screenshot}")
     watch(machine, args.seconds)

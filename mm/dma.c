@@ -6,10 +6,25 @@
 
 #include "arch/fiber.h"
 #include "arch/lockorder.h"
+#include "arch/log.h"
 #include "arch/machine.h"
 #include "mm/ram.h"
 
 static struct dma_stats dma;
+
+/* The first user takes over the RAM, unless the start of the program has done so already. */
+static enum fl_err ensure_ram(void)
+{
+    struct fl_fail f = {0};
+    char line[FL_FAIL_LINE_MAX];
+
+    if (ram_ready() || ram_init(&f) == FL_OK) {
+        return FL_OK;
+    }
+    (void)fl_fail_format(&f, line, sizeof(line));
+    log_error("dma", "%s", line);
+    return f.err;
+}
 
 enum fl_err dma_alloc(struct dma_buf *out, uint64_t size, uint64_t align, unsigned addr_bits,
                       const char *name)
@@ -22,14 +37,12 @@ enum fl_err dma_alloc(struct dma_buf *out, uint64_t size, uint64_t align, unsign
         return FL_EINVAL;
     }
     lockorder_point(&lock_class_alloc, FL_WHERE);
-    if (!ram_ready()) { /* tests that did not care to; the machine's start has done it */
-        enum fl_err err = ram_init(NULL);
-        if (err != FL_OK) {
-            return err;
-        }
+    enum fl_err err = ensure_ram();
+    if (err != FL_OK) {
+        return err;
     }
     uint64_t room = align_up_u64(size, FL_PAGE_SIZE);
-    enum fl_err err = mm_ram_pages_alloc(room >> FL_PAGE_SHIFT, align, addr_bits, &base);
+    err = mm_ram_pages_alloc(room >> FL_PAGE_SHIFT, align, addr_bits, &base);
     if (err != FL_OK) {
         dma.failures += err == FL_ENOMEM;
         return err;

@@ -8,16 +8,16 @@
 
 #include <string.h>
 
+#include "arch/asan.h"
 #include "arch/fail_point.h"
+#include "arch/log.h"
 #include "mm/buddy.h"
-#include "mm/heap.h"
+#include "mm/ram_priv.h"
 
 #define RANGES_MAX    256u
 #define STRETCHES_MAX 16u
 /* A hole costs 1.3 bytes of tables per page of it: 64 MiB of hole cost 20 KiB. */
 #define HOLE_MAX_BYTES MIB(64)
-#define HEAP_RAM_SHIFT 3u /* the heap is at most 1/8 of RAM */
-#define HEAP_ALIGN     16u
 #define ADDR_BITS_MIN  FL_PAGE_SHIFT
 #define ADDR_BITS_MAX  64u
 
@@ -25,8 +25,6 @@ static struct {
     struct buddy stretches[STRETCHES_MAX]; /* by address, ascending */
     uint32_t count;
     bool ready;
-    struct ram_range heap;
-    uint64_t heap_used;
     uint64_t meta_bytes, dropped_bytes, failures;
     struct ram_range ranges[RANGES_MAX]; /* only used by ram_init; too large for a stack */
 } ram;
@@ -35,10 +33,7 @@ bool ram_ready(void) { return ram.ready; }
 
 static uint64_t range_end(const struct ram_range *r) { return r->base.raw + r->size; }
 
-/* Cuts ranges to whole pages, drops page 0 (an address of 0 means "nothing" in many places) and
- * sorts by address. Firmware's map is input: overlaps lose their second owner. Returns the count.
- */
-static size_t clean_ranges(struct ram_range *r, size_t count)
+size_t ram_clean_ranges(struct ram_range *r, size_t count)
 {
     size_t kept = 0;
 
@@ -52,7 +47,7 @@ static size_t clean_ranges(struct ram_range *r, size_t count)
     }
     uint64_t floor = FL_PAGE_SIZE;
     for (size_t i = 0; i < count; i++) {
-        if (r[i].size > UINT64_MAX - FL_PAGE_SIZE - r[i].base.raw) {
+        if (!range_ok(r[i].base.raw, r[i].size, UINT64_MAX - FL_PAGE_SIZE)) {
             continue;
         }
         uint64_t base = max_u64(align_up_u64(r[i].base.raw, FL_PAGE_SIZE), floor);
@@ -107,24 +102,6 @@ static uint64_t total_bytes(void)
     return pages << FL_PAGE_SHIFT;
 }
 
-static enum fl_err set_heap_aside(struct fl_fail *f)
-{
-    uint64_t size = min_u64(MM_HEAP_MAX_BYTES, total_bytes() >> HEAP_RAM_SHIFT);
-    struct phys_addr base;
-
-    size = align_down_u64(size, FL_PAGE_SIZE);
-    while (mm_ram_pages_alloc(size >> FL_PAGE_SHIFT, 0, ADDR_BITS_MAX, &base) != FL_OK) {
-        size = align_down_u64(size / 2, FL_PAGE_SIZE);
-        if (size < MM_RAM_MIN_BYTES >> HEAP_RAM_SHIFT) {
-            return FL_FAIL(f, FL_ENOMEM, "ram",
-                           "no contiguous %llu KiB of RAM for the heap; memory is in pieces",
-                           (unsigned long long)(MM_RAM_MIN_BYTES >> HEAP_RAM_SHIFT >> 10));
-        }
-    }
-    ram.heap = (struct ram_range){.base = base, .size = size};
-    return FL_OK;
-}
-
 enum fl_err ram_init(struct fl_fail *f)
 {
     size_t count;
@@ -132,7 +109,13 @@ enum fl_err ram_init(struct fl_fail *f)
 
     memset(&ram, 0, sizeof(ram));
     count = machine_ram(ram.ranges, RANGES_MAX);
-    count = clean_ranges(ram.ranges, count < RANGES_MAX ? count : RANGES_MAX);
+    if (count > RANGES_MAX) {
+        log_warn("ram", "memory map has %zu pieces, using the first %u", count, RANGES_MAX);
+    }
+    count = ram_clean_ranges(ram.ranges, count < RANGES_MAX ? count : RANGES_MAX);
+    for (size_t i = 0; i < count; i++) {
+        asan_allow((void *)(uintptr_t)ram.ranges[i].base.raw, ram.ranges[i].size);
+    }
     for (size_t i = 1; i <= count; i++) {
         if (i == count || ram.ranges[i].base.raw - range_end(&ram.ranges[i - 1]) > HOLE_MAX_BYTES) {
             add_stretch(&ram.ranges[begin], i - begin);
@@ -147,9 +130,12 @@ enum fl_err ram_init(struct fl_fail *f)
         fl_fail_hint(f, "more memory (QEMU: -m 512M)");
         return FL_ENOMEM;
     }
-    enum fl_err err = set_heap_aside(f);
-    ram.ready = err == FL_OK;
-    return err;
+    if (ram.dropped_bytes != 0) {
+        log_warn("ram", "%llu KiB in small pieces are not used",
+                 (unsigned long long)(ram.dropped_bytes >> 10));
+    }
+    ram.ready = true;
+    return FL_OK;
 }
 
 enum fl_err mm_ram_pages_alloc(uint64_t pages, uint64_t align, unsigned addr_bits,
@@ -169,6 +155,9 @@ enum fl_err mm_ram_pages_alloc(uint64_t pages, uint64_t align, unsigned addr_bit
         err = buddy_alloc(&ram.stretches[left - 1], &want, &out->raw);
     }
     ram.failures += err == FL_ENOMEM;
+    if (err == FL_OK) {
+        asan_allow((void *)(uintptr_t)out->raw, pages << FL_PAGE_SHIFT);
+    }
     return err;
 }
 
@@ -177,6 +166,7 @@ void mm_ram_pages_free(struct phys_addr base, uint64_t pages)
     for (uint32_t i = 0; i < ram.count; i++) {
         if (buddy_contains(&ram.stretches[i], base.raw)) {
             if (buddy_free(&ram.stretches[i], base.raw, pages) == FL_OK) {
+                asan_forbid((void *)(uintptr_t)base.raw, pages << FL_PAGE_SHIFT);
                 return;
             }
             break;
@@ -190,7 +180,6 @@ void ram_get_stats(struct ram_stats *out)
 {
     *out = (struct ram_stats){.total_bytes = total_bytes(),
                               .meta_bytes = ram.meta_bytes,
-                              .heap_bytes = ram.heap.size,
                               .failures = ram.failures,
                               .stretches = ram.count,
                               .dropped_bytes = ram.dropped_bytes};
@@ -203,17 +192,4 @@ void ram_get_stats(struct ram_stats *out)
             max_u64(out->largest_free_bytes, buddy_largest_free(b) << FL_PAGE_SHIFT);
         out->low_free_bytes += b->base + (b->first << FL_PAGE_SHIFT) < GIB(4) ? free_bytes : 0;
     }
-}
-
-struct ram_range mm_heap_region(void) { return ram.heap; }
-
-void *mm_heap_grow(uint64_t bytes)
-{
-    uint64_t at = align_up_u64(ram.heap_used, HEAP_ALIGN);
-
-    if (!range_ok(at, bytes, ram.heap.size)) {
-        return NULL;
-    }
-    ram.heap_used = at + bytes;
-    return (void *)(uintptr_t)(ram.heap.base.raw + at);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The machine's free RAM as page frames: a few buddy allocators, one per stretch of physical memory
- * (a PC has one below 4 GiB and one above). Users: mm/dma.c, the kernel's heap.
+ * (a PC has one below 4 GiB and one above). User: mm/dma.c. The heap under libc's malloc is the
+ * machine's own (arch/x86_64/memory.c takes it before this sees the RAM).
  */
 #pragma once
 
@@ -28,7 +29,7 @@ void mm_ram_pages_free(struct phys_addr base, uint64_t pages);
 struct ram_stats {
     uint64_t total_bytes, free_bytes, peak_bytes; /* peak: most in use at a time */
     uint64_t meta_bytes;                          /* tables of the allocators */
-    uint64_t heap_bytes;                          /* mm_heap_region() */
+    uint64_t heap_bytes;                          /* 0: the heap belongs to the machine */
     uint64_t largest_free_bytes;                  /* one block */
     uint64_t low_free_bytes;                      /* in stretches below 4 GiB */
     uint64_t failures;

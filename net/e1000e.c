@@ -351,6 +351,7 @@ static enum fl_err setup_memory(struct e1000e *e, struct fl_fail *fail)
     if (err != FL_OK) {
         return FL_FAIL(fail, err, "ring memory", "no DMA memory for rings and buffers");
     }
+    fiber_yield_if_long(); /* a megabyte of fresh memory was cleared */
     e->rx = e->ring_mem.cpu;
     e->tx = (void *)((uint8_t *)e->ring_mem.cpu + ring);
     for (uint32_t i = 0; i < RING; i++) {

@@ -296,6 +296,7 @@ static enum fl_err read_config(struct virtio_net *vn, struct fl_fail *fail)
 static enum fl_err bring_up(struct virtio_net *vn, const struct pci_dev *pci, struct fl_fail *fail)
 {
     enum fl_err err = virtio_pci_open(&vn->v, pci, fail);
+    fiber_yield_if_long(); /* emulated devices take milliseconds to reset; so does fresh memory */
     if (err == FL_OK) {
         err = virtio_pci_negotiate(&vn->v, VIRTIO_F_VERSION_1 | F_MAC,
                                    F_STATUS | VIRTIO_F_EVENT_IDX | VIRTIO_F_ACCESS_PLATFORM, fail);
@@ -308,9 +309,11 @@ static enum fl_err bring_up(struct virtio_net *vn, const struct pci_dev *pci, st
     }
     if (err == FL_OK) {
         err = setup_queue(vn, QUEUE_RX, &vn->rx, &vn->rx_mem, &vn->rx_notify, fail);
+        fiber_yield_if_long();
     }
     if (err == FL_OK) {
         err = setup_queue(vn, QUEUE_TX, &vn->tx, &vn->tx_mem, &vn->tx_notify, fail);
+        fiber_yield_if_long();
     }
     return err;
 }

@@ -182,7 +182,7 @@ SANITIZERS = {"ASAN_OPTIONS": "detect_leaks=1:strict_string_checks=1",
 
 
 def group_unit(_groups, args):
-    env = dict(SANITIZERS, CMOCKA_MESSAGE_OUTPUT="TAP")
+    env = dict(deps_env(), **SANITIZERS, CMOCKA_MESSAGE_OUTPUT="TAP")
     programs = [(p.removeprefix("build/asan/"), [TOP / p])
                 for p in make_variable("UNIT_PROGRAMS") if args.match in p]
     return run_tests(programs, UNIT_S, JOBS, env)

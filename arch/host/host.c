@@ -15,6 +15,7 @@
 #include <sys/mman.h>
 #include <sys/random.h>
 
+#include "arch/asan.h"
 #include "arch/fail_point.h"
 #include "arch/fiber.h"
 #include "arch/fiber_arch.h"
@@ -87,6 +88,7 @@ void host_ram_configure(uint64_t low_bytes, uint64_t high_bytes)
     for (size_t i = 0; i < RAM_RANGES; i++) {
         FL_ASSERT(is_aligned_u64(wanted[i], FL_PAGE_SIZE));
         if (host.ram[i].base != NULL) {
+            asan_allow(host.ram[i].base, host.ram[i].size);
             (void)munmap(host.ram[i].base, host.ram[i].size);
         }
         host.ram[i].base = map_at(bases[i], wanted[i]);

@@ -191,7 +191,8 @@ void x86_font_start(void)
             for (unsigned column = 0; column < GLYPH_COLUMNS; column++) {
                 bits |= at[column] == '#' ? 0x80u >> (LEFT_COLUMNS + column) : 0;
             }
-            packed[i][row] = (uint8_t)(bits | bits >> 1);
+            /* Not where it would fill a gap of one column, as in m and w. */
+            packed[i][row] = (uint8_t)(bits | (bits >> 1 & ~(bits << 1)));
         }
     }
 }

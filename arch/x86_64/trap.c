@@ -80,16 +80,19 @@ FL_NORETURN static void halt(void)
 static void print_page_fault(const struct x86_frame *f, uint64_t address)
 {
     enum { PF_PRESENT = 1, PF_WRITE = 2, PF_RESERVED = 8, PF_FETCH = 16 };
-    const char *what = (f->error & PF_FETCH) != 0   ? "executing"
+    /* A double fault says nothing of the fault before it but the address, if it was a page fault. */
+    const char *what = f->vector == VECTOR_DOUBLE_FAULT ? "last page fault at"
+                       : (f->error & PF_FETCH) != 0   ? "executing"
                        : (f->error & PF_WRITE) != 0 ? "writing"
                                                     : "reading";
-    const char *why = (f->error & PF_RESERVED) != 0  ? "broken page table"
+    const char *why = f->vector == VECTOR_DOUBLE_FAULT ? "what it was is lost"
+                      : (f->error & PF_RESERVED) != 0  ? "broken page table"
                       : (f->error & PF_PRESENT) != 0 ? "not allowed there"
                                                      : "nothing is mapped there";
     const char *stack = x86_stack_overrun(address);
-    print("    %s 0x%016llx: %s%s%s%s\n", what, ull(address),
+    print("    %s 0x%016llx: %s%s%s\n", what, ull(address),
           stack != NULL ? "stack overflow of " : why, stack != NULL ? stack : "",
-          stack == NULL && address < FL_PAGE_SIZE ? " (null pointer)" : "", "");
+          stack == NULL && address < FL_PAGE_SIZE ? " (null pointer)" : "");
 }
 
 static void print_registers(const struct x86_frame *f)

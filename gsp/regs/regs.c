@@ -10,7 +10,7 @@
 
 /* Indexes into reg_fields. The `_back` enumerators undo the step that the marker itself took. */
 enum reg_field_index {
-#define REG(name, ...) regix_##name##_first, regix_##name##_first_back = regix_##name##_first - 1,
+#define REG(name, ...)         regix_##name##_first, regix_##name##_first_back = regix_##name##_first - 1,
 #define FIELD(reg, field, ...) regix_##reg##_f_##field,
 #define VALUE(...)
 #define END(name) regix_##name##_stop, regix_##name##_stop_back = regix_##name##_stop - 1,
@@ -34,13 +34,20 @@ const struct reg_field_info reg_fields[] = {
 };
 
 #define REG_SPACE_OF(s) REG_SPACE_##s
-#define REG_ACC_OF(a) REG_ACC_##a
+#define REG_ACC_OF(a)   REG_ACC_##a
 const struct reg_info reg_list[] = {
 #define REG(n, space_, offset_, stride_, count_, access_, families_, text, src)                    \
     {                                                                                              \
-        .name = #n, .doc = text, .source = src, .offset = (offset_), .stride = (stride_),          \
-        .count = (count_), .families = (uint32_t)(families_), .space = REG_SPACE_OF(space_),       \
-        .access = REG_ACC_OF(access_), .first_field = regix_##n##_first,                           \
+        .name = #n,                                                                                \
+        .doc = text,                                                                               \
+        .source = src,                                                                             \
+        .offset = (offset_),                                                                       \
+        .stride = (stride_),                                                                       \
+        .count = (count_),                                                                         \
+        .families = (uint32_t)(families_),                                                         \
+        .space = REG_SPACE_OF(space_),                                                             \
+        .access = REG_ACC_OF(access_),                                                             \
+        .first_field = regix_##n##_first,                                                          \
         .field_count = regix_##n##_stop - regix_##n##_first,                                       \
     },
 #define FIELD(...)
@@ -83,10 +90,7 @@ uint32_t reg_field_overflow(uint32_t value, uint32_t max)
     return value & max;
 }
 
-uint32_t reg_overflows(void)
-{
-    return regs_state.overflows;
-}
+uint32_t reg_overflows(void) { return regs_state.overflows; }
 
 /* BAR0 windows onto other spaces. Source of the mirror bases: nouveau pci/gp100.c, pci/gh100.c. */
 enum { MIRROR_BASE = 0x088000, MIRROR_BASE_FSP = 0x092000, MIRROR_SPAN = 0x1000 };
@@ -171,10 +175,13 @@ size_t reg_name(uint32_t bar0_offset, uint32_t family, char *buf, size_t size)
     const struct reg_info *r = reg_find(bar0_offset, family, &index, &base);
     if (r == NULL) {
         if (in_window(bar0_offset, NV_PROM_BASE, NV_PROM_SIZE)) {
-            return clip(snprintf(buf, size, "PROM+0x%05x", (unsigned)(bar0_offset - NV_PROM_BASE)), size);
+            return clip(snprintf(buf, size, "PROM+0x%05x", (unsigned)(bar0_offset - NV_PROM_BASE)),
+                        size);
         }
         if (in_window(bar0_offset, NV_PRAMIN_BASE, NV_PRAMIN_SIZE)) {
-            return clip(snprintf(buf, size, "PRAMIN+0x%05x", (unsigned)(bar0_offset - NV_PRAMIN_BASE)), size);
+            return clip(
+                snprintf(buf, size, "PRAMIN+0x%05x", (unsigned)(bar0_offset - NV_PRAMIN_BASE)),
+                size);
         }
         return clip(snprintf(buf, size, "0x%06x", (unsigned)bar0_offset), size);
     }
@@ -214,8 +221,9 @@ size_t reg_decode(uint32_t bar0_offset, uint32_t family, uint32_t value, char *b
         }
         const char *name = value_name(f, v);
         /* Small numbers read best in decimal, masks and addresses in hex. */
-        at += clip(snprintf(buf + at, size - at, v < 10 ? " %s=%u" : " %s=0x%x", info->name, (unsigned)v),
-                   size - at);
+        at += clip(
+            snprintf(buf + at, size - at, v < 10 ? " %s=%u" : " %s=0x%x", info->name, (unsigned)v),
+            size - at);
         if (name != NULL && at + 1 < size) {
             at += clip(snprintf(buf + at, size - at, "(%s)", name), size - at);
         }

@@ -91,10 +91,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if ((variant & 0x80u) != 0) {
         file = fuzz_copy(data, size);
     } else {
-        static struct synth_blob base[ARRAY_SIZE(cases)]; /* made once: the builder is slower than a run */
+        static struct synth_blob
+            base[ARRAY_SIZE(cases)]; /* made once: the builder is slower than a run */
         if (base[i].data == NULL) {
-            base[i] = synth_firmware(cases[i].file, &(struct synth_fw_options){
-                                                        .chip = cases[i].chip, .image_bytes = 0x1350});
+            base[i] =
+                synth_firmware(cases[i].file, &(struct synth_fw_options){.chip = cases[i].chip,
+                                                                         .image_bytes = 0x1350});
         }
         size_t n = base[i].size;
         n = (variant & 0x40u) != 0 && cut < n ? cut : n;
@@ -106,8 +108,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     switch (cases[i].file) {
     case SYNTH_BOOTER_LOAD:
     case SYNTH_BOOTER_UNLOAD:
-    case SYNTH_SCRUBBER: booter(file, size, c->booter_sig_bytes, &fail); break;
-    case SYNTH_BOOTLOADER: riscv(file, size, &fail); break;
+    case SYNTH_SCRUBBER:
+        booter(file, size, c->booter_sig_bytes, &fail);
+        break;
+    case SYNTH_BOOTLOADER:
+        riscv(file, size, &fail);
+        break;
     case SYNTH_GEN_BOOTLOADER: {
         struct fw_loader w;
         if (fw_loader_parse(file, size, "f", &w, &fail) == FL_OK) {
@@ -115,9 +121,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         }
         break;
     }
-    case SYNTH_GSP: gsp(file, size, c->signature_section, &fail); break;
-    case SYNTH_FMC: fmc(file, size, c, &fail); break;
-    case SYNTH_FILE_COUNT: break;
+    case SYNTH_GSP:
+        gsp(file, size, c->signature_section, &fail);
+        break;
+    case SYNTH_FMC:
+        fmc(file, size, c, &fail);
+        break;
+    case SYNTH_FILE_COUNT:
+        break;
     }
     free(file);
     return 0;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Choosing the firmware set when the hand-off itself is odd: paths, sizes, states. The input edits the
- * array of struct fl_file; addresses are put back afterwards and sizes kept within what is there, as
- * those two are the boot stub's word for memory that exists.
+ * Choosing the firmware set when the hand-off itself is odd: paths, sizes, states. The input edits
+ * the array of struct fl_file; addresses are put back afterwards and sizes kept within what is
+ * there, as those two are the boot stub's word for memory that exists.
  */
 #include <stdio.h>
 
@@ -17,17 +17,19 @@ enum { FILES = 8 };
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const char *const versions[] = {"570.144", "535.113.01"};
-    static const enum synth_file kinds[] = {SYNTH_GSP, SYNTH_BOOTLOADER, SYNTH_BOOTER_LOAD, SYNTH_BOOTER_UNLOAD};
+    static const enum synth_file kinds[] = {SYNTH_GSP, SYNTH_BOOTLOADER, SYNTH_BOOTER_LOAD,
+                                            SYNTH_BOOTER_UNLOAD};
     static struct synth_blob blob[FILES];
     static struct fl_file base[FILES];
     if (blob[0].data == NULL) {
         for (size_t i = 0; i < FILES; i++) {
             const char *version = versions[i / ARRAY_SIZE(kinds)];
             enum synth_file kind = kinds[i % ARRAY_SIZE(kinds)];
-            blob[i] = synth_firmware(kind, &(struct synth_fw_options){
-                                               .chip = "ga102", .version = version, .image_bytes = 0x1350});
-            (void)snprintf(base[i].path, sizeof(base[i].path), "firmware/nvidia/ga102/gsp/%s-%s.bin",
-                           synth_file_name(kind), version);
+            blob[i] = synth_firmware(kind, &(struct synth_fw_options){.chip = "ga102",
+                                                                      .version = version,
+                                                                      .image_bytes = 0x1350});
+            (void)snprintf(base[i].path, sizeof(base[i].path),
+                           "firmware/nvidia/ga102/gsp/%s-%s.bin", synth_file_name(kind), version);
             base[i].size = base[i].dir_size = base[i].room = blob[i].size;
         }
     }

@@ -15,9 +15,11 @@
 
 #define FUZZ_EDIT_BYTES 7u
 
-static inline FL_UNUSED void fuzz_edit(uint8_t *file, size_t size, const uint8_t *edits, size_t bytes)
+static inline FL_UNUSED void fuzz_edit(uint8_t *file, size_t size, const uint8_t *edits,
+                                       size_t bytes)
 {
-    for (; bytes >= FUZZ_EDIT_BYTES && size != 0; edits += FUZZ_EDIT_BYTES, bytes -= FUZZ_EDIT_BYTES) {
+    for (; bytes >= FUZZ_EDIT_BYTES && size != 0;
+         edits += FUZZ_EDIT_BYTES, bytes -= FUZZ_EDIT_BYTES) {
         size_t at = get_le16(edits) % size;
         size_t width = (edits[2] & 3u) + 1u;
         if ((edits[2] & 0x80u) != 0) {

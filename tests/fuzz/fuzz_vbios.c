@@ -44,7 +44,8 @@ static void walk(struct rom *r, const struct gsp_chip *chip, uint32_t fuse)
     }
     FUZZ_REQUIRE(r->reads <= READS_BEFORE_UCODE_MAX);
     FUZZ_REQUIRE((err == FL_OK) == (fail.err == FL_OK) && fail.err == err);
-    if (err != FL_OK || (f.desc_version == 3 && vbios_fwsec_signature(&f, fuse, &index, NULL) != FL_OK)) {
+    if (err != FL_OK ||
+        (f.desc_version == 3 && vbios_fwsec_signature(&f, fuse, &index, NULL) != FL_OK)) {
         return;
     }
     size_t bytes = (size_t)f.imem_bytes + f.dmem_bytes;
@@ -78,8 +79,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if ((variant & 0x80u) != 0) {
         copy = fuzz_copy(data, size);
     } else {
-        struct synth_vbios_options o = {.desc_version = v2 ? 2 : 3, .ifr_version = variant >> 1 & 3u,
-                                        .no_efi = (variant & 8u) != 0, .imem_bytes = 0x100, .dmem_bytes = 0x300};
+        struct synth_vbios_options o = {.desc_version = v2 ? 2 : 3,
+                                        .ifr_version = variant >> 1 & 3u,
+                                        .no_efi = (variant & 8u) != 0,
+                                        .imem_bytes = 0x100,
+                                        .dmem_bytes = 0x300};
         struct synth_blob b = synth_vbios(&o);
         r.size = b.size;
         copy = b.data;

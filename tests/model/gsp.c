@@ -135,15 +135,18 @@ static bool read_arguments(struct gpu_model *m)
     static const uint64_t log_ids[GSP_LOGS] = {ID8_LOGINIT, ID8_LOGINTR, ID8_LOGRM, ID8_LOGMNOC,
                                                ID8_LOGKRNL};
     const struct gsp_layout *l = m->gsp.l;
-    uint8_t args[ARGS_MAX * ARG_BYTES];
+    uint8_t args[ARGS_MAX * ARG_BYTES] = {0};
+    /* The array ends with its page. */
+    const uint64_t left = FL_PAGE_SIZE - (m->gsp.libos_args & (FL_PAGE_SIZE - 1));
+    const uint64_t n = min_u64(ARGS_MAX, left / ARG_BYTES);
     uint64_t rmargs = 0, rmargs_size = 0;
     if (m->gsp.libos_args == 0 || !is_aligned_u64(m->gsp.libos_args, ARG_BYTES) ||
-        !model_dma_read(m, m->gsp.libos_args, args, sizeof(args), "libos arguments")) {
+        !model_dma_read(m, m->gsp.libos_args, args, (size_t)n * ARG_BYTES, "libos arguments")) {
         model_rule_broken(m, RULE_LIBOS_ARGS, "the GSP's mailboxes hold 0x%llx",
                           (unsigned long long)m->gsp.libos_args);
         return false;
     }
-    for (size_t i = 0; i < ARGS_MAX; i++) {
+    for (size_t i = 0; i < n; i++) {
         const uint8_t *a = args + i * ARG_BYTES;
         const uint64_t id = fw_get(a, ARG_BYTES, l->LibosMemoryRegionInitArgument.id8);
         const uint64_t pa = fw_get(a, ARG_BYTES, l->LibosMemoryRegionInitArgument.pa);
@@ -168,9 +171,9 @@ static bool read_arguments(struct gpu_model *m)
                               (unsigned long long)id);
             return false;
         }
-        for (uint32_t n = 0; n < GSP_LOGS; n++) {
-            if (id == log_ids[n]) {
-                model_log_setup(m, n, pa, size);
+        for (uint32_t log = 0; log < GSP_LOGS; log++) {
+            if (id == log_ids[log]) {
+                model_log_setup(m, log, pa, size);
             }
         }
         if (id == ID8_RMARGS) {

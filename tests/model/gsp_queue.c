@@ -23,6 +23,7 @@ enum {
     PT_ENTRIES_PER_PAGE = 512,
     QUEUE_MIN_BYTES = 2 * QUEUE_SLOT_BYTES,
     RETRY_NS = 50000,
+    RETRY_MAX_NS = 1000000,
     IRQ_SWGEN0 = 1 << 6,
 };
 #define STUCK_NS      5000000000ull
@@ -430,7 +431,9 @@ void model_queue_flush(struct gpu_model *m)
                                   q->stat_write, q->stat_read_seen, q->stat_slots);
                 q->blocked_said = true;
             }
-            model_schedule(m, WORK_GSP_TX, RETRY_NS);
+            const uint64_t waited = now - q->blocked_since_ns; /* less and less often */
+            model_schedule(m, WORK_GSP_TX,
+                           waited < RETRY_NS ? RETRY_NS : min_u64(waited, RETRY_MAX_NS));
             return;
         }
         q->blocked_since_ns = 0;
@@ -461,7 +464,7 @@ static void append(struct gpu_model *m, const uint8_t *msg, uint32_t len)
 static void send_record(struct gpu_model *m, uint32_t function, uint32_t result, uint32_t sequence,
                         const uint8_t *payload, uint32_t len, uint32_t extra)
 {
-    static uint8_t msg[GSP_MSG_MAX_BYTES + 8];
+    uint8_t *msg = m->out;
     const struct gsp_layout *l = m->gsp.l;
     const uint32_t total = MESSAGE_MIN + len + extra;
     const uint32_t covered = m->gsp.v->whole_slot_checksum ? total : MESSAGE_MIN + len;

@@ -5,6 +5,7 @@
  * mailbox, resets the core, loads a piece of code into the falcon by transfers, runs it, and
  * resumes. Sources: boot.md 10, measured.md 7, rpc.md B4.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "tests/model/model_priv.h"
@@ -22,7 +23,6 @@ enum {
 };
 enum {
     FUNCTION_RUN_CPU_SEQUENCER = 0x1002,
-    WORDS_MAX = 16000, /* what one message holds */
     SCRATCH_FIRST = 0x20,
     SCRATCH_COUNT = 16, /* NV_PBUS_SW_SCRATCH words that the filler writes */
     SCRATCH_MODIFY = 0x31,
@@ -36,13 +36,13 @@ enum {
 };
 
 struct programme {
-    uint32_t words[WORDS_MAX];
+    uint32_t *words; /* SEQ_WORDS_MAX of them */
     uint32_t n;
 };
 
 static void emit(struct programme *p, uint32_t word)
 {
-    if (p->n < WORDS_MAX) {
+    if (p->n < SEQ_WORDS_MAX) {
         p->words[p->n++] = word;
     }
 }
@@ -111,14 +111,12 @@ static void emit_filler(struct gpu_model *m, struct programme *p, uint32_t targe
 void model_seq_send(struct gpu_model *m)
 {
     enum { TAIL_WORDS = 3 };
-    static struct programme p; /* large; rebuilt each time */
-    static uint8_t payload[40 + 4 * WORDS_MAX];
+    struct programme p = {m->programme, 0};
     struct gsp_state *g = &m->gsp;
     const struct gsp_layout *l = g->l;
     const struct fault *wanted = model_fault_get(m, FAULT_SEQUENCER);
     const uint32_t target = wanted != NULL ? wanted->value : m->chip->seq_dwords;
     const uint32_t suspended = 1u << MAILBOX_SUSPENDED_SHIFT;
-    p.n = 0;
     emit_poll(&p, gsp_reg(NV_PFALCON_FALCON_MAILBOX0__OFFSET), suspended, suspended);
     emit_write(&p, gsp_reg(NV_PFALCON_FALCON_MAILBOX0__OFFSET), 0);
     emit(&p, OP_CORE_RESET);
@@ -140,7 +138,11 @@ void model_seq_send(struct gpu_model *m)
     emit(&p, OP_CORE_RESUME);
 
     const uint32_t head = l->rpc_run_cpu_sequencer_v17_00.total;
-    memset(payload, 0, head);
+    uint8_t *payload = calloc(1, head + 4 * (size_t)p.n);
+    if (payload == NULL) {
+        model_gsp_crash(m);
+        return;
+    }
     fw_put(payload, head, l->rpc_run_cpu_sequencer_v17_00.bufferSizeDWord, p.n + 1);
     fw_put(payload, head, l->rpc_run_cpu_sequencer_v17_00.cmdIndex, p.n);
     for (uint32_t i = 0; i < p.n; i++) {
@@ -151,6 +153,7 @@ void model_seq_send(struct gpu_model *m)
     g->seq_program_ran = false;
     m->gsp_falcon.mailbox[0] = suspended;
     model_queue_send(m, FUNCTION_RUN_CPU_SEQUENCER, 0, 0, payload, head + 4 * p.n, 0);
+    free(payload);
 }
 
 bool model_seq_falcon_run(struct gpu_model *m)

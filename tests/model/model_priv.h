@@ -373,6 +373,7 @@ enum { /* NV_STATUS, rpc.md B2 */
 #define RM_INTERNAL_SUBDEVICE 0xabcd2080u
 void model_rm_free_all(struct gpu_model *m);
 
+enum { SEQ_WORDS_MAX = 16000 }; /* what one message holds */
 /* Builds and sends the programme / checks what it left. */
 void model_seq_send(struct gpu_model *m);
 bool model_seq_check(struct gpu_model *m);
@@ -545,7 +546,9 @@ struct gpu_model {
     struct trace_state trace;
     struct fault fault[FAULTS_MAX];
     uint32_t fault_count;
-    uint8_t msg[GSP_LARGE_MAX_BYTES]; /* the message being handled */
+    uint8_t msg[GSP_LARGE_MAX_BYTES];  /* the message being handled */
+    uint8_t out[GSP_MSG_MAX_BYTES];    /* the message being made */
+    uint32_t programme[SEQ_WORDS_MAX]; /* for the CPU sequencer, being made */
 };
 
 static inline uint64_t model_now(struct gpu_model *m) { return m->bus.now_ns(m->bus.ctx); }

@@ -7,3 +7,4 @@ MODEL_MAIN_SRCS += tests/model/main.c
 MODEL_SRCS += tests/model/vfio_user.c tests/model/vfio_dma.c
 TEST_SUPPORT_SRCS += tests/unit/mini_driver.c
 UNIT_TESTS += tests/unit/test_model.c tests/unit/test_model_rules.c
+FUZZ_TARGETS += tests/fuzz/fuzz_model.c

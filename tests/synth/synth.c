@@ -75,10 +75,7 @@ const char *synth_file_name(enum synth_file f)
     return (unsigned)f < SYNTH_FILE_COUNT ? names[f] : "unknown";
 }
 
-static bool is_r535(const char *version)
-{
-    return strncmp(version, "535.", 4) == 0;
-}
+static bool is_r535(const char *version) { return strncmp(version, "535.", 4) == 0; }
 
 struct synth_blob synth_firmware(enum synth_file f, const struct synth_fw_options *opt)
 {
@@ -97,15 +94,21 @@ struct synth_blob synth_firmware(enum synth_file f, const struct synth_fw_option
         return none; /* r535 has no FMC files */
     }
     switch (f) {
-    case SYNTH_GSP: return synth_gsp_elf(c, &o);
-    case SYNTH_BOOTLOADER: return synth_bootloader(c, &o);
+    case SYNTH_GSP:
+        return synth_gsp_elf(c, &o);
+    case SYNTH_BOOTLOADER:
+        return synth_bootloader(c, &o);
     case SYNTH_BOOTER_LOAD:
-    case SYNTH_BOOTER_UNLOAD: return fsp ? none : synth_booter(c, &o, f);
+    case SYNTH_BOOTER_UNLOAD:
+        return fsp ? none : synth_booter(c, &o, f);
     case SYNTH_SCRUBBER:
         return c->kind == SYNTH_ADA && !is_r535(o.version) ? synth_booter(c, &o, f) : none;
-    case SYNTH_GEN_BOOTLOADER: return pio && !is_r535(o.version) ? synth_gen_bootloader(&o) : none;
-    case SYNTH_FMC: return fsp ? synth_fmc(c, &o) : none;
-    case SYNTH_FILE_COUNT: break;
+    case SYNTH_GEN_BOOTLOADER:
+        return pio && !is_r535(o.version) ? synth_gen_bootloader(&o) : none;
+    case SYNTH_FMC:
+        return fsp ? synth_fmc(c, &o) : none;
+    case SYNTH_FILE_COUNT:
+        break;
     }
     return none;
 }

@@ -14,19 +14,19 @@ struct synth_blob {
     size_t size;
 };
 
-/* A VBIOS for the PROM window: PCI-AT + EFI + two FWSEC images (spec: NVIDIA's chain with BIT, falcon
- * table, FWSEC descriptor, application interface, DMEMMAPPER). */
+/* A VBIOS for the PROM window: PCI-AT + EFI + two FWSEC images (spec: NVIDIA's chain with BIT,
+ * falcon table, FWSEC descriptor, application interface, DMEMMAPPER). */
 struct synth_vbios_options {
-    unsigned desc_version;     /* 2 (TU, GA100) or 3 (GA10x, AD10x); 0 = 3 */
+    unsigned desc_version; /* 2 (TU, GA100) or 3 (GA10x, AD10x); 0 = 3 */
     uint16_t device_id;
-    unsigned ifr_version;      /* 0 none, 1, 2, 3 */
-    bool no_efi;               /* leave the EFI image out */
+    unsigned ifr_version;            /* 0 none, 1, 2, 3 */
+    bool no_efi;                     /* leave the EFI image out */
     uint32_t imem_bytes, dmem_bytes; /* 0 = 0x1000, 0x800; multiples of 256 */
-    unsigned signature_count;  /* v3; 0 = 3 */
-    uint16_t signature_versions; /* 0 = (1 << count) - 1 */
-    uint8_t ucode_id;          /* 0 = 9 */
-    const char *version;       /* "94.02.26.48.70"; NULL = that */
-    uint32_t seed;             /* of the fillers */
+    unsigned signature_count;        /* v3; 0 = 3 */
+    uint16_t signature_versions;     /* 0 = (1 << count) - 1 */
+    uint8_t ucode_id;                /* 0 = 9 */
+    const char *version;             /* "94.02.26.48.70"; NULL = that */
+    uint32_t seed;                   /* of the fillers */
 };
 struct synth_blob synth_vbios(const struct synth_vbios_options *opt);
 
@@ -40,18 +40,27 @@ struct synth_vbios_map {
 void synth_vbios_locate(const struct synth_blob *vbios, const struct synth_vbios_options *opt,
                         struct synth_vbios_map *out);
 
-enum synth_file { SYNTH_GSP, SYNTH_BOOTLOADER, SYNTH_BOOTER_LOAD, SYNTH_BOOTER_UNLOAD,
-                  SYNTH_GEN_BOOTLOADER, SYNTH_FMC, SYNTH_SCRUBBER, SYNTH_FILE_COUNT };
+enum synth_file {
+    SYNTH_GSP,
+    SYNTH_BOOTLOADER,
+    SYNTH_BOOTER_LOAD,
+    SYNTH_BOOTER_UNLOAD,
+    SYNTH_GEN_BOOTLOADER,
+    SYNTH_FMC,
+    SYNTH_SCRUBBER,
+    SYNTH_FILE_COUNT
+};
 const char *synth_file_name(enum synth_file f); /* "gsp", "bootloader", ... */
 
 struct synth_fw_options {
     const char *chip;     /* "ga102" */
     const char *version;  /* "570.144"; NULL = that */
-    uint64_t image_bytes; /* of .fwimage; 0 = 2 MiB + 64 KiB + 0x350: two level-2 pages, a partial last page */
+    uint64_t image_bytes; /* of .fwimage; 0 = 2 MiB + 64 KiB + 0x350: two level-2 pages, a partial
+                             last page */
     uint32_t seed;
 };
-/* One container of the kind the chip needs, laid out as NVIDIA's files are; size 0 when that chip has
- * no such file. */
+/* One container of the kind the chip needs, laid out as NVIDIA's files are; size 0 when that chip
+ * has no such file. */
 struct synth_blob synth_firmware(enum synth_file f, const struct synth_fw_options *opt);
 
 /* Writes all files of a chip as DIR/nvidia/<chip>/gsp/<name>-<version>.bin. 0 or -1 with errno. */

@@ -40,7 +40,8 @@ static struct section *add(struct elf_plan *p, const char *name, uint32_t type, 
                            uint64_t size)
 {
     struct section *s = &p->s[p->count++];
-    *s = (struct section){.name = name, .type = type, .flags = flags, .offset = p->at, .size = size};
+    *s =
+        (struct section){.name = name, .type = type, .flags = flags, .offset = p->at, .size = size};
     p->at += size;
     return s;
 }
@@ -138,8 +139,8 @@ struct synth_blob synth_fmc(const struct synth_chip *c, const struct synth_fw_op
     static const char names[] = "\0.shstrtab\0hash\0signature\0publickey\0image";
     static const uint8_t name_at[SECTIONS] = {0, 1, 11, 16, 26, 36};
     bool hopper = c->kind == SYNTH_HOPPER;
-    uint32_t size[SECTIONS] = {0, sizeof(names), DIGEST_SHA384_BYTES, hopper ? 384u : 96u,
-                               hopper ? 384u : 97u, 0x2048};
+    uint32_t size[SECTIONS] = {
+        0, sizeof(names), DIGEST_SHA384_BYTES, hopper ? 384u : 96u, hopper ? 384u : 97u, 0x2048};
     uint32_t offset[SECTIONS] = {0};
     uint32_t at = TABLE_END;
     for (unsigned i = 1; i < SECTIONS; i++) {

@@ -60,7 +60,8 @@ struct synth_blob synth_booter(const struct synth_chip *c, const struct synth_fw
     put_bin_header(&b, BIN_HEADER, payload);
     put_words(b.data + BIN_HEADER,
               (const uint32_t[]){sig_at, sigs, patch_loc_at, patch_sig_at, meta_at, 4 * META_WORDS,
-                                 num_sig_at, load_at, LOAD_HEADER}, 9);
+                                 num_sig_at, load_at, LOAD_HEADER},
+              9);
     const char *name = synth_file_name(which);
     char tag[64] = "";
     strncpy(tag, name, sizeof(tag) - 16);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the builders share: fillers, a growing buffer and what the chips of the real files look like.
- * The facts are written down here a second time on purpose: the builders must not take them from the
- * parsers under test.
+ * What the builders share: fillers, a growing buffer and what the chips of the real files look
+ * like. The facts are written down here a second time on purpose: the builders must not take them
+ * from the parsers under test.
  */
 #pragma once
 
@@ -15,7 +15,14 @@ void synth_fill(uint8_t *p, size_t n, uint32_t seed, const char *tag);
 /* A zeroed blob; aborts the process when memory is out (host only, nothing sensible to do). */
 struct synth_blob synth_blob_new(size_t size);
 
-enum synth_kind { SYNTH_TURING, SYNTH_GA100, SYNTH_AMPERE, SYNTH_ADA, SYNTH_HOPPER, SYNTH_BLACKWELL };
+enum synth_kind {
+    SYNTH_TURING,
+    SYNTH_GA100,
+    SYNTH_AMPERE,
+    SYNTH_ADA,
+    SYNTH_HOPPER,
+    SYNTH_BLACKWELL
+};
 
 struct synth_chip {
     const char *name;

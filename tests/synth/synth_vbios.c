@@ -52,13 +52,13 @@ enum {
     IFR_ROM_V1 = 0x200,
     IFR_ROM_V3 = 0x1400,
 };
-#define IFR_SIGNATURE 0x4947564eu       /* "NVGI" */
+#define IFR_SIGNATURE           0x4947564eu /* "NVGI" */
 #define IFR_DIRECTORY_SIGNATURE 0x44524652u /* "RFRD" */
-#define TAG_PCIR 0x52494350u
-#define TAG_NPDS 0x5344504eu
-#define TAG_NPDE 0x4544504eu
-#define TAG_DMAP 0x50414d44u
-#define DCB_SIGNATURE 0x4edcbdcbu
+#define TAG_PCIR                0x52494350u
+#define TAG_NPDS                0x5344504eu
+#define TAG_NPDE                0x4544504eu
+#define TAG_DMAP                0x50414d44u
+#define DCB_SIGNATURE           0x4edcbdcbu
 
 /* Options with the defaults filled in, and everything's place. */
 struct plan {
@@ -178,7 +178,8 @@ static void version_bytes(const char *text, uint8_t out[5])
         if (*text == '.') {
             i++;
         } else {
-            unsigned digit = *text <= '9' ? (unsigned)(*text - '0') : (unsigned)((*text | 0x20) - 'a') + 10;
+            unsigned digit =
+                *text <= '9' ? (unsigned)(*text - '0') : (unsigned)((*text | 0x20) - 'a') + 10;
             out[i] = (uint8_t)((unsigned)out[i] << 4 | (digit & 0xf));
         }
     }
@@ -187,10 +188,18 @@ static void version_bytes(const char *text, uint8_t out[5])
 static void put_pci_at(uint8_t *rom, const struct plan *p)
 {
     uint8_t *at = rom + p->map.pci_rom;
-    put_head(rom, &p->o, &(struct image_head){
-        .at = p->map.pci_rom, .size = AT_SIZE, .signature = 0xaa55, .pcir = AT_PCIR,
-        .pcir_length = 0x18, .pcir_tag = TAG_PCIR, .code_type = 0x00, .npde = AT_NPDE,
-        .npde_revision = 0x0101, .npde_length = 0x14, .npde_flags = 1});
+    put_head(rom, &p->o,
+             &(struct image_head){.at = p->map.pci_rom,
+                                  .size = AT_SIZE,
+                                  .signature = 0xaa55,
+                                  .pcir = AT_PCIR,
+                                  .pcir_length = 0x18,
+                                  .pcir_tag = TAG_PCIR,
+                                  .code_type = 0x00,
+                                  .npde = AT_NPDE,
+                                  .npde_revision = 0x0101,
+                                  .npde_length = 0x14,
+                                  .npde_flags = 1});
     at[2] = AT_SIZE / BLOCK;
     put_le16(at + 0x36, DCB);
 
@@ -297,22 +306,40 @@ static void put_descriptor(uint8_t *rom, const struct plan *p)
 
 static void put_fwsec(uint8_t *rom, const struct plan *p)
 {
-    put_head(rom, &p->o, &(struct image_head){
-        .at = p->map.fwsec_first, .size = FWSEC1_SIZE, .signature = 0x4e56, .pcir = 0x140,
-        .pcir_length = 0x18, .pcir_tag = TAG_NPDS, .code_type = 0xe0, .npde = 0x160,
-        .npde_revision = 0x0101, .npde_length = 0x14});
+    put_head(rom, &p->o,
+             &(struct image_head){.at = p->map.fwsec_first,
+                                  .size = FWSEC1_SIZE,
+                                  .signature = 0x4e56,
+                                  .pcir = 0x140,
+                                  .pcir_length = 0x18,
+                                  .pcir_tag = TAG_NPDS,
+                                  .code_type = 0xe0,
+                                  .npde = 0x160,
+                                  .npde_revision = 0x0101,
+                                  .npde_length = 0x14});
     put_checksum(rom + p->map.fwsec_first, FWSEC1_SIZE);
-    put_head(rom, &p->o, &(struct image_head){
-        .at = p->fwsec2, .size = p->fwsec2_size, .signature = 0x4e56, .pcir = FWSEC2_PCIR,
-        .pcir_length = 0x18, .pcir_tag = TAG_NPDS, .code_type = 0xe0, .pcir_last = 0x80,
-        .npde = FWSEC2_NPDE, .npde_revision = 0x0101, .npde_length = 0x14, .npde_last = 0x80});
+    put_head(rom, &p->o,
+             &(struct image_head){.at = p->fwsec2,
+                                  .size = p->fwsec2_size,
+                                  .signature = 0x4e56,
+                                  .pcir = FWSEC2_PCIR,
+                                  .pcir_length = 0x18,
+                                  .pcir_tag = TAG_NPDS,
+                                  .code_type = 0xe0,
+                                  .pcir_last = 0x80,
+                                  .npde = FWSEC2_NPDE,
+                                  .npde_revision = 0x0101,
+                                  .npde_length = 0x14,
+                                  .npde_last = 0x80});
     put_descriptor(rom, p);
     put_dmem(rom, p);
 
     uint8_t *table = rom + p->map.falcon_table;
-    memcpy(table, (const uint8_t[]){1, FALCON_HEADER, FALCON_ENTRY, FALCON_ENTRIES, 1, 48}, FALCON_HEADER);
+    memcpy(table, (const uint8_t[]){1, FALCON_HEADER, FALCON_ENTRY, FALCON_ENTRIES, 1, 48},
+           FALCON_HEADER);
     /* Other applications and an unused slot before and after, as on real boards. */
-    static const uint8_t ids[FALCON_ENTRIES][2] = {{0x01, 1}, {0x07, 6}, {0x85, 7}, {0x89, 5}, {0, 0}};
+    static const uint8_t ids[FALCON_ENTRIES][2] = {
+        {0x01, 1}, {0x07, 6}, {0x85, 7}, {0x89, 5}, {0, 0}};
     for (int i = 0; i < FALCON_ENTRIES; i++) {
         uint8_t *e = table + FALCON_HEADER + FALCON_ENTRY * i;
         e[0] = ids[i][0];
@@ -349,10 +376,19 @@ struct synth_blob synth_vbios(const struct synth_vbios_options *opt)
     put_pci_at(b.data, &p);
     if (!p.o.no_efi) {
         size_t efi = p.map.pci_rom + AT_SIZE;
-        put_head(b.data, &p.o, &(struct image_head){
-            .at = efi, .size = EFI_SIZE, .signature = 0xaa55, .pcir = 0x1c, .pcir_length = 0x1c,
-            .pcir_tag = TAG_PCIR, .pcir_revision = 3, .code_type = 0x03, .pcir_last = 0x80,
-            .npde = 0x40, .npde_revision = 0x0100, .npde_length = 0x10});
+        put_head(b.data, &p.o,
+                 &(struct image_head){.at = efi,
+                                      .size = EFI_SIZE,
+                                      .signature = 0xaa55,
+                                      .pcir = 0x1c,
+                                      .pcir_length = 0x1c,
+                                      .pcir_tag = TAG_PCIR,
+                                      .pcir_revision = 3,
+                                      .code_type = 0x03,
+                                      .pcir_last = 0x80,
+                                      .npde = 0x40,
+                                      .npde_revision = 0x0100,
+                                      .npde_length = 0x10});
         put_checksum(b.data + efi, EFI_SIZE);
     }
     put_fwsec(b.data, &p);

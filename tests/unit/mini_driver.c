@@ -111,6 +111,32 @@ static void enable(struct mini *d)
     model_cfg_write(d->m, 0x04, 2, 6);
 }
 
+/* The files of a version are made once and kept: making them takes longer than a boot. */
+static void take_files(struct mini *d)
+{
+    enum { KEPT = 2 };
+    static struct {
+        char version[32];
+        struct synth_blob gsp, boot, load, unload;
+    } kept[KEPT];
+    const struct synth_fw_options fw = {.chip = "ga102", .version = d->version};
+    size_t i = 0;
+    while (i < KEPT - 1 && kept[i].version[0] != '\0' && strcmp(kept[i].version, d->version) != 0) {
+        i++;
+    }
+    if (strcmp(kept[i].version, d->version) != 0) {
+        snprintf(kept[i].version, sizeof(kept[i].version), "%s", d->version);
+        kept[i].gsp = synth_firmware(SYNTH_GSP, &fw);
+        kept[i].boot = synth_firmware(SYNTH_BOOTLOADER, &fw);
+        kept[i].load = synth_firmware(SYNTH_BOOTER_LOAD, &fw);
+        kept[i].unload = synth_firmware(SYNTH_BOOTER_UNLOAD, &fw);
+    }
+    d->gsp = kept[i].gsp;
+    d->boot = kept[i].boot;
+    d->load = kept[i].load;
+    d->unload = kept[i].unload;
+}
+
 void mini_open(struct mini *d, const struct model_config *cfg, bool files)
 {
     struct model_config c = cfg != NULL ? *cfg : (struct model_config){0};
@@ -122,14 +148,12 @@ void mini_open(struct mini *d, const struct model_config *cfg, bool files)
     d->version = c.fw_version != NULL ? c.fw_version : "570.144";
     d->l = gsp_layout_find(d->version);
     d->ram = calloc(1, MINI_RAM_BYTES);
-    const struct synth_fw_options fw = {.chip = "ga102", .version = d->version};
-    d->gsp = synth_firmware(SYNTH_GSP, &fw);
-    d->boot = synth_firmware(SYNTH_BOOTLOADER, &fw);
-    d->load = synth_firmware(SYNTH_BOOTER_LOAD, &fw);
-    d->unload = synth_firmware(SYNTH_BOOTER_UNLOAD, &fw);
+    take_files(d);
     if (files) {
         strcpy(d->dir, "/tmp/mini-driver-XXXXXX");
-        if (mkdtemp(d->dir) == NULL || synth_firmware_write(d->dir, &fw) != 0) {
+        if (mkdtemp(d->dir) == NULL ||
+            synth_firmware_write(
+                d->dir, &(struct synth_fw_options){.chip = "ga102", .version = d->version}) != 0) {
             abort();
         }
         c.firmware_dir = d->dir;
@@ -148,10 +172,6 @@ void mini_close(struct mini *d)
     char command[128];
     model_destroy(d->m);
     free(d->ram);
-    free(d->gsp.data);
-    free(d->boot.data);
-    free(d->load.data);
-    free(d->unload.data);
     free(d->vbios.data);
     if (d->dir[0] != '\0') {
         snprintf(command, sizeof(command), "rm -rf '%s'", d->dir);

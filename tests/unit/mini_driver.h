@@ -49,7 +49,8 @@ struct mini {
     /* firmware and VBIOS */
     char dir[64]; /* synthetic firmware files; "" = none */
     const char *version;
-    struct synth_blob gsp, boot, load, unload, vbios;
+    struct synth_blob gsp, boot, load, unload; /* kept for the next mini */
+    struct synth_blob vbios;                   /* owned */
     struct synth_vbios_map vmap;
     /* what was built, as bus addresses; the bytes are at mini_ptr() */
     uint64_t fwsec, booter, meta, radix3, image, bootloader, signature, libos, rmargs, shared, logs;

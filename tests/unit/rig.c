@@ -2,6 +2,7 @@
 /* A bench with one GPU in it (rig.h). */
 #include "tests/unit/rig.h"
 
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -271,6 +272,29 @@ struct fl_file *rig_file(struct rig *r, const char *kind)
     return NULL;
 }
 
+/* ---- files for the model to compare with ---- */
+
+/* Writes the synthetic set to a directory of its own; dir: room for the name. */
+static void write_files(char *dir, size_t size, const char *chip, const struct rig_options *opt)
+{
+    const char *tmp = getenv("TMPDIR");
+    const struct synth_fw_options fo = {
+        .chip = chip, .version = opt->version, .image_bytes = opt->image_bytes};
+
+    snprintf(dir, size, "%s/rig-XXXXXX", tmp != NULL ? tmp : "/tmp");
+    if (mkdtemp(dir) == NULL || synth_firmware_write(dir, &fo) != 0) {
+        die(dir, "cannot write the firmware files");
+    }
+}
+
+static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *ftw)
+{
+    (void)st;
+    (void)kind;
+    (void)ftw;
+    return remove(path);
+}
+
 /* ---- building and tearing down ---- */
 
 static void enumerate(void *arg)
@@ -313,6 +337,10 @@ void rig_open(struct rig *r, const struct rig_options *opt)
     if (chip == NULL) {
         die(name, "unknown chip");
     }
+    char dir[256] = "";
+    if (opt->compare && opt->firmware_dir == NULL) {
+        write_files(dir, sizeof(dir), name, opt);
+    }
     const struct model_config cfg = {
         .chip = name,
         .board = opt->board,
@@ -321,11 +349,15 @@ void rig_open(struct rig *r, const struct rig_options *opt)
         .trace = opt->trace,
         .seed = 1,
         .fw_version = opt->version,
+        .firmware_dir = dir[0] != '\0' ? dir : opt->firmware_dir,
     };
     const struct model_bus bus = {.ctx = r, .dma = bus_dma, .irq = bus_irq, .now_ns = bus_now};
     r->model = model_create(&cfg, &bus, err, sizeof(err));
     if (r->model == NULL) {
         die("model", err);
+    }
+    if (dir[0] != '\0') { /* the model has it mapped */
+        (void)nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
     }
     host_idle_hook(idle_hook, r);
     assign_bars(r);

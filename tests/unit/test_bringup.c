@@ -27,7 +27,8 @@
 static void comes_up(void **state)
 {
     (void)state;
-    open_strict(NULL);
+    const struct rig_options opt = {.strict = MODEL_STRICT, .compare = true};
+    rig_open(&rig, &opt);
     assert_int_equal(rig_snapshot(&rig).state, GSP_ABSENT);
     boots();
     no_violation();
@@ -67,8 +68,11 @@ static void every_board(void **state)
     (void)state;
     for (size_t i = 0; (board = model_board_name(i, &chip)) != NULL; i++) {
         for (size_t v = 0; v < ARRAY_SIZE(versions); v++, count++) {
-            const struct rig_options opt = {
-                .chip = chip, .board = board, .version = versions[v], .strict = MODEL_STRICT};
+            const struct rig_options opt = {.chip = chip,
+                                            .board = board,
+                                            .version = versions[v],
+                                            .strict = MODEL_STRICT,
+                                            .compare = true};
             print_message("  %s, firmware %s\n", board, versions[v]);
             rig_open(&rig, &opt);
             boots();
@@ -180,7 +184,8 @@ static void runs_without_interrupts(void **state)
 static void image_off_a_page_boundary(void **state)
 {
     (void)state;
-    const struct rig_options opt = {.unaligned_image = true, .strict = MODEL_STRICT};
+    const struct rig_options opt = {
+        .unaligned_image = true, .strict = MODEL_STRICT, .compare = true};
     rig_open(&rig, &opt);
     boots();
     no_violation();

@@ -22,9 +22,15 @@ static void found_by_register(void **state)
         const char *name;
         uint32_t family;
     } cases[] = {
-        {0x162a1000, "tu102", F_TU},   {0x168a1000, "tu116", F_TU},   {0x167a1000, "tu117", F_TU},
-        {0x170a1000, "ga100", F_GA100}, {0x172a1000, "ga102", F_GA10X}, {0x177a1000, "ga107", F_GA10X},
-        {0x180a1000, "gh100", F_GH100}, {0x192a1000, "ad102", F_AD10X}, {0x1a0a1000, "gb100", F_GB10X},
+        {0x162a1000, "tu102", F_TU},
+        {0x168a1000, "tu116", F_TU},
+        {0x167a1000, "tu117", F_TU},
+        {0x170a1000, "ga100", F_GA100},
+        {0x172a1000, "ga102", F_GA10X},
+        {0x177a1000, "ga107", F_GA10X},
+        {0x180a1000, "gh100", F_GH100},
+        {0x192a1000, "ad102", F_AD10X},
+        {0x1a0a1000, "gb100", F_GB10X},
         {0x1b2a1000, "gb202", F_GB20X}, /* the last two as read on real boards */
         {0x1b6a1000, "gb206", F_GB20X},
     };
@@ -40,9 +46,8 @@ static void unknown_registers_find_nothing(void **state)
 {
     (void)state;
     static const uint32_t values[] = {
-        0, 0xffffffff, 0xbadf1100, 0xbad00100, 0xbadf5040,
-        0x134a1000, /* Pascal */
-        0x17ba1000, /* Tegra GA10B */
+        0,          0xffffffff, 0xbadf1100, 0xbad00100, 0xbadf5040, 0x134a1000, /* Pascal */
+        0x17ba1000,                                                             /* Tegra GA10B */
         0x1b4a1000, /* GB204: only a name in a header */
     };
     for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
@@ -65,7 +70,8 @@ static void table_is_consistent(void **state)
         assert_int_equal(gsp_chip_needs(c, GSP_FW_FMC), fsp);
         assert_int_equal(gsp_chip_needs(c, GSP_FW_BOOTER_LOAD), !fsp);
         assert_int_equal(gsp_chip_needs(c, GSP_FW_BOOTER_UNLOAD), !fsp);
-        assert_int_equal(gsp_chip_needs(c, GSP_FW_GEN_BOOTLOADER), (c->family & (F_TU | F_GA100)) != 0);
+        assert_int_equal(gsp_chip_needs(c, GSP_FW_GEN_BOOTLOADER),
+                         (c->family & (F_TU | F_GA100)) != 0);
         assert_int_equal(c->falcon_dma, (c->family & (F_GA10X | F_AD10X)) != 0);
         assert_int_equal(c->fwsec_desc_version, fsp ? 0 : c->falcon_dma ? 3 : 2);
         assert_int_equal(c->booter_sig_bytes, fsp ? 0 : c->family == F_TU ? 16 : 384);

@@ -21,7 +21,8 @@
 
 static struct synth_blob make(enum synth_file f, const char *chip, const char *version)
 {
-    struct synth_fw_options o = {.chip = chip, .version = version, .image_bytes = IMAGE_BYTES, .seed = 5};
+    struct synth_fw_options o = {
+        .chip = chip, .version = version, .image_bytes = IMAGE_BYTES, .seed = 5};
     struct synth_blob b = synth_firmware(f, &o);
     assert_true(b.size != 0);
     return b;
@@ -32,7 +33,8 @@ static enum fl_err parse(enum synth_file f, const char *chip, const void *data, 
 {
     const struct gsp_chip *c = gsp_chip_by_name(chip);
     if (f == SYNTH_GSP) {
-        return fw_gsp_parse(data, size, "dir/gsp-570.144.bin", "570.144", c->signature_section, gsp, fail);
+        return fw_gsp_parse(data, size, "dir/gsp-570.144.bin", "570.144", c->signature_section, gsp,
+                            fail);
     }
     return fw_fmc_parse(data, size, "dir/fmc.bin", c->fmc_sig_bytes, c->fmc_key_bytes, fmc, fail);
 }
@@ -46,7 +48,8 @@ static void every_chip_finds_its_signature(void **state)
     for (size_t v = 0; v < ARRAY_SIZE(versions); v++) {
         const struct gsp_chip *c;
         for (size_t i = 0; (c = gsp_chip_at(i)) != NULL; i++) {
-            struct synth_fw_options o = {.chip = c->name, .version = versions[v], .image_bytes = IMAGE_BYTES};
+            struct synth_fw_options o = {
+                .chip = c->name, .version = versions[v], .image_bytes = IMAGE_BYTES};
             struct synth_blob b = synth_firmware(SYNTH_GSP, &o);
             if (b.size == 0) {
                 assert_true((c->family & F_FSP) != 0 && v == 1);
@@ -54,14 +57,17 @@ static void every_chip_finds_its_signature(void **state)
             }
             struct fw_gsp g;
             struct fl_fail fail = {.err = FL_OK};
-            assert_int_equal(fw_gsp_parse(b.data, b.size, "x", versions[v], c->signature_section, &g, &fail), FL_OK);
+            assert_int_equal(
+                fw_gsp_parse(b.data, b.size, "x", versions[v], c->signature_section, &g, &fail),
+                FL_OK);
             assert_int_equal(g.image_offset, 0x40);
             assert_int_equal(g.image_bytes, IMAGE_BYTES);
             assert_string_equal(g.version, versions[v]);
             static const uint8_t blob_start[12] = {1, 0, 2, 0, 0xc8, 8, 0, 0, 0x0c, 0, 0, 0};
             assert_memory_equal(g.signature, blob_start, sizeof(blob_start));
             /* The file decides, not the caller, when no version is asked for. */
-            assert_int_equal(fw_gsp_parse(b.data, b.size, "x", NULL, c->signature_section, &g, &fail), FL_OK);
+            assert_int_equal(
+                fw_gsp_parse(b.data, b.size, "x", NULL, c->signature_section, &g, &fail), FL_OK);
             free(b.data);
         }
     }
@@ -73,8 +79,10 @@ static void signatures_of_chips_differ(void **state)
     struct synth_blob b = make(SYNTH_GSP, "ga102", NULL);
     struct fw_gsp a;
     struct fw_gsp d;
-    assert_int_equal(fw_gsp_parse(b.data, b.size, "x", NULL, ".fwsignature_ga10x", &a, NULL), FL_OK);
-    assert_int_equal(fw_gsp_parse(b.data, b.size, "x", NULL, ".fwsignature_ad10x", &d, NULL), FL_OK);
+    assert_int_equal(fw_gsp_parse(b.data, b.size, "x", NULL, ".fwsignature_ga10x", &a, NULL),
+                     FL_OK);
+    assert_int_equal(fw_gsp_parse(b.data, b.size, "x", NULL, ".fwsignature_ad10x", &d, NULL),
+                     FL_OK);
     assert_memory_not_equal(a.signature, d.signature, FW_GSP_SIGNATURE_BYTES);
     free(b.data);
 }
@@ -158,7 +166,8 @@ static void truncated_files_say_so(void **state)
             struct fw_gsp g;
             struct fw_fmc m;
             struct fl_fail fail = {.err = FL_OK};
-            assert_int_equal(parse(cases[k].file, cases[k].chip, cut, n, &g, &m, &fail), FL_ETRUNCATED);
+            assert_int_equal(parse(cases[k].file, cases[k].chip, cut, n, &g, &m, &fail),
+                             FL_ETRUNCATED);
             assert_int_equal(fail.seen, n);
             assert_true(fail.expected > n);
             if (cases[k].file == SYNTH_GSP && n >= cases[k].header) {
@@ -199,7 +208,8 @@ static size_t section_header(const struct synth_blob *b, bool is64, const char *
     const uint8_t *names_header = b->data + table + entry * names_index;
     size_t names = is64 ? (size_t)get_le64(names_header + 24) : get_le32(names_header + 16);
     for (size_t i = 0; i < count; i++) {
-        if (strcmp((const char *)b->data + names + get_le32(b->data + table + entry * i), name) == 0) {
+        if (strcmp((const char *)b->data + names + get_le32(b->data + table + entry * i), name) ==
+            0) {
             return table + entry * i;
         }
     }
@@ -207,13 +217,14 @@ static size_t section_header(const struct synth_blob *b, bool is64, const char *
     return 0;
 }
 
-#define GSP SYNTH_GSP, "ga102"
-#define FMC SYNTH_FMC, "gb202"
+#define GSP                          SYNTH_GSP, "ga102"
+#define FMC                          SYNTH_FMC, "gb202"
 #define S(name, delta, width, value) {SECTION, name, delta, width, value}
-#define H(delta, width, value) {HEADER, NULL, delta, width, value}
+#define H(delta, width, value)       {HEADER, NULL, delta, width, value}
 /* Offsets of the fields in an ELF64 and an ELF32 section header. */
 enum { NAME = 0, TYPE = 4, OFF64 = 24, SIZE64 = 32, OFF32 = 16, SIZE32 = 20, INFO32 = 28 };
 
+/* clang-format off */
 static const struct row rows[] = {
     {"gsp: magic", GSP, {H(0, 4, 0x464c457e)}, "no ELF file", FL_OK},
     {"gsp: class 32", GSP, {H(4, 1, 1)}, "ELF class 1", FL_OK},
@@ -221,33 +232,46 @@ static const struct row rows[] = {
     {"gsp: entry size", GSP, {H(58, 2, 56)}, "of 56 bytes", FL_OK},
     {"gsp: no sections", GSP, {H(60, 2, 0)}, "0 section headers", FL_OK},
     {"gsp: table past the end", GSP, {H(60, 2, 0xfff0)}, "the ELF says", FL_ETRUNCATED},
-    {"gsp: table offset past the end", GSP, {H(40, 8, 0x7fffffff0000ull)}, "the ELF says", FL_ETRUNCATED},
+    {"gsp: table offset past the end", GSP, {H(40, 8, 0x7fffffff0000ull)}, "the ELF says",
+     FL_ETRUNCATED},
     {"gsp: table wraps", GSP, {H(40, 8, 0xfffffffffffffff8ull)}, "wrapping", FL_OK},
     {"gsp: table unaligned", GSP, {H(40, 1, 0x41)}, "unaligned", FL_OK},
     {"gsp: table in the header", GSP, {H(40, 8, 0x38)}, "inside the header", FL_OK},
     {"gsp: names index equals count", GSP, {H(62, 2, 14)}, "names in section 14 of 14", FL_OK},
     {"gsp: names index out of range", GSP, {H(62, 2, 0xffff)}, "names in section 65535", FL_OK},
-    {"gsp: names past the end", GSP, {S(".shstrtab", OFF64, 8, 0x10000000)}, "the ELF says", FL_ETRUNCATED},
-    {"gsp: names wrap", GSP, {S(".shstrtab", OFF64, 8, 0xfffffffffffffff0ull)}, "names wraps", FL_OK},
+    {"gsp: names past the end", GSP, {S(".shstrtab", OFF64, 8, 0x10000000)}, "the ELF says",
+     FL_ETRUNCATED},
+    {"gsp: names wrap", GSP, {S(".shstrtab", OFF64, 8, 0xfffffffffffffff0ull)}, "names wraps",
+     FL_OK},
     {"gsp: names empty", GSP, {S(".shstrtab", SIZE64, 8, 0)}, "no table of names", FL_OK},
-    {"gsp: names of another type", GSP, {S(".shstrtab", TYPE, 4, 1)}, "no table of names", FL_OK},
+    {"gsp: names of another type", GSP, {S(".shstrtab", TYPE, 4, 1)}, "no table of names",
+     FL_OK},
     {"gsp: names have no end", GSP, {S(".shstrtab", SIZE64, 8, 0x20)}, "has no end", FL_OK},
-    {"gsp: name past the names", GSP, {S(".symtab", NAME, 4, 0xffff)}, "name of section", FL_OK},
-    {"gsp: section past the end", GSP, {S(".symtab", SIZE64, 8, 0x10000000)}, "the ELF says", FL_ETRUNCATED},
-    {"gsp: section wraps", GSP, {S(".symtab", OFF64, 8, 0xffffffffffffff00ull), S(".symtab", SIZE64, 8, 0x200)}, "wraps around", FL_OK},
+    {"gsp: name past the names", GSP, {S(".symtab", NAME, 4, 0xffff)}, "name of section",
+     FL_OK},
+    {"gsp: section past the end", GSP, {S(".symtab", SIZE64, 8, 0x10000000)}, "the ELF says",
+     FL_ETRUNCATED},
+    {"gsp: section wraps", GSP, {S(".symtab", OFF64, 8, 0xffffffffffffff00ull), S(".symtab",
+     SIZE64, 8, 0x200)}, "wraps around", FL_OK},
     {"gsp: no image", GSP, {S(".fwimage", NAME, 4, 2)}, "no section .fwimage", FL_ENOENT},
     {"gsp: empty image", GSP, {S(".fwimage", SIZE64, 8, 0)}, ".fwimage is empty", FL_OK},
     {"gsp: two images", GSP, {S(".symtab", NAME, 4, 1)}, ".fwimage is there 2 times", FL_OK},
-    {"gsp: image without bytes", GSP, {S(".fwimage", TYPE, 4, 8)}, ".fwimage has no bytes", FL_OK},
+    {"gsp: image without bytes", GSP, {S(".fwimage", TYPE, 4, 8)}, ".fwimage has no bytes",
+     FL_OK},
     {"gsp: no version", GSP, {S(".fwversion", NAME, 4, 2)}, "no section .fwversion", FL_ENOENT},
     {"gsp: empty version", GSP, {S(".fwversion", SIZE64, 8, 0)}, ".fwversion is empty", FL_OK},
     {"gsp: version too long", GSP, {S(".fwversion", SIZE64, 8, 65)}, "no short text", FL_OK},
     {"gsp: version has no end", GSP, {S(".fwversion", SIZE64, 8, 7)}, "no short text", FL_OK},
-    {"gsp: version with bytes behind its end", GSP, {S(".fwversion", SIZE64, 8, 9)}, "no short text", FL_OK},
-    {"gsp: another version", GSP, {{DATA, ".fwversion", 4, 1, '2'}}, "holds version 570.244", FL_OK},
-    {"gsp: no signature for the chip", GSP, {S(".fwsignature_ga10x", NAME, 4, 2)}, "no section .fwsignature_ga10x", FL_ENOENT},
-    {"gsp: signature size", GSP, {S(".fwsignature_ga10x", SIZE64, 8, 4095)}, "has 4095 bytes", FL_OK},
-    {"gsp: two signatures", GSP, {S(".symtab", NAME, 4, 0xfffffffe)}, "is there 2 times", FL_OK},
+    {"gsp: version with bytes behind its end", GSP, {S(".fwversion", SIZE64, 8, 9)},
+     "no short text", FL_OK},
+    {"gsp: another version", GSP, {{DATA, ".fwversion", 4, 1, '2'}}, "holds version 570.244",
+     FL_OK},
+    {"gsp: no signature for the chip", GSP, {S(".fwsignature_ga10x", NAME, 4, 2)},
+     "no section .fwsignature_ga10x", FL_ENOENT},
+    {"gsp: signature size", GSP, {S(".fwsignature_ga10x", SIZE64, 8, 4095)}, "has 4095 bytes",
+     FL_OK},
+    {"gsp: two signatures", GSP, {S(".symtab", NAME, 4, 0xfffffffe)}, "is there 2 times",
+     FL_OK},
     {"fmc: header byte", FMC, {H(16, 2, 1)}, "header byte 16", FL_OK},
     {"fmc: ABI byte", FMC, {H(7, 1, 3)}, "header byte 7", FL_OK},
     {"fmc: class 64", FMC, {H(4, 1, 2)}, "ELF class 2", FL_OK},
@@ -259,17 +283,24 @@ static const struct row rows[] = {
     {"fmc: no key", FMC, {S("publickey", NAME, 4, 0)}, "no section publickey", FL_ENOENT},
     {"fmc: no image", FMC, {S("image", NAME, 4, 0)}, "no section image", FL_ENOENT},
     {"fmc: hash size", FMC, {S("hash", SIZE32, 4, 32)}, "hash has 32 bytes", FL_OK},
-    {"fmc: signature size", FMC, {S("signature", SIZE32, 4, 97)}, "signature has 97 bytes", FL_OK},
+    {"fmc: signature size", FMC, {S("signature", SIZE32, 4, 97)}, "signature has 97 bytes",
+     FL_OK},
     {"fmc: key size", FMC, {S("publickey", SIZE32, 4, 384)}, "publickey has 384 bytes", FL_OK},
     {"fmc: empty image", FMC, {S("image", SIZE32, 4, 0)}, "image is empty", FL_OK},
-    {"fmc: CRC of the signature", FMC, {{DATA, "signature", 3, 1, 0}}, "signature is damaged", FL_OK},
+    {"fmc: CRC of the signature", FMC, {{DATA, "signature", 3, 1, 0}}, "signature is damaged",
+     FL_OK},
     {"fmc: CRC of the image", FMC, {{DATA, "image", 0x100, 1, 0}}, "image is damaged", FL_OK},
-    {"fmc: hash of the image", FMC, {{DATA, "image", 0x100, 1, 0}, S("image", INFO32, 4, 0)}, "SHA-384", FL_OK},
-    {"fmc: section in the headers", FMC, {S("signature", OFF32, 4, 0x40), S("signature", INFO32, 4, 0)}, "lies in the headers", FL_OK},
-    {"fmc: section past the end", FMC, {S("image", SIZE32, 4, 0x100000)}, "the ELF says", FL_ETRUNCATED},
-    {"fmc: section at the top of 32 bits", FMC, {S("image", OFF32, 4, 0xfffffff0)}, "the ELF says", FL_ETRUNCATED},
+    {"fmc: hash of the image", FMC, {{DATA, "image", 0x100, 1, 0}, S("image", INFO32, 4, 0)},
+     "SHA-384", FL_OK},
+    {"fmc: section in the headers", FMC, {S("signature", OFF32, 4, 0x40), S("signature", INFO32,
+     4, 0)}, "lies in the headers", FL_OK},
+    {"fmc: section past the end", FMC, {S("image", SIZE32, 4, 0x100000)}, "the ELF says",
+     FL_ETRUNCATED},
+    {"fmc: section at the top of 32 bits", FMC, {S("image", OFF32, 4, 0xfffffff0)},
+     "the ELF says", FL_ETRUNCATED},
     {"fmc: section without bytes", FMC, {S("image", TYPE, 4, 8)}, "has no bytes", FL_OK},
 };
+/* clang-format on */
 
 static void rejects(void **state)
 {
@@ -303,7 +334,8 @@ static void rejects(void **state)
     }
     struct fl_fail fail = {.err = FL_OK};
     enum fl_err err = parse(row->file, row->chip, b.data, b.size, &g, &m, &fail);
-    if (err != (row->err != FL_OK ? row->err : FL_EBADDATA) || strstr(fail.text, row->words) == NULL) {
+    if (err != (row->err != FL_OK ? row->err : FL_EBADDATA) ||
+        strstr(fail.text, row->words) == NULL) {
         fail_msg("error %d: \"%s\"; expected \"%s\"", (int)err, fail.text, row->words);
     }
     assert_non_null(strstr(fail.text, "dir/"));
@@ -316,8 +348,10 @@ static void names_match_whole(void **state)
     (void)state;
     struct synth_blob b = make(SYNTH_GSP, "ga102", NULL);
     struct fw_gsp g;
-    assert_int_equal(fw_gsp_parse(b.data, b.size, "x", NULL, ".fwsignature_ga10", &g, NULL), FL_ENOENT);
-    assert_int_equal(fw_gsp_parse(b.data, b.size, "x", NULL, ".fwsignature_ga10x2", &g, NULL), FL_ENOENT);
+    assert_int_equal(fw_gsp_parse(b.data, b.size, "x", NULL, ".fwsignature_ga10", &g, NULL),
+                     FL_ENOENT);
+    assert_int_equal(fw_gsp_parse(b.data, b.size, "x", NULL, ".fwsignature_ga10x2", &g, NULL),
+                     FL_ENOENT);
     assert_int_equal(fw_gsp_parse(b.data, b.size, "x", NULL, "", &g, NULL), FL_ENOENT);
     free(b.data);
 }
@@ -331,9 +365,11 @@ static void a_name_may_not_start_at_the_end(void **state)
     size_t other = section_header(&b, true, ".symtab");
     struct fw_gsp g;
     put_le32(b.data + other, (uint32_t)get_le64(b.data + names + SIZE64));
-    assert_int_equal(fw_gsp_parse(b.data, b.size, "x", NULL, ".fwsignature_ga10x", &g, NULL), FL_EBADDATA);
+    assert_int_equal(fw_gsp_parse(b.data, b.size, "x", NULL, ".fwsignature_ga10x", &g, NULL),
+                     FL_EBADDATA);
     put_le32(b.data + other, (uint32_t)get_le64(b.data + names + SIZE64) - 1); /* an empty name */
-    assert_int_equal(fw_gsp_parse(b.data, b.size, "x", NULL, ".fwsignature_ga10x", &g, NULL), FL_OK);
+    assert_int_equal(fw_gsp_parse(b.data, b.size, "x", NULL, ".fwsignature_ga10x", &g, NULL),
+                     FL_OK);
     free(b.data);
 }
 
@@ -348,11 +384,13 @@ static void image_above_1_gib(void **state)
     struct fl_fail fail = {.err = FL_OK};
     /* The parser never touches the image, so a size beyond the buffer is safe to claim here. */
     assert_int_equal(fw_gsp_parse(b.data, (size_t)FW_GSP_MAX_IMAGE + b.size, "x", NULL,
-                                  ".fwsignature_ga10x", &g, &fail), FL_EBADDATA);
+                                  ".fwsignature_ga10x", &g, &fail),
+                     FL_EBADDATA);
     assert_non_null(strstr(fail.text, "more than 1 GiB"));
     put_le64(b.data + h + SIZE64, FW_GSP_MAX_IMAGE);
     assert_int_equal(fw_gsp_parse(b.data, (size_t)FW_GSP_MAX_IMAGE + b.size, "x", NULL,
-                                  ".fwsignature_ga10x", &g, NULL), FL_OK);
+                                  ".fwsignature_ga10x", &g, NULL),
+                     FL_OK);
     free(b.data);
 }
 
@@ -372,8 +410,10 @@ int main(void)
     static struct CMUnitTest tests[ARRAY_SIZE(fixed) + ARRAY_SIZE(rows)];
     memcpy(tests, fixed, sizeof(fixed));
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-        tests[ARRAY_SIZE(fixed) + i] = (struct CMUnitTest){
-            .name = rows[i].name, .test_func = rejects, .initial_state = (void *)(uintptr_t)&rows[i]};
+        tests[ARRAY_SIZE(fixed) + i] =
+            (struct CMUnitTest){.name = rows[i].name,
+                                .test_func = rejects,
+                                .initial_state = (void *)(uintptr_t)&rows[i]};
     }
     return cmocka_run_group_tests_name("fwelf", tests, NULL, NULL);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Choosing the firmware files of a chip: every chip with synthetic files, one missing or damaged file
- * at a time, versions, and the words a person gets.
+ * Choosing the firmware files of a chip: every chip with synthetic files, one missing or damaged
+ * file at a time, versions, and the words a person gets.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,7 +18,7 @@
 #include "tests/synth/synth.h"
 
 #define NEWEST "570.144"
-#define OLDER "535.113.01"
+#define OLDER  "535.113.01"
 
 /* A boot volume. */
 struct volume {
@@ -47,8 +47,10 @@ static const enum synth_file synth_of[GSP_FW_KIND_COUNT] = {
     [GSP_FW_FMC] = SYNTH_FMC,
 };
 
-/* All files of a chip and version; candidate: own directory (0) or the one with the real file (1). */
-static void volume_add_chip(struct volume *v, const char *chip, const char *version, unsigned candidate)
+/* All files of a chip and version; candidate: own directory (0) or the one with the real file (1).
+ */
+static void volume_add_chip(struct volume *v, const char *chip, const char *version,
+                            unsigned candidate)
 {
     const struct gsp_chip *c = gsp_chip_by_name(chip);
     for (int k = 0; k < GSP_FW_KIND_COUNT; k++) {
@@ -128,7 +130,8 @@ static void every_chip_gets_its_files(void **state)
             assert_int_equal(set.total_bytes, total);
             assert_int_equal(set.booter_load.sig_bytes, c->booter_sig_bytes);
             assert_int_equal(set.fmc.key_bytes, c->fmc_key_bytes);
-            assert_int_equal(set.loader.code_size, gsp_chip_needs(c, GSP_FW_GEN_BOOTLOADER) ? 0x200 : 0);
+            assert_int_equal(set.loader.code_size,
+                             gsp_chip_needs(c, GSP_FW_GEN_BOOTLOADER) ? 0x200 : 0);
             volume_free(v);
         }
     }
@@ -214,11 +217,13 @@ static void turing_takes_the_version_less_loader(void **state)
     volume_add_chip(v, "tu104", OLDER, 0); /* has no gen_bootloader */
     assert_int_equal(pick(v, "tu104", NULL, &set, &fail), FL_ENOENT);
     assert_non_null(strstr(fail.text, "gen_bootloader"));
-    struct synth_blob b = synth_firmware(SYNTH_GEN_BOOTLOADER, &(struct synth_fw_options){.chip = "tu104"});
+    struct synth_blob b =
+        synth_firmware(SYNTH_GEN_BOOTLOADER, &(struct synth_fw_options){.chip = "tu104"});
     struct fl_file *f = volume_add(v, "firmware/nvidia/tu102/acr/bl.bin", b);
     assert_int_equal(pick(v, "tu104", NULL, &set, &fail), FL_OK);
     assert_ptr_equal(set.file[GSP_FW_GEN_BOOTLOADER], f);
-    (void)snprintf(f->path, sizeof(f->path), "firmware/nvidia/tu104/gsp/gen_bootloader-570.144.bin");
+    (void)snprintf(f->path, sizeof(f->path),
+                   "firmware/nvidia/tu104/gsp/gen_bootloader-570.144.bin");
     assert_int_equal(pick(v, "tu104", NULL, &set, &fail), FL_OK);
     assert_string_equal(set.version, OLDER);
     volume_free(v);
@@ -286,7 +291,8 @@ static void truncated_files_say_both_sizes(void **state)
         f->size = f->dir_size = whole / 2;
         assert_int_equal(pick(v, "ga102", NULL, &set, &fail), FL_ETRUNCATED);
         (void)snprintf(expected, sizeof(expected), "%s: %llu bytes, the %s says %llu", f->path,
-                       (unsigned long long)f->size, strstr(f->path, "gsp-") != NULL ? "ELF" : "header",
+                       (unsigned long long)f->size,
+                       strstr(f->path, "gsp-") != NULL ? "ELF" : "header",
                        (unsigned long long)whole);
         assert_string_equal(fail.text, expected);
         assert_int_equal(fail.seen, whole / 2);
@@ -296,8 +302,9 @@ static void truncated_files_say_both_sizes(void **state)
         for (int noticed = 0; noticed < 2; noticed++) {
             f->state = noticed != 0 ? FL_FILE_TRUNCATED : FL_FILE_OK;
             assert_int_equal(pick(v, "ga102", NULL, &set, &fail), FL_ETRUNCATED);
-            (void)snprintf(expected, sizeof(expected), "%s: %llu bytes read, the directory says %llu",
-                           f->path, (unsigned long long)f->size, (unsigned long long)whole);
+            (void)snprintf(expected, sizeof(expected),
+                           "%s: %llu bytes read, the directory says %llu", f->path,
+                           (unsigned long long)f->size, (unsigned long long)whole);
             assert_string_equal(fail.text, expected);
         }
         f->state = FL_FILE_OK;
@@ -318,7 +325,8 @@ static void what_the_stub_reported_is_passed_on(void **state)
         uint32_t state;
         enum fl_err err;
         const char *words;
-    } cases[] = {{FL_FILE_NOMEM, FL_ENOMEM, "no memory"}, {FL_FILE_IO, FL_EIO, "status 0x7"},
+    } cases[] = {{FL_FILE_NOMEM, FL_ENOMEM, "no memory"},
+                 {FL_FILE_IO, FL_EIO, "status 0x7"},
                  {99, FL_EBADDATA, "state 99"}};
     f->uefi_status = 7;
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -365,7 +373,8 @@ static void another_familys_booter_is_not_taken(void **state)
     struct fl_fail fail;
     struct volume *v = volume_new("ad104");
     struct fl_file *f = volume_find(v, "booter_load");
-    (void)snprintf(f->path, sizeof(f->path), "firmware/nvidia/ga102/gsp/booter_load-" NEWEST ".bin");
+    (void)snprintf(f->path, sizeof(f->path),
+                   "firmware/nvidia/ga102/gsp/booter_load-" NEWEST ".bin");
     assert_int_equal(pick(v, "ad104", NULL, &set, &fail), FL_ENOENT);
     assert_non_null(strstr(fail.text, "ad104/gsp/booter_load"));
     volume_free(v);
@@ -378,8 +387,9 @@ static void version_inside_must_match_the_name(void **state)
     struct fl_fail fail;
     struct volume *v = volume_new("ga102");
     struct fl_file *f = volume_find(v, "gsp-");
-    struct synth_blob b = synth_firmware(SYNTH_GSP, &(struct synth_fw_options){
-                                                        .chip = "ga102", .version = OLDER, .image_bytes = 0x1000});
+    struct synth_blob b = synth_firmware(
+        SYNTH_GSP,
+        &(struct synth_fw_options){.chip = "ga102", .version = OLDER, .image_bytes = 0x1000});
     free((void *)(uintptr_t)f->address);
     f->address = (uint64_t)(uintptr_t)b.data;
     f->size = f->dir_size = b.size;
@@ -409,11 +419,13 @@ static void the_first_failure_is_kept(void **state)
     struct volume *v = volume_new("ga102");
     v->files[0].state = FL_FILE_MISSING;
     struct fl_fail fail = {.err = FL_EIO, .text = "earlier"};
-    assert_int_equal(gsp_fwset_select(gsp_chip_by_name("ga102"), v->files, v->count, NULL, &set, &fail),
-                     FL_ENOENT);
+    assert_int_equal(
+        gsp_fwset_select(gsp_chip_by_name("ga102"), v->files, v->count, NULL, &set, &fail),
+        FL_ENOENT);
     assert_string_equal(fail.text, "earlier");
-    assert_int_equal(gsp_fwset_select(gsp_chip_by_name("ga102"), v->files, v->count, NULL, &set, NULL),
-                     FL_ENOENT);
+    assert_int_equal(
+        gsp_fwset_select(gsp_chip_by_name("ga102"), v->files, v->count, NULL, &set, NULL),
+        FL_ENOENT);
     volume_free(v);
 }
 

@@ -60,13 +60,15 @@ struct memory {
     struct bus_addr image_bus, tables_bus;
     struct radix3_plan plan;
 };
-#define IMAGE_BUS 0x7ff0000000ull
+#define IMAGE_BUS  0x7ff0000000ull
 #define TABLES_BUS 0x123456000ull
 
 static struct memory memory_new(uint64_t image_bytes)
 {
-    struct memory m = {.image_bytes = image_bytes, .room = align_up_u64(image_bytes, 4096),
-                       .image_bus = {IMAGE_BUS}, .tables_bus = {TABLES_BUS}};
+    struct memory m = {.image_bytes = image_bytes,
+                       .room = align_up_u64(image_bytes, 4096),
+                       .image_bus = {IMAGE_BUS},
+                       .tables_bus = {TABLES_BUS}};
     assert_int_equal(radix3_plan(image_bytes, &m.plan, NULL), FL_OK);
     m.image = malloc(m.room);
     m.tables = malloc(m.plan.bytes);
@@ -123,14 +125,22 @@ static uint8_t *walk(const struct memory *m)
 static void a_walk_gives_the_image(void **state)
 {
     (void)state;
-    static const uint64_t sizes[] = {1, 4095, 4096, 4097, 512 * 4096, 512 * 4096 + 1, 513 * 4096,
-                                     MIB(2) + KIB(64) + 0x350, 1025 * 4096ull - 1};
+    static const uint64_t sizes[] = {1,
+                                     4095,
+                                     4096,
+                                     4097,
+                                     512 * 4096,
+                                     512 * 4096 + 1,
+                                     513 * 4096,
+                                     MIB(2) + KIB(64) + 0x350,
+                                     1025 * 4096ull - 1};
     for (size_t s = 0; s < ARRAY_SIZE(sizes); s++) {
         struct memory m = memory_new(sizes[s]);
         uint8_t *before = malloc(m.room);
         memcpy(before, m.image, m.room);
         struct fl_fail fail = {.err = FL_OK};
-        assert_int_equal(radix3_fill(&m.plan, m.image, m.image_bus, m.tables, m.tables_bus, 47, &fail), FL_OK);
+        assert_int_equal(
+            radix3_fill(&m.plan, m.image, m.image_bus, m.tables, m.tables_bus, 47, &fail), FL_OK);
         uint8_t *seen = walk(&m);
         assert_memory_equal(seen, before, sizes[s]);
         for (uint64_t i = sizes[s]; i < align_up_u64(sizes[s], 4096); i++) {

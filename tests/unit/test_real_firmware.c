@@ -2,8 +2,8 @@
 /*
  * The parsers on NVIDIA's real files, where somebody has them: in the directory FIRMWARE or
  * FIRMWARE_DIR (environment), or where the set-up put Debian's package (build/deps.env). Skipped
- * otherwise. Containers only: the code inside is neither looked at nor run. The expected values were
- * decoded from firmware-nvidia-graphics 20260916-1.
+ * otherwise. Containers only: the code inside is neither looked at nor run. The expected values
+ * were decoded from firmware-nvidia-graphics 20260916-1.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -76,31 +76,53 @@ static struct mapped map_or_skip(const char *path)
 
 struct booter_row {
     const char *path, *chip;
-    uint32_t data_off, data_size, sig_bytes, sig_count, patch, ucode_id, os_data, os_data_size, app_size;
+    uint32_t data_off, data_size, sig_bytes, sig_count, patch, ucode_id, os_data, os_data_size,
+        app_size;
 };
 #define B(dir, name, chip, ...) {"nvidia/" dir "/gsp/" name ".bin", chip, __VA_ARGS__}
 static const struct booter_row booters[] = {
-    B("tu102", "booter_load-570.144", "tu102", 0x88, 0xe700, 16, 1, 0x8700, 0xd, 0x8500, 0x6200, 0x8400),
-    B("tu102", "booter_unload-570.144", "tu102", 0x88, 0x9900, 16, 1, 0x4e00, 0xd, 0x4c00, 0x4d00, 0x4b00),
-    B("tu116", "booter_load-570.144", "tu116", 0x88, 0xe600, 16, 1, 0x8600, 0xd, 0x8400, 0x6200, 0x8300),
-    B("tu116", "booter_unload-570.144", "tu116", 0x88, 0x9800, 16, 1, 0x4d00, 0xd, 0x4b00, 0x4d00, 0x4a00),
-    B("ga100", "booter_load-570.144", "ga100", 0x1f8, 0xeb00, 384, 1, 0x8900, 3, 0x8700, 0x6400, 0x8600),
-    B("ga100", "booter_unload-570.144", "ga100", 0x1f8, 0x9c00, 384, 1, 0x4f00, 3, 0x4d00, 0x4f00, 0x4c00),
-    B("ga102", "booter_load-570.144", "ga102", 0x378, 0xec00, 384, 2, 0x8a10, 3, 0x8a00, 0x6200, 0x8900),
-    B("ga102", "booter_unload-570.144", "ga102", 0x378, 0x9d00, 384, 2, 0x5010, 3, 0x5000, 0x4d00, 0x4f00),
-    B("ad102", "booter_load-570.144", "ad102", 0x378, 0xde00, 384, 2, 0x7e10, 3, 0x7e00, 0x6000, 0x7d00),
-    B("ad102", "booter_unload-570.144", "ad102", 0x378, 0x9f00, 384, 2, 0x5010, 3, 0x5000, 0x4e00, 0x4f00),
-    B("ad102", "scrubber-570.144", "ad102", 0x378, 0x1d00, 384, 2, 0x1a00, 0xd, 0x1a00, 0x300, 0x1900),
-    B("tu102", "booter_load-535.113.01", "tu102", 0x88, 0xe200, 16, 1, 0x8200, 0xd, 0x8000, 0x6200, 0x7f00),
-    B("tu102", "booter_unload-535.113.01", "tu102", 0x88, 0x9400, 16, 1, 0x4900, 0xd, 0x4700, 0x4d00, 0x4600),
-    B("tu116", "booter_load-535.113.01", "tu117", 0x88, 0xe200, 16, 1, 0x8200, 0xd, 0x8000, 0x6200, 0x7f00),
-    B("tu116", "booter_unload-535.113.01", "tu117", 0x88, 0x9400, 16, 1, 0x4900, 0xd, 0x4700, 0x4d00, 0x4600),
-    B("ga100", "booter_load-535.113.01", "ga100", 0x1f8, 0xe500, 384, 1, 0x8300, 3, 0x8100, 0x6400, 0x8000),
-    B("ga100", "booter_unload-535.113.01", "ga100", 0x1f8, 0x9600, 384, 1, 0x4900, 3, 0x4700, 0x4f00, 0x4600),
-    B("ga102", "booter_load-535.113.01", "ga102", 0x378, 0xe600, 384, 2, 0x8410, 3, 0x8400, 0x6200, 0x8300),
-    B("ga102", "booter_unload-535.113.01", "ga102", 0x378, 0x9700, 384, 2, 0x4a10, 3, 0x4a00, 0x4d00, 0x4900),
-    B("ad102", "booter_load-535.113.01", "ad102", 0x378, 0xd700, 384, 2, 0x7710, 3, 0x7700, 0x6000, 0x7600),
-    B("ad102", "booter_unload-535.113.01", "ad102", 0x378, 0x9800, 384, 2, 0x4910, 3, 0x4900, 0x4e00, 0x4800),
+    B("tu102", "booter_load-570.144", "tu102", 0x88, 0xe700, 16, 1, 0x8700, 0xd, 0x8500, 0x6200,
+      0x8400),
+    B("tu102", "booter_unload-570.144", "tu102", 0x88, 0x9900, 16, 1, 0x4e00, 0xd, 0x4c00, 0x4d00,
+      0x4b00),
+    B("tu116", "booter_load-570.144", "tu116", 0x88, 0xe600, 16, 1, 0x8600, 0xd, 0x8400, 0x6200,
+      0x8300),
+    B("tu116", "booter_unload-570.144", "tu116", 0x88, 0x9800, 16, 1, 0x4d00, 0xd, 0x4b00, 0x4d00,
+      0x4a00),
+    B("ga100", "booter_load-570.144", "ga100", 0x1f8, 0xeb00, 384, 1, 0x8900, 3, 0x8700, 0x6400,
+      0x8600),
+    B("ga100", "booter_unload-570.144", "ga100", 0x1f8, 0x9c00, 384, 1, 0x4f00, 3, 0x4d00, 0x4f00,
+      0x4c00),
+    B("ga102", "booter_load-570.144", "ga102", 0x378, 0xec00, 384, 2, 0x8a10, 3, 0x8a00, 0x6200,
+      0x8900),
+    B("ga102", "booter_unload-570.144", "ga102", 0x378, 0x9d00, 384, 2, 0x5010, 3, 0x5000, 0x4d00,
+      0x4f00),
+    B("ad102", "booter_load-570.144", "ad102", 0x378, 0xde00, 384, 2, 0x7e10, 3, 0x7e00, 0x6000,
+      0x7d00),
+    B("ad102", "booter_unload-570.144", "ad102", 0x378, 0x9f00, 384, 2, 0x5010, 3, 0x5000, 0x4e00,
+      0x4f00),
+    B("ad102", "scrubber-570.144", "ad102", 0x378, 0x1d00, 384, 2, 0x1a00, 0xd, 0x1a00, 0x300,
+      0x1900),
+    B("tu102", "booter_load-535.113.01", "tu102", 0x88, 0xe200, 16, 1, 0x8200, 0xd, 0x8000, 0x6200,
+      0x7f00),
+    B("tu102", "booter_unload-535.113.01", "tu102", 0x88, 0x9400, 16, 1, 0x4900, 0xd, 0x4700,
+      0x4d00, 0x4600),
+    B("tu116", "booter_load-535.113.01", "tu117", 0x88, 0xe200, 16, 1, 0x8200, 0xd, 0x8000, 0x6200,
+      0x7f00),
+    B("tu116", "booter_unload-535.113.01", "tu117", 0x88, 0x9400, 16, 1, 0x4900, 0xd, 0x4700,
+      0x4d00, 0x4600),
+    B("ga100", "booter_load-535.113.01", "ga100", 0x1f8, 0xe500, 384, 1, 0x8300, 3, 0x8100, 0x6400,
+      0x8000),
+    B("ga100", "booter_unload-535.113.01", "ga100", 0x1f8, 0x9600, 384, 1, 0x4900, 3, 0x4700,
+      0x4f00, 0x4600),
+    B("ga102", "booter_load-535.113.01", "ga102", 0x378, 0xe600, 384, 2, 0x8410, 3, 0x8400, 0x6200,
+      0x8300),
+    B("ga102", "booter_unload-535.113.01", "ga102", 0x378, 0x9700, 384, 2, 0x4a10, 3, 0x4a00,
+      0x4d00, 0x4900),
+    B("ad102", "booter_load-535.113.01", "ad102", 0x378, 0xd700, 384, 2, 0x7710, 3, 0x7700, 0x6000,
+      0x7600),
+    B("ad102", "booter_unload-535.113.01", "ad102", 0x378, 0x9800, 384, 2, 0x4910, 3, 0x4900,
+      0x4e00, 0x4800),
 };
 
 static bool all_zero(const uint8_t *p, size_t n)
@@ -137,7 +159,8 @@ static void real_booter(void **state)
     assert_int_equal(b.data_offset, row->os_data);
     assert_int_equal(b.data_size, row->os_data_size);
     assert_true(all_zero(b.payload + b.patch_loc, b.sig_bytes)); /* the slot is empty in the file */
-    if (strcmp(row->chip, "ga102") == 0) { /* the one for version 0 is a dummy, the fused one real */
+    if (strcmp(row->chip, "ga102") ==
+        0) { /* the one for version 0 is a dummy, the fused one real */
         unsigned index = 99;
         assert_int_equal(fw_booter_signature(&b, 1, &index, NULL), FL_OK);
         assert_int_equal(index, 0);
@@ -151,19 +174,27 @@ static void real_booter(void **state)
 
 struct riscv_row {
     const char *path;
-    uint32_t version, size, bl_off, bl_size, param_off, param_size, manifest_size, data_off, data_size,
-        code_off, code_size, fb_reserved;
+    uint32_t version, size, bl_off, bl_size, param_off, param_size, manifest_size, data_off,
+        data_size, code_off, code_size, fb_reserved;
 };
 static const struct riscv_row riscvs[] = {
     {"nvidia/tu102/gsp/bootloader-570.144.bin", 4, 0x1000, 0, 0x488, 0x488, 0x10, 0, 0, 0, 0, 0, 0},
-    {"nvidia/ga100/gsp/bootloader-535.113.01.bin", 4, 0x1000, 0, 0x488, 0x488, 0x10, 0, 0, 0, 0, 0, 0},
-    {"nvidia/ga102/gsp/bootloader-535.113.01.bin", 5, 0x5000, 0x4000, 0x458, 0x4458, 0x10, 0x800, 0x800, 0x1000, 0x1800, 0x2500, 0x5000},
-    {"nvidia/ga102/gsp/bootloader-570.144.bin", 5, 0x6000, 0x5000, 0x880, 0x5880, 0x10, 0x800, 0x800, 0x1000, 0x1800, 0x2900, 0x6000},
-    {"nvidia/ad102/gsp/bootloader-535.113.01.bin", 5, 0x8000, 0x7000, 0x458, 0x7458, 0x10, 0x800, 0x800, 0x4000, 0x4800, 0x2500, 0x8000},
-    {"nvidia/ad102/gsp/bootloader-570.144.bin", 5, 0x9000, 0x8000, 0x880, 0x8880, 0x10, 0x800, 0x800, 0x4000, 0x4800, 0x2900, 0x9000},
-    {"nvidia/gh100/gsp/bootloader-570.144.bin", 5, 0x29000, 0, 0, 0, 0, 0xa00, 0xa00, 0xa700, 0xb100, 0x1d500, 0},
-    {"nvidia/gb100/gsp/bootloader-570.144.bin", 5, 0x31000, 0, 0, 0, 0, 0xa00, 0xa00, 0xa700, 0xb100, 0x25200, 0},
-    {"nvidia/gb202/gsp/bootloader-570.144.bin", 5, 0x31000, 0, 0, 0, 0, 0xa00, 0xa00, 0xa800, 0xb200, 0x25800, 0},
+    {"nvidia/ga100/gsp/bootloader-535.113.01.bin", 4, 0x1000, 0, 0x488, 0x488, 0x10, 0, 0, 0, 0, 0,
+     0},
+    {"nvidia/ga102/gsp/bootloader-535.113.01.bin", 5, 0x5000, 0x4000, 0x458, 0x4458, 0x10, 0x800,
+     0x800, 0x1000, 0x1800, 0x2500, 0x5000},
+    {"nvidia/ga102/gsp/bootloader-570.144.bin", 5, 0x6000, 0x5000, 0x880, 0x5880, 0x10, 0x800,
+     0x800, 0x1000, 0x1800, 0x2900, 0x6000},
+    {"nvidia/ad102/gsp/bootloader-535.113.01.bin", 5, 0x8000, 0x7000, 0x458, 0x7458, 0x10, 0x800,
+     0x800, 0x4000, 0x4800, 0x2500, 0x8000},
+    {"nvidia/ad102/gsp/bootloader-570.144.bin", 5, 0x9000, 0x8000, 0x880, 0x8880, 0x10, 0x800,
+     0x800, 0x4000, 0x4800, 0x2900, 0x9000},
+    {"nvidia/gh100/gsp/bootloader-570.144.bin", 5, 0x29000, 0, 0, 0, 0, 0xa00, 0xa00, 0xa700,
+     0xb100, 0x1d500, 0},
+    {"nvidia/gb100/gsp/bootloader-570.144.bin", 5, 0x31000, 0, 0, 0, 0, 0xa00, 0xa00, 0xa700,
+     0xb100, 0x25200, 0},
+    {"nvidia/gb202/gsp/bootloader-570.144.bin", 5, 0x31000, 0, 0, 0, 0, 0xa00, 0xa00, 0xa800,
+     0xb200, 0x25800, 0},
 };
 
 static void real_riscv(void **state)
@@ -244,7 +275,8 @@ static void real_gsp(void **state)
     assert_int_equal(w.signature - m.data, row->signature);
     assert_string_equal(w.version, row->version);
     /* One byte short, it says how long it should be. */
-    assert_int_equal(fw_gsp_parse(m.data, m.size - 1, row->path, NULL, section, &w, &fail), FL_ETRUNCATED);
+    assert_int_equal(fw_gsp_parse(m.data, m.size - 1, row->path, NULL, section, &w, &fail),
+                     FL_ETRUNCATED);
     assert_int_equal(fail.expected, m.size);
     unmap_file(&m);
 }
@@ -261,7 +293,8 @@ static void real_fmc(void **state)
     struct mapped m = map_or_skip(path);
     struct fw_fmc w;
     struct fl_fail fail = {.err = FL_OK};
-    if (fw_fmc_parse(m.data, m.size, path, c->fmc_sig_bytes, c->fmc_key_bytes, &w, &fail) != FL_OK) {
+    if (fw_fmc_parse(m.data, m.size, path, c->fmc_sig_bytes, c->fmc_key_bytes, &w, &fail) !=
+        FL_OK) {
         fail_msg("%s", fail.text); /* SHA-384 and three CRC-32 have been checked here */
     }
     assert_int_equal(w.hash - m.data, 0x150);
@@ -285,7 +318,8 @@ static void every_chip_boots_from_the_package(void **state)
         for (int k = 0; k < GSP_FW_KIND_COUNT; k++) {
             char path[80];
             enum gsp_fw_kind kind = (enum gsp_fw_kind)k;
-            for (unsigned a = 0; n < 16 && gsp_fw_path(c, kind, version, a, path, sizeof(path)) != 0; a++) {
+            for (unsigned a = 0;
+                 n < 16 && gsp_fw_path(c, kind, version, a, path, sizeof(path)) != 0; a++) {
                 maps[n] = map_file(path);
                 if (maps[n].data == NULL) {
                     continue;

@@ -89,9 +89,12 @@ static void entries_are_well_formed(void **state)
 static uint32_t space_base(enum reg_space space, uint32_t family, uint32_t e)
 {
     switch (space) {
-    case REG_SPACE_BAR0: return 0;
-    case REG_SPACE_FALCON: return e == 0 ? NV_PGSP_BASE : NV_PSEC_BASE;
-    case REG_SPACE_MIRROR: return (family & F_FSP) != 0 ? 0x092000 : 0x088000;
+    case REG_SPACE_BAR0:
+        return 0;
+    case REG_SPACE_FALCON:
+        return e == 0 ? NV_PGSP_BASE : NV_PSEC_BASE;
+    case REG_SPACE_MIRROR:
+        return (family & F_FSP) != 0 ? 0x092000 : 0x088000;
     }
     return 0;
 }
@@ -131,8 +134,8 @@ static void finds_nothing_else(void **state)
     uint32_t index = 0;
     uint32_t base = 0;
     assert_null(reg_find(0x000008, F_GA10X, &index, &base));
-    assert_null(reg_find(0x000002, F_GA10X, &index, &base));          /* inside a register */
-    assert_null(reg_find(0x001500, F_GA10X, &index, &base));          /* behind scratch 63 */
+    assert_null(reg_find(0x000002, F_GA10X, &index, &base)); /* inside a register */
+    assert_null(reg_find(0x001500, F_GA10X, &index, &base)); /* behind scratch 63 */
     assert_null(reg_find(NV_PGSP_BASE + 0x184 + 2, F_GA10X, &index, &base));
     assert_null(reg_find(NV_PGSP_BASE + 0x4100, F_GA10X, &index, &base)); /* behind the engine */
     assert_null(reg_find(0x100, F_GA10X, &index, &base)); /* CPUCTL, but no engine there */
@@ -177,7 +180,9 @@ static void values_are_decoded(void **state)
     (void)state;
     check_decode(0x110100, 0x00000010, "0x00000010 HALTED=1");
     check_decode(0x110100, 0, "0x00000000");
-    check_decode(0x000a00, 0x172a1000, "0x172a1000 MINOR_REVISION=1 MAJOR_REVISION=0xa IMPLEMENTATION=2 ARCHITECTURE=0x17");
+    check_decode(
+        0x000a00, 0x172a1000,
+        "0x172a1000 MINOR_REVISION=1 MAJOR_REVISION=0xa IMPLEMENTATION=2 ARCHITECTURE=0x17");
     check_decode(0x110600, 0x00000005, "0x00000005 TARGET=1(COHERENT_SYSMEM) MEM_TYPE=1");
     check_decode(0x110118, 0x00000614, "0x00000614 SEC=1 IMEM=1 SIZE=6(256B)");
     check_decode(0x110100, 0x80000000, "0x80000000 rsvd3=0x1000000");

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The synthetic files themselves: the same seed gives the same bytes, another seed others; fillers
- * differ where tests and the model tell things apart by them; which chip has which file; the tree on
- * disk. What real files look like is checked by test_fwset's real-file test.
+ * differ where tests and the model tell things apart by them; which chip has which file; the tree
+ * on disk. What real files look like is checked by test_fwset's real-file test.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -22,8 +22,9 @@
 
 static struct synth_blob fw(enum synth_file f, const char *chip, const char *version, uint32_t seed)
 {
-    return synth_firmware(f, &(struct synth_fw_options){
-                                 .chip = chip, .version = version, .seed = seed, .image_bytes = 0x1800});
+    return synth_firmware(
+        f, &(struct synth_fw_options){
+               .chip = chip, .version = version, .seed = seed, .image_bytes = 0x1800});
 }
 
 static bool same(const struct synth_blob *a, const struct synth_blob *b)
@@ -68,7 +69,8 @@ static void vbios_signatures_differ(void **state)
     assert_int_equal(m.signature_count, 5);
     for (unsigned i = 0; i < 5; i++) {
         for (unsigned j = 0; j < i; j++) {
-            assert_memory_not_equal(b.data + m.signatures + 384 * i, b.data + m.signatures + 384 * j, 384);
+            assert_memory_not_equal(b.data + m.signatures + 384 * i,
+                                    b.data + m.signatures + 384 * j, 384);
         }
     }
     free(b.data);

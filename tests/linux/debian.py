@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: MIT
+"""Debian's own kernel with its modules, and a static busybox, in the user's cache.
+
+Nothing is installed: the packages come through apt on a private state (images/toolroot/setup.py) and
+are unpacked without their scripts. Which kernel: the newest of the series in SERIES that the
+backports suite has, or the package version named by LINUX_KERNEL.
+"""
+import fcntl
+import os
+import re
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(TOP / "images/toolroot"))
+import setup  # noqa: E402
+
+SERIES = "7.2"  # the one whose drivers the fact sheets describe
+FLAVOUR = "amd64"
+LIST_S = 60
+# Only what the tests load: graphics drivers and what they need; the package holds ten times as much.
+KEEP = ("drivers/gpu/", "drivers/acpi/", "drivers/i2c/", "drivers/platform/", "drivers/video/",
+        "drivers/hwmon/", "drivers/media/cec/", "drivers/leds/", "drivers/base/", "drivers/dma-buf/",
+        "drivers/iommu/", "drivers/input/", "crypto/", "lib/", "mm/")
+
+
+def _names(apt, pattern):
+    text = setup.run(["apt-cache", "search", "--names-only", pattern], LIST_S, "list of kernels",
+                     env=apt.env)
+    return [line.split()[0] for line in text.splitlines() if line.strip()]
+
+
+def _newest(names):
+    return max(names, key=lambda n: [int(x) for x in re.findall(r"\d+", n)])
+
+
+def choose(apt):
+    """The kernel's release, such as 7.2.12+deb13-amd64."""
+    wanted = os.environ.get("LINUX_KERNEL", "")
+    pattern = rf"^linux-binary-{re.escape(wanted or SERIES)}[.0-9]*\+[a-z0-9]+-{FLAVOUR}$"
+    names = _names(apt, pattern)
+    if not names:
+        raise setup.SetupError(f"{setup.BACKPORTS} has no kernel {wanted or SERIES}; name another "
+                               f"series with LINUX_KERNEL")
+    return _newest(names).removeprefix("linux-binary-")
+
+
+def _fill(apt, release, debs):
+    def fill(into):
+        work = apt.folder / "unpacked"
+        work.mkdir()
+        for deb in debs:
+            setup.run(["dpkg-deb", "-x", deb, work], setup.UNPACK_S, f"unpacking {deb.name}")
+        images = [p for p in work.rglob("vmlinuz*") if p.is_file() and not p.is_symlink()]
+        if len(images) != 1:
+            raise setup.SetupError(f"{[d.name for d in debs]} hold {len(images)} kernel images")
+        shutil.copyfile(images[0], into / "vmlinuz")
+        busybox = next(p for p in (work / "usr/bin/busybox", work / "bin/busybox") if p.exists())
+        shutil.copyfile(busybox, into / "busybox")
+        modules = next(p for p in (work / "usr/lib/modules" / release, work / "lib/modules" / release)
+                       if p.exists())
+        for path in sorted((modules / "kernel").rglob("*.ko*")):
+            rel = path.relative_to(modules)
+            if str(rel).startswith(tuple("kernel/" + k for k in KEEP)):
+                (into / "modules" / rel).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path, into / "modules" / rel)
+        (into / "release").write_text(release + "\n")
+    return fill
+
+
+def _in_cache():
+    wanted = os.environ.get("LINUX_KERNEL") or SERIES
+    for entry in sorted(setup.CACHE.glob(f"linux-{wanted}*"), reverse=True):
+        if setup.is_whole(entry):
+            return entry
+    return None
+
+
+def get():
+    """The directory with vmlinuz, busybox, release and modules/kernel/...; fetched once."""
+    setup.CACHE.mkdir(parents=True, exist_ok=True)
+    with open(setup.CACHE / ".lock-linux", "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        found = _in_cache()
+        if found:
+            return found
+        with tempfile.TemporaryDirectory(prefix="firstlight-") as folder:
+            apt = setup.Apt(Path(folder) / "apt", [("deb", f"{setup.SUITE} main"),
+                                                   ("deb", f"{setup.BACKPORTS} main")])
+            apt.update()
+            release = choose(apt)
+            debs = apt.folder / "debs"
+            debs.mkdir()
+            apt.get("download of a kernel (about 120 MB)", "download",
+                    f"linux-binary-{release}", f"linux-modules-{release}", "busybox-static", cwd=debs)
+            entry = setup.CACHE / f"linux-{release}"
+            setup.make_entry(entry, _fill(apt, release, sorted(debs.glob("*.deb"))))
+            return entry
+
+
+if __name__ == "__main__":
+    print(get())
