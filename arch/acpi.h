@@ -4,9 +4,9 @@
  * memory" callback, so the same code is tested and fuzzed on the host. The tables are input: every
  * byte is copied before it is looked at, every table's length and checksum is checked.
  *
- * Sources: ACPI 6.5 sections 5.2.5 (RSDP), 5.2.6 (header), 5.2.8 (XSDT), 5.2.9 (FADT), 5.2.12 (MADT),
- * 7.4.2 (_Sx), 20.2 (AML grammar); PCI Firmware 3.3 section 4.1.2 (MCFG); IA-PC HPET 1.0a section
- * 3.2.4.
+ * Sources: ACPI 6.5 sections 5.2.5 (RSDP), 5.2.6 (header), 5.2.8 (XSDT), 5.2.9 (FADT), 5.2.12
+ * (MADT), 7.4.2 (_Sx), 20.2 (AML grammar); PCI Firmware 3.3 section 4.1.2 (MCFG); IA-PC HPET 1.0a
+ * section 3.2.4.
  */
 #pragma once
 
@@ -52,9 +52,9 @@ struct acpi_info {
     uint8_t s5_a, s5_b;
 };
 
-/* Fills *out from the root pointer. A table that is missing leaves its part empty; a damaged one too,
- * and is noted in *fail (the first one), while the others are still used. FL_OK when the root was
- * good, FL_ENOENT when rsdp is 0, FL_EBADDATA when the root is damaged. */
+/* Fills *out from the root pointer. A table that is missing leaves its part empty; a damaged one
+ * too, and is noted in *fail (the first one), while the others are still used. FL_OK when the root
+ * was good, FL_ENOENT when rsdp is 0, FL_EBADDATA when the root is damaged. */
 FL_MUST_CHECK enum fl_err acpi_parse(const struct phys_reader *mem, uint64_t rsdp,
                                      struct acpi_info *out, struct fl_fail *fail);
 

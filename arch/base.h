@@ -9,24 +9,24 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define FL_MUST_CHECK __attribute__((warn_unused_result))
+#define FL_MUST_CHECK         __attribute__((warn_unused_result))
 #define FL_PRINTF(fmt, first) __attribute__((format(printf, fmt, first)))
-#define FL_UNUSED __attribute__((unused))
-#define FL_NORETURN __attribute__((noreturn))
+#define FL_UNUSED             __attribute__((unused))
+#define FL_NORETURN           __attribute__((noreturn))
 
-#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
-#define CONTAINER_OF(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
+#define ARRAY_SIZE(a)                   (sizeof(a) / sizeof((a)[0]))
+#define CONTAINER_OF(ptr, type, member) ((type *)(void *)((char *)(ptr) - offsetof(type, member)))
 
 #define KIB(n) ((uint64_t)(n) << 10)
 #define MIB(n) ((uint64_t)(n) << 20)
 #define GIB(n) ((uint64_t)(n) << 30)
 
 /* The page size of x86-64 and of every structure shared with the GSP. */
-#define FL_PAGE_SIZE 4096u
+#define FL_PAGE_SIZE  4096u
 #define FL_PAGE_SHIFT 12u
 
 #define US_PER_MS 1000ull
-#define US_PER_S 1000000ull
+#define US_PER_S  1000000ull
 #define NS_PER_US 1000ull
 
 /* An address as a PCI device puts it on the bus (DMA). */

@@ -8,16 +8,17 @@
 
 #include "arch/base.h"
 
-#define FL_HANDOFF_MAGIC 0x4c54535249464c46ull /* "FLFIRSTL" */
+#define FL_HANDOFF_MAGIC   0x4c54535249464c46ull /* "FLFIRSTL" */
 #define FL_HANDOFF_VERSION 1u
 
 enum fl_mem_kind {
-    FL_MEM_FREE = 1,       /* usable at once */
-    FL_MEM_BOOT = 2,       /* firmware boot services: usable once our page tables, GDT, IDT, stack are live */
-    FL_MEM_ACPI = 3,       /* tables: read, then usable (we keep them) */
-    FL_MEM_RESERVED = 4,   /* never touch */
+    FL_MEM_FREE = 1, /* usable at once */
+    FL_MEM_BOOT =
+        2, /* firmware boot services: usable once our page tables, GDT, IDT, stack are live */
+    FL_MEM_ACPI = 3,     /* tables: read, then usable (we keep them) */
+    FL_MEM_RESERVED = 4, /* never touch */
     FL_MEM_MMIO = 5,
-    FL_MEM_LOADER = 6,     /* stub, kernel, hand-off, files: in use */
+    FL_MEM_LOADER = 6, /* stub, kernel, hand-off, files: in use */
 };
 struct fl_mem_range {
     uint64_t base;
@@ -40,10 +41,10 @@ struct fl_file {
     uint64_t size;               /* bytes loaded */
     uint64_t dir_size;           /* size in the directory entry */
     uint64_t uefi_status;
-    uint32_t state;              /* enum fl_file_state */
-    uint32_t gpu_devid;          /* PCI device id it was loaded for, 0 = none */
+    uint32_t state;     /* enum fl_file_state */
+    uint32_t gpu_devid; /* PCI device id it was loaded for, 0 = none */
     uint64_t load_us;
-    uint64_t room;               /* bytes of memory reserved from `address` on, page rounded */
+    uint64_t room; /* bytes of memory reserved from `address` on, page rounded */
 };
 /* GSP images (.bin ELF64) are placed so that their .fwimage section starts on a page boundary: the
  * GPU reads it from here, there is no second copy. */
@@ -83,7 +84,7 @@ struct fl_handoff {
     uint64_t kernel_size;
     uint64_t stub_page_table; /* for the curious; the kernel makes its own */
 
-    uint64_t efi_runtime;     /* EFI_RUNTIME_SERVICES *, physical, 0 = none */
+    uint64_t efi_runtime; /* EFI_RUNTIME_SERVICES *, physical, 0 = none */
     uint32_t message_count;
     uint32_t pad;
     struct fl_message messages[8];

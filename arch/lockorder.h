@@ -13,7 +13,7 @@ struct lock_class {
     const char *name; /* static, unique */
     uint16_t id;      /* 0 until first use; owned by the checker */
 };
-#define LOCK_CLASS(var, text) struct lock_class var = { .name = (text), .id = 0 }
+#define LOCK_CLASS(var, text) struct lock_class var = {.name = (text), .id = 0}
 
 /* The two classes that are not locks. Held as points: record edges from all held locks. */
 extern struct lock_class lock_class_alloc; /* allocating memory */

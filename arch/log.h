@@ -20,11 +20,11 @@ const char *log_level_name(enum log_level level);
 /* Stores one line, cut at LOG_LINE_MAX bytes. Never yields, never allocates. */
 void log_line(enum log_level level, const char *module, const char *fmt, ...) FL_PRINTF(3, 4);
 #define log_error(mod, ...) log_line(LOG_ERROR, mod, __VA_ARGS__)
-#define log_warn(mod, ...) log_line(LOG_WARN, mod, __VA_ARGS__)
-#define log_info(mod, ...) log_line(LOG_INFO, mod, __VA_ARGS__)
+#define log_warn(mod, ...)  log_line(LOG_WARN, mod, __VA_ARGS__)
+#define log_info(mod, ...)  log_line(LOG_INFO, mod, __VA_ARGS__)
 #define log_debug(mod, ...) log_line(LOG_DEBUG, mod, __VA_ARGS__)
 
-#define LOG_LINE_MAX 240
+#define LOG_LINE_MAX   240
 #define LOG_RING_LINES 1024 /* oldest are overwritten */
 
 /* One stored line. seq counts from 0 for the first line ever stored. */

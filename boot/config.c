@@ -24,7 +24,7 @@ static void complain(struct boot_config *c, unsigned line, const char *fmt, ...)
 
 void config_defaults(struct boot_config *c)
 {
-    *c = (struct boot_config){ .hostname = "firstlight", .dhcp = true, .log_level = LOG_INFO };
+    *c = (struct boot_config){.hostname = "firstlight", .dhcp = true, .log_level = LOG_INFO};
 }
 
 /* "a.b.c.d" at *p; moves *p behind it. */
@@ -115,7 +115,10 @@ static bool set_hostname(struct boot_config *c, const char *v)
 {
     return v[0] != '-' && set_text(c->hostname, sizeof(c->hostname), v, is_host_char);
 }
-static bool set_gateway(struct boot_config *c, const char *v) { return parse_address(v, &c->gateway); }
+static bool set_gateway(struct boot_config *c, const char *v)
+{
+    return parse_address(v, &c->gateway);
+}
 static bool set_dns(struct boot_config *c, const char *v) { return parse_address(v, &c->dns); }
 static bool set_token(struct boot_config *c, const char *v)
 {
@@ -125,20 +128,23 @@ static bool set_firmware(struct boot_config *c, const char *v)
 {
     return set_text(c->firmware, sizeof(c->firmware), v, is_version_char);
 }
-static bool set_log_level(struct boot_config *c, const char *v) { return log_level_parse(v, &c->log_level); }
+static bool set_log_level(struct boot_config *c, const char *v)
+{
+    return log_level_parse(v, &c->log_level);
+}
 
 static const struct {
     const char *name;
     bool (*set)(struct boot_config *c, const char *value);
     const char *expected;
 } keys[] = {
-    { "hostname", set_hostname, "letters, digits and '-', at most 63" },
-    { "ip", set_ip, "'dhcp' or an address with prefix such as 192.168.1.20/24" },
-    { "gateway", set_gateway, "an IPv4 address" },
-    { "dns", set_dns, "an IPv4 address" },
-    { "token", set_token, "1 to 127 visible characters" },
-    { "firmware", set_firmware, "a version such as 570.144" },
-    { "log_level", set_log_level, "error, warn, info, debug or trace" },
+    {"hostname", set_hostname, "letters, digits and '-', at most 63"},
+    {"ip", set_ip, "'dhcp' or an address with prefix such as 192.168.1.20/24"},
+    {"gateway", set_gateway, "an IPv4 address"},
+    {"dns", set_dns, "an IPv4 address"},
+    {"token", set_token, "1 to 127 visible characters"},
+    {"firmware", set_firmware, "a version such as 570.144"},
+    {"log_level", set_log_level, "error, warn, info, debug or trace"},
 };
 
 static void trim(char **text)
@@ -174,12 +180,16 @@ static void parse_line(struct boot_config *c, unsigned number, char *line)
     for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
         if (strcmp(key, keys[i].name) == 0) {
             if (!keys[i].set(c, value)) {
-                complain(c, number, "%s = '%.40s': expected %s; the default is kept", key, value, keys[i].expected);
+                complain(c, number, "%s = '%.40s': expected %s; the default is kept", key, value,
+                         keys[i].expected);
             }
             return;
         }
     }
-    complain(c, number, "unknown key '%.24s'; known are hostname, ip, gateway, dns, token, firmware, log_level", key);
+    complain(
+        c, number,
+        "unknown key '%.24s'; known are hostname, ip, gateway, dns, token, firmware, log_level",
+        key);
 }
 
 void config_parse(struct boot_config *c, const char *text, size_t len)

@@ -9,9 +9,9 @@
 #include "arch/log.h"
 
 #define CONFIG_MESSAGES_MAX 8
-#define CONFIG_MESSAGE_MAX 160
+#define CONFIG_MESSAGE_MAX  160
 #define CONFIG_HOSTNAME_MAX 64
-#define CONFIG_TOKEN_MAX 128
+#define CONFIG_TOKEN_MAX    128
 
 struct boot_config {
     char hostname[CONFIG_HOSTNAME_MAX]; /* letters, digits, '-'; default "firstlight" */
@@ -27,5 +27,6 @@ struct boot_config {
 };
 
 void config_defaults(struct boot_config *c);
-/* Parses len bytes of text (not necessarily NUL-terminated) over the defaults. Any bytes are fine. */
+/* Parses len bytes of text (not necessarily NUL-terminated) over the defaults. Any bytes are fine.
+ */
 void config_parse(struct boot_config *c, const char *text, size_t len);

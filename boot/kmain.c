@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The main program of the appliance: what starts when the machine is ready, in order. Every step that
- * can fail leaves a note for the API and goes on; the network comes up whatever else does not.
+ * The main program of the appliance: what starts when the machine is ready, in order. Every step
+ * that can fail leaves a note for the API and goes on; the network comes up whatever else does not.
  */
 #include <stdio.h>
 #include <string.h>
@@ -13,6 +13,7 @@
 #include "arch/x86_64/x86.h"
 #include "boot/config.h"
 #include "gsp/gsp.h"
+#include "mm/ram.h"
 #include "net/api.h"
 #include "net/netmain.h"
 #include "pci/pci.h"
@@ -47,7 +48,8 @@ static void read_config(const struct fl_handoff *h)
     if (h->config != 0) {
         config_parse(&self.config, (const char *)(uintptr_t)h->config, h->config_size);
     } else {
-        note(LOG_WARN, "config", "there is no /firstlight.conf on the boot volume; defaults are used");
+        note(LOG_WARN, "config",
+             "there is no /firstlight.conf on the boot volume; defaults are used");
     }
     log_set_level(self.config.log_level);
     for (uint32_t i = 0; i < self.config.message_count && i < CONFIG_MESSAGES_MAX; i++) {
@@ -70,8 +72,8 @@ static void log_files(const struct fl_handoff *h)
     const struct fl_file *files = (const struct fl_file *)(uintptr_t)h->files;
     for (uint32_t i = 0; i < h->file_count; i++) {
         if (files[i].state == FL_FILE_OK) {
-            log_info("boot", "file %s size=%llu us=%llu", files[i].path, (unsigned long long)files[i].size,
-                     (unsigned long long)files[i].load_us);
+            log_info("boot", "file %s size=%llu us=%llu", files[i].path,
+                     (unsigned long long)files[i].size, (unsigned long long)files[i].load_us);
         }
     }
 }
@@ -87,8 +89,8 @@ static void gpu_fiber(void *arg)
 
 static void start_gpus(void)
 {
-    static const char *const fiber_names[API_MAX_GPUS] = { "gpu0", "gpu1", "gpu2", "gpu3",
-                                                            "gpu4", "gpu5", "gpu6", "gpu7" };
+    static const char *const fiber_names[API_MAX_GPUS] = {"gpu0", "gpu1", "gpu2", "gpu3",
+                                                          "gpu4", "gpu5", "gpu6", "gpu7"};
     for (size_t i = 0; i < self.pci.count && self.api.gpu_count < API_MAX_GPUS; i++) {
         const struct pci_dev *d = &self.pci.dev[i];
         if (!gsp_match(d)) {
@@ -97,8 +99,8 @@ static void start_gpus(void)
         struct api_gpu *g = &self.api.gpus[self.api.gpu_count];
         g->pci = d;
         g->gpu = gsp_create(d, &self.gsp, &g->fail);
-        if (g->gpu != NULL &&
-            fiber_spawn(fiber_names[self.api.gpu_count], gpu_fiber, g->gpu, GPU_STACK_BYTES) == NULL) {
+        if (g->gpu != NULL && fiber_spawn(fiber_names[self.api.gpu_count], gpu_fiber, g->gpu,
+                                          GPU_STACK_BYTES) == NULL) {
             FL_FAIL(&g->fail, FL_ENOMEM, "fiber", "no memory for the stack of the GPU's fiber");
             gsp_destroy(g->gpu);
             g->gpu = NULL;
@@ -122,14 +124,21 @@ static void main_fiber(void *arg)
     take_over_notes(h);
     read_config(h);
 
-    struct fl_fail fail = { 0 };
+    struct fl_fail fail = {0};
+    if (ram_init(&fail) != FL_OK) {
+        note(LOG_ERROR, "mm", fail.text);
+        fl_fail_clear(&fail);
+    }
     if (pci_enumerate(&self.pci, pci_machine_ops(), NULL, &fail) != FL_OK) {
         note(LOG_ERROR, "pci", fail.text);
     }
     self.api.pci = &self.pci;
 
-    struct net_config net = { .dhcp = self.config.dhcp, .ip = self.config.ip, .mask = self.config.mask,
-                              .gateway = self.config.gateway, .dns = self.config.dns };
+    struct net_config net = {.dhcp = self.config.dhcp,
+                             .ip = self.config.ip,
+                             .mask = self.config.mask,
+                             .gateway = self.config.gateway,
+                             .dns = self.config.dns};
     snprintf(net.hostname, sizeof(net.hostname), "%s", self.config.hostname);
     net_start(&self.pci, &net);
     log_files(h);

@@ -208,13 +208,14 @@ class Machine:
 
     def __init__(self, image, *, chips=("ga102",), fw_version=None, firmware_dir=None, nic="virtio",
                  http_port=0, memory_mib=1024, model_args=(), qemu_args=(), screen=False,
-                 record=None, echo=None, msg_timeout_ms=None):
+                 record=None, echo=None, msg_timeout_ms=None, pin=True):
         self.image = Path(image)
         self.chips = list(chips)  # empty: no GPU
         self.fw_version, self.firmware_dir = fw_version, firmware_dir
         self.nic, self.memory_mib, self.screen = nic, memory_mib, screen
         self.http_port = http_port or free_port()
         self.model_args, self.qemu_args = list(model_args), list(qemu_args)
+        self.pin = pin
         self.msg_timeout_ms = msg_timeout_ms  # how long QEMU waits for a dead model; its default 5 s
         self.record = Path(record) if record else None
         self.echo = echo
@@ -244,8 +245,9 @@ class Machine:
             raise MachineError(f"{self.work} is too long a path for a socket; set TMPDIR")
         mine = os.sched_getaffinity(0)
         try:
-            # QEMU and a model on one CPU: a register read then costs 13 us instead of 14 to 100.
-            os.sched_setaffinity(0, {sorted(mine)[os.getpid() % len(mine)]})
+            if self.chips and self.pin:
+                # QEMU and a model on one CPU: a register read then costs 13 us instead of 14 to 100.
+                os.sched_setaffinity(0, {sorted(mine)[os.getpid() % len(mine)]})
             self._start_models()
             self._start_qemu()
         except BaseException:

@@ -57,8 +57,11 @@ def needs_falcon_loader(chip):
 
 
 def firmware_files(folder, chips, versions):
-    """(source, path on the stick) of the chips' files in the versions wanted."""
-    nvidia = Path(folder) / "nvidia"
+    """(source, path on the stick) of the chips' files in the versions wanted. A file that several
+    chips share by links lies once on the stick, in the folder of the chip that really holds it: the
+    appliance looks there too (gsp/chips.h), and all chips together stay below 300 MB."""
+    nvidia = (Path(folder) / "nvidia").resolve()
+    taken = set()
     known = sorted(p.parent.name for p in nvidia.glob("*/gsp")
                    if any(next(p.glob(f"*-{v}.bin"), None) for v in versions))
     if not known:
@@ -68,7 +71,13 @@ def firmware_files(folder, chips, versions):
             fail(f"no firmware for chip {chip} below {nvidia}; there is: {' '.join(known)}")
         for version in versions:
             for path in sorted((nvidia / chip / "gsp").glob(f"*-{version}.bin")):
-                yield path.resolve(), f"/firmware/nvidia/{chip}/gsp/{path.name}"
+                source = path.resolve()
+                inside = source.is_relative_to(nvidia)
+                owner = source.relative_to(nvidia).parts[0] if inside else chip
+                target = f"/firmware/nvidia/{owner}/gsp/{path.name}"
+                if target not in taken:
+                    taken.add(target)
+                    yield source, target
         loader = nvidia / chip / "acr/bl.bin"
         if needs_falcon_loader(chip) and loader.exists():
             yield loader.resolve(), f"/firmware/nvidia/{chip}/acr/bl.bin"

@@ -146,7 +146,11 @@ static void block_merge(struct buddy *b, uint64_t page, uint32_t order)
 /* The free block that page belongs to. */
 static bool find_free_block(const struct buddy *b, uint64_t page, uint64_t *start, uint32_t *order)
 {
-    for (uint32_t o = 0; o <= b->max_order; o++) {
+    uint32_t orders = b->free_orders;
+
+    while (orders != 0) {
+        uint32_t o = (uint32_t)__builtin_ctz(orders);
+        orders &= orders - 1;
         if (bitset_has(&b->free[o], page >> o)) {
             *start = page >> o << o;
             *order = o;
@@ -311,10 +315,11 @@ static bool find_block(const struct buddy *b, const struct search *s, uint32_t o
     return false;
 }
 
-/* The first free block that begins at or after page. */
-static bool next_free_block(const struct buddy *b, uint64_t page, uint64_t *start, uint32_t *order)
+/* The first free block of at least an order that begins at or after page. */
+static bool next_free_block(const struct buddy *b, uint64_t page, uint32_t least, uint64_t *start,
+                            uint32_t *order)
 {
-    uint32_t orders = b->free_orders;
+    uint32_t orders = b->free_orders & UINT32_MAX << least;
 
     *start = UINT64_MAX;
     while (orders != 0) {
@@ -329,22 +334,37 @@ static bool next_free_block(const struct buddy *b, uint64_t page, uint64_t *star
     return *start != UINT64_MAX;
 }
 
-/* A run that fits although no single block does: neighbouring blocks that are not buddies. */
+/* Widens [*run, *end), a free block, by its free neighbours on both sides, as far as the search
+ * reaches. */
+static void widen_run(const struct buddy *b, const struct search *s, uint64_t *run, uint64_t *end)
+{
+    uint64_t start;
+    uint32_t order;
+
+    while (*run > s->min && find_free_block(b, *run - 1, &start, &order)) {
+        *run = start;
+    }
+    while (*end < s->max && find_free_block(b, *end, &start, &order)) {
+        *end = start + order_pages(order);
+    }
+}
+
+/* A run that fits although no single block does: neighbouring blocks that are not buddies. Any
+ * 2^(k+1) - 1 pages in a row hold an aligned block of 2^k, and where all of them are free, it is
+ * part of a free block: so only larger blocks are looked at, and the crumbs beside them. */
 static bool find_run(const struct buddy *b, const struct search *s, uint64_t *place)
 {
     const uint64_t base = b->base >> b->page_shift;
-    uint64_t run = 0; /* [run, end): the free run being looked at */
-    uint64_t end = 0;
+    const uint32_t least = floor_log2((s->pages + 1) / 2);
     uint64_t start;
     uint32_t order;
 
     /* The block that reaches across min begins before it. */
     uint64_t from = find_free_block(b, s->min, &start, &order) ? start : s->min;
-    while (next_free_block(b, from, &start, &order) && start < s->max) {
-        if (start != end) {
-            run = start;
-        }
-        end = start + order_pages(order);
+    while (next_free_block(b, from, least, &start, &order) && start < s->max) {
+        uint64_t run = start;
+        uint64_t end = start + order_pages(order);
+        widen_run(b, s, &run, &end);
         /* Page numbers are aligned as addresses are only up to the largest block. */
         uint64_t at = align_up_u64(base + max_u64(run, s->min), s->align) - base;
         if (at <= s->max && range_ok(at, s->pages, min_u64(end, s->max))) {

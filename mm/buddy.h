@@ -73,8 +73,9 @@ struct buddy_request {
     uint64_t min, max; /* all bytes in [min, max); max 0 = no limit */
 };
 /* FL_OK and *addr; FL_EINVAL for a senseless request; FL_ENOMEM when there is no such run, with
- * nothing changed. When no single block fits, runs of neighbouring free blocks are tried: that
- * walks all free blocks, but only for requests of several pages in a pool with enough free ones. */
+ * nothing changed. When no single block fits, runs of neighbouring free blocks are tried: not one
+ * request fails that could be served. That looks at every free block of at least a quarter of the
+ * request's size, but only for requests of several pages in a pool with enough free ones. */
 FL_MUST_CHECK enum fl_err buddy_alloc(struct buddy *b, const struct buddy_request *want,
                                       uint64_t *addr);
 

@@ -29,7 +29,6 @@ void mm_ram_pages_free(struct phys_addr base, uint64_t pages);
 struct ram_stats {
     uint64_t total_bytes, free_bytes, peak_bytes; /* peak: most in use at a time */
     uint64_t meta_bytes;                          /* tables of the allocators */
-    uint64_t heap_bytes;                          /* 0: the heap belongs to the machine */
     uint64_t largest_free_bytes;                  /* one block */
     uint64_t low_free_bytes;                      /* in stretches below 4 GiB */
     uint64_t failures;

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# mm/: page frames, DMA memory, the kernel's heap.
+# mm/: page frames, DMA memory.
 COMMON_SRCS += mm/bitset.c mm/buddy.c mm/ram.c mm/dma.c
 BENCH_SRCS += tests/bench/bench_buddy.c
 UNIT_TESTS += tests/unit/test_bitset.c tests/unit/test_buddy.c tests/unit/test_dma.c

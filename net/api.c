@@ -75,7 +75,8 @@ static void get_page(const struct http_request *req, struct http_response *res)
 {
     (void)req;
     res->type = "text/html; charset=utf-8";
-    res->extra = "Content-Security-Policy: default-src 'none'; connect-src 'self'; style-src 'unsafe-inline'; "
+    res->extra = "Content-Security-Policy: default-src 'none'; connect-src 'self'; style-src "
+                 "'unsafe-inline'; "
                  "script-src 'unsafe-inline'; img-src data:\r\n";
     res->static_body = web_page;
     res->static_len = web_page_len;
@@ -97,16 +98,18 @@ static void get_log(const struct http_request *req, struct http_response *res)
 static void get_index(const struct http_request *req, struct http_response *res);
 
 static const struct http_route routes[] = {
-    { "/", HTTP_METHOD_GET, get_page, "the live page" },
-    { "/healthz", HTTP_METHOD_GET, get_healthz, "200 when every GPU found is ready, else 503 with the reason" },
-    { "/metrics", HTTP_METHOD_GET, api_get_metrics, "Prometheus text" },
-    { "/api/v1", HTTP_METHOD_GET, get_index, "this list" },
-    { "/api/v1/status", HTTP_METHOD_GET, api_get_status, "everything that is known, as JSON" },
-    { "/api/v1/log", HTTP_METHOD_GET, get_log, "the appliance's own log" },
-    { "/api/v1/gpus/*", HTTP_METHOD_GET, api_get_gpu,
-      "/api/v1/gpus/N/logs/{init,intr,rm}: the firmware's log buffers, raw; /api/v1/gpus/N/flight: the last "
-      "register accesses, decoded" },
-    { NULL, 0, NULL, NULL },
+    {"/", HTTP_METHOD_GET, get_page, "the live page"},
+    {"/healthz", HTTP_METHOD_GET, get_healthz,
+     "200 when every GPU found is ready, else 503 with the reason"},
+    {"/metrics", HTTP_METHOD_GET, api_get_metrics, "Prometheus text"},
+    {"/api/v1", HTTP_METHOD_GET, get_index, "this list"},
+    {"/api/v1/status", HTTP_METHOD_GET, api_get_status, "everything that is known, as JSON"},
+    {"/api/v1/log", HTTP_METHOD_GET, get_log, "the appliance's own log"},
+    {"/api/v1/gpus/*", HTTP_METHOD_GET, api_get_gpu,
+     "/api/v1/gpus/N/logs/{init,intr,rm}: the firmware's log buffers, raw; /api/v1/gpus/N/flight: "
+     "the last "
+     "register accesses, decoded"},
+    {NULL, 0, NULL, NULL},
 };
 
 static void get_index(const struct http_request *req, struct http_response *res)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The API: what the appliance says about itself over HTTP. Reads snapshots; never waits; reaches the
- * GPU only through gsp/gsp.h.
+ * The API: what the appliance says about itself over HTTP. Reads snapshots; never waits; reaches
+ * the GPU only through gsp/gsp.h.
  */
 #pragma once
 
@@ -14,25 +14,26 @@
 
 /* One GPU as the main program knows it. */
 struct api_gpu {
-    struct gsp_gpu *gpu;      /* borrowed; NULL when it could not even be created: see fail */
+    struct gsp_gpu *gpu;       /* borrowed; NULL when it could not even be created: see fail */
     const struct pci_dev *pci; /* borrowed */
-    struct fl_fail fail;      /* why gpu is NULL */
+    struct fl_fail fail;       /* why gpu is NULL */
 };
 
 /* Everything the API shows; borrowed, lives for ever. Fields may change while it runs. */
 struct api_context {
-    const char *version;      /* of the appliance */
-    const struct pci *pci;    /* NULL until enumerated */
+    const char *version;   /* of the appliance */
+    const struct pci *pci; /* NULL until enumerated */
     struct api_gpu gpus[API_MAX_GPUS];
     uint32_t gpu_count;
-    bool probing;             /* GPUs are still being looked for */
-    const char *const *notes; /* config and boot problems, one sentence each, NULL-terminated; may be NULL */
-    uint64_t firmware_us;     /* EFI entry to hand-off, 0 = unknown */
+    bool probing; /* GPUs are still being looked for */
+    const char *const
+        *notes; /* config and boot problems, one sentence each, NULL-terminated; may be NULL */
+    uint64_t firmware_us; /* EFI entry to hand-off, 0 = unknown */
 };
 
 /* Installs the routes. ctx is kept. */
 void api_init(const struct api_context *ctx);
 
-/* The worst state of all GPUs as /healthz says it: true = every GPU found is ready. reason is written
- * when not. */
+/* The worst state of all GPUs as /healthz says it: true = every GPU found is ready. reason is
+ * written when not. */
 bool api_healthy(char *reason, size_t size);

@@ -48,7 +48,8 @@ static void send_flight(struct gsp_gpu *g, struct http_response *res)
     enum { CHUNK = 4096 };
     char *at;
     size_t n;
-    while ((at = text_reserve(&res->body, CHUNK)) != NULL && (n = gsp_flight_read(g, &cursor, at, CHUNK)) > 0) {
+    while ((at = text_reserve(&res->body, CHUNK)) != NULL &&
+           (n = gsp_flight_read(g, &cursor, at, CHUNK)) > 0) {
         res->body.len += n;
     }
 }
@@ -63,13 +64,15 @@ void api_get_gpu(const struct http_request *req, struct http_response *res)
     }
     const struct api_context *ctx = api_context();
     if (index >= ctx->gpu_count || ctx->gpus[index].gpu == NULL) {
-        http_error(res, 404, "there is no GPU %u; this machine has %u", (unsigned)index, (unsigned)ctx->gpu_count);
+        http_error(res, 404, "there is no GPU %u; this machine has %u", (unsigned)index,
+                   (unsigned)ctx->gpu_count);
         return;
     }
     struct gsp_gpu *g = ctx->gpus[index].gpu;
     if (strcmp(rest, "flight") == 0) {
         send_flight(g, res);
     } else if (strncmp(rest, "logs/", 5) != 0 || !send_log(g, rest + 5, res)) {
-        http_error(res, 404, "GPU %u has logs/init, logs/intr, logs/rm and flight; not '%s'", (unsigned)index, rest);
+        http_error(res, 404, "GPU %u has logs/init, logs/intr, logs/rm and flight; not '%s'",
+                   (unsigned)index, rest);
     }
 }

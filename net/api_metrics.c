@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * /metrics: Prometheus text format 0.0.4. Names of dcgm-exporter where the meaning is the same, else
- * firstlight_*. A value that is not known is left out, never made up.
+ * /metrics: Prometheus text format 0.0.4. Names of dcgm-exporter where the meaning is the same,
+ * else firstlight_*. A value that is not known is left out, never made up.
  */
 #include <stdio.h>
 #include <string.h>
@@ -17,7 +17,8 @@ static void help(struct text_buf *b, const char *name, const char *type, const c
     text_printf(b, "# HELP %s %s\n# TYPE %s %s\n", name, text, name, type);
 }
 
-static void plain(struct text_buf *b, const char *name, const char *type, const char *text, uint64_t value)
+static void plain(struct text_buf *b, const char *name, const char *type, const char *text,
+                  uint64_t value)
 {
     help(b, name, type, text);
     text_printf(b, "%s %llu\n", name, (unsigned long long)value);
@@ -40,7 +41,8 @@ static void put_label(struct text_buf *b, const char *key, const char *value)
     text_append(b, "\"", 1);
 }
 
-static void gpu_labels(struct text_buf *b, const char *name, uint32_t index, const struct gsp_snapshot *s)
+static void gpu_labels(struct text_buf *b, const char *name, uint32_t index,
+                       const struct gsp_snapshot *s)
 {
     char pci[PCI_NAME_MAX];
     text_printf(b, "%s{gpu=\"%u\",", name, (unsigned)index);
@@ -87,17 +89,19 @@ static uint64_t events(const struct gsp_snapshot *s) { return s->events; }
 static uint64_t boots(const struct gsp_snapshot *s) { return s->boots; }
 
 static const struct gpu_metric gpu_metrics[] = {
-    { "firstlight_gpu_ready", "gauge", "1 when the GPU's firmware is up.", ready, NULL },
-    { "DCGM_FI_DEV_FB_TOTAL", "gauge", "Usable frame buffer (MiB).", fb_total, has_vram },
-    { "DCGM_FI_DEV_XID_ERRORS", "gauge", "Value of the last Xid error.", last_xid, NULL },
-    { "firstlight_gpu_xid_total", "counter", "Xid errors since power on.", xids, NULL },
-    { "DCGM_FI_DEV_PCIE_LINK_GEN", "gauge", "PCI Express generation now.", link_gen, has_link },
-    { "DCGM_FI_DEV_PCIE_LINK_WIDTH", "gauge", "PCI Express lanes now.", link_width, has_link },
-    { "firstlight_gpu_register_reads_total", "counter", "Register reads by the appliance.", reads, NULL },
-    { "firstlight_gpu_register_writes_total", "counter", "Register writes by the appliance.", writes, NULL },
-    { "firstlight_gpu_rpcs_total", "counter", "Messages sent to the GSP.", rpcs, NULL },
-    { "firstlight_gpu_events_total", "counter", "Events received from the GSP.", events, NULL },
-    { "firstlight_gpu_boots_total", "counter", "Bring-ups started.", boots, NULL },
+    {"firstlight_gpu_ready", "gauge", "1 when the GPU's firmware is up.", ready, NULL},
+    {"DCGM_FI_DEV_FB_TOTAL", "gauge", "Usable frame buffer (MiB).", fb_total, has_vram},
+    {"DCGM_FI_DEV_XID_ERRORS", "gauge", "Value of the last Xid error.", last_xid, NULL},
+    {"firstlight_gpu_xid_total", "counter", "Xid errors since power on.", xids, NULL},
+    {"DCGM_FI_DEV_PCIE_LINK_GEN", "gauge", "PCI Express generation now.", link_gen, has_link},
+    {"DCGM_FI_DEV_PCIE_LINK_WIDTH", "gauge", "PCI Express lanes now.", link_width, has_link},
+    {"firstlight_gpu_register_reads_total", "counter", "Register reads by the appliance.", reads,
+     NULL},
+    {"firstlight_gpu_register_writes_total", "counter", "Register writes by the appliance.", writes,
+     NULL},
+    {"firstlight_gpu_rpcs_total", "counter", "Messages sent to the GSP.", rpcs, NULL},
+    {"firstlight_gpu_events_total", "counter", "Events received from the GSP.", events, NULL},
+    {"firstlight_gpu_boots_total", "counter", "Bring-ups started.", boots, NULL},
 };
 
 void api_get_metrics(const struct http_request *req, struct http_response *res)
@@ -126,12 +130,13 @@ void api_get_metrics(const struct http_request *req, struct http_response *res)
         gpu_labels(b, "firstlight_gpu_state", i, &s[i]);
         text_printf(b, ",state=\"%s\"} 1\n", gsp_state_name(s[i].state));
     }
-    help(b, "firstlight_gpu_stage_microseconds", "gauge", "Duration of a stage of the last bring-up.");
+    help(b, "firstlight_gpu_stage_microseconds", "gauge",
+         "Duration of a stage of the last bring-up.");
     for (uint32_t i = 0; i < ctx->gpu_count; i++) {
         for (uint32_t k = 0; k < s[i].stage_count; k++) {
             if (s[i].stage[k].state == GSP_STAGE_OK) {
-                text_printf(b, "firstlight_gpu_stage_microseconds{gpu=\"%u\",stage=\"%s\"} %llu\n", (unsigned)i,
-                            s[i].stage[k].name, (unsigned long long)s[i].stage[k].us);
+                text_printf(b, "firstlight_gpu_stage_microseconds{gpu=\"%u\",stage=\"%s\"} %llu\n",
+                            (unsigned)i, s[i].stage[k].name, (unsigned long long)s[i].stage[k].us);
             }
         }
     }
@@ -144,14 +149,18 @@ void api_get_metrics(const struct http_request *req, struct http_response *res)
     dma_get_stats(&d);
     help(b, "firstlight_uptime_seconds", "counter", "Time since the hand-off by the firmware.");
     uint64_t up_ms = clock_now_us() / US_PER_MS;
-    text_printf(b, "firstlight_uptime_seconds %llu.%03u\n", (unsigned long long)(up_ms / 1000), (unsigned)(up_ms % 1000));
+    text_printf(b, "firstlight_uptime_seconds %llu.%03u\n", (unsigned long long)(up_ms / 1000),
+                (unsigned)(up_ms % 1000));
     plain(b, "firstlight_http_requests_total", "counter", "HTTP requests answered.", http.requests);
     plain(b, "firstlight_http_connections_open", "gauge", "HTTP connections open.", http.open);
-    plain(b, "firstlight_http_bytes_sent_total", "counter", "Bytes of HTTP answers.", http.bytes_out);
-    plain(b, "firstlight_idle_microseconds_total", "counter", "Time the core was halted.", f.idle_ns / NS_PER_US);
+    plain(b, "firstlight_http_bytes_sent_total", "counter", "Bytes of HTTP answers.",
+          http.bytes_out);
+    plain(b, "firstlight_idle_microseconds_total", "counter", "Time the core was halted.",
+          f.idle_ns / NS_PER_US);
     plain(b, "firstlight_fiber_switches_total", "counter", "Fiber switches.", f.switches);
     plain(b, "firstlight_longest_run_microseconds", "gauge", "Longest stretch without a yield.",
           f.longest_run_ns / NS_PER_US);
-    plain(b, "firstlight_lock_inversions_total", "counter", "Lock order inversions found.", lockorder_inversions());
+    plain(b, "firstlight_lock_inversions_total", "counter", "Lock order inversions found.",
+          lockorder_inversions());
     plain(b, "firstlight_dma_bytes", "gauge", "DMA memory in use.", d.live_bytes);
 }

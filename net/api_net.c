@@ -9,8 +9,8 @@ static void put_ipv4(struct json *j, const char *key, uint32_t ip)
         json_null(j, key);
         return;
     }
-    json_fmt(j, key, "%u.%u.%u.%u", (unsigned)(ip >> 24), (unsigned)(ip >> 16 & 0xff), (unsigned)(ip >> 8 & 0xff),
-             (unsigned)(ip & 0xff));
+    json_fmt(j, key, "%u.%u.%u.%u", (unsigned)(ip >> 24), (unsigned)(ip >> 16 & 0xff),
+             (unsigned)(ip >> 8 & 0xff), (unsigned)(ip & 0xff));
 }
 
 void api_put_network(struct json *j)
@@ -23,8 +23,8 @@ void api_put_network(struct json *j)
         json_object(j, NULL);
         json_str(j, "driver", n->driver);
         json_str(j, "pci", n->pci);
-        json_fmt(j, "mac", "%02x:%02x:%02x:%02x:%02x:%02x", n->mac[0], n->mac[1], n->mac[2], n->mac[3], n->mac[4],
-                 n->mac[5]);
+        json_fmt(j, "mac", "%02x:%02x:%02x:%02x:%02x:%02x", n->mac[0], n->mac[1], n->mac[2],
+                 n->mac[3], n->mac[4], n->mac[5]);
         json_str(j, "state", net_nic_state_name(n->state));
         put_ipv4(j, "address", n->ip);
         put_ipv4(j, "mask", n->mask);

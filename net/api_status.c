@@ -180,7 +180,6 @@ static void put_appliance(struct json *j, const struct api_context *ctx)
     json_u64(j, "total_bytes", ram.total_bytes);
     json_u64(j, "used_bytes", ram.total_bytes - ram.free_bytes);
     json_u64(j, "peak_bytes", ram.peak_bytes);
-    json_u64(j, "heap_bytes", ram.heap_bytes);
     json_u64(j, "dma_bytes", dma.live_bytes);
     json_u64(j, "dma_peak_bytes", dma.peak_bytes);
     json_u64(j, "dma_buffers", dma.live_buffers);

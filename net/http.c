@@ -17,7 +17,7 @@ struct http_conn {
     size_t url_len;
     char url[HTTP_PATH_MAX];
     size_t header_bytes;
-    int reject;         /* status to answer instead of calling a handler; 0 = none */
+    int reject; /* status to answer instead of calling a handler; 0 = none */
     bool in_request, complete, closing, keep_alive;
 
     char head[512];
@@ -62,17 +62,28 @@ void http_error(struct http_response *res, int status, const char *fmt, ...)
 static const char *reason(int status)
 {
     switch (status) {
-    case 200: return "OK";
-    case 204: return "No Content";
-    case 400: return "Bad Request";
-    case 404: return "Not Found";
-    case 405: return "Method Not Allowed";
-    case 413: return "Content Too Large";
-    case 414: return "URI Too Long";
-    case 431: return "Request Header Fields Too Large";
-    case 500: return "Internal Server Error";
-    case 503: return "Service Unavailable";
-    default: return "Unknown";
+    case 200:
+        return "OK";
+    case 204:
+        return "No Content";
+    case 400:
+        return "Bad Request";
+    case 404:
+        return "Not Found";
+    case 405:
+        return "Method Not Allowed";
+    case 413:
+        return "Content Too Large";
+    case 414:
+        return "URI Too Long";
+    case 431:
+        return "Request Header Fields Too Large";
+    case 500:
+        return "Internal Server Error";
+    case 503:
+        return "Service Unavailable";
+    default:
+        return "Unknown";
     }
 }
 
@@ -181,10 +192,14 @@ void http_conn_free(struct http_conn *c)
 static enum http_method method_of(const llhttp_t *p)
 {
     switch (p->method) {
-    case HTTP_GET: return HTTP_METHOD_GET;
-    case HTTP_HEAD: return HTTP_METHOD_HEAD;
-    case HTTP_POST: return HTTP_METHOD_POST;
-    default: return HTTP_METHOD_OTHER;
+    case HTTP_GET:
+        return HTTP_METHOD_GET;
+    case HTTP_HEAD:
+        return HTTP_METHOD_HEAD;
+    case HTTP_POST:
+        return HTTP_METHOD_POST;
+    default:
+        return HTTP_METHOD_OTHER;
     }
 }
 
@@ -214,7 +229,8 @@ static void route(struct http_conn *c)
     if (allowed != 0) {
         http_error(&c->res, 405, "%s does not take this method", c->req.path);
         c->res.extra = (allowed & HTTP_METHOD_POST) != 0
-                           ? ((allowed & HTTP_METHOD_GET) != 0 ? "Allow: GET, HEAD, POST\r\n" : "Allow: POST\r\n")
+                           ? ((allowed & HTTP_METHOD_GET) != 0 ? "Allow: GET, HEAD, POST\r\n"
+                                                               : "Allow: POST\r\n")
                            : "Allow: GET, HEAD\r\n";
     } else {
         http_error(&c->res, 404, "nothing is at %s; /api/v1 lists what there is", c->req.path);
@@ -225,7 +241,7 @@ static void respond(struct http_conn *c)
 {
     uint64_t start_us = clock_now_us();
     text_free(&c->res.body);
-    c->res = (struct http_response){ .status = 200, .type = "application/json" };
+    c->res = (struct http_response){.status = 200, .type = "application/json"};
     c->url[c->url_len < sizeof(c->url) ? c->url_len : sizeof(c->url) - 1] = '\0';
     char *question = strchr(c->url, '?');
     if (question != NULL) {
@@ -258,12 +274,12 @@ static void respond(struct http_conn *c)
     }
     c->payload = c->res.static_body != NULL ? c->res.static_body : c->res.body.data;
     c->payload_len = c->res.static_body != NULL ? c->res.static_len : c->res.body.len;
-    int n = snprintf(c->head, sizeof(c->head),
-                     "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nCache-Control: no-store\r\n"
-                     "X-Content-Type-Options: nosniff\r\n%s%s\r\n",
-                     c->res.status, reason(c->res.status), c->res.type, c->payload_len,
-                     c->res.extra != NULL ? c->res.extra : "",
-                     c->keep_alive ? "" : "Connection: close\r\n");
+    int n = snprintf(
+        c->head, sizeof(c->head),
+        "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nCache-Control: no-store\r\n"
+        "X-Content-Type-Options: nosniff\r\n%s%s\r\n",
+        c->res.status, reason(c->res.status), c->res.type, c->payload_len,
+        c->res.extra != NULL ? c->res.extra : "", c->keep_alive ? "" : "Connection: close\r\n");
     c->head_len = n > 0 && (size_t)n < sizeof(c->head) ? (size_t)n : 0;
     c->head_sent = c->payload_sent = 0;
     if (c->req.method == HTTP_METHOD_HEAD) {
@@ -276,8 +292,9 @@ static void respond(struct http_conn *c)
     if (us > http.stats.longest_us) {
         http.stats.longest_us = us;
     }
-    log_line(LOG_DEBUG, "http", "%s %s -> %d, %zu bytes", llhttp_method_name((llhttp_method_t)c->parser.method),
-             c->req.path, c->res.status, c->payload_len);
+    log_line(LOG_DEBUG, "http", "%s %s -> %d, %zu bytes",
+             llhttp_method_name((llhttp_method_t)c->parser.method), c->req.path, c->res.status,
+             c->payload_len);
 }
 
 static bool output_left(const struct http_conn *c)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * HTTP/1.1 server. Two layers:
- *  - the engine (http.c): bytes in, bytes out, no sockets; parsing is llhttp's. It serves one request
- *    at a time per connection, in order, keep-alive and pipelined;
+ *  - the engine (http.c): bytes in, bytes out, no sockets; parsing is llhttp's. It serves one
+ * request at a time per connection, in order, keep-alive and pipelined;
  *  - the lwIP side (http_lwip.c): listener, connections, time-outs, back pressure.
  * Handlers run in the network fiber and must not wait.
  *
@@ -15,11 +15,16 @@
 
 struct http_conn; /* opaque: the engine's state of one connection */
 
-enum http_method { HTTP_METHOD_GET = 1, HTTP_METHOD_HEAD = 2, HTTP_METHOD_POST = 4, HTTP_METHOD_OTHER = 8 };
+enum http_method {
+    HTTP_METHOD_GET = 1,
+    HTTP_METHOD_HEAD = 2,
+    HTTP_METHOD_POST = 4,
+    HTTP_METHOD_OTHER = 8
+};
 
-#define HTTP_PATH_MAX 256
-#define HTTP_HEADERS_MAX 8192     /* bytes of request line and headers */
-#define HTTP_BODY_MAX (64 * 1024) /* bytes of a request's body */
+#define HTTP_PATH_MAX    256
+#define HTTP_HEADERS_MAX 8192        /* bytes of request line and headers */
+#define HTTP_BODY_MAX    (64 * 1024) /* bytes of a request's body */
 
 struct http_request {
     enum http_method method;
@@ -30,17 +35,17 @@ struct http_request {
 };
 
 struct http_response {
-    int status;             /* 200 unless set */
-    const char *type;       /* static; "application/json" unless set */
-    const char *extra;      /* static further header lines, each ending in \r\n; NULL = none */
-    struct text_buf body;   /* what the handler wrote */
+    int status;              /* 200 unless set */
+    const char *type;        /* static; "application/json" unless set */
+    const char *extra;       /* static further header lines, each ending in \r\n; NULL = none */
+    struct text_buf body;    /* what the handler wrote */
     const void *static_body; /* instead of body: constant bytes */
     size_t static_len;
 };
 
 struct http_route {
-    const char *path;    /* exact, or ending in '*': any path that starts so */
-    unsigned methods;    /* enum http_method, or'ed; HEAD comes with GET */
+    const char *path; /* exact, or ending in '*': any path that starts so */
+    unsigned methods; /* enum http_method, or'ed; HEAD comes with GET */
     void (*handler)(const struct http_request *req, struct http_response *res);
     const char *summary; /* one line, for the list at /api/v1 */
 };
@@ -78,5 +83,6 @@ bool http_conn_in_request(const struct http_conn *c);
 
 /* ---- lwIP side ---- */
 
-/* Opens the listener on port 80 of every interface. Called once by the network fiber when lwIP is up. */
+/* Opens the listener on port 80 of every interface. Called once by the network fiber when lwIP is
+ * up. */
 void http_start(void);

@@ -14,18 +14,18 @@
 enum {
     HTTP_PORT = 80,
     MAX_CONNECTIONS = 64,
-    POLL_HALF_SECONDS = 2,          /* tcp_poll interval */
-    IDLE_LIMIT_US = 60 * 1000000,   /* keep-alive connection without a request */
+    POLL_HALF_SECONDS = 2,           /* tcp_poll interval */
+    IDLE_LIMIT_US = 60 * 1000000,    /* keep-alive connection without a request */
     REQUEST_LIMIT_US = 10 * 1000000, /* from the first to the last byte of a request */
-    SEND_LIMIT_US = 30 * 1000000,   /* a client that does not read */
+    SEND_LIMIT_US = 30 * 1000000,    /* a client that does not read */
 };
 
 struct slot {
-    struct tcp_pcb *pcb;   /* NULL = free slot */
+    struct tcp_pcb *pcb;    /* NULL = free slot */
     struct http_conn *conn; /* owned */
-    struct pbuf *pending;  /* owned, not yet taken by the engine */
+    struct pbuf *pending;   /* owned, not yet taken by the engine */
     size_t pending_off;
-    uint64_t since_us;     /* last progress */
+    uint64_t since_us; /* last progress */
     bool remote_closed;
 };
 
@@ -39,12 +39,12 @@ static void release(struct slot *s)
         pbuf_free(s->pending);
     }
     http_conn_free(s->conn);
-    *s = (struct slot){ 0 };
+    *s = (struct slot){0};
     http_stats_mut()->open--;
 }
 
-/* Closes or, when TCP has no memory for that, aborts. Returns ERR_ABRT in the second case: callbacks
- * of lwIP must pass it on. */
+/* Closes or, when TCP has no memory for that, aborts. Returns ERR_ABRT in the second case:
+ * callbacks of lwIP must pass it on. */
 static err_t finish(struct slot *s, bool abort_it)
 {
     struct tcp_pcb *pcb = s->pcb;
@@ -81,7 +81,8 @@ static err_t pump(struct slot *s)
         }
         if (stats->first_answer_us == 0 && moved) {
             stats->first_answer_us = clock_now_us();
-            log_info("http", "first answer %llu us after hand-off", (unsigned long long)stats->first_answer_us);
+            log_info("http", "first answer %llu us after hand-off",
+                     (unsigned long long)stats->first_answer_us);
         }
         if (http_conn_closing(s->conn)) {
             tcp_output(s->pcb);
@@ -163,7 +164,9 @@ static err_t on_poll(void *arg, struct tcp_pcb *pcb)
     }
     size_t left;
     bool sending = http_conn_output(s->conn, &left) != NULL;
-    uint64_t limit = sending ? SEND_LIMIT_US : http_conn_in_request(s->conn) ? REQUEST_LIMIT_US : IDLE_LIMIT_US;
+    uint64_t limit = sending                         ? SEND_LIMIT_US
+                     : http_conn_in_request(s->conn) ? REQUEST_LIMIT_US
+                                                     : IDLE_LIMIT_US;
     if (clock_now_us() - s->since_us > limit) {
         http_stats_mut()->timeouts++;
         return finish(s, true);
@@ -195,7 +198,7 @@ static err_t on_accept(void *arg, struct tcp_pcb *pcb, err_t err)
         if (conn == NULL) {
             break;
         }
-        *s = (struct slot){ .pcb = pcb, .conn = conn, .since_us = clock_now_us() };
+        *s = (struct slot){.pcb = pcb, .conn = conn, .since_us = clock_now_us()};
         stats->connections++;
         stats->open++;
         tcp_arg(pcb, s);

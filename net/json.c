@@ -10,7 +10,7 @@
 void text_free(struct text_buf *b)
 {
     free(b->data);
-    *b = (struct text_buf){ 0 };
+    *b = (struct text_buf){0};
 }
 
 char *text_reserve(struct text_buf *b, size_t len)
@@ -74,7 +74,7 @@ static size_t utf8_length(const unsigned char *s)
     static const struct {
         unsigned char mask, lead, length;
         uint32_t least;
-    } forms[] = { { 0xe0, 0xc0, 2, 0x80 }, { 0xf0, 0xe0, 3, 0x800 }, { 0xf8, 0xf0, 4, 0x10000 } };
+    } forms[] = {{0xe0, 0xc0, 2, 0x80}, {0xf0, 0xe0, 3, 0x800}, {0xf8, 0xf0, 4, 0x10000}};
     for (size_t i = 0; i < ARRAY_SIZE(forms); i++) {
         if ((s[0] & forms[i].mask) != forms[i].lead) {
             continue;
@@ -97,7 +97,7 @@ static void put_string(struct text_buf *b, const char *text)
     text_append(b, "\"", 1);
     for (const unsigned char *s = (const unsigned char *)text; *s != '\0';) {
         if (*s == '"' || *s == '\\') {
-            char pair[2] = { '\\', (char)*s };
+            char pair[2] = {'\\', (char)*s};
             text_append(b, pair, 2);
             s++;
         } else if (*s == '\n') {
@@ -138,7 +138,7 @@ static void lead_in(struct json *j, const char *key)
     }
 }
 
-void json_begin(struct json *j, struct text_buf *out) { *j = (struct json){ .out = out }; }
+void json_begin(struct json *j, struct text_buf *out) { *j = (struct json){.out = out}; }
 
 static void open_level(struct json *j, const char *key, const char *bracket)
 {

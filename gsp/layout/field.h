@@ -21,27 +21,42 @@ static inline bool fw_has(struct fw_field f) { return f.present != 0; }
 static inline uint64_t fw_load(const uint8_t *p, uint32_t size)
 {
     switch (size) {
-    case 1: return p[0];
-    case 2: return get_le16(p);
-    case 4: return get_le32(p);
-    case 8: return get_le64(p);
-    default: return 0;
+    case 1:
+        return p[0];
+    case 2:
+        return get_le16(p);
+    case 4:
+        return get_le32(p);
+    case 8:
+        return get_le64(p);
+    default:
+        return 0;
     }
 }
 static inline void fw_store(uint8_t *p, uint32_t size, uint64_t v)
 {
     switch (size) {
-    case 1: p[0] = (uint8_t)v; break;
-    case 2: put_le16(p, (uint16_t)v); break;
-    case 4: put_le32(p, (uint32_t)v); break;
-    case 8: put_le64(p, v); break;
-    default: break;
+    case 1:
+        p[0] = (uint8_t)v;
+        break;
+    case 2:
+        put_le16(p, (uint16_t)v);
+        break;
+    case 4:
+        put_le32(p, (uint32_t)v);
+        break;
+    case 8:
+        put_le64(p, v);
+        break;
+    default:
+        break;
     }
 }
 /* Scalar field f of the structure at buf, of which len bytes exist. */
 static inline uint64_t fw_get(const void *buf, size_t len, struct fw_field f)
 {
-    return f.present && range_ok(f.off, f.size, len) ? fw_load((const uint8_t *)buf + f.off, f.size) : 0;
+    return f.present && range_ok(f.off, f.size, len) ? fw_load((const uint8_t *)buf + f.off, f.size)
+                                                     : 0;
 }
 static inline void fw_put(void *buf, size_t len, struct fw_field f, uint64_t v)
 {

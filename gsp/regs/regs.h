@@ -33,12 +33,14 @@ enum reg_access { REG_ACC_RO, REG_ACC_RW, REG_ACC_WO, REG_ACC_W1C, REG_ACC_W1S }
 
 #define REG_MASK(hi, lo) ((uint32_t)((0xffffffffull >> (31 - (hi))) & (0xffffffffull << (lo))))
 
-uint32_t reg_value_does_not_fit(void) __attribute__((error("register value does not fit its field")));
+uint32_t reg_value_does_not_fit(void)
+    __attribute__((error("register value does not fit its field")));
 /* -O0 and run-time values: the excess is cut off and counted (reg_overflows in regs.c). */
 uint32_t reg_field_overflow(uint32_t value, uint32_t max);
 /* How often that happened since start: anything but 0 is a bug of ours. */
 uint32_t reg_overflows(void);
 
+/* clang-format off: the macros below make halves of declarations */
 /* 1: types, offsets, accessors */
 #define REG(name, space, offset, stride, count, access, families, doc, src)                        \
     struct name {                                                                                  \
@@ -94,6 +96,8 @@ uint32_t reg_overflows(void);
 #undef VALUE
 #undef END
 
+/* clang-format on */
+
 /* The list as data, for logs, the flight recorder, the model and the documentation. */
 struct reg_field_info {
     const char *name;
@@ -115,8 +119,10 @@ extern const size_t reg_list_count;
 extern const struct reg_field_info reg_fields[];
 
 /* The register at a BAR0 offset for a family; *index gets the array index, *base the engine base
- * for FALCON registers (GSP, SEC2), else 0. Single registers win over arrays. NULL: not declared. */
-const struct reg_info *reg_find(uint32_t bar0_offset, uint32_t family, uint32_t *index, uint32_t *base);
+ * for FALCON registers (GSP, SEC2), else 0. Single registers win over arrays. NULL: not declared.
+ */
+const struct reg_info *reg_find(uint32_t bar0_offset, uint32_t family, uint32_t *index,
+                                uint32_t *base);
 /* Name for people: "NV_PFALCON_FALCON_CPUCTL@gsp", "NV_PBUS_SW_SCRATCH(14)"; when not declared
  * "PROM+0x01234", "PRAMIN+0x01234" or the offset in hex. Returns the length written, < size. */
 size_t reg_name(uint32_t bar0_offset, uint32_t family, char *buf, size_t size);

@@ -143,11 +143,19 @@ static void in_vain(void)
     }
     tell("window_in_vain", "4k", now_s() - start, tries);
     struct buddy_request two = {.pages = 2};
+    struct buddy_request three = {.pages = 3};
     start = now_s();
     if (buddy_alloc(&pool, &two, &addr) != FL_ENOMEM) {
         must(FL_EBADDATA);
     }
     tell("run_in_vain_checkerboard", "8k", now_s() - start, 1);
+    start = now_s();
+    for (uint32_t i = 0; i < tries; i++) {
+        if (buddy_alloc(&pool, &three, &addr) != FL_ENOMEM) {
+            must(FL_EBADDATA);
+        }
+    }
+    tell("run_in_vain_checkerboard", "12k", now_s() - start, tries);
 }
 
 int main(void)

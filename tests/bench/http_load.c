@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A bounded HTTP client for the bench, loopback only: one keep-alive connection, either as fast as answers
- * come (closed loop) or at a fixed rate. Prints one JSON object with the rate and the latency distribution.
+ * A bounded HTTP client for the bench, loopback only: one keep-alive connection, either as fast as
+ * answers come (closed loop) or at a fixed rate. Prints one JSON object with the rate and the
+ * latency distribution.
  *
  *   http_load PORT PATH --requests N
  *   http_load PORT PATH --rate PER_SECOND --seconds S
- *   http_load PORT PATH --first SECONDS        new connections until one is answered: QEMU's user network takes
- *                                              connections before the guest is up and retries too slowly
+ *   http_load PORT PATH --first SECONDS        new connections until one is answered: QEMU's user
+ * network takes connections before the guest is up and retries too slowly
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -34,9 +35,9 @@ static uint64_t now_ns(void)
 static int dial(uint16_t port)
 {
     int fd = socket(AF_INET, SOCK_STREAM, 0);
-    struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(port) };
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(port)};
     a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    struct timeval tv = { .tv_sec = TIMEOUT_S };
+    struct timeval tv = {.tv_sec = TIMEOUT_S};
     int one = 1;
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
@@ -61,7 +62,8 @@ static int exchange(int fd, const char *request, size_t len)
     for (;;) {
         ssize_t r = recv(fd, answer + have, sizeof(answer) - 1 - have, 0);
         if (r <= 0) {
-            fprintf(stderr, "http_load: no answer: %s\n", r == 0 ? "connection closed" : strerror(errno));
+            fprintf(stderr, "http_load: no answer: %s\n",
+                    r == 0 ? "connection closed" : strerror(errno));
             exit(1);
         }
         have += (size_t)r;
@@ -88,10 +90,11 @@ static bool knock(uint16_t port, const char *request, size_t len)
     if (fd < 0) {
         return false;
     }
-    struct timeval tv = { .tv_usec = PATIENCE_US };
+    struct timeval tv = {.tv_usec = PATIENCE_US};
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
     char byte;
-    bool answered = send(fd, request, len, MSG_NOSIGNAL) == (ssize_t)len && recv(fd, &byte, 1, 0) == 1;
+    bool answered =
+        send(fd, request, len, MSG_NOSIGNAL) == (ssize_t)len && recv(fd, &byte, 1, 0) == 1;
     close(fd);
     return answered;
 }
@@ -106,7 +109,7 @@ static int wait_first(uint16_t port, const char *request, size_t len, uint64_t s
                    (double)(now_ns() - start) / 1e9);
             return 0;
         }
-        struct timespec ts = { .tv_nsec = 1000000 };
+        struct timespec ts = {.tv_nsec = 1000000};
         nanosleep(&ts, NULL);
     }
     fprintf(stderr, "http_load: no answer within %llu s\n", (unsigned long long)seconds);
@@ -144,12 +147,15 @@ int main(int argc, char **argv)
         requests = rate * seconds;
     }
     if (argc < 5 || (first == 0 && requests == 0) || requests > MAX_SAMPLES) {
-        fprintf(stderr, "usage: http_load PORT PATH --requests N | --rate R --seconds S | --first S (at most %d requests)\n",
+        fprintf(stderr,
+                "usage: http_load PORT PATH --requests N | --rate R --seconds S | --first S (at "
+                "most %d requests)\n",
                 MAX_SAMPLES);
         return 2;
     }
     char request[512];
-    int len = snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n", argv[2]);
+    int len =
+        snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n", argv[2]);
     if (len <= 0 || (size_t)len >= sizeof(request)) {
         return 2;
     }
@@ -167,11 +173,12 @@ int main(int argc, char **argv)
     }
     uint64_t ok = 0, start = now_ns();
     for (uint64_t i = 0; i < requests; i++) {
-        if (rate != 0) { /* latency counts from when the request was due: a stall shows in all it delayed */
+        if (rate !=
+            0) { /* latency counts from when the request was due: a stall shows in all it delayed */
             uint64_t due = start + i * (1000000000ull / rate), now = now_ns();
             if (now < due) {
-                struct timespec ts = { .tv_sec = (time_t)((due - now) / 1000000000ull),
-                                       .tv_nsec = (long)((due - now) % 1000000000ull) };
+                struct timespec ts = {.tv_sec = (time_t)((due - now) / 1000000000ull),
+                                      .tv_nsec = (long)((due - now) % 1000000000ull)};
                 nanosleep(&ts, NULL);
             }
             ok += exchange(fd, request, (size_t)len) == 200;
@@ -184,11 +191,12 @@ int main(int argc, char **argv)
     }
     double elapsed = (double)(now_ns() - start) / 1e9;
     qsort(samples, requests, sizeof(*samples), by_value);
-    printf("{\"requests\":%llu,\"ok\":%llu,\"seconds\":%.3f,\"per_second\":%.1f,\"p50_us\":%.1f,\"p90_us\":%.1f,"
+    printf("{\"requests\":%llu,\"ok\":%llu,\"seconds\":%.3f,\"per_second\":%.1f,\"p50_us\":%.1f,"
+           "\"p90_us\":%.1f,"
            "\"p99_us\":%.1f,\"max_us\":%.1f}\n",
-           (unsigned long long)requests, (unsigned long long)ok, elapsed, (double)requests / elapsed,
-           us(samples, requests, 0.5), us(samples, requests, 0.9), us(samples, requests, 0.99),
-           us(samples, requests, 1.0));
+           (unsigned long long)requests, (unsigned long long)ok, elapsed,
+           (double)requests / elapsed, us(samples, requests, 0.5), us(samples, requests, 0.9),
+           us(samples, requests, 0.99), us(samples, requests, 1.0));
     close(fd);
     free(samples);
     return 0;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The vfio-user server on arbitrary messages: each input is a stream of (command, flags, length, bytes). */
+/* The vfio-user server on arbitrary messages: each input is a stream of (command, flags, length,
+ * bytes). */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     enum { HDR = 16, MAX_PAYLOAD = 512 };
     if (server == NULL) {
         char err[256];
-        struct model_config cfg = { .chip = "ga102" };
+        struct model_config cfg = {.chip = "ga102"};
         server = vfu_create_detached();
         model = model_create(&cfg, vfu_bus(server), err, sizeof(err));
         reply = malloc(VFU_MAX_MESSAGE);
@@ -27,7 +28,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     vfu_drop_client(server);
     model_reset(model, MODEL_RESET_POWER);
     while (size >= 4) {
-        uint8_t m[HDR + MAX_PAYLOAD] = { 0 };
+        uint8_t m[HDR + MAX_PAYLOAD] = {0};
         size_t want = get_le16(data + 2) % (MAX_PAYLOAD + 1);
         size_t len = want < size - 4 ? want : size - 4;
         put_le16(m + 2, data[0] % 18);

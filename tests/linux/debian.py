@@ -14,16 +14,14 @@ import tempfile
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parent.parent.parent
-sys.path.insert(0, str(TOP / "images/toolroot"))
+sys.path[:0] = [str(TOP / "images/toolroot"), str(Path(__file__).parent)]
 import setup  # noqa: E402
+import initramfs  # noqa: E402
 
 SERIES = "7.2"  # the one whose drivers the fact sheets describe
 FLAVOUR = "amd64"
 LIST_S = 60
-# Only what the tests load: graphics drivers and what they need; the package holds ten times as much.
-KEEP = ("drivers/gpu/", "drivers/acpi/", "drivers/i2c/", "drivers/platform/", "drivers/video/",
-        "drivers/hwmon/", "drivers/media/cec/", "drivers/leds/", "drivers/base/", "drivers/dma-buf/",
-        "drivers/iommu/", "drivers/input/", "crypto/", "lib/", "mm/")
+DRIVERS = ("nouveau",)  # kept with what they need; the package holds a hundred times as much
 
 
 def _names(apt, pattern):
@@ -61,11 +59,12 @@ def _fill(apt, release, debs):
         shutil.copyfile(busybox, into / "busybox")
         modules = next(p for p in (work / "usr/lib/modules" / release, work / "lib/modules" / release)
                        if p.exists())
-        for path in sorted((modules / "kernel").rglob("*.ko*")):
-            rel = path.relative_to(modules)
-            if str(rel).startswith(tuple("kernel/" + k for k in KEEP)):
-                (into / "modules" / rel).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(path, into / "modules" / rel)
+        index = initramfs.Modules(modules / "kernel")
+        for name in {m for driver in DRIVERS for m in index.order(driver)}:
+            path = index.paths[name]
+            target = into / "modules" / path.relative_to(modules)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, target)
         (into / "release").write_text(release + "\n")
     return fill
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * gpu-model: the GPU model as a program. Shows one GPU over vfio-user until it is told to stop, then
- * says what the driver did wrong and what it touched that is not modelled.
+ * gpu-model: the GPU model as a program. Shows one GPU over vfio-user until it is told to stop,
+ * then says what the driver did wrong and what it touched that is not modelled.
  *
- * Exit status: 0 clean, 1 the driver broke a rule, 2 cannot serve, 3 something touched is not modelled
- * (only with --strict=coverage).
+ * Exit status: 0 clean, 1 the driver broke a rule, 2 cannot serve, 3 something touched is not
+ * modelled (only with --strict=coverage).
  */
 #include <errno.h>
 #include <getopt.h>
@@ -17,7 +17,13 @@
 #include "tests/model/model.h"
 #include "tests/model/vfio_user.h"
 
-enum { EXIT_CLEAN = 0, EXIT_BROKE_RULE = 1, EXIT_CANNOT_SERVE = 2, EXIT_UNMODELLED = 3, MAX_FAULTS = 32 };
+enum {
+    EXIT_CLEAN = 0,
+    EXIT_BROKE_RULE = 1,
+    EXIT_CANNOT_SERVE = 2,
+    EXIT_UNMODELLED = 3,
+    MAX_FAULTS = 32
+};
 
 static volatile sig_atomic_t stop_requested;
 
@@ -30,14 +36,17 @@ static void on_signal(int number)
 static const char help_text[] =
     "gpu-model: an NVIDIA GPU for stock QEMU (>= 10.1), over vfio-user\n"
     "\n"
-    "  --socket PATH        listen here; QEMU: -device '{\"driver\":\"vfio-user-pci\",\"socket\":{\"type\":\"unix\",\"path\":PATH}}'\n"
+    "  --socket PATH        listen here; QEMU: -device "
+    "'{\"driver\":\"vfio-user-pci\",\"socket\":{\"type\":\"unix\",\"path\":PATH}}'\n"
     "  --chip NAME          default ga102 (--list-chips)\n"
     "  --board PRESET       a real board's ids and sizes (--list-chips names them)\n"
     "  --name TEXT          board name that the GSP reports\n"
     "  --vram SIZE          e.g. 24G, 10240M; default: the board's\n"
-    "  --firmware DIR       holds nvidia/<chip>/gsp/*.bin: what the driver hands over is compared with it\n"
+    "  --firmware DIR       holds nvidia/<chip>/gsp/*.bin: what the driver hands over is compared "
+    "with it\n"
     "  --fw-version V       e.g. 570.144; default: what the driver's image says\n"
-    "  --strict[=coverage]  exit 1 at a broken rule; coverage: exit 3 when something touched is not modelled\n"
+    "  --strict[=coverage]  exit 1 at a broken rule; coverage: exit 3 when something touched is "
+    "not modelled\n"
     "  --explain RULE       what a rule means and where it comes from; RULE 'all' lists them\n"
     "  --fault SPEC         make something go wrong (repeatable; --fault help)\n"
     "  --seed N             seed of everything random\n"
@@ -47,8 +56,10 @@ static const char help_text[] =
     "  --once               end when the first client has gone\n"
     "  --list-chips         chips and boards\n"
     "\n"
-    "Guest RAM must be shared: -object memory-backend-memfd,id=m,size=1G,share=on -machine q35,memory-backend=m\n"
-    "Exit status: 0 clean, 1 a rule was broken, 2 cannot serve, 3 not modelled (--strict=coverage).\n";
+    "Guest RAM must be shared: -object memory-backend-memfd,id=m,size=1G,share=on -machine "
+    "q35,memory-backend=m\n"
+    "Exit status: 0 clean, 1 a rule was broken, 2 cannot serve, 3 not modelled "
+    "(--strict=coverage).\n";
 
 static bool parse_size(const char *text, uint64_t *out)
 {
@@ -57,9 +68,18 @@ static bool parse_size(const char *text, uint64_t *out)
     unsigned long long v = strtoull(text, &end, 0);
     unsigned shift = 0;
     switch (*end) {
-    case 'G': case 'g': shift = 30; end++; break;
-    case 'M': case 'm': shift = 20; end++; break;
-    default: break;
+    case 'G':
+    case 'g':
+        shift = 30;
+        end++;
+        break;
+    case 'M':
+    case 'm':
+        shift = 20;
+        end++;
+        break;
+    default:
+        break;
     }
     if (errno != 0 || end == text || *end != '\0' || v == 0 || v > (UINT64_MAX >> 16) >> shift) {
         return false;
@@ -110,43 +130,84 @@ struct options {
 
 static int parse(int argc, char **argv, struct options *o)
 {
-    enum { SOCKET = 1, CHIP, BOARD, NAME, VRAM, FIRMWARE, FW_VERSION, STRICT, EXPLAIN, FAULT, SEED, TRACE, REPORT,
-           READY_FD, ONCE, LIST, HELP };
+    enum {
+        SOCKET = 1,
+        CHIP,
+        BOARD,
+        NAME,
+        VRAM,
+        FIRMWARE,
+        FW_VERSION,
+        STRICT,
+        EXPLAIN,
+        FAULT,
+        SEED,
+        TRACE,
+        REPORT,
+        READY_FD,
+        ONCE,
+        LIST,
+        HELP
+    };
     static const struct option longs[] = {
-        { "socket", required_argument, NULL, SOCKET },     { "chip", required_argument, NULL, CHIP },
-        { "board", required_argument, NULL, BOARD },       { "name", required_argument, NULL, NAME },
-        { "vram", required_argument, NULL, VRAM },         { "firmware", required_argument, NULL, FIRMWARE },
-        { "fw-version", required_argument, NULL, FW_VERSION }, { "strict", optional_argument, NULL, STRICT },
-        { "explain", required_argument, NULL, EXPLAIN },   { "fault", required_argument, NULL, FAULT },
-        { "seed", required_argument, NULL, SEED },         { "trace", required_argument, NULL, TRACE },
-        { "report", required_argument, NULL, REPORT },     { "ready-fd", required_argument, NULL, READY_FD },
-        { "once", no_argument, NULL, ONCE },               { "list-chips", no_argument, NULL, LIST },
-        { "help", no_argument, NULL, HELP },               { NULL, 0, NULL, 0 },
+        {"socket", required_argument, NULL, SOCKET},
+        {"chip", required_argument, NULL, CHIP},
+        {"board", required_argument, NULL, BOARD},
+        {"name", required_argument, NULL, NAME},
+        {"vram", required_argument, NULL, VRAM},
+        {"firmware", required_argument, NULL, FIRMWARE},
+        {"fw-version", required_argument, NULL, FW_VERSION},
+        {"strict", optional_argument, NULL, STRICT},
+        {"explain", required_argument, NULL, EXPLAIN},
+        {"fault", required_argument, NULL, FAULT},
+        {"seed", required_argument, NULL, SEED},
+        {"trace", required_argument, NULL, TRACE},
+        {"report", required_argument, NULL, REPORT},
+        {"ready-fd", required_argument, NULL, READY_FD},
+        {"once", no_argument, NULL, ONCE},
+        {"list-chips", no_argument, NULL, LIST},
+        {"help", no_argument, NULL, HELP},
+        {NULL, 0, NULL, 0},
     };
     size_t faults = 0;
     int c;
     while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
         switch (c) {
-        case SOCKET: o->socket = optarg; break;
-        case CHIP: o->model.chip = optarg; break;
-        case BOARD: o->model.board = optarg; break;
-        case NAME: o->model.name = optarg; break;
+        case SOCKET:
+            o->socket = optarg;
+            break;
+        case CHIP:
+            o->model.chip = optarg;
+            break;
+        case BOARD:
+            o->model.board = optarg;
+            break;
+        case NAME:
+            o->model.name = optarg;
+            break;
         case VRAM:
             if (!parse_size(optarg, &o->model.vram_bytes)) {
-                fprintf(stderr, "gpu-model: --vram %s: expected a size such as 24G or 10240M\n", optarg);
+                fprintf(stderr, "gpu-model: --vram %s: expected a size such as 24G or 10240M\n",
+                        optarg);
                 return EXIT_CANNOT_SERVE;
             }
             break;
-        case FIRMWARE: o->model.firmware_dir = optarg; break;
-        case FW_VERSION: o->model.fw_version = optarg; break;
+        case FIRMWARE:
+            o->model.firmware_dir = optarg;
+            break;
+        case FW_VERSION:
+            o->model.fw_version = optarg;
+            break;
         case STRICT:
             if (optarg != NULL && strcmp(optarg, "coverage") != 0) {
-                fprintf(stderr, "gpu-model: --strict=%s: expected --strict or --strict=coverage\n", optarg);
+                fprintf(stderr, "gpu-model: --strict=%s: expected --strict or --strict=coverage\n",
+                        optarg);
                 return EXIT_CANNOT_SERVE;
             }
             o->model.strict = optarg != NULL ? MODEL_STRICT_COVERAGE : MODEL_STRICT;
             break;
-        case EXPLAIN: exit(explain(optarg));
+        case EXPLAIN:
+            exit(explain(optarg));
         case FAULT:
             if (strcmp(optarg, "help") == 0) {
                 fputs(model_fault_help(), stdout);
@@ -158,14 +219,29 @@ static int parse(int argc, char **argv, struct options *o)
             }
             o->faults[faults++] = optarg;
             break;
-        case SEED: o->model.seed = strtoull(optarg, NULL, 0); break;
-        case TRACE: o->trace = optarg; break;
-        case REPORT: o->report = optarg; break;
-        case READY_FD: o->ready_fd = atoi(optarg); break;
-        case ONCE: o->once = true; break;
-        case LIST: exit(list_chips());
-        case HELP: fputs(help_text, stdout); exit(EXIT_CLEAN);
-        default: fprintf(stderr, "gpu-model: see --help\n"); return EXIT_CANNOT_SERVE;
+        case SEED:
+            o->model.seed = strtoull(optarg, NULL, 0);
+            break;
+        case TRACE:
+            o->trace = optarg;
+            break;
+        case REPORT:
+            o->report = optarg;
+            break;
+        case READY_FD:
+            o->ready_fd = atoi(optarg);
+            break;
+        case ONCE:
+            o->once = true;
+            break;
+        case LIST:
+            exit(list_chips());
+        case HELP:
+            fputs(help_text, stdout);
+            exit(EXIT_CLEAN);
+        default:
+            fprintf(stderr, "gpu-model: see --help\n");
+            return EXIT_CANNOT_SERVE;
         }
     }
     if (optind < argc) {
@@ -203,12 +279,13 @@ static int verdict(const struct gpu_model *m, enum model_strict strict)
     if (strict != MODEL_LENIENT && model_first_violation(m) != NULL) {
         return EXIT_BROKE_RULE;
     }
-    return strict == MODEL_STRICT_COVERAGE && st.unmodelled_registers != 0 ? EXIT_UNMODELLED : EXIT_CLEAN;
+    return strict == MODEL_STRICT_COVERAGE && st.unmodelled_registers != 0 ? EXIT_UNMODELLED
+                                                                           : EXIT_CLEAN;
 }
 
 int main(int argc, char **argv)
 {
-    struct options o = { .ready_fd = -1 };
+    struct options o = {.ready_fd = -1};
     int status = parse(argc, argv, &o);
     if (status != EXIT_CLEAN) {
         return status;
@@ -227,7 +304,7 @@ int main(int argc, char **argv)
         vfu_close(server);
         return EXIT_CANNOT_SERVE;
     }
-    struct sigaction sa = { .sa_handler = on_signal }; /* no SA_RESTART: waits must end */
+    struct sigaction sa = {.sa_handler = on_signal}; /* no SA_RESTART: waits must end */
     sigaction(SIGTERM, &sa, NULL);
     sigaction(SIGINT, &sa, NULL);
     if (o.ready_fd >= 0 && write(o.ready_fd, "ready\n", 6) != 6) {
@@ -244,10 +321,13 @@ int main(int argc, char **argv)
     struct vfu_stats vs;
     vfu_get_stats(server, &vs);
     model_report(m, report);
-    fprintf(report, "vfio-user: %llu clients, %llu messages (%llu rejected), %llu reads, %llu writes, %llu interrupts (%llu with no listener)\n",
-            (unsigned long long)vs.clients, (unsigned long long)vs.messages, (unsigned long long)vs.rejected,
-            (unsigned long long)vs.region_reads, (unsigned long long)vs.region_writes,
-            (unsigned long long)vs.interrupts, (unsigned long long)vs.lost_interrupts);
+    fprintf(report,
+            "vfio-user: %llu clients, %llu messages (%llu rejected), %llu reads, %llu writes, %llu "
+            "interrupts (%llu with no listener)\n",
+            (unsigned long long)vs.clients, (unsigned long long)vs.messages,
+            (unsigned long long)vs.rejected, (unsigned long long)vs.region_reads,
+            (unsigned long long)vs.region_writes, (unsigned long long)vs.interrupts,
+            (unsigned long long)vs.lost_interrupts);
     fflush(report);
     if (o.model.trace != NULL) {
         fflush(o.model.trace);

@@ -29,23 +29,24 @@ struct model_bus {
 enum model_strict { MODEL_LENIENT, MODEL_STRICT, MODEL_STRICT_COVERAGE };
 
 struct model_config {
-    const char *chip;       /* "ga102"; NULL = ga102 */
-    const char *board;      /* preset name, NULL = the chip's default */
-    uint64_t vram_bytes;    /* 0 = the board's; else the "marketing" size (the usable size is smaller
-                               by the board's offset) */
+    const char *chip;    /* "ga102"; NULL = ga102 */
+    const char *board;   /* preset name, NULL = the chip's default */
+    uint64_t vram_bytes; /* 0 = the board's; else the "marketing" size (the usable size is smaller
+                            by the board's offset) */
     const char *firmware_dir; /* holds nvidia/<chip>/gsp/...; NULL: containers are checked, contents
                                  are not compared */
-    const char *fw_version; /* NULL = whatever the guest's image says */
+    const char *fw_version;   /* NULL = whatever the guest's image says */
     enum model_strict strict;
     uint64_t seed;
-    FILE *trace;            /* decoded accesses, NULL = none; borrowed */
-    const char *name;       /* board name shown by the GSP; NULL = the preset's */
-    const char *const *faults; /* fault specs, see model_fault_help(); NULL-terminated, may be NULL */
+    FILE *trace;      /* decoded accesses, NULL = none; borrowed */
+    const char *name; /* board name shown by the GSP; NULL = the preset's */
+    const char *const
+        *faults; /* fault specs, see model_fault_help(); NULL-terminated, may be NULL */
 };
 
 /* NULL with a sentence in err when the configuration is wrong. */
-struct gpu_model *model_create(const struct model_config *cfg, const struct model_bus *bus, char *err,
-                               size_t err_size);
+struct gpu_model *model_create(const struct model_config *cfg, const struct model_bus *bus,
+                               char *err, size_t err_size);
 void model_destroy(struct gpu_model *m);
 
 /* Configuration space: size 1, 2 or 4, off + size <= 4096, within a dword. */
@@ -60,7 +61,8 @@ struct model_bar {
 void model_bar_info(const struct gpu_model *m, unsigned bar, struct model_bar *out);
 /* size 1, 2, 4, 8, aligned, inside the BAR. */
 uint64_t model_bar_read(struct gpu_model *m, unsigned bar, uint64_t off, unsigned size);
-void model_bar_write(struct gpu_model *m, unsigned bar, uint64_t off, unsigned size, uint64_t value);
+void model_bar_write(struct gpu_model *m, unsigned bar, uint64_t off, unsigned size,
+                     uint64_t value);
 
 /* Number of MSI and MSI-X vectors (0 = capability absent). */
 unsigned model_msi_count(const struct gpu_model *m);
@@ -89,7 +91,7 @@ struct model_stats {
     uint64_t reads, writes, dma_bytes, irqs;
     uint64_t unmodelled_reads, unmodelled_writes; /* accesses */
     uint32_t unmodelled_registers;                /* distinct */
-    uint64_t refused;                             /* RM controls and classes answered NOT_SUPPORTED */
+    uint64_t refused; /* RM controls and classes answered NOT_SUPPORTED */
     uint64_t image_pages_checked;
     uint32_t gsp_boots, gsp_unloads;
     bool wpr2_up, gsp_running;
@@ -100,11 +102,11 @@ void model_get_stats(const struct gpu_model *m, struct model_stats *out);
 void model_report(const struct gpu_model *m, FILE *out);
 
 /* Lists for --list-chips and --explain. */
-const char *model_chip_name(size_t index);  /* NULL past the end */
-const char *model_board_name(size_t index, const char **chip); /* NULL past the end */
+const char *model_chip_name(size_t index);                        /* NULL past the end */
+const char *model_board_name(size_t index, const char **chip);    /* NULL past the end */
 const char *model_explain(const char *rule, const char **source); /* NULL: no such rule */
-const char *model_rule_id(size_t index);    /* NULL past the end */
-const char *model_fault_help(void);         /* the fault specs, one a line, with examples */
+const char *model_rule_id(size_t index);                          /* NULL past the end */
+const char *model_fault_help(void); /* the fault specs, one a line, with examples */
 
 /* Test hooks: things a bus cannot do. */
 void model_inject_event(struct gpu_model *m, uint32_t function, const void *payload, uint32_t size,

@@ -71,7 +71,8 @@ static long file_get(struct vfio_dma *d, int fd, struct file **out)
     struct file *spare = NULL;
     for (size_t i = 0; i < MAX_FILES; i++) {
         struct file *f = &d->files[i];
-        if (f->users > 0 && f->dev == st.st_dev && f->ino == st.st_ino && f->size == (uint64_t)st.st_size) {
+        if (f->users > 0 && f->dev == st.st_dev && f->ino == st.st_ino &&
+            f->size == (uint64_t)st.st_size) {
             f->users++;
             *out = f;
             return 0;
@@ -91,8 +92,12 @@ static long file_get(struct vfio_dma *d, int fd, struct file **out)
     if (p == MAP_FAILED) {
         return -errno;
     }
-    *spare = (struct file){ .dev = st.st_dev, .ino = st.st_ino, .base = p, .size = (uint64_t)st.st_size,
-                            .users = 1, .writable = writable };
+    *spare = (struct file){.dev = st.st_dev,
+                           .ino = st.st_ino,
+                           .base = p,
+                           .size = (uint64_t)st.st_size,
+                           .users = 1,
+                           .writable = writable};
     *out = spare;
     return 0;
 }
@@ -118,8 +123,10 @@ long vfio_dma_map(struct vfio_dma *d, const uint8_t *p, size_t size, int fd)
     if (size < 32) {
         return -EINVAL;
     }
-    struct range r = { .flags = get_le32(p + 4), .offset = get_le64(p + 8), .address = get_le64(p + 16),
-                       .size = get_le64(p + 24) };
+    struct range r = {.flags = get_le32(p + 4),
+                      .offset = get_le64(p + 8),
+                      .address = get_le64(p + 16),
+                      .size = get_le64(p + 24)};
     if (r.size == 0 || r.address + (r.size - 1) < r.address) {
         return -EINVAL;
     }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Guest memory as vfio-user announces it: a table of I/O virtual ranges over files. Each file is mapped
- * once, whole, however many ranges show parts of it (behind a guest IOMMU every 4 KiB page is a range
- * of its own, with its own descriptor of the same file).
+ * Guest memory as vfio-user announces it: a table of I/O virtual ranges over files. Each file is
+ * mapped once, whole, however many ranges show parts of it (behind a guest IOMMU every 4 KiB page
+ * is a range of its own, with its own descriptor of the same file).
  */
 #pragma once
 
@@ -16,12 +16,12 @@ struct vfio_dma *vfio_dma_create(void); /* NULL: out of memory */
 void vfio_dma_destroy(struct vfio_dma *d);
 void vfio_dma_clear(struct vfio_dma *d); /* forget all ranges and files */
 
-/* Payloads of DMA_MAP (32 bytes) and DMA_UNMAP (24 bytes). fd stays the caller's; -1: a range without
- * memory behind it (ROM), which no DMA reaches. 0 or -errno. */
+/* Payloads of DMA_MAP (32 bytes) and DMA_UNMAP (24 bytes). fd stays the caller's; -1: a range
+ * without memory behind it (ROM), which no DMA reaches. 0 or -errno. */
 long vfio_dma_map(struct vfio_dma *d, const uint8_t *payload, size_t size, int fd);
 long vfio_dma_unmap(struct vfio_dma *d, const uint8_t *payload, size_t size);
 
-/* Pointer to address, shortening *len to the end of the range; NULL when there is no range, no memory,
- * or the device may not access it that way. */
+/* Pointer to address, shortening *len to the end of the range; NULL when there is no range, no
+ * memory, or the device may not access it that way. */
 void *vfio_dma_pointer(struct vfio_dma *d, uint64_t address, size_t *len, bool write);
 size_t vfio_dma_ranges(const struct vfio_dma *d);

@@ -148,7 +148,7 @@ struct vfu_server *vfu_create_detached(void)
     }
     s->listen_fd = s->client_fd = -1;
     memset(s->irq_fd, 0xff, sizeof(s->irq_fd)); /* all -1 */
-    s->bus = (struct model_bus){ .ctx = s, .dma = bus_dma, .irq = bus_irq, .now_ns = real_now_ns };
+    s->bus = (struct model_bus){.ctx = s, .dma = bus_dma, .irq = bus_irq, .now_ns = real_now_ns};
     s->dma = vfio_dma_create();
     s->in = malloc(VFU_MAX_MESSAGE);
     s->out = malloc(VFU_MAX_MESSAGE);
@@ -182,9 +182,10 @@ void vfu_close(struct vfu_server *s)
 
 struct vfu_server *vfu_listen(const char *path, char *err, size_t err_size)
 {
-    struct sockaddr_un addr = { .sun_family = AF_UNIX };
+    struct sockaddr_un addr = {.sun_family = AF_UNIX};
     if (strlen(path) >= sizeof(addr.sun_path)) {
-        snprintf(err, err_size, "socket path is longer than %zu bytes: %s", sizeof(addr.sun_path) - 1, path);
+        snprintf(err, err_size, "socket path is longer than %zu bytes: %s",
+                 sizeof(addr.sun_path) - 1, path);
         return NULL;
     }
     struct stat st;
@@ -222,8 +223,9 @@ void vfu_get_stats(const struct vfu_server *s, struct vfu_stats *out) { *out = s
 
 static long on_version(const uint8_t *p, size_t size, uint8_t *out)
 {
-    static const char caps[] = "{\"capabilities\":{\"max_msg_fds\":16,\"max_data_xfer_size\":1048576,"
-                               "\"pgsizes\":4096,\"max_dma_maps\":65535,\"write_multiple\":true}}";
+    static const char caps[] =
+        "{\"capabilities\":{\"max_msg_fds\":16,\"max_data_xfer_size\":1048576,"
+        "\"pgsizes\":4096,\"max_dma_maps\":65535,\"write_multiple\":true}}";
     static const char none[] = "{}";
     if (size < 4 || get_le16(p) != 0) {
         return -EINVAL;
@@ -284,10 +286,14 @@ static long on_region_info(const struct gpu_model *m, const uint8_t *p, size_t s
 static uint32_t irq_vectors(const struct gpu_model *m, uint32_t index)
 {
     switch (index) {
-    case IRQ_INTX: return 1;
-    case IRQ_MSI: return model_msi_count(m);
-    case IRQ_MSIX: return model_msix_count(m);
-    default: return 1;
+    case IRQ_INTX:
+        return 1;
+    case IRQ_MSI:
+        return model_msi_count(m);
+    case IRQ_MSIX:
+        return model_msix_count(m);
+    default:
+        return 1;
     }
 }
 
@@ -312,15 +318,16 @@ static long on_irq_info(const struct gpu_model *m, const uint8_t *p, size_t size
     return 16;
 }
 
-static long on_set_irqs(struct vfu_server *s, const struct gpu_model *m, const uint8_t *p, size_t size,
-                        int *fds, size_t fd_count)
+static long on_set_irqs(struct vfu_server *s, const struct gpu_model *m, const uint8_t *p,
+                        size_t size, int *fds, size_t fd_count)
 {
     if (size < 20) {
         return -EINVAL;
     }
     uint32_t flags = get_le32(p + 4), index = get_le32(p + 8), start = get_le32(p + 12),
              count = get_le32(p + 16);
-    if (index >= IRQ_COUNT || !range_ok(start, count, min_u64(irq_vectors(m, index), MAX_VECTORS))) {
+    if (index >= IRQ_COUNT ||
+        !range_ok(start, count, min_u64(irq_vectors(m, index), MAX_VECTORS))) {
         return -EINVAL;
     }
     if ((flags & SET_IRQS_ACTION_TRIGGER) == 0) {
@@ -352,7 +359,8 @@ static long on_set_irqs(struct vfu_server *s, const struct gpu_model *m, const u
 
 static bool access_size_ok(uint32_t n) { return n == 1 || n == 2 || n == 4 || n == 8; }
 
-static long region_read(struct vfu_server *s, struct gpu_model *m, const uint8_t *p, size_t size, uint8_t *out)
+static long region_read(struct vfu_server *s, struct gpu_model *m, const uint8_t *p, size_t size,
+                        uint8_t *out)
 {
     if (size < 16) {
         return -EINVAL;
@@ -394,7 +402,7 @@ static long region_write(struct vfu_server *s, struct gpu_model *m, uint64_t off
         return -EINVAL;
     }
     s->stats.region_writes++;
-    uint8_t word[8] = { 0 };
+    uint8_t word[8] = {0};
     if (region <= REGION_BAR5 && access_size_ok(count) && is_aligned_u64(off, count)) {
         memcpy(word, data, count);
         model_bar_write(m, region, off, count, get_le64(word));
@@ -415,7 +423,8 @@ static long region_write(struct vfu_server *s, struct gpu_model *m, uint64_t off
     return 0;
 }
 
-static long on_region_write(struct vfu_server *s, struct gpu_model *m, const uint8_t *p, size_t size, uint8_t *out)
+static long on_region_write(struct vfu_server *s, struct gpu_model *m, const uint8_t *p,
+                            size_t size, uint8_t *out)
 {
     if (size < 16 || get_le32(p + 12) != size - 16) {
         return -EINVAL;
@@ -448,29 +457,44 @@ static long on_write_multi(struct vfu_server *s, struct gpu_model *m, const uint
     return 0;
 }
 
-static long dispatch(struct vfu_server *s, struct gpu_model *m, uint16_t command, const uint8_t *p, size_t size,
-                     int *fds, size_t fd_count, uint8_t *out)
+static long dispatch(struct vfu_server *s, struct gpu_model *m, uint16_t command, const uint8_t *p,
+                     size_t size, int *fds, size_t fd_count, uint8_t *out)
 {
     switch ((enum vfu_command)command) {
-    case VFU_VERSION: return on_version(p, size, out);
-    case VFU_DMA_MAP: s->stats.dma_maps++; return vfio_dma_map(s->dma, p, size, fd_count > 0 ? fds[0] : -1);
-    case VFU_DMA_UNMAP: return vfio_dma_unmap(s->dma, p, size);
-    case VFU_GET_INFO: return on_get_info(p, size, out);
-    case VFU_GET_REGION_INFO: return on_region_info(m, p, size, out);
-    case VFU_GET_IRQ_INFO: return on_irq_info(m, p, size, out);
-    case VFU_SET_IRQS: return on_set_irqs(s, m, p, size, fds, fd_count);
-    case VFU_REGION_READ: return region_read(s, m, p, size, out);
-    case VFU_REGION_WRITE: return on_region_write(s, m, p, size, out);
-    case VFU_REGION_WRITE_MULTI: return on_write_multi(s, m, p, size);
-    case VFU_DEVICE_RESET: model_reset(m, MODEL_RESET_BUS); return 0;
+    case VFU_VERSION:
+        return on_version(p, size, out);
+    case VFU_DMA_MAP:
+        s->stats.dma_maps++;
+        return vfio_dma_map(s->dma, p, size, fd_count > 0 ? fds[0] : -1);
+    case VFU_DMA_UNMAP:
+        return vfio_dma_unmap(s->dma, p, size);
+    case VFU_GET_INFO:
+        return on_get_info(p, size, out);
+    case VFU_GET_REGION_INFO:
+        return on_region_info(m, p, size, out);
+    case VFU_GET_IRQ_INFO:
+        return on_irq_info(m, p, size, out);
+    case VFU_SET_IRQS:
+        return on_set_irqs(s, m, p, size, fds, fd_count);
+    case VFU_REGION_READ:
+        return region_read(s, m, p, size, out);
+    case VFU_REGION_WRITE:
+        return on_region_write(s, m, p, size, out);
+    case VFU_REGION_WRITE_MULTI:
+        return on_write_multi(s, m, p, size);
+    case VFU_DEVICE_RESET:
+        model_reset(m, MODEL_RESET_BUS);
+        return 0;
     case VFU_GET_REGION_IO_FDS:
-    case VFU_DEVICE_FEATURE: return -ENOTTY;
-    default: return -ENOSYS;
+    case VFU_DEVICE_FEATURE:
+        return -ENOTTY;
+    default:
+        return -ENOSYS;
     }
 }
 
-long vfu_handle(struct vfu_server *s, struct gpu_model *m, const uint8_t *msg, size_t size, const int *fds,
-                size_t fd_count, uint8_t *reply)
+long vfu_handle(struct vfu_server *s, struct gpu_model *m, const uint8_t *msg, size_t size,
+                const int *fds, size_t fd_count, uint8_t *reply)
 {
     int mine[MAX_FDS];
     size_t n = fd_count < MAX_FDS ? fd_count : MAX_FDS;
@@ -482,8 +506,8 @@ long vfu_handle(struct vfu_server *s, struct gpu_model *m, const uint8_t *msg, s
         uint32_t flags = get_le32(msg + 8);
         if ((flags & FLAG_TYPE_MASK) == 0) {
             s->stats.messages++;
-            len = dispatch(s, m, get_le16(msg + 2), msg + HEADER_BYTES, size - HEADER_BYTES, mine, n,
-                           reply + HEADER_BYTES);
+            len = dispatch(s, m, get_le16(msg + 2), msg + HEADER_BYTES, size - HEADER_BYTES, mine,
+                           n, reply + HEADER_BYTES);
             if (len < 0) {
                 s->stats.rejected++;
             }
@@ -507,9 +531,10 @@ long vfu_handle(struct vfu_server *s, struct gpu_model *m, const uint8_t *msg, s
 
 /* ---- the socket ---- */
 
-/* 1 = got all, 0 = the client has gone, -1 = interrupted before the first byte. Descriptors that come
- * with the bytes go to fds. */
-static int receive(int fd, uint8_t *buf, size_t want, int *fds, size_t *fd_count, const volatile sig_atomic_t *stop)
+/* 1 = got all, 0 = the client has gone, -1 = interrupted before the first byte. Descriptors that
+ * come with the bytes go to fds. */
+static int receive(int fd, uint8_t *buf, size_t want, int *fds, size_t *fd_count,
+                   const volatile sig_atomic_t *stop)
 {
     size_t have = 0;
     while (have < want) {
@@ -517,8 +542,8 @@ static int receive(int fd, uint8_t *buf, size_t want, int *fds, size_t *fd_count
             struct cmsghdr align;
             char room[CMSG_SPACE(MAX_FDS * sizeof(int))];
         } control;
-        struct iovec iov = { .iov_base = buf + have, .iov_len = want - have };
-        struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1 };
+        struct iovec iov = {.iov_base = buf + have, .iov_len = want - have};
+        struct msghdr mh = {.msg_iov = &iov, .msg_iovlen = 1};
         if (fds != NULL) {
             mh.msg_control = control.room;
             mh.msg_controllen = sizeof(control.room);
@@ -533,7 +558,8 @@ static int receive(int fd, uint8_t *buf, size_t want, int *fds, size_t *fd_count
         if (r <= 0) {
             return 0;
         }
-        for (struct cmsghdr *c = fds != NULL ? CMSG_FIRSTHDR(&mh) : NULL; c != NULL; c = CMSG_NXTHDR(&mh, c)) {
+        for (struct cmsghdr *c = fds != NULL ? CMSG_FIRSTHDR(&mh) : NULL; c != NULL;
+             c = CMSG_NXTHDR(&mh, c)) {
             if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) {
                 continue;
             }
@@ -570,9 +596,10 @@ static bool send_all(int fd, const uint8_t *p, size_t n)
 }
 
 /* Lets the model work until the socket has something to read. True: read now; false: *stop is set.
- * The model's DMA must not fall between a pipelined unmap and the map that follows it, so a readable
- * socket goes first, within limits. */
-static bool wait_readable(struct vfu_server *s, struct gpu_model *m, const volatile sig_atomic_t *stop)
+ * The model's DMA must not fall between a pipelined unmap and the map that follows it, so a
+ * readable socket goes first, within limits. */
+static bool wait_readable(struct vfu_server *s, struct gpu_model *m,
+                          const volatile sig_atomic_t *stop)
 {
     while (!*stop) {
         uint64_t next = model_next_ns(m);
@@ -581,8 +608,9 @@ static bool wait_readable(struct vfu_server *s, struct gpu_model *m, const volat
         }
         uint64_t now = real_now_ns(NULL);
         uint64_t wait = next > now ? next - now : 0;
-        struct timespec ts = { .tv_sec = (time_t)(wait / 1000000000ull), .tv_nsec = (long)(wait % 1000000000ull) };
-        struct pollfd pfd = { .fd = s->client_fd, .events = POLLIN };
+        struct timespec ts = {.tv_sec = (time_t)(wait / 1000000000ull),
+                              .tv_nsec = (long)(wait % 1000000000ull)};
+        struct pollfd pfd = {.fd = s->client_fd, .events = POLLIN};
         int r = ppoll(&pfd, 1, &ts, NULL);
         if (r > 0 && now < next + RUN_PATIENCE_NS) {
             return true;
@@ -597,7 +625,8 @@ static bool wait_readable(struct vfu_server *s, struct gpu_model *m, const volat
     return false;
 }
 
-static void serve_client(struct vfu_server *s, struct gpu_model *m, const volatile sig_atomic_t *stop)
+static void serve_client(struct vfu_server *s, struct gpu_model *m,
+                         const volatile sig_atomic_t *stop)
 {
     while (wait_readable(s, m, stop)) {
         int fds[MAX_FDS];
@@ -608,7 +637,8 @@ static void serve_client(struct vfu_server *s, struct gpu_model *m, const volati
         }
         uint32_t size = r > 0 ? get_le32(s->in + 4) : 0;
         bool ok = r > 0 && size >= HEADER_BYTES && size <= VFU_MAX_MESSAGE;
-        ok = ok && receive(s->client_fd, s->in + HEADER_BYTES, size - HEADER_BYTES, NULL, NULL, stop) > 0;
+        ok = ok &&
+             receive(s->client_fd, s->in + HEADER_BYTES, size - HEADER_BYTES, NULL, NULL, stop) > 0;
         long len = -1;
         if (ok) {
             len = vfu_handle(s, m, s->in, size, fds, fd_count, s->out);
@@ -623,8 +653,8 @@ static void serve_client(struct vfu_server *s, struct gpu_model *m, const volati
     }
 }
 
-int vfu_serve(struct vfu_server *s, struct gpu_model *m, const volatile sig_atomic_t *stop, bool once, char *err,
-              size_t err_size)
+int vfu_serve(struct vfu_server *s, struct gpu_model *m, const volatile sig_atomic_t *stop,
+              bool once, char *err, size_t err_size)
 {
     while (!*stop) {
         s->client_fd = accept4(s->listen_fd, NULL, NULL, SOCK_CLOEXEC);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The vfio-user wire: a server that shows one GPU model to one client at a time (stock QEMU >= 10.1).
- * Only this file and its .c know the protocol. One thread: it answers an access at once and lets
- * the model do its delayed work between messages.
+ * The vfio-user wire: a server that shows one GPU model to one client at a time (stock QEMU
+ * >= 10.1). Only this file and its .c know the protocol. One thread: it answers an access at once
+ * and lets the model do its delayed work between messages.
  *
  * Protocol: QEMU docs/interop/vfio-user.rst; behaviour of QEMU 11.1.3 as observed on the wire.
  */
@@ -18,27 +18,29 @@
 struct vfu_server;
 
 struct vfu_stats {
-    uint64_t clients, messages, region_reads, region_writes, rejected, dma_maps, interrupts, lost_interrupts;
+    uint64_t clients, messages, region_reads, region_writes, rejected, dma_maps, interrupts,
+        lost_interrupts;
 };
 
-/* Listens on a unix socket at path (a stale socket file is replaced, anything else is not). NULL with
- * a sentence in err. */
+/* Listens on a unix socket at path (a stale socket file is replaced, anything else is not). NULL
+ * with a sentence in err. */
 struct vfu_server *vfu_listen(const char *path, char *err, size_t err_size);
 /* The bus to create the model with; valid until vfu_close. */
 const struct model_bus *vfu_bus(const struct vfu_server *s);
 /* Serves clients one after the other until *stop is set (by a signal handler: the wait ends with
- * EINTR) or, with once, until the first client has gone. Returns 0, or -1 with a sentence in err. */
-int vfu_serve(struct vfu_server *s, struct gpu_model *m, const volatile sig_atomic_t *stop, bool once,
-              char *err, size_t err_size);
+ * EINTR) or, with once, until the first client has gone. Returns 0, or -1 with a sentence in err.
+ */
+int vfu_serve(struct vfu_server *s, struct gpu_model *m, const volatile sig_atomic_t *stop,
+              bool once, char *err, size_t err_size);
 void vfu_get_stats(const struct vfu_server *s, struct vfu_stats *out);
 void vfu_close(struct vfu_server *s); /* also unlinks the socket */
 
-/* Handles one message that has fully arrived (for tests and fuzzing): header and payload in msg, fds
- * owned by the callee. Writes the reply to reply (room for VFU_MAX_MESSAGE bytes) and returns its
- * length; 0 = no reply; -1 = the connection must be closed. */
+/* Handles one message that has fully arrived (for tests and fuzzing): header and payload in msg,
+ * fds owned by the callee. Writes the reply to reply (room for VFU_MAX_MESSAGE bytes) and returns
+ * its length; 0 = no reply; -1 = the connection must be closed. */
 #define VFU_MAX_MESSAGE (16u + 16u + (1u << 20))
-long vfu_handle(struct vfu_server *s, struct gpu_model *m, const uint8_t *msg, size_t size, const int *fds,
-                size_t fd_count, uint8_t *reply);
+long vfu_handle(struct vfu_server *s, struct gpu_model *m, const uint8_t *msg, size_t size,
+                const int *fds, size_t fd_count, uint8_t *reply);
 /* A server without a socket, for vfu_handle. */
 struct vfu_server *vfu_create_detached(void);
 /* What a lost connection does: maps and interrupt descriptors are dropped. */

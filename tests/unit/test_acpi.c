@@ -20,13 +20,16 @@ static struct {
     uint8_t bytes[MEM_BYTES];
     uint32_t root_entries;
     bool rsdt; /* the root has 4-byte entries */
-    uint32_t reads;
+    bool endless; /* zeros behind the end instead of nothing */
 } mem;
 
 static bool fake_read(void *ctx, uint64_t phys, void *buf, size_t len)
 {
     (void)ctx;
-    mem.reads++;
+    if (mem.endless && phys >= MEM_BASE + MEM_BYTES && phys < MEM_BASE + MIB(64)) {
+        memset(buf, 0, len);
+        return true;
+    }
     if (phys < MEM_BASE || !range_ok(phys - MEM_BASE, len, MEM_BYTES)) {
         return false;
     }
@@ -224,7 +227,10 @@ static void test_root_damaged(void **state)
     assert_int_equal(parse(&a, &fail), FL_EBADDATA);
     assert_string_equal(fail.what, "RSDP");
     make_all(false);
-    mem.bytes[AT_RSDP + 24] ^= 4; /* only the long sum is wrong */
+    mem.bytes[AT_RSDP + 33] ^= 4; /* only the long sum is wrong */
+    assert_int_equal(parse(&a, &fail), FL_EBADDATA);
+    make_all(true);
+    mem.bytes[AT_RSDP + 10] ^= 1; /* ACPI 1.0: there is only the short sum */
     assert_int_equal(parse(&a, &fail), FL_EBADDATA);
     make_all(false);
     put_le32(mem.bytes + AT_RSDP + 20, 35);
@@ -267,6 +273,23 @@ static void test_one_damaged(void **state)
             assert_int_equal(a.lapic_base != 0, tables[i].at != AT_MADT);
             assert_int_equal(a.has_s5, tables[i].at != AT_FADT && tables[i].at != AT_DSDT);
         }
+    }
+}
+
+/* A length may be absurd although memory goes on. */
+static void test_largest(void **state)
+{
+    struct acpi_info a;
+    struct fl_fail fail;
+    (void)state;
+    for (uint32_t over = 0; over < 2; over++) {
+        make_all(false);
+        mem.endless = true;
+        put_le32(mem.bytes + AT_HPET + 4, (uint32_t)MIB(4) + over);
+        fix_sum(AT_HPET, MEM_BYTES - AT_HPET, 9);
+        assert_int_equal(parse(&a, &fail), FL_OK);
+        assert_int_equal(a.hpet != 0, over == 0);
+        assert_int_equal(fail.err, over == 0 ? FL_OK : FL_EBADDATA);
     }
 }
 
@@ -414,6 +437,18 @@ static void test_madt_entry_length(void **state)
     assert_string_equal(fail.what, "APIC");
     assert_int_equal(a.cpus, 2);
     assert_int_equal(a.lapic_base, 0xfee00000);
+    /* The x2APIC entry is cut behind the part that is looked at. */
+    make_all(false);
+    (void)make_madt();
+    seal(AT_MADT, "APIC", 44 + 3 * 8 + 12 + 14);
+    assert_int_equal(parse(&a, &fail), FL_OK);
+    assert_string_equal(fail.what, "APIC");
+    assert_int_equal(a.cpus, 1);
+    /* No CPU at all: at least one reads this. */
+    make_all(false);
+    seal(AT_MADT, "APIC", 44);
+    assert_int_equal(parse(&a, &fail), FL_OK);
+    assert_int_equal(a.cpus, 1);
 }
 
 static bool s5_found(const uint8_t *aml, size_t n, uint32_t at, uint32_t bytes, struct acpi_info *a)
@@ -453,6 +488,8 @@ static void test_s5(void **state)
         { 0x08, '_', 'S', '5', '_', 0x11, 0x06, 0x04, 0x0a, 5, 0x01, 0x00, 0x00 },
         { 0x08, '_', 'S', '4', '_', 0x12, 0x06, 0x04, 0x0a, 5, 0x01, 0x00, 0x00 },
         { 0x08, '_', 'S', '5', '_', 0x12, 0x06, 0x04, 0x0c, 5, 0x00, 0x00, 0x01 },
+        { 0x08, '_', 'S', '5', '_', 0x12, 0x06, 0x04, 0x0a, 5, 0x0a, 8, 0x00 },
+        { 0x08, '_', 'S', '5', '_', 0x12, 0x06, 0x04, 0x06, 5, 0x01, 0x00, 0x00 },
     };
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
         assert_false(s5_found(bad[i], sizeof(bad[i]), 64, 400, &a));
@@ -536,11 +573,26 @@ static void test_smbios_damaged(void **state)
         assert_true(err == FL_OK || err == FL_ENOENT || err == FL_EBADDATA);
         assert_non_null(strstr("QEMU Standard PC", out));
     }
-    /* A structure shorter than its header would never end. */
-    memcpy(t, smbios_good, sizeof(t));
-    t[1] = 3;
-    make_smbios(true, t, sizeof(t));
+    /* A structure shorter than its header, one longer than the table. */
+    static const uint8_t short_one[] = "\x20\x02\0\0\x01\x06\0\0\x01\0Acme\0";
+    make_smbios(true, short_one, sizeof(short_one));
     assert_int_equal(name(out, sizeof(out)), FL_EBADDATA);
+    static const uint8_t long_one[] = "\x01\xff\0\0\x01\0Acme\0";
+    make_smbios(true, long_one, sizeof(long_one));
+    assert_int_equal(name(out, sizeof(out)), FL_EBADDATA);
+    /* An entry point of another length. */
+    make_smbios(true, smbios_good, sizeof(smbios_good));
+    mem.bytes[AT_SMBIOS + 6] = 23;
+    fix_sum(AT_SMBIOS, 24, 5);
+    assert_int_equal(name(out, sizeof(out)), FL_EBADDATA);
+    /* Strings longer than what is read at a time, in the wrong order. */
+    static uint8_t far_back[400];
+    memset(far_back, 'L', sizeof(far_back));
+    memcpy(far_back, "\x01\x06\0\0\x02\x01", 6);
+    memcpy(far_back + sizeof(far_back) - 8, "\0Acme\0", 7);
+    make_smbios(true, far_back, sizeof(far_back));
+    assert_int_equal(name(out, sizeof(out)), FL_OK);
+    assert_memory_equal(out, "Acme LLL", 8);
     /* Strings that are not there, and characters that are not printable. */
     memcpy(t, smbios_good, sizeof(t));
     uint8_t *system = NULL;
@@ -575,7 +627,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_good),       cmocka_unit_test(test_root_damaged),
-        cmocka_unit_test(test_one_damaged), cmocka_unit_test(test_root_entries),
+        cmocka_unit_test(test_one_damaged), cmocka_unit_test(test_largest),
+        cmocka_unit_test(test_root_entries),
         cmocka_unit_test(test_fadt),       cmocka_unit_test(test_mcfg),
         cmocka_unit_test(test_madt_entry_length), cmocka_unit_test(test_s5),
         cmocka_unit_test(test_smbios),     cmocka_unit_test(test_smbios_damaged),

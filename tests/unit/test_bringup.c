@@ -19,8 +19,19 @@
 #include "arch/host/host.h"
 #include "arch/lockorder.h"
 #include "arch/log.h"
+#include "gsp/events.h"
 #include "mm/dma.h"
 #include "tests/unit/rig_assert.h"
+
+static void flight(char *text, size_t size)
+{
+    uint64_t cursor = 0;
+    size_t at = 0, n;
+    while ((n = gsp_flight_read(rig.gpu, &cursor, text + at, size - at - 1)) > 0) {
+        at += n;
+    }
+    text[at] = '\0';
+}
 
 /* ---- the good way ---- */
 
@@ -56,6 +67,11 @@ static void comes_up(void **state)
     no_violation();
     assert_int_equal(rig_snapshot(&rig).state, GSP_UNLOADED);
     assert_false(model().wpr2_up || model().gsp_running);
+    static char text[1 << 20];
+    flight(text, sizeof(text));
+    const char *release = strstr(text, "stage release");
+    assert_non_null(release); /* the GPU no longer has an address of ours */
+    assert_non_null(strstr(release, "W 100c10 NV_PFB_NISO_FLUSH_SYSMEM_ADDR 0x00000000"));
     assert_true(rig_close(&rig));
 }
 
@@ -383,6 +399,93 @@ static void many_callers(void **state)
     assert_true(rig_close(&rig));
 }
 
+/* Unload while others call: whoever comes too late is told so, and touches nothing. */
+static unsigned callers_alive, refused_calls;
+static void stubborn_caller(void *arg)
+{
+    (void)arg;
+    for (unsigned i = 0; i < 200; i++) {
+        uint8_t p[72] = {0};
+        uint32_t status;
+        const enum fl_err err = gsp_rm_control(rig.gpu, GSP_OBJECT_SUBDEVICE, CMD_GSP_GET_FEATURES,
+                                               p, sizeof(p), US_PER_S, &status, NULL);
+        if (err != FL_OK) {
+            refused_calls += err == FL_ESTATE;
+            break;
+        }
+    }
+    callers_alive--;
+}
+static void unload_amid_calls(void *arg)
+{
+    (void)arg;
+    fiber_sleep_us(500);
+    const uint64_t start = clock_now_us();
+    assert_int_equal(gsp_unload(rig.gpu), FL_OK);
+    while (callers_alive > 0) {
+        fiber_sleep_us(100);
+    }
+    assert_true(clock_now_us() - start < US_PER_S); /* nobody waited for a reply that never comes */
+}
+static void unload_under_calls(void **state)
+{
+    (void)state;
+    open_strict(NULL);
+    boots();
+    callers_alive = 3;
+    refused_calls = 0;
+    for (unsigned i = 0; i < 3; i++) {
+        assert_non_null(fiber_spawn("caller", stubborn_caller, NULL, FIBER_STACK_DEFAULT));
+    }
+    rig_run(unload_amid_calls, NULL);
+    assert_int_equal(refused_calls, 3);
+    no_violation();
+    assert_true(rig_close(&rig));
+}
+
+/* An event that is shorter than its structure ends the GPU's service, by name. */
+static void inject_short(void *arg)
+{
+    const uint8_t p[64] = {0};
+    (void)arg;
+    fiber_sleep_us(1000);
+    model_inject_event(rig.model, 0x1006, p, sizeof(p), 0);
+    for (unsigned i = 0; !serve_done && i < 1000; i++) {
+        fiber_sleep_us(1000);
+    }
+}
+static void malformed_event(void **state)
+{
+    (void)state;
+    open_strict(NULL);
+    boots();
+    serve_stop = serve_done = false;
+    assert_non_null(fiber_spawn("serve", serve, NULL, FIBER_STACK_DEFAULT));
+    rig_run(inject_short, NULL);
+    const struct gsp_snapshot s = rig_snapshot(&rig);
+    assert_int_equal(s.state, GSP_FAILED);
+    assert_int_equal(s.fail.err, FL_EPROTO);
+    assert_string_equal(s.fail.what, "OS_ERROR_LOG");
+    assert_false(model().wpr2_up);
+    boots(); /* and comes back */
+    assert_true(rig_close(&rig));
+}
+
+/* From 0x101b on the numbers differ (rpc.md B3). */
+static void event_numbers(void **state)
+{
+    (void)state;
+    assert_int_equal(gsp_event_find("570.144", 0x101c)->event, GSP_EV_LOCKDOWN_NOTICE);
+    assert_int_equal(gsp_event_find("535.113.01", 0x101d)->event, GSP_EV_LOCKDOWN_NOTICE);
+    assert_int_equal(gsp_event_find("570.144", 0x1020)->event, GSP_EV_POST_NOCAT_RECORD);
+    assert_null(gsp_event_find("535.113.01", 0x1020));
+    assert_string_equal(gsp_event_find("535.113.01", 0x101b)->name, "GSP_SEND_USER_SHARED_DATA");
+    assert_string_equal(gsp_event_find("570.144", 0x101b)->name, "NVLINK_FAULT_UP");
+    assert_int_equal(gsp_event_find("570.144", 0x1002)->event, GSP_EV_RUN_CPU_SEQUENCER);
+    assert_int_equal(gsp_event_find("535.113.01", 0x1001)->event, GSP_EV_INIT_DONE);
+    assert_null(gsp_event_find("570.144", 0x1023));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -398,6 +501,9 @@ int main(void)
         cmocka_unit_test(falls_off_while_serving),
         cmocka_unit_test(controls),
         cmocka_unit_test(many_callers),
+        cmocka_unit_test(unload_under_calls),
+        cmocka_unit_test(malformed_event),
+        cmocka_unit_test(event_numbers),
     };
     log_set_level(LOG_DEBUG);
     host_log_to_stderr(getenv("RIG_LOG") != NULL);

@@ -31,8 +31,9 @@ static void test_defaults(void **state)
 static void test_all_keys(void **state)
 {
     (void)state;
-    struct boot_config c = parse("# a comment\r\nhostname = bench-7\r\nip=192.168.1.20/24\ngateway = 192.168.1.1 # near\n"
-                                 "\tdns\t=\t9.9.9.9\ntoken = s3cret!\nfirmware = 535.113.01\nlog_level = debug");
+    struct boot_config c = parse(
+        "# a comment\r\nhostname = bench-7\r\nip=192.168.1.20/24\ngateway = 192.168.1.1 # near\n"
+        "\tdns\t=\t9.9.9.9\ntoken = s3cret!\nfirmware = 535.113.01\nlog_level = debug");
     assert_int_equal(c.message_count, 0);
     assert_string_equal(c.hostname, "bench-7");
     assert_false(c.dhcp);
@@ -49,10 +50,15 @@ static void test_bad_values(void **state)
 {
     (void)state;
     static const char *const bad[] = {
-        "ip = 1.2.3.4",       "ip = 1.2.3.4/0",   "ip = 1.2.3.4/33",  "ip = 1.2.3/24", "ip = 256.1.1.1/8",
-        "ip = 1.2.3.4/24x",   "ip = 1.2.3.4/",    "ip =",             "gateway = x",   "gateway = 1.2.3.4.5",
-        "dns = 1.2.3.",       "hostname = -a",    "hostname = a b",   "hostname =",    "token = a b",
-        "firmware = 570-144", "log_level = loud", "token =",
+        "ip = 1.2.3.4",     "ip = 1.2.3.4/0",
+        "ip = 1.2.3.4/33",  "ip = 1.2.3/24",
+        "ip = 256.1.1.1/8", "ip = 1.2.3.4/24x",
+        "ip = 1.2.3.4/",    "ip =",
+        "gateway = x",      "gateway = 1.2.3.4.5",
+        "dns = 1.2.3.",     "hostname = -a",
+        "hostname = a b",   "hostname =",
+        "token = a b",      "firmware = 570-144",
+        "log_level = loud", "token =",
     };
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
         char text[128];
@@ -75,7 +81,8 @@ static void test_unknown_and_malformed(void **state)
     struct boot_config c = parse("ipp = dhcp\nnonsense\nhostname = ok");
     assert_int_equal(c.message_count, 2);
     assert_non_null(strstr(c.message[0], "firstlight.conf:1: unknown key 'ipp'"));
-    assert_non_null(strstr(c.message[1], "firstlight.conf:2: expected 'key = value', found 'nonsense'"));
+    assert_non_null(
+        strstr(c.message[1], "firstlight.conf:2: expected 'key = value', found 'nonsense'"));
     assert_string_equal(c.hostname, "ok");
 }
 

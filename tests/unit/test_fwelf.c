@@ -145,6 +145,15 @@ static void digests_are_right(void **state)
                                "hijklmnoijklmnopjklmnopqklmnopqrlmnopqrsmnopqrstnopqrstu";
     digest_sha384(text, sizeof(text) - 1, h);
     assert_memory_equal(h, two_blocks, sizeof(two_blocks));
+    /* The last length that fits one block, and a whole block. */
+    static const uint8_t a111[8] = {0x3c, 0x37, 0x95, 0x50, 0x51, 0xcb, 0x5c, 0x30};
+    static const uint8_t a128[8] = {0xed, 0xb1, 0x27, 0x30, 0xa3, 0x66, 0x09, 0x8b};
+    char letters[128];
+    memset(letters, 'a', sizeof(letters));
+    digest_sha384(letters, 111, h);
+    assert_memory_equal(h, a111, sizeof(a111));
+    digest_sha384(letters, 128, h);
+    assert_memory_equal(h, a128, sizeof(a128));
     assert_int_equal(digest_crc32("123456789", 9), 0xcbf43926);
     assert_int_equal(digest_crc32("", 0), 0);
 }

@@ -25,22 +25,22 @@ static void hello(const struct http_request *req, struct http_response *res)
 static void big(const struct http_request *req, struct http_response *res)
 {
     (void)req;
-    static const char block[100000] = { 'x' };
+    static const char block[100000] = {'x'};
     res->static_body = block;
     res->static_len = sizeof(block);
 }
 
 static const struct http_route routes[] = {
-    { "/hello", HTTP_METHOD_GET | HTTP_METHOD_POST, hello, "" },
-    { "/tree/*", HTTP_METHOD_GET, hello, "" },
-    { "/big", HTTP_METHOD_GET, big, "" },
-    { NULL, 0, NULL, NULL },
+    {"/hello", HTTP_METHOD_GET | HTTP_METHOD_POST, hello, ""},
+    {"/tree/*", HTTP_METHOD_GET, hello, ""},
+    {"/big", HTTP_METHOD_GET, big, ""},
+    {NULL, 0, NULL, NULL},
 };
 
 /* Feeds text in pieces of step bytes and drains the output at most max bytes at a time. */
 static char *talk(struct http_conn *c, const char *text, size_t len, size_t step, size_t max)
 {
-    struct text_buf out = { 0 };
+    struct text_buf out = {0};
     text_append(&out, "", 0);
     size_t at = 0, idle = 0;
     while (idle < 2) {
@@ -73,7 +73,8 @@ static void expect(const char *request, const char *start, const char *contains)
 {
     char *out = once(request);
     if (strncmp(out, start, strlen(start)) != 0 || strstr(out, contains) == NULL) {
-        fail_msg("request:\n%s\nanswer:\n%s\nexpected start '%s', containing '%s'", request, out, start, contains);
+        fail_msg("request:\n%s\nanswer:\n%s\nexpected start '%s', containing '%s'", request, out,
+                 start, contains);
     }
     free(out);
 }
@@ -81,15 +82,23 @@ static void expect(const char *request, const char *start, const char *contains)
 static void test_simple(void **state)
 {
     (void)state;
-    expect("GET /hello?a=b HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 200 OK\r\n", "\r\n\r\nhello /hello?a=b ");
-    expect("GET /tree/of/life HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 200 OK\r\n", "hello /tree/of/life");
-    expect("POST /hello HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc", "HTTP/1.1 200", "hello /hello? abc");
-    expect("POST /hello HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n",
+    expect("GET /hello?a=b HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 200 OK\r\n",
+           "\r\n\r\nhello /hello?a=b ");
+    expect("GET /tree/of/life HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 200 OK\r\n",
+           "hello /tree/of/life");
+    expect("POST /hello HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc", "HTTP/1.1 200",
+           "hello /hello? abc");
+    expect("POST /hello HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: "
+           "chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n",
            "HTTP/1.1 200", "hello /hello? abc");
-    expect("GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 404 Not Found", "nothing is at /nothing");
-    expect("POST /big HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", "HTTP/1.1 405", "Allow: GET, HEAD\r\n");
-    expect("DELETE /hello HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 405", "Allow: GET, HEAD, POST\r\n");
-    expect("GET /hello HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n\r\n",
+    expect("GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 404 Not Found",
+           "nothing is at /nothing");
+    expect("POST /big HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", "HTTP/1.1 405",
+           "Allow: GET, HEAD\r\n");
+    expect("DELETE /hello HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 405",
+           "Allow: GET, HEAD, POST\r\n");
+    expect("GET /hello HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: "
+           "h2c\r\n\r\n",
            "HTTP/1.1 200", "hello");
 }
 
@@ -105,7 +114,8 @@ static void test_head(void **state)
 static void test_split_everywhere(void **state)
 {
     (void)state;
-    const char *text = "GET /hello HTTP/1.1\r\nHost: x\r\n\r\nPOST /hello HTTP/1.1\r\nContent-Length: 2\r\n\r\nzzGET /big HTTP/1.1\r\n\r\n";
+    const char *text = "GET /hello HTTP/1.1\r\nHost: x\r\n\r\nPOST /hello "
+                       "HTTP/1.1\r\nContent-Length: 2\r\n\r\nzzGET /big HTTP/1.1\r\n\r\n";
     char *whole = NULL;
     for (size_t step = 1; step < strlen(text); step += 7) {
         struct http_conn *c = http_conn_new();
@@ -131,7 +141,8 @@ static void test_close(void **state)
 {
     (void)state;
     expect("GET /hello HTTP/1.0\r\n\r\n", "HTTP/1.1 200", "Connection: close\r\n");
-    expect("GET /hello HTTP/1.1\r\nConnection: close\r\n\r\n", "HTTP/1.1 200", "Connection: close\r\n");
+    expect("GET /hello HTTP/1.1\r\nConnection: close\r\n\r\n", "HTTP/1.1 200",
+           "Connection: close\r\n");
     struct http_conn *c = http_conn_new();
     const char *two = "GET /hello HTTP/1.1\r\nConnection: close\r\n\r\nGET /hello HTTP/1.1\r\n\r\n";
     calls = 0;
@@ -144,9 +155,12 @@ static void test_close(void **state)
 static void test_refused(void **state)
 {
     (void)state;
-    expect("\x16\x03\x01\x02", "HTTP/1.1 400", "not an HTTP/1.1 request"); /* TLS on the plain port */
-    expect("GET /hello HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab", "HTTP/1.1 400", "close");
-    expect("POST /hello HTTP/1.1\r\nContent-Length: 99999999999999999999999\r\n\r\n", "HTTP/1.1 400", "close");
+    expect("\x16\x03\x01\x02", "HTTP/1.1 400",
+           "not an HTTP/1.1 request"); /* TLS on the plain port */
+    expect("GET /hello HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+           "HTTP/1.1 400", "close");
+    expect("POST /hello HTTP/1.1\r\nContent-Length: 99999999999999999999999\r\n\r\n",
+           "HTTP/1.1 400", "close");
 
     static char text[HTTP_HEADERS_MAX + 1000];
     memset(text, 'a', sizeof(text));
@@ -159,7 +173,7 @@ static void test_refused(void **state)
     memcpy(text + sizeof(text) - 5, "\r\n\r\n", 5);
     expect(text, "HTTP/1.1 431", "8 KiB");
 
-    struct text_buf b = { 0 };
+    struct text_buf b = {0};
     text_printf(&b, "POST /hello HTTP/1.1\r\nContent-Length: %d\r\n\r\n", HTTP_BODY_MAX + 1);
     char *room = text_reserve(&b, HTTP_BODY_MAX + 1);
     memset(room, 'b', HTTP_BODY_MAX + 1);
@@ -172,8 +186,9 @@ int main(void)
 {
     http_set_routes(routes);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_simple), cmocka_unit_test(test_head),    cmocka_unit_test(test_split_everywhere),
-        cmocka_unit_test(test_close),  cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_simple),           cmocka_unit_test(test_head),
+        cmocka_unit_test(test_split_everywhere), cmocka_unit_test(test_close),
+        cmocka_unit_test(test_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,7 +13,7 @@
 static void test_shape(void **state)
 {
     (void)state;
-    struct text_buf b = { 0 };
+    struct text_buf b = {0};
     struct json j;
     json_begin(&j, &b);
     json_object(&j, NULL);
@@ -30,14 +30,15 @@ static void test_shape(void **state)
     json_fixed(&j, "ms", 1002003, 3);
     json_fmt(&j, "f", "%04x", 0xabu);
     json_end_object(&j);
-    assert_string_equal(b.data, "{\"n\":18446744073709551615,\"a\":[1,\"x\",{}],\"t\":true,\"z\":null,"
-                                "\"none\":null,\"ms\":1002.003,\"f\":\"00ab\"}");
+    assert_string_equal(b.data,
+                        "{\"n\":18446744073709551615,\"a\":[1,\"x\",{}],\"t\":true,\"z\":null,"
+                        "\"none\":null,\"ms\":1002.003,\"f\":\"00ab\"}");
     text_free(&b);
 }
 
 static void escape(const char *in, const char *out)
 {
-    struct text_buf b = { 0 };
+    struct text_buf b = {0};
     struct json j;
     json_begin(&j, &b);
     json_str(&j, NULL, in);
@@ -52,16 +53,16 @@ static void test_strings(void **state)
     escape("a\"b\\c\nd\te\x7f", "\"a\\\"b\\\\c\\nd\\u0009e\\u007f\"");
     escape("\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80", "\"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\"");
     escape("\xff", "\"\\ufffd\"");
-    escape("\xc3", "\"\\ufffd\"");             /* cut off */
-    escape("\xc0\xaf", "\"\\ufffd\\ufffd\"");   /* overlong */
-    escape("\xed\xa0\x80", "\"\\ufffd\\ufffd\\ufffd\""); /* surrogate */
+    escape("\xc3", "\"\\ufffd\"");                                  /* cut off */
+    escape("\xc0\xaf", "\"\\ufffd\\ufffd\"");                       /* overlong */
+    escape("\xed\xa0\x80", "\"\\ufffd\\ufffd\\ufffd\"");            /* surrogate */
     escape("\xf4\x90\x80\x80", "\"\\ufffd\\ufffd\\ufffd\\ufffd\""); /* beyond Unicode */
 }
 
 static void test_limits(void **state)
 {
     (void)state;
-    struct text_buf b = { 0 };
+    struct text_buf b = {0};
     static char chunk[65536];
     for (size_t i = 0; i < 40; i++) {
         text_append(&b, chunk, sizeof(chunk));
@@ -81,7 +82,7 @@ static void test_limits(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_shape), cmocka_unit_test(test_strings),
-                                        cmocka_unit_test(test_limits) };
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_shape), cmocka_unit_test(test_strings),
+                                       cmocka_unit_test(test_limits)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -134,6 +134,16 @@ static void texts(void **state)
     assert_int_equal(take(), FL_EPROTO);
 }
 
+static void seventeen_regions(void)
+{
+    for (unsigned i = 0; i < 17; i++) {
+        put_region(i, MIB(i), MIB(i + 1) - 1, 0);
+    }
+    put_le32(info + REGIONS, 16);
+    assert_int_equal(take(), FL_OK);
+    put_le32(info + REGIONS, 17);
+}
+
 static void bad_regions(void **state)
 {
     (void)state;
@@ -146,6 +156,7 @@ static void bad_regions(void **state)
     } while (0)
     BAD(put_le32(info + REGIONS, 0));
     BAD(put_le32(info + REGIONS, 17));
+    BAD(seventeen_regions()); /* each of them fine */
     BAD(put_le32(info + REGIONS, 0xffffffff));
     BAD(put_region(1, 0x30fffff, 0x2f034ffff, 0));     /* overlaps the one before */
     BAD(put_region(1, 0x3100000, 0x30fffff, 0));       /* ends before it begins */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The vfio-user server seen from a client of ours: over a real socket (pipelined messages, descriptors,
- * a client killed at every byte of its conversation) and message by message for what must be refused.
+ * The vfio-user server seen from a client of ours: over a real socket (pipelined messages,
+ * descriptors, a client killed at every byte of its conversation) and message by message for what
+ * must be refused.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -25,8 +26,21 @@
 #include "tests/model/vfio_dma.h"
 #include "tests/model/vfio_user.h"
 
-enum { HDR = 16, CMD_VERSION = 1, CMD_MAP = 2, CMD_UNMAP = 3, CMD_INFO = 4, CMD_REGION = 5, CMD_IRQ = 7, CMD_SET_IRQS = 8,
-       CMD_READ = 9, CMD_WRITE = 10, CMD_RESET = 13, CMD_MULTI = 15, CMD_FEATURE = 16 };
+enum {
+    HDR = 16,
+    CMD_VERSION = 1,
+    CMD_MAP = 2,
+    CMD_UNMAP = 3,
+    CMD_INFO = 4,
+    CMD_REGION = 5,
+    CMD_IRQ = 7,
+    CMD_SET_IRQS = 8,
+    CMD_READ = 9,
+    CMD_WRITE = 10,
+    CMD_RESET = 13,
+    CMD_MULTI = 15,
+    CMD_FEATURE = 16
+};
 enum { F_NO_REPLY = 0x10, F_REPLY = 1, F_ERROR_REPLY = 0x21 };
 
 struct fixture {
@@ -40,7 +54,7 @@ static int setup(void **state)
     struct fixture *f = calloc(1, sizeof(*f));
     char err[256] = "";
     f->server = vfu_create_detached();
-    struct model_config cfg = { .chip = "ga102" };
+    struct model_config cfg = {.chip = "ga102"};
     f->model = model_create(&cfg, vfu_bus(f->server), err, sizeof(err));
     assert_non_null(f->model);
     f->reply = malloc(VFU_MAX_MESSAGE);
@@ -71,7 +85,8 @@ static size_t message(uint8_t *m, uint16_t cmd, uint32_t flags, const void *payl
 }
 
 /* Sends one command to the handler; returns the errno of the reply (0 = ok), checks the header. */
-static uint32_t ask(struct fixture *f, uint16_t cmd, const void *payload, size_t len, const int *fds, size_t nfds)
+static uint32_t ask(struct fixture *f, uint16_t cmd, const void *payload, size_t len,
+                    const int *fds, size_t nfds)
 {
     static uint8_t m[8192];
     size_t n = message(m, cmd, 0, payload, len);
@@ -88,10 +103,10 @@ static uint32_t ask(struct fixture *f, uint16_t cmd, const void *payload, size_t
     return 0;
 }
 
-static uint32_t access_region(struct fixture *f, uint16_t cmd, uint64_t off, uint32_t region, uint32_t count,
-                              const void *data, size_t data_len)
+static uint32_t access_region(struct fixture *f, uint16_t cmd, uint64_t off, uint32_t region,
+                              uint32_t count, const void *data, size_t data_len)
 {
-    uint8_t p[64] = { 0 };
+    uint8_t p[64] = {0};
     put_le64(p, off);
     put_le32(p + 8, region);
     put_le32(p + 12, count);
@@ -101,9 +116,10 @@ static uint32_t access_region(struct fixture *f, uint16_t cmd, uint64_t off, uin
     return ask(f, cmd, p, 16 + data_len, NULL, 0);
 }
 
-static uint32_t map(struct fixture *f, uint64_t iova, uint64_t size, uint64_t off, uint32_t flags, int fd)
+static uint32_t map(struct fixture *f, uint64_t iova, uint64_t size, uint64_t off, uint32_t flags,
+                    int fd)
 {
-    uint8_t p[32] = { 0 };
+    uint8_t p[32] = {0};
     put_le32(p, 32);
     put_le32(p + 4, flags);
     put_le64(p + 8, off);
@@ -114,7 +130,7 @@ static uint32_t map(struct fixture *f, uint64_t iova, uint64_t size, uint64_t of
 }
 static uint32_t unmap(struct fixture *f, uint64_t iova, uint64_t size, uint32_t flags)
 {
-    uint8_t p[24] = { 0 };
+    uint8_t p[24] = {0};
     put_le32(p, 24);
     put_le32(p + 4, flags);
     put_le64(p + 8, iova);
@@ -125,7 +141,7 @@ static uint32_t unmap(struct fixture *f, uint64_t iova, uint64_t size, uint32_t 
 static void test_version(void **state)
 {
     struct fixture *f = *state;
-    uint8_t p[256] = { 0 };
+    uint8_t p[256] = {0};
     strcpy((char *)p + 4, "{\"capabilities\":{\"max_msg_fds\":16}}");
     assert_int_equal(ask(f, CMD_VERSION, p, 214 - HDR, NULL, 0), 0);
     size_t len = get_le32(f->reply + 4);
@@ -141,7 +157,7 @@ static void test_version(void **state)
 static void test_info(void **state)
 {
     struct fixture *f = *state;
-    uint8_t p[32] = { 16 };
+    uint8_t p[32] = {16};
     assert_int_equal(ask(f, CMD_INFO, p, 16, NULL, 0), 0);
     assert_int_equal(get_le32(f->reply + HDR + 8), 9);
     assert_int_equal(get_le32(f->reply + HDR + 12), 5);
@@ -177,11 +193,14 @@ static void test_access(void **state)
     struct fixture *f = *state;
     assert_int_equal(access_region(f, CMD_READ, 0, 0, 4, NULL, 0), 0); /* NV_PMC_BOOT_0 */
     assert_int_equal(get_le32(f->reply + HDR + 16) & 0x1ff00000, 0x17200000);
-    assert_int_equal(access_region(f, CMD_READ, 0, 7, 4096, NULL, 0), 0); /* all of configuration space */
+    assert_int_equal(access_region(f, CMD_READ, 0, 7, 4096, NULL, 0),
+                     0); /* all of configuration space */
     assert_int_equal(get_le16(f->reply + HDR + 16), 0x10de);
-    assert_int_equal(access_region(f, CMD_READ, 1, 7, 3, NULL, 0), 0); /* odd, as a debugger might */
-    uint8_t v[8] = { 0x78, 0x56, 0x34, 0x12 };
-    assert_int_equal(access_region(f, CMD_WRITE, 0x1400, 0, 4, v, 4), 0); /* NV_PBUS_SW_SCRATCH(0) */
+    assert_int_equal(access_region(f, CMD_READ, 1, 7, 3, NULL, 0),
+                     0); /* odd, as a debugger might */
+    uint8_t v[8] = {0x78, 0x56, 0x34, 0x12};
+    assert_int_equal(access_region(f, CMD_WRITE, 0x1400, 0, 4, v, 4),
+                     0); /* NV_PBUS_SW_SCRATCH(0) */
     assert_int_equal(access_region(f, CMD_READ, 0x1400, 0, 4, NULL, 0), 0);
     assert_int_equal(get_le32(f->reply + HDR + 16), 0x12345678);
 }
@@ -189,7 +208,7 @@ static void test_access(void **state)
 static void test_refused_access(void **state)
 {
     struct fixture *f = *state;
-    uint8_t v[8] = { 0 };
+    uint8_t v[8] = {0};
     assert_int_equal(access_region(f, CMD_READ, 16 << 20, 0, 4, NULL, 0), EINVAL);
     assert_int_equal(access_region(f, CMD_READ, UINT64_MAX - 1, 0, 4, NULL, 0), EINVAL);
     assert_int_equal(access_region(f, CMD_READ, 0, 0, 0, NULL, 0), EINVAL);
@@ -197,8 +216,9 @@ static void test_refused_access(void **state)
     assert_int_equal(access_region(f, CMD_READ, 4093, 7, 4, NULL, 0), EINVAL);
     assert_int_equal(access_region(f, CMD_READ, 0, 6, 4, NULL, 0), EINVAL); /* no ROM */
     assert_int_equal(access_region(f, CMD_READ, 0, 77, 4, NULL, 0), EINVAL);
-    assert_int_equal(access_region(f, CMD_WRITE, 0, 0, 8, v, 4), EINVAL); /* count is not what came */
-    uint8_t multi[8 + 24] = { 0 };
+    assert_int_equal(access_region(f, CMD_WRITE, 0, 0, 8, v, 4),
+                     EINVAL); /* count is not what came */
+    uint8_t multi[8 + 24] = {0};
     put_le64(multi, UINT64_MAX);
     assert_int_equal(ask(f, CMD_MULTI, multi, sizeof(multi), NULL, 0), EINVAL);
     put_le64(multi, 1);
@@ -213,8 +233,8 @@ static void test_refused_access(void **state)
 static void test_posted_writes(void **state)
 {
     struct fixture *f = *state;
-    uint8_t m[HDR + 8 + 2 * 24] = { 0 };
-    uint8_t p[8 + 2 * 24] = { 0 };
+    uint8_t m[HDR + 8 + 2 * 24] = {0};
+    uint8_t p[8 + 2 * 24] = {0};
     put_le64(p, 2);
     for (uint32_t i = 0; i < 2; i++) {
         put_le64(p + 8 + i * 24, 0x1400 + 4 * i);
@@ -234,10 +254,10 @@ static void test_dma_table(void **state)
     int fd = memfd_create("ram", 0);
     assert_int_equal(ftruncate(fd, 1 << 20), 0);
     assert_int_equal(map(f, 0x100000, 0x10000, 0x4000, 3, fd), 0);
-    assert_int_equal(map(f, 0x110000, 0x1000, 0, 1, fd), 0);          /* read only, right behind */
-    assert_int_equal(map(f, 0x120000, 0x1000, 0, 3, -1), 0);          /* ROM: nothing behind it */
-    assert_int_equal(map(f, 0x10f000, 0x1000, 0, 3, fd), EEXIST);      /* overlaps */
-    assert_int_equal(map(f, 0x200000, 0x200000, 0, 3, fd), EINVAL);    /* beyond the file */
+    assert_int_equal(map(f, 0x110000, 0x1000, 0, 1, fd), 0);        /* read only, right behind */
+    assert_int_equal(map(f, 0x120000, 0x1000, 0, 3, -1), 0);        /* ROM: nothing behind it */
+    assert_int_equal(map(f, 0x10f000, 0x1000, 0, 3, fd), EEXIST);   /* overlaps */
+    assert_int_equal(map(f, 0x200000, 0x200000, 0, 3, fd), EINVAL); /* beyond the file */
     assert_int_equal(map(f, 0x200000, 0, 0, 3, fd), EINVAL);
     assert_int_equal(map(f, UINT64_MAX - 0xfff, 0x2000, 0, 3, fd), EINVAL);
 
@@ -291,7 +311,7 @@ static void test_irq_descriptors(void **state)
     struct fixture *f = *state;
     const struct model_bus *bus = vfu_bus(f->server);
     int efd = eventfd(0, EFD_NONBLOCK), mine = dup(efd);
-    uint8_t p[20] = { 0 };
+    uint8_t p[20] = {0};
     put_le32(p, 20);
     put_le32(p + 4, 0x24);
     put_le32(p + 8, 1);
@@ -331,11 +351,11 @@ static pid_t serve(const char *path)
     assert_int_equal(pipe(ready), 0);
     pid_t pid = fork();
     if (pid == 0) {
-        struct sigaction sa = { .sa_handler = on_term };
+        struct sigaction sa = {.sa_handler = on_term};
         sigaction(SIGTERM, &sa, NULL);
         char err[256] = "";
         struct vfu_server *s = vfu_listen(path, err, sizeof(err));
-        struct model_config cfg = { .chip = "ga102" };
+        struct model_config cfg = {.chip = "ga102"};
         struct gpu_model *m = s != NULL ? model_create(&cfg, vfu_bus(s), err, sizeof(err)) : NULL;
         if (m == NULL || write(ready[1], "r", 1) != 1) {
             _exit(2);
@@ -354,7 +374,7 @@ static pid_t serve(const char *path)
 
 static int dial(const char *path)
 {
-    struct sockaddr_un a = { .sun_family = AF_UNIX };
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
     snprintf(a.sun_path, sizeof(a.sun_path), "%s", path);
     int fd = socket(AF_UNIX, SOCK_STREAM, 0);
     assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof(a)), 0);
@@ -364,7 +384,7 @@ static int dial(const char *path)
 /* A conversation as QEMU has it, in one buffer: version, info, config, a map, accesses, reset. */
 static size_t conversation(uint8_t *b)
 {
-    uint8_t p[256] = { 0 };
+    uint8_t p[256] = {0};
     size_t n = message(b, CMD_VERSION, 0, p, 198);
     put_le32(p, 16);
     n += message(b + n, CMD_INFO, 0, p, 16);
@@ -397,7 +417,7 @@ static void full_conversation(const char *path)
     int fd = dial(path);
     size_t n = conversation(b);
     assert_int_equal(write(fd, b, n), n); /* all at once: messages are pipelined */
-    static const uint16_t answers[] = { CMD_VERSION, CMD_INFO, CMD_READ, CMD_READ, CMD_RESET };
+    static const uint16_t answers[] = {CMD_VERSION, CMD_INFO, CMD_READ, CMD_READ, CMD_RESET};
     for (size_t i = 0; i < ARRAY_SIZE(answers); i++) {
         read_exactly(fd, r, HDR);
         assert_int_equal(get_le16(r + 2), answers[i]);
@@ -418,7 +438,8 @@ static void test_socket(void **state)
     full_conversation(path);
     static uint8_t b[8192];
     size_t n = conversation(b);
-    for (size_t cut = 0; cut < n; cut += 5) { /* a client that dies anywhere; the next one is served */
+    for (size_t cut = 0; cut < n;
+         cut += 5) { /* a client that dies anywhere; the next one is served */
         int fd = dial(path);
         assert_int_equal(write(fd, b, cut), cut);
         close(fd);
@@ -437,8 +458,14 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(test_version),       T(test_info),      T(test_access),          T(test_refused_access),
-        T(test_posted_writes), T(test_dma_table), T(test_many_pages),      T(test_irq_descriptors),
+        T(test_version),
+        T(test_info),
+        T(test_access),
+        T(test_refused_access),
+        T(test_posted_writes),
+        T(test_dma_table),
+        T(test_many_pages),
+        T(test_irq_descriptors),
         cmocka_unit_test(test_socket),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
