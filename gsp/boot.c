@@ -352,9 +352,9 @@ static enum fl_err run_stage(struct gsp_gpu *g, uint32_t i)
     s->state = err != FL_OK       ? GSP_STAGE_FAILED
                : g->stage_skipped ? GSP_STAGE_SKIPPED
                                   : GSP_STAGE_OK;
-    log_debug("gsp", "stage %s: %s, %llu us, %u reads, %u writes", s->name,
-              gsp_stage_state_name(s->state), (unsigned long long)s->us, (unsigned)s->reg_reads,
-              (unsigned)s->reg_writes);
+    log_info("gsp", "stage %s: %s, %llu us, %u reads, %u writes", s->name,
+             gsp_stage_state_name(s->state), (unsigned long long)s->us, (unsigned)s->reg_reads,
+             (unsigned)s->reg_writes);
     gsp_gpu_changed(g);
     if (err != FL_OK) {
         FL_FAIL(&g->fail, err, s->name, "stage %s failed: %s", s->name,
