@@ -95,7 +95,8 @@ def run(machine, args):
         say(f"answers after {time.monotonic() - begin:.1f} s: "
             f"http://127.0.0.1:{machine.http_port}/")
         token = machine.token()
-        say(f"token for what changes state: {token}" if token else "no token on the serial line")
+        if token:
+            say(f"token for what changes state: {token}")
     if args.screenshot:
         for i in range(len(args.chips)):
             machine.wait_gpu(index=i)
