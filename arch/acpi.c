@@ -38,8 +38,7 @@ static void damaged(struct parser *p, const char *what, uint64_t at, const char 
             how);
 }
 
-/* --- tables --------------------------------------------------------------------------------------
- */
+/* --- tables --- */
 
 static uint8_t sum_bytes(const uint8_t *b, size_t n)
 {
@@ -64,8 +63,7 @@ static bool checksum_ok(const struct phys_reader *mem, uint64_t at, uint64_t byt
     return sum == 0;
 }
 
-/* Checks the header and the sum of a table that should have this signature and at least min bytes.
- */
+/* Checks header and sum of a table that should have this signature and at least min bytes. */
 static bool open_table(struct parser *p, uint64_t at, const char *signature, uint32_t min,
                        struct table *out)
 {
@@ -97,8 +95,7 @@ static bool table_read(const struct parser *p, const struct table *t, uint64_t o
     return range_ok(off, n, t->bytes) && read_phys(p->mem, t->at + off, buf, n);
 }
 
-/* --- MCFG ----------------------------------------------------------------------------------------
- */
+/* --- MCFG --- */
 
 static bool ecam_overlaps(const struct acpi_info *info, const struct machine_ecam *e)
 {
@@ -136,8 +133,7 @@ static void parse_mcfg(struct parser *p, const struct table *t)
     }
 }
 
-/* --- MADT ----------------------------------------------------------------------------------------
- */
+/* --- MADT --- */
 
 static void parse_madt(struct parser *p, const struct table *t)
 {
@@ -176,8 +172,7 @@ static void parse_madt(struct parser *p, const struct table *t)
     }
 }
 
-/* --- HPET ----------------------------------------------------------------------------------------
- */
+/* --- HPET --- */
 
 static void parse_hpet(struct parser *p, const struct table *t)
 {
@@ -188,8 +183,7 @@ static void parse_hpet(struct parser *p, const struct table *t)
     }
 }
 
-/* --- FADT ----------------------------------------------------------------------------------------
- */
+/* --- FADT --- */
 
 enum {
     FADT_DSDT = 40,
@@ -272,8 +266,7 @@ static void parse_fadt(struct parser *p, const struct table *t)
     }
 }
 
-/* --- DSDT: \_S5 ----------------------------------------------------------------------------------
- */
+/* --- DSDT: \_S5 --- */
 
 enum {
     AML_ZERO = 0x00,
@@ -355,8 +348,7 @@ static void parse_dsdt(struct parser *p, const struct table *t)
     damaged(p, "DSDT", t->at, "has no \\_S5: power-off will not work");
 }
 
-/* --- root ----------------------------------------------------------------------------------------
- */
+/* --- root --- */
 
 static void parse_table(struct parser *p, uint64_t at)
 {

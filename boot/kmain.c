@@ -98,6 +98,11 @@ static void start_gpus(void)
         }
         struct api_gpu *g = &self.api.gpus[self.api.gpu_count];
         g->pci = d;
+        for (unsigned bar = 0; bar < PCI_BAR_COUNT; bar++) {
+            /* The firmware's screen may be this GPU's memory: nothing is drawn there from now on.
+             */
+            x86_screen_release(d->bar[bar].address, d->bar[bar].size);
+        }
         g->gpu = gsp_create(d, &self.gsp, &g->fail);
         if (g->gpu != NULL && fiber_spawn(fiber_names[self.api.gpu_count], gpu_fiber, g->gpu,
                                           GPU_STACK_BYTES) == NULL) {

@@ -16,8 +16,9 @@
 #define IMAGE_ALIGN      KIB(64)
 #define HEAP_ALIGN       MIB(1)
 #define META_BYTES       256u
-#define FB_BYTES_MIN     MIB(512) /* below any GPU with a GSP; keeps a nonsense reading from going on \
-                                   */
+#define FB_BYTES_MIN                                                                               \
+    MIB(512) /* below any GPU with a GSP; keeps a nonsense reading from going on                   \
+              */
 #define FB_BYTES_MAX (1ull << 47)
 
 static const struct gsp_heap_rule heap_rules[] = {

@@ -29,7 +29,7 @@ struct gsp_intr {
     bool live;       /* an interrupt came since the tree was enabled: waits may rely on them */
     struct irq_msi irq;
     uint32_t vector;
-    uint64_t count;    /* interrupts that came, when last served */
+    uint64_t count;  /* interrupts that came, when last served */
     uint64_t served; /* interrupts served */
     uint64_t missed; /* messages found by looking, though interrupts are live */
     uint64_t halts;  /* the GSP's core reported a halt */

@@ -164,8 +164,8 @@ static void dhcp_patience(void *arg)
     if (p->address_us == 0 && p->nic->link) {
         log_warn(
             "net",
-            "net%u: no DHCP server has answered for %u s; without one, set ip, mask and gateway "
-            "in firstlight.conf",
+            "net%u: no DHCP server has answered for %u s; without one, write ip = ADDRESS/PREFIX "
+            "and gateway = ADDRESS into firstlight.conf",
             p->index, DHCP_PATIENCE_MS / 1000u);
     }
 }

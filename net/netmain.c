@@ -18,6 +18,12 @@
 #include "net/http.h"
 #include "net/netif.h"
 #include "net/nic.h"
+#include "pci/pci_regs.h"
+
+/* A frame is often followed by another soon (the next request of a client, its acknowledgement):
+ * for so long after one the fiber looks again instead of arming interrupts and halting. Longer than
+ * a round trip to a client on the same wire, far too short to matter to an idle machine. */
+#define LINGER_US 300u
 
 /* Handlers of the API run on this stack. */
 #define NET_STACK_BYTES KIB(64)
@@ -28,73 +34,84 @@ static struct {
     const struct pci *pci; /* borrowed, may be NULL */
     struct net_config cfg;
     struct event wake;
-    struct net_if ifs[NET_MAX_NICS];
-    uint32_t count;
-    /* Cards that did not come up, shown behind the others. */
-    struct {
+    /* Cards as the probing fiber leaves them; taken: how many lwIP has got. */
+    struct card {
         const struct nic_driver *driver;
         const struct pci_dev *pci;
+        struct nic *nic;    /* NULL: did not come up, see fail */
+        struct net_if *net; /* NULL: not lwIP's */
         struct fl_fail fail;
-    } failed[NET_MAX_NICS];
-    uint32_t failed_count;
+    } cards[NET_MAX_NICS];
+    uint32_t found, taken;
+    struct net_if ifs[NET_MAX_NICS];
+    uint32_t count; /* of ifs */
     uint64_t wakeups;
 } state;
 
-static void note_failure(const struct nic_driver *driver, const struct pci_dev *pci,
-                         const struct fl_fail *fail)
+static void log_failure(const struct card *c)
 {
     char name[PCI_NAME_MAX];
-    log_error("net", "%s at %s does not come up: %s: %s%s%s", driver->name, pci_name(pci, name),
-              fail->what, fail->text, fail->hint[0] != '\0' ? "; " : "", fail->hint);
-    if (state.count + state.failed_count < NET_MAX_NICS) {
-        state.failed[state.failed_count].driver = driver;
-        state.failed[state.failed_count].pci = pci;
-        state.failed[state.failed_count].fail = *fail;
-        state.failed_count++;
-    }
+    log_error("net", "%s at %s does not come up: %s: %s%s%s", c->driver->name,
+              pci_name(c->pci, name), c->fail.what, c->fail.text,
+              c->fail.hint[0] != '\0' ? "; " : "", c->fail.hint);
 }
 
-static void add_card(const struct nic_driver *driver, const struct pci_dev *pci)
+/* Finds and wakes the cards, one after the other, and hands each over as it comes up: a slow one
+ * must not keep the others from answering. */
+static void probe_fiber(void *arg)
 {
-    struct fl_fail fail = {0};
-    struct nic *nic;
-    enum fl_err err = driver->probe(pci, &state.wake, &nic, &fail);
+    unsigned unknown = 0;
+    bool any = false;
 
-    if (err == FL_OK) {
-        /* A static address is for one card: the first. */
-        bool dhcp = state.cfg.dhcp || state.count != 0;
-        struct net_if *p = &state.ifs[state.count];
-        err = net_if_add(p, nic, state.count, dhcp, &state.cfg, &fail);
-        if (p->listed) {
-            state.count++; /* lwIP keeps a pointer to it */
-        }
-    }
-    if (err != FL_OK) {
-        fl_fail_stage(&fail, "net");
-        note_failure(driver, pci, &fail);
-    }
-}
-
-static void add_cards(void)
-{
-    size_t unknown = 0;
+    (void)arg;
     for (size_t i = 0; state.pci != NULL && i < state.pci->count; i++) {
         const struct pci_dev *pci = &state.pci->dev[i];
         const struct nic_driver *driver = nic_find_driver(pci);
         if (driver == NULL) {
-            unknown += pci->class_code >> 8 == 0x0200u; /* Ethernet controller */
-        } else if (state.count + state.failed_count == NET_MAX_NICS) {
+            unknown += pci->class_code >> 8 == PCI_CLASS_ETHERNET;
+            continue;
+        }
+        if (state.found == NET_MAX_NICS) {
             log_warn("net", "more than %u network cards: the rest is left alone", NET_MAX_NICS);
             break;
-        } else {
-            add_card(driver, pci);
         }
+        struct card *c = &state.cards[state.found];
+        c->driver = driver;
+        c->pci = pci;
+        if (driver->probe(pci, &state.wake, &c->nic, &c->fail) != FL_OK) {
+            c->nic = NULL;
+            fl_fail_stage(&c->fail, "net");
+            log_failure(c);
+        }
+        any |= c->nic != NULL;
+        state.found++;
+        event_signal(&state.wake);
     }
-    if (state.count == 0) {
+    if (!any) {
         log_error("net",
                   "no network card that works (%u Ethernet controllers without a driver); "
                   "drivers: virtio-net, e1000e (82574L)",
-                  (unsigned)unknown);
+                  unknown);
+    }
+}
+
+static void take_card(struct card *c)
+{
+    if (c->nic == NULL) {
+        return;
+    }
+    /* A static address is for one card: the first. */
+    bool dhcp = state.cfg.dhcp || state.count != 0;
+    struct net_if *p = &state.ifs[state.count];
+    if (net_if_add(p, c->nic, state.count, dhcp, &state.cfg, &c->fail) != FL_OK) {
+        fl_fail_stage(&c->fail, "net");
+        log_failure(c);
+    }
+    if (p->listed) {
+        c->net = p;
+        state.count++; /* lwIP keeps a pointer to it */
+    } else {
+        c->driver->stop(c->nic); /* nobody would take what it receives */
     }
 }
 
@@ -103,6 +120,9 @@ static bool round_trip(void)
 {
     bool more = false;
 
+    while (state.taken < state.found) {
+        take_card(&state.cards[state.taken++]);
+    }
     sys_check_timeouts();
     for (uint32_t i = 0; i < state.count; i++) {
         more |= net_if_poll(&state.ifs[i]);
@@ -113,6 +133,15 @@ static bool round_trip(void)
         nic->driver->flush(nic);
     }
     return more;
+}
+
+static uint64_t frames_received(void)
+{
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < state.count; i++) {
+        sum += state.ifs[i].nic->stats.rx_packets;
+    }
+    return sum;
 }
 
 static bool arm_all(void)
@@ -131,9 +160,18 @@ static void net_fiber(void *arg)
     lwip_init();
     state.started = true;
     http_start();
-    add_cards();
+    if (fiber_spawn("nics", probe_fiber, NULL, FIBER_STACK_DEFAULT) == NULL) {
+        log_error("net", "no memory for the fiber that finds the network cards");
+    }
+    uint64_t linger_until_us = 0;
     for (;;) {
-        if (round_trip() || arm_all()) {
+        uint64_t before = frames_received();
+        bool more = round_trip();
+        uint64_t now_us = clock_now_us();
+        if (frames_received() != before) {
+            linger_until_us = now_us + LINGER_US;
+        }
+        if (more || now_us < linger_until_us || arm_all()) {
             fiber_yield();
             continue;
         }
@@ -174,15 +212,17 @@ const char *net_nic_state_name(enum net_nic_state s)
 void net_get_status(struct net_status *out)
 {
     *out = (struct net_status){.started = state.started, .wakeups = state.wakeups};
-    for (uint32_t i = 0; i < state.count; i++) {
-        net_if_status(&state.ifs[i], &out->nic[out->nic_count++]);
-    }
-    for (uint32_t i = 0; i < state.failed_count; i++) {
+    for (uint32_t i = 0; i < state.taken; i++) {
+        const struct card *c = &state.cards[i];
         struct net_nic_status *n = &out->nic[out->nic_count++];
-        n->state = NET_NIC_FAILED;
-        n->driver = state.failed[i].driver->name;
-        pci_name(state.failed[i].pci, n->pci);
-        snprintf(n->error, sizeof(n->error), "%s", state.failed[i].fail.text);
+        if (c->net != NULL) {
+            net_if_status(c->net, n);
+        } else {
+            n->state = NET_NIC_FAILED;
+            n->driver = c->driver->name;
+            pci_name(c->pci, n->pci);
+            snprintf(n->error, sizeof(n->error), "%s", c->fail.text);
+        }
     }
     if (state.started) {
         out->tcp_active = (uint32_t)lwip_stats.memp[MEMP_TCP_PCB]->used;

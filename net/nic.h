@@ -3,9 +3,10 @@
  * Network cards. A driver knows one family of controllers and nothing of lwIP: it hands received
  * frames to nic->receive and takes frames as lists of pieces. README.md says how to add one.
  *
- * All functions run in the network fiber. Only probe() may yield. Descriptors and buffers are
- * shared with a device that may write anything into them at any time: indices, identifiers and
- * lengths are checked before use, and a frame is read exactly once, by the receiver's copy.
+ * probe() runs in a fiber of its own and may yield; all others run in the network fiber and do not.
+ * Descriptors and buffers are shared with a device that may write anything into them at any time:
+ * indices, identifiers and lengths are checked before use, and a frame is read exactly once, by the
+ * receiver's copy.
  */
 #pragma once
 

@@ -4,3 +4,4 @@ COMMON_SRCS += net/lwip_port.c net/netif.c net/netmain.c net/nic.c net/virtio_pc
 UNIT_TESTS += tests/unit/test_virtio_net.c tests/unit/test_e1000e.c \
     tests/unit/test_netmain.c
 TEST_SUPPORT_SRCS += tests/unit/fake_virtio.c
+FUZZ_TARGETS += tests/fuzz/fuzz_virtio_net.c

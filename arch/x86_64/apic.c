@@ -29,30 +29,30 @@ enum apic_reg {
     APIC_TIMER_CURRENT = 0x390,
     APIC_TIMER_DIVIDE = 0x3e0,
 };
-#define APIC_SPAN_BYTES 0x400u
-#define APIC_ID_SHIFT 24 /* xAPIC */
+#define APIC_SPAN_BYTES      0x400u
+#define APIC_ID_SHIFT        24 /* xAPIC */
 #define APIC_SOFTWARE_ENABLE (1u << 8)
-#define APIC_LVT_MASKED (1u << 16)
-#define APIC_LVT_NMI 0x400u
-#define APIC_LVT_MODE 0x700u
-#define APIC_LVT_SMI 0x200u
+#define APIC_LVT_MASKED      (1u << 16)
+#define APIC_LVT_NMI         0x400u
+#define APIC_LVT_MODE        0x700u
+#define APIC_LVT_SMI         0x200u
 /* APIC_VERSION 23:16 is the index of the last local vector entry. */
 #define APIC_LVT_LAST(version) ((version) >> 16 & 0xff)
 enum { LVT_INDEX_PERF = 4, LVT_INDEX_THERMAL = 5 };
 #define APIC_TIMER_TSC_DEADLINE (2u << 17)
-#define APIC_DIVIDE_BY_1 0xbu
+#define APIC_DIVIDE_BY_1        0xbu
 
-#define APIC_BASE_ENABLE (1ull << 11)
-#define APIC_BASE_X2APIC (1ull << 10)
+#define APIC_BASE_ENABLE  (1ull << 11)
+#define APIC_BASE_X2APIC  (1ull << 10)
 #define APIC_BASE_ADDRESS 0x000ffffffffff000ull
 
-#define CPUID1_ECX_X2APIC (1u << 21)
+#define CPUID1_ECX_X2APIC       (1u << 21)
 #define CPUID1_ECX_TSC_DEADLINE (1u << 24)
 
-/* The timer's rate is kept as timer ticks per TSC tick in fixed point. Its product with a wait of 32
- * bits fits into 64: 28 bits behind the point, 4 before. */
+/* The timer's rate is kept as timer ticks per TSC tick in fixed point. Its product with a wait of
+ * 32 bits fits into 64: 28 bits behind the point, 4 before. */
 #define RATE_SHIFT 28
-#define RATE_MAX (15ull << RATE_SHIFT)
+#define RATE_MAX   (15ull << RATE_SHIFT)
 enum { READ_TRIES = 8 };
 
 static struct {
@@ -114,10 +114,12 @@ static void apic_enable(uint64_t acpi_base)
     apic.tsc_deadline = (features.ecx & CPUID1_ECX_TSC_DEADLINE) != 0;
     apic.x2apic = (features.ecx & CPUID1_ECX_X2APIC) != 0;
     if (apic.x2apic) {
+        /* From "off" only by way of "on" (SDM volume 3, section 10.12.5). */
+        cpu_msr_write(MSR_APIC_BASE, base | APIC_BASE_ENABLE);
         cpu_msr_write(MSR_APIC_BASE, base | APIC_BASE_ENABLE | APIC_BASE_X2APIC);
         return;
     }
-    struct phys_addr at = { base & APIC_BASE_ADDRESS };
+    struct phys_addr at = {base & APIC_BASE_ADDRESS};
     if (acpi_base != 0 && acpi_base != at.raw) {
         log_warn("apic", "ACPI puts the local APIC at 0x%llx, the CPU at 0x%llx; the CPU knows",
                  (unsigned long long)acpi_base, (unsigned long long)at.raw);
@@ -139,11 +141,12 @@ void x86_apic_start(uint64_t acpi_base)
         apic_write(APIC_LVT_PERF, APIC_LVT_MASKED);
     }
     /* A thermal interrupt that the firmware wants for itself stays with the firmware. */
-    if (last >= LVT_INDEX_THERMAL && (apic_read(APIC_LVT_THERMAL) & APIC_LVT_MODE) != APIC_LVT_SMI) {
+    if (last >= LVT_INDEX_THERMAL &&
+        (apic_read(APIC_LVT_THERMAL) & APIC_LVT_MODE) != APIC_LVT_SMI) {
         apic_write(APIC_LVT_THERMAL, APIC_LVT_MASKED);
     }
     apic_write(APIC_LVT_LINT0, APIC_LVT_MASKED);
-    apic_write(APIC_LVT_LINT1, APIC_LVT_NMI); /* the chipset's NMI: reported, then halt */
+    apic_write(APIC_LVT_LINT1, APIC_LVT_NMI); /* the chipset's NMI: reported */
     apic_write(APIC_LVT_ERROR, X86_VECTOR_APIC_ERROR);
     apic_write(APIC_TPR, 0);
     apic_write(APIC_SPURIOUS, APIC_SOFTWARE_ENABLE | X86_VECTOR_SPURIOUS);
@@ -160,7 +163,7 @@ void x86_apic_start(uint64_t acpi_base)
     }
 }
 
-/* The counter and the TSC at the same time, as nearly as can be: of several readings the tightest. */
+/* The counter and the TSC at the same time, as nearly as can be: the tightest of several looks. */
 static void read_both(uint64_t *tsc, uint32_t *count)
 {
     uint64_t best = UINT64_MAX;
@@ -199,8 +202,10 @@ void x86_apic_timer_measure_end(void)
         apic.per_tsc = (ticks << RATE_SHIFT) / tsc_ticks;
     }
     if (apic.per_tsc == 0 || apic.per_tsc > RATE_MAX) {
-        log_error("apic", "the timer does not count (%llu ticks in %llu of the TSC): the core will not "
-                  "halt", (unsigned long long)ticks, (unsigned long long)tsc_ticks);
+        log_error("apic",
+                  "the timer does not count (%llu ticks in %llu of the TSC): the core will not "
+                  "halt",
+                  (unsigned long long)ticks, (unsigned long long)tsc_ticks);
         apic.per_tsc = 0;
     }
     apic_write(APIC_TIMER_INITIAL, 0);
@@ -215,7 +220,7 @@ bool x86_apic_timer_arm(uint64_t at_ns)
         return true;
     }
     uint64_t wait = at > now ? min_u64(at - now, UINT32_MAX) : 0; /* early is allowed */
-    uint64_t ticks = (wait * apic.per_tsc >> RATE_SHIFT) + 1;      /* 0 would stop the timer */
+    uint64_t ticks = (wait * apic.per_tsc >> RATE_SHIFT) + 1;     /* 0 would stop the timer */
     apic_write(APIC_TIMER_INITIAL, (uint32_t)min_u64(ticks, UINT32_MAX));
     return apic.per_tsc != 0;
 }

@@ -5,9 +5,9 @@
  * PIT. The first comparison runs beside the start of the machine and ends as soon as it is good
  * enough; later ones, over longer times, make it exact. Time never goes back.
  *
- * Sources: Intel SDM volume 3, section 18.7.3 (TSC frequency), CPUID leaves 0x15, 0x40000010 (VMware's
- * "mechanisms to determine if software is running in a VMware virtual machine"); ACPI 6.5 section
- * 4.8.3.3 (PM timer); IA-PC HPET 1.0a section 2.3; Intel 8254 data sheet.
+ * Sources: Intel SDM volume 3, section 18.7.3 (TSC frequency), CPUID leaves 0x15, 0x40000010
+ * (VMware's "mechanisms to determine if software is running in a VMware virtual machine"); ACPI 6.5
+ * section 4.8.3.3 (PM timer); IA-PC HPET 1.0a section 2.3; Intel 8254 data sheet.
  */
 #include "arch/clock.h"
 
@@ -17,38 +17,38 @@
 #include "arch/mmio.h"
 #include "arch/x86_64/x86_priv.h"
 
-#define NS_PER_S 1000000000ull
+#define NS_PER_S    1000000000ull
 #define PM_TIMER_HZ 3579545ull
-#define PIT_HZ 1193182ull
-#define FS_PER_S 1000000000000000ull
+#define PIT_HZ      1193182ull
+#define FS_PER_S    1000000000000000ull
 /* HPET: capabilities and period (femtoseconds) at 0, configuration at 0x10, counter at 0xf0. */
 enum { HPET_CAPS = 0x00, HPET_PERIOD = 0x04, HPET_CONFIG = 0x10, HPET_COUNTER = 0xf0 };
-#define HPET_SPAN_BYTES 0x400u
+#define HPET_SPAN_BYTES    0x400u
 #define HPET_PERIOD_MAX_FS 100000000u /* 100 ns, IA-PC HPET 1.0a, section 2.3.4 */
-#define HPET_ENABLE 1u
+#define HPET_ENABLE        1u
 
-#define CPUID_TSC 0x15u
-#define CPUID_HYPERVISOR 0x40000000u
+#define CPUID_TSC               0x15u
+#define CPUID_HYPERVISOR        0x40000000u
 #define CPUID_HYPERVISOR_TIMING 0x40000010u
-#define CPUID1_ECX_HYPERVISOR (1u << 31)
+#define CPUID1_ECX_HYPERVISOR   (1u << 31)
 
 /* What a TSC may run at; also the rate that is assumed before it is known. Assuming too much makes
  * the clock slow, so that it jumps ahead, not back, when the truth is known. */
-#define TSC_HZ_MIN 100000000ull
-#define TSC_HZ_MAX 8000000000ull
+#define TSC_HZ_MIN   100000000ull
+#define TSC_HZ_MAX   8000000000ull
 #define TSC_HZ_GUESS 2000000000ull
 
 /* The first comparison: how long it lasts at least and at most, and the part of it that reading the
  * clocks may have taken when it ends before the most. */
-#define FIRST_WINDOW_MIN_US 1000u
-#define FIRST_WINDOW_MAX_US 5000u
+#define FIRST_WINDOW_MIN_US      1000u
+#define FIRST_WINDOW_MAX_US      5000u
 #define FIRST_WINDOW_ERROR_SHIFT 9
-/* Reading a reference takes long in a virtual machine, and longer when it is interrupted in between:
- * of several readings the tightest counts. */
+/* Reading a reference takes long in a virtual machine, and longer when it is interrupted in
+ * between: of several readings the tightest counts. */
 enum { SAMPLE_TRIES = 8, SAMPLE_GOOD_TICKS = 2000 };
 /* CPUID's word is kept unless the reference differs by more than 1/128. */
 #define CPUID_TOLERANCE_SHIFT 7
-#define SPIN_MAX_US 100u
+#define SPIN_MAX_US           100u
 
 struct sample {
     uint64_t tsc;
@@ -68,7 +68,7 @@ static struct {
     bool from_cpuid;
     uint16_t pm_port;
     struct mmio pm_mmio, hpet;
-} tsc = { .source = "nothing" };
+} tsc = {.source = "nothing"};
 
 __extension__ typedef unsigned __int128 u128;
 
@@ -89,9 +89,8 @@ uint64_t clock_boot_unix_s(void) { return machine_handoff()->unix_time_s; }
 
 uint64_t x86_clock_tsc_at(uint64_t ns)
 {
-    return ns <= tsc.base_ns
-               ? tsc.base_tsc
-               : tsc.base_tsc + scale(ns - tsc.base_ns, tsc.tsc_hz, NS_PER_S) + 1;
+    return ns <= tsc.base_ns ? tsc.base_tsc
+                             : tsc.base_tsc + scale(ns - tsc.base_ns, tsc.tsc_hz, NS_PER_S) + 1;
 }
 
 uint64_t x86_clock_ticks_ns(uint64_t ticks) { return scale(ticks, NS_PER_S, tsc.tsc_hz); }
@@ -116,8 +115,8 @@ void clock_spin_us(uint32_t us)
     }
 }
 
-/* Sets the frequency. Time goes on from the line through clock zero with the new slope, or from where
- * it is now when that is later. */
+/* Sets the frequency. Time goes on from the line through clock zero with the new slope, or from
+ * where it is now when that is later. */
 static void set_hz(uint64_t hz, const char *source)
 {
     uintptr_t irq = arch_irq_save();
@@ -141,7 +140,7 @@ void x86_clock_early(uint64_t tsc_zero)
     tsc.ns_per_tick = scale(NS_PER_S, 1ull << 32, TSC_HZ_MAX);
 }
 
-/* --- clocks of known rate ------------------------------------------------------------------------ */
+/* --- clocks of known rate --- */
 
 static uint64_t read_pm_port(void) { return cpu_in32(tsc.pm_port); }
 static uint64_t read_pm_mmio(void) { return mmio_read32(&tsc.pm_mmio, 0); }
@@ -162,8 +161,8 @@ static bool use_pm_timer(const struct acpi_info *acpi)
     if (acpi->pm_timer.space == ACPI_SPACE_IO) {
         tsc.pm_port = (uint16_t)acpi->pm_timer.address;
         tsc.read_ref = read_pm_port;
-    } else if (mmio_map((struct phys_addr){ acpi->pm_timer.address }, sizeof(uint32_t),
-                        MMIO_UNCACHED, &tsc.pm_mmio) == FL_OK) {
+    } else if (mmio_map((struct phys_addr){acpi->pm_timer.address}, sizeof(uint32_t), MMIO_UNCACHED,
+                        &tsc.pm_mmio) == FL_OK) {
         tsc.read_ref = read_pm_mmio;
     } else {
         return false;
@@ -176,8 +175,8 @@ static bool use_pm_timer(const struct acpi_info *acpi)
 
 static bool use_hpet(const struct acpi_info *acpi)
 {
-    if (acpi->hpet == 0 || mmio_map((struct phys_addr){ acpi->hpet }, HPET_SPAN_BYTES,
-                                    MMIO_UNCACHED, &tsc.hpet) != FL_OK) {
+    if (acpi->hpet == 0 || mmio_map((struct phys_addr){acpi->hpet}, HPET_SPAN_BYTES, MMIO_UNCACHED,
+                                    &tsc.hpet) != FL_OK) {
         return false;
     }
     uint32_t period_fs = mmio_read32(&tsc.hpet, HPET_PERIOD);
@@ -221,13 +220,13 @@ static bool ref_alive(void)
 
 static struct sample take_sample(void)
 {
-    struct sample best = { .span = UINT64_MAX };
+    struct sample best = {.span = UINT64_MAX};
     for (unsigned i = 0; i < SAMPLE_TRIES && best.span > SAMPLE_GOOD_TICKS; i++) {
         uint64_t before = cpu_tsc();
         uint64_t ref = tsc.read_ref() & tsc.ref_mask;
         uint64_t span = cpu_tsc() - before;
         if (span < best.span) {
-            best = (struct sample){ .tsc = before + span / 2, .ref = ref, .span = span };
+            best = (struct sample){.tsc = before + span / 2, .ref = ref, .span = span};
         }
     }
     return best;
@@ -256,7 +255,7 @@ static uint64_t cpuid_hz(void)
     return hz >= TSC_HZ_MIN && hz <= TSC_HZ_MAX ? hz : 0;
 }
 
-/* --- in time order ------------------------------------------------------------------------------- */
+/* --- in time order --- */
 
 void x86_clock_begin(const struct acpi_info *acpi)
 {
@@ -272,8 +271,8 @@ void x86_clock_begin(const struct acpi_info *acpi)
     }
 }
 
-/* Compares until the window is long enough for what reading the clocks cost. Bounded by the TSC too:
- * a reference that stops is not waited for. 0: no sense in it. */
+/* Compares until the window is long enough for what reading the clocks cost. Bounded by the TSC
+ * too: a reference that stops is not waited for. 0: no sense in it. */
 static uint64_t first_hz(void)
 {
     const uint64_t min_ticks = scale(FIRST_WINDOW_MIN_US, tsc.ref_hz, US_PER_S);
@@ -282,7 +281,8 @@ static uint64_t first_hz(void)
     for (;;) {
         struct sample now = take_sample();
         uint64_t ticks = (now.ref - tsc.first.ref) & tsc.ref_mask;
-        bool good = (now.tsc - tsc.first.tsc) >> FIRST_WINDOW_ERROR_SHIFT > now.span + tsc.first.span;
+        bool good =
+            (now.tsc - tsc.first.tsc) >> FIRST_WINDOW_ERROR_SHIFT > now.span + tsc.first.span;
         if (ticks >= max_ticks || (ticks >= min_ticks && good)) {
             return hz_between(&tsc.first, &now);
         }
@@ -300,8 +300,10 @@ void x86_clock_calibrate(void)
         if (hz != 0) {
             set_hz(hz, tsc.ref_name);
         } else {
-            log_error("clock", "the %s does not run and CPUID names no TSC frequency: all times are "
-                      "guesses", tsc.ref_name);
+            log_error("clock",
+                      "the %s does not run and CPUID names no TSC frequency: all times are "
+                      "guesses",
+                      tsc.ref_name);
             set_hz(TSC_HZ_GUESS, "guess");
         }
     }
@@ -333,15 +335,12 @@ static void refine(void)
 }
 
 /* True when the reference does not come round to the first sample within that time. */
-static bool ref_spans(uint64_t us)
-{
-    return scale(us, tsc.ref_hz, US_PER_S) < tsc.ref_mask;
-}
+static bool ref_spans(uint64_t us) { return scale(us, tsc.ref_hz, US_PER_S) < tsc.ref_mask; }
 
 static void refine_fiber(void *arg)
 {
     (void)arg;
-    static const uint32_t windows_us[] = { 20000, 200000, 2000000 };
+    static const uint32_t windows_us[] = {20000, 200000, 2000000};
     for (size_t i = 0; i < ARRAY_SIZE(windows_us); i++) {
         fiber_sleep_us(windows_us[i]);
         uint64_t since_us = x86_clock_ticks_ns(cpu_tsc() - tsc.first.tsc) / NS_PER_US;

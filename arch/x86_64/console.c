@@ -18,7 +18,7 @@
 #define SCREEN_PERIOD_US 50000u
 /* Cells drawn between two looks at the clock. */
 #define SCREEN_CELLS_AT_ONCE 64u
-#define CONSOLE_STACK_BYTES KIB(16)
+#define CONSOLE_STACK_BYTES  KIB(16)
 
 static struct {
     struct event wake;
@@ -89,11 +89,15 @@ static bool serial_poll(void)
 static enum x86_ink ink_of(enum log_level level)
 {
     switch (level) {
-    case LOG_ERROR: return X86_INK_ERROR;
-    case LOG_WARN: return X86_INK_WARN;
-    case LOG_INFO: return X86_INK_NORMAL;
+    case LOG_ERROR:
+        return X86_INK_ERROR;
+    case LOG_WARN:
+        return X86_INK_WARN;
+    case LOG_INFO:
+        return X86_INK_NORMAL;
     case LOG_DEBUG:
-    case LOG_TRACE: break;
+    case LOG_TRACE:
+        break;
     }
     return X86_INK_DIM;
 }

@@ -8,25 +8,25 @@
 #include "arch/base.h"
 
 /* Control registers, Intel SDM volume 3, section 2.5. */
-#define CR0_MP (1ull << 1)
-#define CR0_EM (1ull << 2)
-#define CR0_TS (1ull << 3)
-#define CR0_NE (1ull << 5)
-#define CR0_WP (1ull << 16)
-#define CR4_MCE (1ull << 6)
-#define CR4_PGE (1ull << 7)
-#define CR4_OSFXSR (1ull << 9)
+#define CR0_MP         (1ull << 1)
+#define CR0_EM         (1ull << 2)
+#define CR0_TS         (1ull << 3)
+#define CR0_NE         (1ull << 5)
+#define CR0_WP         (1ull << 16)
+#define CR4_MCE        (1ull << 6)
+#define CR4_PGE        (1ull << 7)
+#define CR4_OSFXSR     (1ull << 9)
 #define CR4_OSXMMEXCPT (1ull << 10)
-#define CR4_UMIP (1ull << 11)
-#define CR4_SMEP (1ull << 20)
+#define CR4_UMIP       (1ull << 11)
+#define CR4_SMEP       (1ull << 20)
 
 /* Model-specific registers, volume 4. */
-#define MSR_APIC_BASE 0x1bu
-#define MSR_PAT 0x277u
+#define MSR_APIC_BASE    0x1bu
+#define MSR_PAT          0x277u
 #define MSR_TSC_DEADLINE 0x6e0u
-#define MSR_X2APIC 0x800u /* register at MMIO offset o is MSR 0x800 + o / 16 */
-#define MSR_EFER 0xc0000080u
-#define EFER_NXE (1ull << 11)
+#define MSR_X2APIC       0x800u /* register at MMIO offset o is MSR 0x800 + o / 16 */
+#define MSR_EFER         0xc0000080u
+#define EFER_NXE         (1ull << 11)
 
 #define RFLAGS_IF (1ull << 9)
 

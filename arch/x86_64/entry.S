@@ -44,7 +44,7 @@ x86_entry:
     jmp x86_start
     .size x86_entry, . - x86_entry
 
-/* --- exceptions: never return -------------------------------------------------------------------- */
+/* --- exceptions: never return --- */
 
     .section .text.traps, "ax", @progbits
     .set vector, 0
@@ -85,7 +85,7 @@ trap_common:
     call x86_trap
     ud2
 
-/* --- interrupts ---------------------------------------------------------------------------------- */
+/* --- interrupts --- */
 
 /* Handlers are ordinary C functions of any room, compiled with SSE, so its state is saved here once
  * instead of being forbidden everywhere. FXSAVE is enough: the kernel is built for plain x86-64,
@@ -137,7 +137,38 @@ irq_common:
     addq $8, %rsp
     iretq
 
-/* --- stacks -------------------------------------------------------------------------------------- */
+/* --- the non-maskable interrupt --- */
+
+/* May interrupt anything, so its handler uses general registers only and touches one structure. */
+    .section .text.irqs, "ax", @progbits
+    .balign 16
+    .globl x86_nmi_entry
+    .type x86_nmi_entry, @function
+x86_nmi_entry:
+    pushq %rax
+    pushq %rcx
+    pushq %rdx
+    pushq %rsi
+    pushq %rdi
+    pushq %r8
+    pushq %r9
+    pushq %r10
+    pushq %r11
+    cld
+    call x86_nmi /* five words from the CPU and nine here: with the call, aligned as the ABI wants */
+    popq %r11
+    popq %r10
+    popq %r9
+    popq %r8
+    popq %rdi
+    popq %rsi
+    popq %rdx
+    popq %rcx
+    popq %rax
+    iretq
+    .size x86_nmi_entry, . - x86_nmi_entry
+
+/* --- stacks --- */
 
     .section .stacks, "aw", @nobits
     .balign 4096

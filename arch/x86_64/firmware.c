@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the firmware left in memory about the machine: ACPI tables and SMBIOS, read once at start. */
+/* What the firmware left in memory about the machine: ACPI and SMBIOS, read once at start. */
 #include <string.h>
 
 #include "arch/log.h"
@@ -30,9 +30,9 @@ static bool read_memory(void *ctx, uint64_t phys, void *buf, size_t len)
 
 void x86_firmware_start(void)
 {
-    const struct phys_reader mem = { .read = read_memory };
+    const struct phys_reader mem = {.read = read_memory};
     const struct fl_handoff *h = machine_handoff();
-    struct fl_fail fail = { .err = FL_OK };
+    struct fl_fail fail = {.err = FL_OK};
 
     enum fl_err err = acpi_parse(&mem, h->rsdp, &firmware.acpi, &fail);
     if (err == FL_ENOENT) {
@@ -40,8 +40,7 @@ void x86_firmware_start(void)
     } else if (fail.err != FL_OK) {
         log_warn("acpi", "%s", fail.text);
     }
-    if (smbios_machine_name(&mem, h->smbios, firmware.name, sizeof(firmware.name)) ==
-        FL_EBADDATA) {
+    if (smbios_machine_name(&mem, h->smbios, firmware.name, sizeof(firmware.name)) == FL_EBADDATA) {
         log_warn("smbios", "tables at 0x%llx are damaged; the machine has no name",
                  (unsigned long long)h->smbios);
     }

@@ -11,11 +11,11 @@
 #include "arch/log.h"
 #include "arch/x86_64/x86_priv.h"
 
-/* Message address: 0xfee in bits 31:20, destination APIC in 19:12, physical mode. Data: the vector in
- * 7:0, fixed delivery, edge. */
-#define MSI_ADDRESS 0xfee00000ull
+/* Message address: 0xfee in bits 31:20, destination APIC in 19:12, physical mode. Data: the vector
+ * in 7:0, fixed delivery, edge. */
+#define MSI_ADDRESS           0xfee00000ull
 #define MSI_DESTINATION_SHIFT 12
-#define MSI_DESTINATION_MAX 255u
+#define MSI_DESTINATION_MAX   255u
 
 static struct {
     struct {
@@ -25,6 +25,11 @@ static struct {
         volatile uint64_t count;
     } vector[X86_VECTORS];
     uint32_t next_msi; /* 0: none given out yet */
+    struct {
+        volatile uint32_t count;
+        volatile uint8_t reason; /* port 0x61 as the last one found it */
+        uint32_t reported;       /* count that the log knows of */
+    } nmi;
 } irqs;
 
 enum fl_err irq_alloc(const char *name, void (*handler)(void *arg), void *arg, struct irq_msi *out)
@@ -45,16 +50,12 @@ enum fl_err irq_alloc(const char *name, void (*handler)(void *arg), void *arg, s
     irqs.vector[v].handler = handler;
     irqs.vector[v].name = name;
     arch_irq_restore(state);
-    *out = (struct irq_msi){ .address = MSI_ADDRESS | (uint64_t)apic << MSI_DESTINATION_SHIFT,
-                             .data = v,
-                             .vector = v };
+    *out = (struct irq_msi){
+        .address = MSI_ADDRESS | (uint64_t)apic << MSI_DESTINATION_SHIFT, .data = v, .vector = v};
     return FL_OK;
 }
 
-uint64_t irq_count(uint32_t vector)
-{
-    return vector < X86_VECTORS ? irqs.vector[vector].count : 0;
-}
+uint64_t irq_count(uint32_t vector) { return vector < X86_VECTORS ? irqs.vector[vector].count : 0; }
 
 /* What nobody asked for is said once for each vector, and counted. */
 static void unexpected(uint32_t v)
@@ -92,6 +93,44 @@ void x86_irq(uint64_t vector)
     x86_apic_eoi();
 }
 
+/* Chipsets raise NMIs for errors on the bus (a device that was reset under traffic can be one). The
+ * appliance goes on, because it is there to report such things. Port 0x61: bit 7 SERR#, bit 6
+ * IOCHK#; bits 2 and 3 set and cleared rearm them (Intel PCH data sheets, NMI_STS_CNT). */
+enum {
+    NMI_STATUS_PORT = 0x61,
+    NMI_SERR = 0x80,
+    NMI_IOCHK = 0x40,
+    NMI_REARM = 0x0c,
+    NMI_KEPT = 0x0f
+};
+
+__attribute__((target("general-regs-only"))) void x86_nmi(void)
+{
+    uint8_t reason = cpu_in8(NMI_STATUS_PORT);
+    irqs.nmi.reason = reason;
+    irqs.nmi.count++;
+    if ((reason & (NMI_SERR | NMI_IOCHK)) != 0) {
+        cpu_out8(NMI_STATUS_PORT, (uint8_t)((reason & NMI_KEPT) | NMI_REARM));
+        cpu_out8(NMI_STATUS_PORT, (uint8_t)(reason & NMI_KEPT & ~NMI_REARM));
+    }
+}
+
+/* An NMI may have interrupted the log itself, so it is told of later. */
+static void report_nmi(void)
+{
+    uint32_t count = irqs.nmi.count;
+    if (count == irqs.nmi.reported) {
+        return;
+    }
+    uint8_t reason = irqs.nmi.reason;
+    irqs.nmi.reported = count;
+    log_error("irq", "non-maskable interrupt number %u: %s (port 0x61 reads 0x%02x)", count,
+              (reason & NMI_SERR) != 0    ? "a device reported a system error"
+              : (reason & NMI_IOCHK) != 0 ? "I/O check"
+                                          : "no reason given",
+              reason);
+}
+
 uintptr_t arch_irq_save(void)
 {
     uint64_t flags = cpu_flags();
@@ -110,6 +149,7 @@ void arch_idle_until(uint64_t deadline_us, bool (*wake_pending)(void))
 {
     const uint64_t never_us = UINT64_MAX / NS_PER_US;
 
+    report_nmi();
     cpu_irq_off();
     bool timed = deadline_us < never_us;
     if (wake_pending() || (timed && clock_now_us() >= deadline_us)) {

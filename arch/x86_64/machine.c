@@ -2,19 +2,19 @@
 /*
  * Configuration cycles by port, and randomness from the CPU.
  *
- * Sources: PCI Local Bus 3.0 section 3.2.2.3.2 (configuration mechanism); Intel SDM volume 1, section
- * 7.3.17 (RDRAND, RDSEED: carry says whether the value is good, and how often to try).
+ * Sources: PCI Local Bus 3.0 section 3.2.2.3.2 (configuration mechanism); Intel SDM volume 1,
+ * section 7.3.17 (RDRAND, RDSEED: carry says whether the value is good, and how often to try).
  */
 #include <string.h>
 
 #include "arch/fiber_arch.h"
 #include "arch/x86_64/x86_priv.h"
 
-/* --- configuration space by port ----------------------------------------------------------------- */
+/* --- configuration space by port --- */
 
 enum { PCI_ADDRESS_PORT = 0xcf8, PCI_DATA_PORT = 0xcfc };
 #define PCI_ADDRESS_ENABLE 0x80000000u
-#define PCI_NOTHING 0xffffffffu
+#define PCI_NOTHING        0xffffffffu
 enum { PCI_PORT_SPACE_BYTES = 256 };
 
 bool machine_pci_port_available(void)
@@ -31,8 +31,8 @@ bool machine_pci_port_available(void)
 
 static uint16_t select(uint8_t bus, uint8_t devfn, uint16_t off)
 {
-    cpu_out32(PCI_ADDRESS_PORT, PCI_ADDRESS_ENABLE | (uint32_t)bus << 16 | (uint32_t)devfn << 8 |
-                                    (off & 0xfcu));
+    cpu_out32(PCI_ADDRESS_PORT,
+              PCI_ADDRESS_ENABLE | (uint32_t)bus << 16 | (uint32_t)devfn << 8 | (off & 0xfcu));
     return (uint16_t)(PCI_DATA_PORT + (off & 3u));
 }
 
@@ -71,7 +71,7 @@ void machine_pci_port_write(uint8_t bus, uint8_t devfn, uint16_t off, unsigned s
     arch_irq_restore(irq);
 }
 
-/* --- randomness ---------------------------------------------------------------------------------- */
+/* --- randomness --- */
 
 #define CPUID1_ECX_RDRAND (1u << 30)
 #define CPUID7_EBX_RDSEED (1u << 18)
@@ -90,8 +90,8 @@ static void find_sources(void)
     cpu_random.rdseed = cpu_id_max(0) >= 7 && (cpu_id(7, 0).ebx & CPUID7_EBX_RDSEED) != 0;
 }
 
-/* All ones and all zeros with the carry set is how known-broken parts answer; a good one says so once
- * in 2^63. */
+/* All ones and all zeros with the carry set is how known-broken parts answer; a good one says so
+ * once in 2^63. */
 static bool plausible(uint64_t v) { return v != 0 && v != UINT64_MAX; }
 
 bool x86_random_word(uint64_t *out)

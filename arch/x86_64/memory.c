@@ -14,14 +14,14 @@
 #define LOW_MEMORY_END MIB(1)
 /* Firmware's maps have some hundred entries; more is a broken hand-off. */
 #define HANDOFF_RANGES_MAX 65536u
-#define FREE_RANGES_MAX 512u
-#define TAKEN_MAX 4u
+#define FREE_RANGES_MAX    512u
+#define TAKEN_MAX          4u
 
 #define STACK_ARENA_BYTES MIB(8)
 #define STACK_ARENA_PAGES (STACK_ARENA_BYTES / FL_PAGE_SIZE)
 
 #define HEAP_MAX_BYTES MIB(64)
-#define HEAP_SHARE 8u /* of what is free, at most */
+#define HEAP_SHARE     8u /* of what is free, at most */
 
 static struct {
     const struct fl_handoff *handoff;
@@ -123,7 +123,7 @@ bool x86_memory_is_readable(uint64_t base, uint64_t size)
     return size == 0;
 }
 
-/* --- free RAM ------------------------------------------------------------------------------------ */
+/* --- free RAM --- */
 
 static void add_free(uint64_t base, uint64_t size)
 {
@@ -134,7 +134,7 @@ static void add_free(uint64_t base, uint64_t size)
     if (last != NULL && last->base.raw + last->size == base) {
         last->size += size;
     } else if (memory.free_count < FREE_RANGES_MAX) {
-        memory.free[memory.free_count++] = (struct ram_range){ { base }, size };
+        memory.free[memory.free_count++] = (struct ram_range){{base}, size};
     } else {
         memory.ranges_lost++;
     }
@@ -185,7 +185,7 @@ void *x86_memory_take(uint64_t bytes, uint64_t align)
         }
         uint64_t at = align_down_u64(r->base.raw + r->size - bytes, align);
         if (at >= r->base.raw && memory.taken_count < TAKEN_MAX) {
-            memory.taken[memory.taken_count++] = (struct ram_range){ { at }, bytes };
+            memory.taken[memory.taken_count++] = (struct ram_range){{at}, bytes};
             return (void *)(uintptr_t)at;
         }
     }
@@ -213,12 +213,12 @@ size_t machine_ram(struct ram_range *out, size_t max)
     return memory.free_count;
 }
 
-/* --- the heap's region --------------------------------------------------------------------------- */
+/* --- the heap's region --- */
 
 void x86_heap_start(void)
 {
-    memory.heap_bytes = align_down_u64(min_u64(HEAP_MAX_BYTES, x86_memory_total() / HEAP_SHARE),
-                                       FL_PAGE_SIZE);
+    memory.heap_bytes =
+        align_down_u64(min_u64(HEAP_MAX_BYTES, x86_memory_total() / HEAP_SHARE), FL_PAGE_SIZE);
     memory.heap = x86_memory_take(memory.heap_bytes, FL_PAGE_SIZE);
     if (memory.heap == NULL) {
         machine_panic("no %llu KiB of memory in one piece for the heap",
@@ -232,7 +232,7 @@ void x86_heap_region(uint8_t **base, uint64_t *bytes)
     *bytes = memory.heap_bytes;
 }
 
-/* --- stacks -------------------------------------------------------------------------------------- */
+/* --- stacks --- */
 
 void x86_stacks_start(void)
 {
@@ -292,12 +292,12 @@ const char *x86_stack_overrun(uint64_t addr)
         const uint8_t *guard;
         const char *name;
     } fixed[] = {
-        { x86_stacks.main_guard, "the main stack" },
-        { x86_stacks.irq_guard, "the interrupt stack" },
-        { x86_stacks.fault_guard, "the stack of exceptions" },
-        { x86_stacks.double_fault_guard, "the stack of double faults" },
-        { x86_stacks.nmi_guard, "the stack of NMIs" },
-        { x86_stacks.machine_check_guard, "the stack of machine checks" },
+        {x86_stacks.main_guard, "the main stack"},
+        {x86_stacks.irq_guard, "the interrupt stack"},
+        {x86_stacks.fault_guard, "the stack of exceptions"},
+        {x86_stacks.double_fault_guard, "the stack of double faults"},
+        {x86_stacks.nmi_guard, "the stack of NMIs"},
+        {x86_stacks.machine_check_guard, "the stack of machine checks"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(fixed); i++) {
         if (addr - (uintptr_t)fixed[i].guard < FL_PAGE_SIZE) {

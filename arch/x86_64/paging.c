@@ -13,19 +13,19 @@
 #include "arch/mmio.h"
 #include "arch/x86_64/x86_priv.h"
 
-#define PTE_PRESENT (1ull << 0)
-#define PTE_WRITE (1ull << 1)
-#define PTE_PWT (1ull << 3)
-#define PTE_PCD (1ull << 4)
-#define PTE_LARGE (1ull << 7)
+#define PTE_PRESENT    (1ull << 0)
+#define PTE_WRITE      (1ull << 1)
+#define PTE_PWT        (1ull << 3)
+#define PTE_PCD        (1ull << 4)
+#define PTE_LARGE      (1ull << 7)
 #define PTE_NO_EXECUTE (1ull << 63)
-#define PTE_ADDRESS 0x000ffffffffff000ull
+#define PTE_ADDRESS    0x000ffffffffff000ull
 /* The attribute table, by PCD and PWT: written back, write combining, uncached unless the MTRRs say
  * write combining, uncached. Entries 4-7 (a page-table bit that is never set) the same. */
-#define PAT_VALUE 0x0007010600070106ull
+#define PAT_VALUE      0x0007010600070106ull
 #define PTE_CACHE_MASK (PTE_PCD | PTE_PWT)
-#define PTE_CACHE_WC PTE_PWT
-#define PTE_CACHE_UC (PTE_PCD | PTE_PWT)
+#define PTE_CACHE_WC   PTE_PWT
+#define PTE_CACHE_UC   (PTE_PCD | PTE_PWT)
 
 enum { TABLE_ENTRIES = 512, INDEX_BITS = 9, LEVEL_TOP = 4, LEVEL_1G = 3, LEVEL_4K = 1 };
 
@@ -36,11 +36,11 @@ enum { POOL_PAGES_PER_RANGE = 4 };
 /* The identity map stays in the lower half of the address space. */
 enum { IDENTITY_BITS = 47, PHYS_BITS_DEFAULT = 36 };
 
-#define CPUID_EXT 0x80000000u
-#define CPUID_EXT1_EDX_NX (1u << 20)
+#define CPUID_EXT           0x80000000u
+#define CPUID_EXT1_EDX_NX   (1u << 20)
 #define CPUID_EXT1_EDX_1GIB (1u << 26)
-#define CPUID7_EBX_SMEP (1u << 7)
-#define CPUID7_ECX_UMIP (1u << 2)
+#define CPUID7_EBX_SMEP     (1u << 7)
+#define CPUID7_ECX_UMIP     (1u << 2)
 
 static struct {
     uint64_t root;                /* physical address of the top table */
@@ -89,8 +89,8 @@ static bool make_table(uint64_t *entry, unsigned level)
     if ((old & PTE_PRESENT) != 0) {
         uint64_t piece = old & ~PTE_LARGE;
         for (unsigned i = 0; i < TABLE_ENTRIES; i++) {
-            table_at(table)[i] = (piece | (level - 1 > LEVEL_4K ? PTE_LARGE : 0)) +
-                                 i * level_bytes(level - 1);
+            table_at(table)[i] =
+                (piece | (level - 1 > LEVEL_4K ? PTE_LARGE : 0)) + i * level_bytes(level - 1);
         }
     }
     /* Permissions are decided at the leaves. */
@@ -101,11 +101,16 @@ static bool make_table(uint64_t *entry, unsigned level)
 static uint64_t flags_for(enum x86_map how)
 {
     switch (how) {
-    case X86_MAP_RAM: return PTE_PRESENT | PTE_WRITE | paging.no_execute;
-    case X86_MAP_RAM_READ: return PTE_PRESENT | paging.no_execute;
-    case X86_MAP_TEXT: return PTE_PRESENT;
-    case X86_MAP_UNCACHED: return PTE_PRESENT | PTE_WRITE | PTE_CACHE_UC | paging.no_execute;
-    case X86_MAP_WC: break;
+    case X86_MAP_RAM:
+        return PTE_PRESENT | PTE_WRITE | paging.no_execute;
+    case X86_MAP_RAM_READ:
+        return PTE_PRESENT | paging.no_execute;
+    case X86_MAP_TEXT:
+        return PTE_PRESENT;
+    case X86_MAP_UNCACHED:
+        return PTE_PRESENT | PTE_WRITE | PTE_CACHE_UC | paging.no_execute;
+    case X86_MAP_WC:
+        break;
     }
     return PTE_PRESENT | PTE_WRITE | PTE_CACHE_WC | paging.no_execute;
 }
@@ -126,11 +131,12 @@ static bool leaf_serves(uint64_t pte, unsigned level, uint64_t va, uint64_t pa, 
 {
     uint64_t offset = va & (level_bytes(level) - 1);
     uint64_t has = pte & ~(PTE_ADDRESS | PTE_LARGE | 0x60u /* accessed, dirty */);
-    if ((pte & PTE_PRESENT) == 0 || (pte & PTE_ADDRESS & ~(level_bytes(level) - 1)) != pa - offset) {
+    if ((pte & PTE_PRESENT) == 0 ||
+        (pte & PTE_ADDRESS & ~(level_bytes(level) - 1)) != pa - offset) {
         return false;
     }
-    return has == flags || ((flags & PTE_CACHE_MASK) == PTE_CACHE_WC &&
-                            (has & PTE_CACHE_MASK) == PTE_CACHE_UC);
+    return has == flags ||
+           ((flags & PTE_CACHE_MASK) == PTE_CACHE_WC && (has & PTE_CACHE_MASK) == PTE_CACHE_UC);
 }
 
 /* Maps as much from va on as one entry can; returns how much, 0 when no table is left. */
@@ -300,9 +306,9 @@ static void map_kernel(void)
         const uint8_t *from, *to;
         enum x86_map how;
     } segment[] = {
-        { x86_text_start, x86_text_end, X86_MAP_TEXT },
-        { x86_rodata_start, x86_rodata_end, X86_MAP_RAM_READ },
-        { x86_data_start, x86_image_end, X86_MAP_RAM },
+        {x86_text_start, x86_text_end, X86_MAP_TEXT},
+        {x86_rodata_start, x86_rodata_end, X86_MAP_RAM_READ},
+        {x86_data_start, x86_image_end, X86_MAP_RAM},
     };
     for (size_t i = 0; i < ARRAY_SIZE(segment); i++) {
         uint64_t bytes = align_up_u64((uint64_t)(segment[i].to - segment[i].from), FL_PAGE_SIZE);
@@ -312,9 +318,9 @@ static void map_kernel(void)
         }
     }
     /* No second, writable view of the text, and nothing below the stacks. */
-    uint8_t *const guards[] = { x86_stacks.main_guard,         x86_stacks.irq_guard,
-                                x86_stacks.fault_guard,        x86_stacks.double_fault_guard,
-                                x86_stacks.nmi_guard,          x86_stacks.machine_check_guard };
+    uint8_t *const guards[] = {x86_stacks.main_guard,  x86_stacks.irq_guard,
+                               x86_stacks.fault_guard, x86_stacks.double_fault_guard,
+                               x86_stacks.nmi_guard,   x86_stacks.machine_check_guard};
     for (size_t i = 0; i < ARRAY_SIZE(guards); i++) {
         paging.failed |= !x86_unmap((uintptr_t)guards[i], FL_PAGE_SIZE);
     }

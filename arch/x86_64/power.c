@@ -3,24 +3,24 @@
  * Power-off by ACPI, reset by whatever works.
  *
  * Sources: ACPI 6.5 sections 4.8.3.2 (PM1 control), 4.8.3.7 (sleep control), 4.8.3.6 (reset
- * register), 7.5 (waking and sleeping); reset control port 0xcf9: any Intel PCH data sheet; keyboard
- * controller command 0xfe: IBM PC AT technical reference.
+ * register), 7.5 (waking and sleeping); reset control port 0xcf9: any Intel PCH data sheet;
+ * keyboard controller command 0xfe: IBM PC AT technical reference.
  */
 #include "arch/clock.h"
 #include "arch/log.h"
 #include "arch/mmio.h"
 #include "arch/x86_64/x86_priv.h"
 
-#define PM1_SCI_EN (1u << 0)
-#define PM1_SLP_TYP_SHIFT 10
-#define PM1_SLP_TYP_MASK (7u << PM1_SLP_TYP_SHIFT)
-#define PM1_SLP_EN (1u << 13)
+#define PM1_SCI_EN              (1u << 0)
+#define PM1_SLP_TYP_SHIFT       10
+#define PM1_SLP_TYP_MASK        (7u << PM1_SLP_TYP_SHIFT)
+#define PM1_SLP_EN              (1u << 13)
 #define SLEEP_CONTROL_TYP_SHIFT 2
-#define SLEEP_CONTROL_EN (1u << 5)
+#define SLEEP_CONTROL_EN        (1u << 5)
 
 #define ACPI_ENABLE_WAIT_US 300000u
-#define POWER_WAIT_US 500000u
-#define RESET_WAIT_US 50000u
+#define POWER_WAIT_US       500000u
+#define RESET_WAIT_US       50000u
 
 /* Waits without yielding: what comes after is the end. */
 static void wait_us(uint32_t us)
@@ -41,7 +41,7 @@ static bool reg_read16(const struct acpi_reg *r, uint16_t *out)
         *out = cpu_in16((uint16_t)r->address);
         return true;
     }
-    if (mmio_map((struct phys_addr){ r->address }, sizeof(*out), MMIO_UNCACHED, &m) != FL_OK) {
+    if (mmio_map((struct phys_addr){r->address}, sizeof(*out), MMIO_UNCACHED, &m) != FL_OK) {
         return false;
     }
     *out = mmio_read16(&m, 0);
@@ -56,7 +56,7 @@ static void reg_write16(const struct acpi_reg *r, uint16_t v)
     }
     if (r->space == ACPI_SPACE_IO) {
         cpu_out16((uint16_t)r->address, v);
-    } else if (mmio_map((struct phys_addr){ r->address }, sizeof(v), MMIO_UNCACHED, &m) == FL_OK) {
+    } else if (mmio_map((struct phys_addr){r->address}, sizeof(v), MMIO_UNCACHED, &m) == FL_OK) {
         mmio_write16(&m, 0, v);
     }
 }
@@ -78,7 +78,7 @@ static void reg_write8(const struct acpi_reg *r, uint8_t v)
                                (uint16_t)r->address, sizeof(v), v);
         break;
     default:
-        if (mmio_map((struct phys_addr){ r->address }, sizeof(v), MMIO_UNCACHED, &m) == FL_OK) {
+        if (mmio_map((struct phys_addr){r->address}, sizeof(v), MMIO_UNCACHED, &m) == FL_OK) {
             mmio_write8(&m, 0, v);
         }
         break;
@@ -101,8 +101,8 @@ static void acpi_mode(const struct acpi_info *acpi)
 {
     uint16_t v;
     struct deadline d = deadline_in_us(ACPI_ENABLE_WAIT_US);
-    if (acpi->smi_command == 0 || acpi->acpi_enable == 0 ||
-        !reg_read16(&acpi->pm1a_control, &v) || (v & PM1_SCI_EN) != 0) {
+    if (acpi->smi_command == 0 || acpi->acpi_enable == 0 || !reg_read16(&acpi->pm1a_control, &v) ||
+        (v & PM1_SCI_EN) != 0) {
         return;
     }
     cpu_out8((uint16_t)acpi->smi_command, acpi->acpi_enable);
@@ -117,7 +117,8 @@ void machine_power_off(void)
 {
     const struct acpi_info *acpi = x86_acpi();
     if (!acpi->has_s5) {
-        log_error("power", "cannot power off: ACPI does not say how; switch the machine off by hand");
+        log_error("power",
+                  "cannot power off: ACPI does not say how; switch the machine off by hand");
         return;
     }
     log_info("power", "power off");

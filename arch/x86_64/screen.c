@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "arch/fiber.h"
 #include "arch/log.h"
 #include "arch/mmio.h"
 #include "arch/x86_64/x86_priv.h"
@@ -13,6 +14,8 @@
 /* What a person can still read: larger screens get larger letters, then a margin. */
 enum { COLUMNS_MAX = 160, ROWS_MAX = 100, SCALE_MAX = 4, WIDTH_PER_SCALE = 1920 };
 enum { FORMAT_BGRX = 0, FORMAT_RGBX = 1, PIXEL_BYTES = 4 };
+/* Drawn between two looks at the clock when the screen is given up. */
+enum { RELEASE_CELLS_AT_ONCE = 64 };
 /* A screen smaller or larger than this is a mistake of the firmware. */
 enum { WIDTH_MIN = 320, HEIGHT_MIN = 200, SIDE_MAX = 16384 };
 
@@ -92,10 +95,10 @@ void x86_screen_start(void)
         return;
     }
     uint64_t bytes = (uint64_t)fb->pitch_bytes * fb->height;
-    if (!plausible(fb) || mmio_map((struct phys_addr){ fb->base }, bytes, MMIO_WRITE_COMBINING,
-                                   &screen.fb) != FL_OK) {
-        log_warn("screen", "cannot use the framebuffer at 0x%llx, %ux%u", (unsigned long long)fb->base,
-                 fb->width, fb->height);
+    if (!plausible(fb) ||
+        mmio_map((struct phys_addr){fb->base}, bytes, MMIO_WRITE_COMBINING, &screen.fb) != FL_OK) {
+        log_warn("screen", "cannot use the framebuffer at 0x%llx, %ux%u",
+                 (unsigned long long)fb->base, fb->width, fb->height);
         screen.fb.size = 0;
         return;
     }
@@ -117,6 +120,22 @@ void x86_screen_start(void)
         clear_row(row);
         memset(screen.shown[row], 0, sizeof(screen.shown[row])); /* nothing we know of */
     }
+}
+
+bool x86_screen_release(uint64_t base, uint64_t size)
+{
+    const struct fl_framebuffer *fb = &machine_handoff()->fb;
+    uint64_t bytes = (uint64_t)fb->pitch_bytes * fb->height;
+    if (screen.fb.size == 0 || fb->base >= base + size || base >= fb->base + bytes) {
+        return false;
+    }
+    static const char last[] = "The screen stays as it is from here on; see the network.\n";
+    x86_screen_put(last, sizeof(last) - 1, X86_INK_WARN);
+    while (x86_screen_draw(RELEASE_CELLS_AT_ONCE)) {
+        fiber_yield_if_long();
+    }
+    screen.fb.size = 0;
+    return true;
 }
 
 bool x86_screen_present(void) { return screen.fb.size != 0; }
@@ -151,7 +170,8 @@ bool x86_screen_draw(uint32_t cells)
 {
     uint32_t total = screen.rows * screen.columns;
     for (; screen.draw_next < total; screen.draw_next++) {
-        uint32_t row = screen.draw_next / screen.columns, column = screen.draw_next % screen.columns;
+        uint32_t row = screen.draw_next / screen.columns,
+                 column = screen.draw_next % screen.columns;
         cell want = row_at(row)[column];
         if (want == screen.shown[row][column]) {
             continue;

@@ -6,14 +6,23 @@
 #include "arch/x86_64/x86_priv.h"
 
 #define COM1 0x3f8u
-enum { UART_DATA = 0, UART_IER = 1, UART_FCR = 2, UART_LCR = 3, UART_MCR = 4, UART_LSR = 5,
-       UART_SCRATCH = 7, UART_DIVISOR_LOW = 0, UART_DIVISOR_HIGH = 1 };
-#define LCR_8N1 0x03u
-#define LCR_DIVISOR 0x80u
-#define MCR_DTR_RTS 0x03u
+enum {
+    UART_DATA = 0,
+    UART_IER = 1,
+    UART_FCR = 2,
+    UART_LCR = 3,
+    UART_MCR = 4,
+    UART_LSR = 5,
+    UART_SCRATCH = 7,
+    UART_DIVISOR_LOW = 0,
+    UART_DIVISOR_HIGH = 1
+};
+#define LCR_8N1             0x03u
+#define LCR_DIVISOR         0x80u
+#define MCR_DTR_RTS         0x03u
 #define FCR_ENABLE_CLEAR_RX 0x03u
-#define LSR_THR_EMPTY 0x20u
-#define DIVISOR_115200 1u
+#define LSR_THR_EMPTY       0x20u
+#define DIVISOR_115200      1u
 enum { FIFO_BYTES = 16 };
 /* 16 bytes take 1.4 ms at 115200 baud. A UART that is not ready after many times that is dead: on
  * any CPU this many TSC ticks are more than 12 ms. */

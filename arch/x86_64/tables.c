@@ -11,8 +11,8 @@
 enum { SELECTOR_CODE = 0x08, SELECTOR_DATA = 0x10, SELECTOR_TSS = 0x18 };
 
 #define SEGMENT_CODE_64 0x00209a0000000000ull /* present, ring 0, execute and read, long mode */
-#define SEGMENT_DATA 0x0000920000000000ull    /* present, ring 0, read and write */
-#define SEGMENT_TSS 0x0000890000000000ull     /* present, available 64-bit TSS */
+#define SEGMENT_DATA    0x0000920000000000ull /* present, ring 0, read and write */
+#define SEGMENT_TSS     0x0000890000000000ull /* present, available 64-bit TSS */
 
 /* Interrupt stack table indexes, 1-7. */
 enum { IST_FAULT = 1, IST_DOUBLE_FAULT, IST_NMI, IST_MACHINE_CHECK, IST_IRQ };
@@ -20,8 +20,8 @@ enum { VECTOR_NMI = 2, VECTOR_DOUBLE_FAULT = 8, VECTOR_MACHINE_CHECK = 18 };
 
 #define GATE_INTERRUPT 0x8e00u /* present, ring 0, 64-bit interrupt gate: interrupts go off */
 
-/* The 64-bit TSS starts with a reserved word, which a 64-bit field would misalign: words of 32 bits,
- * by index. */
+/* The 64-bit TSS starts with a reserved word, which a 64-bit field would misalign: words of 32
+ * bits, by index. */
 enum { TSS_WORDS = 26, TSS_IST1 = 9, TSS_IO_MAP = 25 };
 
 static struct {
@@ -61,10 +61,12 @@ static void set_gate(unsigned vector, const uint8_t *entry, unsigned ist)
 static unsigned trap_stack(unsigned vector)
 {
     switch (vector) {
-    case VECTOR_NMI: return IST_NMI;
-    case VECTOR_DOUBLE_FAULT: return IST_DOUBLE_FAULT;
-    case VECTOR_MACHINE_CHECK: return IST_MACHINE_CHECK;
-    default: return IST_FAULT; /* not the current one: it may be what is broken */
+    case VECTOR_DOUBLE_FAULT:
+        return IST_DOUBLE_FAULT;
+    case VECTOR_MACHINE_CHECK:
+        return IST_MACHINE_CHECK;
+    default:
+        return IST_FAULT; /* not the current one: it may be what is broken */
     }
 }
 
@@ -95,8 +97,8 @@ void x86_tables_start(void)
     uint64_t tss = (uintptr_t)tables.tss;
     tables.gdt[SELECTOR_CODE / 8] = SEGMENT_CODE_64;
     tables.gdt[SELECTOR_DATA / 8] = SEGMENT_DATA;
-    tables.gdt[SELECTOR_TSS / 8] = SEGMENT_TSS | (sizeof(tables.tss) - 1) | (tss & 0xffffff) << 16 |
-                                   (tss >> 24 & 0xff) << 56;
+    tables.gdt[SELECTOR_TSS / 8] =
+        SEGMENT_TSS | (sizeof(tables.tss) - 1) | (tss & 0xffffff) << 16 | (tss >> 24 & 0xff) << 56;
     tables.gdt[SELECTOR_TSS / 8 + 1] = tss >> 32;
 
     set_stack(IST_FAULT, x86_stacks.fault, sizeof(x86_stacks.fault));
@@ -112,6 +114,7 @@ void x86_tables_start(void)
     for (unsigned v = X86_TRAPS; v < X86_VECTORS; v++) {
         set_gate(v, x86_irq_stubs + (v - X86_TRAPS) * X86_IRQ_STUB_BYTES, IST_IRQ);
     }
+    set_gate(VECTOR_NMI, x86_nmi_entry, IST_NMI);
     load_segments();
     struct table_pointer idt = pointer_to(tables.idt, sizeof(tables.idt));
     __asm__ volatile("lidt %0" : : "m"(idt) : "memory");

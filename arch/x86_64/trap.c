@@ -14,35 +14,39 @@
 #include "arch/fiber.h"
 #include "arch/x86_64/x86_priv.h"
 
-enum { VECTOR_BREAKPOINT = 3, VECTOR_DOUBLE_FAULT = 8, VECTOR_PAGE_FAULT = 14 };
+enum {
+    VECTOR_BREAKPOINT = 3,
+    VECTOR_DOUBLE_FAULT = 8,
+    VECTOR_PAGE_FAULT = 14,
+    VECTOR_MACHINE_CHECK = 18
+};
 enum { BACKTRACE_MAX = 32, STACK_WORDS_SHOWN = 24, STACK_WORDS_SEARCHED = 512 };
 
 static const struct {
     const char *mnemonic, *name;
 } traps[X86_TRAPS] = {
-    [0] = { "#DE", "divide error" },
-    [1] = { "#DB", "debug" },
-    [2] = { "NMI", "non-maskable interrupt" },
-    [3] = { "#BP", "breakpoint" },
-    [4] = { "#OF", "overflow" },
-    [5] = { "#BR", "bound range exceeded" },
-    [6] = { "#UD", "invalid opcode" },
-    [7] = { "#NM", "no math coprocessor" },
-    [8] = { "#DF", "double fault" },
-    [10] = { "#TS", "invalid TSS" },
-    [11] = { "#NP", "segment not present" },
-    [12] = { "#SS", "stack segment fault" },
-    [13] = { "#GP", "general protection" },
-    [14] = { "#PF", "page fault" },
-    [16] = { "#MF", "x87 floating-point error" },
-    [17] = { "#AC", "alignment check" },
-    [18] = { "#MC", "machine check" },
-    [19] = { "#XM", "SIMD floating-point error" },
-    [20] = { "#VE", "virtualization exception" },
-    [21] = { "#CP", "control protection" },
-    [28] = { "#HV", "hypervisor injection" },
-    [29] = { "#VC", "VMM communication" },
-    [30] = { "#SX", "security exception" },
+    [0] = {"#DE", "divide error"},
+    [1] = {"#DB", "debug"},
+    [3] = {"#BP", "breakpoint"},
+    [4] = {"#OF", "overflow"},
+    [5] = {"#BR", "bound range exceeded"},
+    [6] = {"#UD", "invalid opcode"},
+    [7] = {"#NM", "no math coprocessor"},
+    [8] = {"#DF", "double fault"},
+    [10] = {"#TS", "invalid TSS"},
+    [11] = {"#NP", "segment not present"},
+    [12] = {"#SS", "stack segment fault"},
+    [13] = {"#GP", "general protection"},
+    [14] = {"#PF", "page fault"},
+    [16] = {"#MF", "x87 floating-point error"},
+    [17] = {"#AC", "alignment check"},
+    [18] = {"#MC", "machine check"},
+    [19] = {"#XM", "SIMD floating-point error"},
+    [20] = {"#VE", "virtualization exception"},
+    [21] = {"#CP", "control protection"},
+    [28] = {"#HV", "hypervisor injection"},
+    [29] = {"#VC", "VMM communication"},
+    [30] = {"#SX", "security exception"},
 };
 
 static struct {
@@ -80,19 +84,35 @@ FL_NORETURN static void halt(void)
 static void print_page_fault(const struct x86_frame *f, uint64_t address)
 {
     enum { PF_PRESENT = 1, PF_WRITE = 2, PF_RESERVED = 8, PF_FETCH = 16 };
-    /* A double fault says nothing of the fault before it but the address, if it was a page fault. */
+    /* A double fault only tells the address of the fault before it, if that was a page fault. */
     const char *what = f->vector == VECTOR_DOUBLE_FAULT ? "last page fault at"
-                       : (f->error & PF_FETCH) != 0   ? "executing"
-                       : (f->error & PF_WRITE) != 0 ? "writing"
-                                                    : "reading";
+                       : (f->error & PF_FETCH) != 0     ? "executing"
+                       : (f->error & PF_WRITE) != 0     ? "writing"
+                                                        : "reading";
     const char *why = f->vector == VECTOR_DOUBLE_FAULT ? "what it was is lost"
                       : (f->error & PF_RESERVED) != 0  ? "broken page table"
-                      : (f->error & PF_PRESENT) != 0 ? "not allowed there"
-                                                     : "nothing is mapped there";
+                      : (f->error & PF_PRESENT) != 0   ? "not allowed there"
+                                                       : "nothing is mapped there";
     const char *stack = x86_stack_overrun(address);
     print("    %s 0x%016llx: %s%s%s\n", what, ull(address),
           stack != NULL ? "stack overflow of " : why, stack != NULL ? stack : "",
           stack == NULL && address < FL_PAGE_SIZE ? " (null pointer)" : "");
+}
+
+/* The error banks that hold something (SDM volume 3, section 15.3). */
+static void print_machine_check(void)
+{
+    enum { MSR_MCG_CAP = 0x179, MSR_MC0_STATUS = 0x401, MSRS_PER_BANK = 4, BANKS_MAX = 32 };
+    const uint64_t valid = 1ull << 63, has_address = 1ull << 58;
+    uint32_t banks = (uint32_t)(cpu_msr_read(MSR_MCG_CAP) & 0xff);
+    for (uint32_t i = 0; i < banks && i < BANKS_MAX; i++) {
+        uint32_t msr = MSR_MC0_STATUS + i * MSRS_PER_BANK;
+        uint64_t status = cpu_msr_read(msr);
+        if ((status & valid) != 0) {
+            print("    bank %u: status 0x%016llx address 0x%llx\n", (unsigned)i, ull(status),
+                  ull((status & has_address) != 0 ? cpu_msr_read(msr + 1) : 0));
+        }
+    }
 }
 
 static void print_registers(const struct x86_frame *f)
@@ -133,7 +153,7 @@ static void print_backtrace(uint64_t rip, uint64_t rbp)
             !is_text(ret)) {
             return;
         }
-        /* The address of the call, not of what follows it, which may be another line or function. */
+        /* The address of the call: what follows it may be another line or function. */
         print("      0x%016llx\n", ull(ret - 1));
         if (next <= rbp) {
             return;
@@ -188,6 +208,9 @@ void x86_trap(const struct x86_frame *f)
           fiber_name(), ull(clock_now_us() / US_PER_S), ull(clock_now_us() % US_PER_S));
     if (f->vector == VECTOR_PAGE_FAULT || f->vector == VECTOR_DOUBLE_FAULT) {
         print_page_fault(f, address);
+    }
+    if (f->vector == VECTOR_MACHINE_CHECK) {
+        print_machine_check();
     }
     print_registers(f);
     print_backtrace(f->rip, f->rbp);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What the machine offers beyond the headers of arch/, to boot/ only. The kernel enters at
- * x86_entry (entry.S), start.c makes the machine ready and calls kernel_main(), which never returns.
+ * x86_entry (entry.S), start.c makes the machine ready and calls kernel_main(), which never
+ * returns.
  */
 #pragma once
 
@@ -16,6 +17,11 @@ void x86_console_start(void);
 /* Moves log lines to the sinks as far as they take them without waiting (the UART's FIFO, the
  * screen's text). True when there is more to do. For loops outside of the scheduler. */
 bool x86_console_poll(void);
+
+/* Stops drawing for good when the firmware's framebuffer has a byte in [base, base + size); true
+ * when it had. May yield. To be called before a driver takes over the memory of the GPU that the
+ * screen hangs on: what lies behind these addresses is then no longer a picture. */
+bool x86_screen_release(uint64_t base, uint64_t size);
 
 /* Microseconds that the firmware and the boot stub spent between the stub's entry and clock zero,
  * 0 when unknown. */

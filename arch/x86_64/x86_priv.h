@@ -9,14 +9,14 @@
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/x86.h"
 
-/* --- the kernel's own place (kernel.lds) --------------------------------------------------------- */
+/* --- the kernel's own place (kernel.lds) --- */
 
 extern const uint8_t x86_image_start[], x86_text_start[], x86_text_end[], x86_rodata_start[],
     x86_rodata_end[], x86_data_start[], x86_image_end[];
 
 /* Stacks in .bss. The lowest page of each is a guard that paging.c takes away. */
-#define X86_MAIN_STACK_BYTES KIB(32)
-#define X86_IRQ_STACK_BYTES KIB(16)
+#define X86_MAIN_STACK_BYTES  KIB(32)
+#define X86_IRQ_STACK_BYTES   KIB(16)
 #define X86_FAULT_STACK_BYTES KIB(16)
 struct x86_stacks {
     uint8_t main_guard[FL_PAGE_SIZE], main[X86_MAIN_STACK_BYTES];
@@ -28,17 +28,17 @@ struct x86_stacks {
 };
 extern struct x86_stacks x86_stacks;
 
-/* --- tables.c: GDT, TSS, IDT --------------------------------------------------------------------- */
+/* --- tables.c: GDT, TSS, IDT --- */
 
 void x86_tables_start(void);
 /* First instruction of every vector's entry (entry.S). */
 #define X86_TRAP_STUB_BYTES 16u
-#define X86_IRQ_STUB_BYTES 8u
-#define X86_TRAPS 32u
-#define X86_VECTORS 256u
-extern const uint8_t x86_trap_stubs[], x86_irq_stubs[];
+#define X86_IRQ_STUB_BYTES  8u
+#define X86_TRAPS           32u
+#define X86_VECTORS         256u
+extern const uint8_t x86_trap_stubs[], x86_irq_stubs[], x86_nmi_entry[];
 
-/* --- trap.c: exceptions and panics --------------------------------------------------------------- */
+/* --- trap.c: exceptions and panics --- */
 
 /* As entry.S pushes it. */
 struct x86_frame {
@@ -48,17 +48,18 @@ struct x86_frame {
 };
 FL_NORETURN void x86_trap(const struct x86_frame *f);
 
-/* --- irq.c, apic.c, idle.c: interrupts ----------------------------------------------------------- */
+/* --- irq.c, apic.c: interrupts and halting --- */
 
 /* 0x20-0x2f: where the two PICs are told to raise what they may still raise. */
-#define X86_VECTOR_PIC 0x20u
-#define X86_VECTOR_MSI_FIRST 0x30u
-#define X86_VECTOR_MSI_LAST 0xefu
-#define X86_VECTOR_TIMER 0xfdu
+#define X86_VECTOR_PIC        0x20u
+#define X86_VECTOR_MSI_FIRST  0x30u
+#define X86_VECTOR_MSI_LAST   0xefu
+#define X86_VECTOR_TIMER      0xfdu
 #define X86_VECTOR_APIC_ERROR 0xfeu
-#define X86_VECTOR_SPURIOUS 0xffu /* low 4 bits set: some APICs hardwire them */
+#define X86_VECTOR_SPURIOUS   0xffu /* low 4 bits set: some APICs hardwire them */
 
 void x86_irq(uint64_t vector); /* called by entry.S, interrupts off */
+void x86_nmi(void);            /* likewise; general registers only */
 
 void x86_apic_start(uint64_t acpi_base);
 uint32_t x86_apic_id(void);
@@ -72,7 +73,7 @@ void x86_apic_timer_measure_end(void);
 FL_MUST_CHECK bool x86_apic_timer_arm(uint64_t at_ns);
 const char *x86_apic_describe(void); /* "x2APIC, TSC deadline" */
 
-/* --- paging.c ------------------------------------------------------------------------------------ */
+/* --- paging.c --- */
 
 enum x86_map { X86_MAP_RAM, X86_MAP_RAM_READ, X86_MAP_TEXT, X86_MAP_UNCACHED, X86_MAP_WC };
 
@@ -88,7 +89,7 @@ FL_MUST_CHECK bool x86_unmap(uint64_t va, uint64_t size);
 bool x86_is_mapped(uint64_t va, uint64_t size);
 unsigned x86_phys_bits(void);
 
-/* --- memory.c: RAM, the heap's region, stacks ---------------------------------------------------- */
+/* --- memory.c: RAM, the heap's region, stacks --- */
 
 /* Checks the hand-off. NULL, or what is wrong. */
 const char *x86_memory_start(uint64_t handoff);
@@ -110,7 +111,7 @@ uint64_t x86_memory_total(void);
 /* Name of the stack whose guard page holds addr, NULL when none does. */
 const char *x86_stack_overrun(uint64_t addr);
 
-/* --- clock.c ------------------------------------------------------------------------------------- */
+/* --- clock.c --- */
 
 /* Time before calibration: from clock zero on, slower than true time. */
 void x86_clock_early(uint64_t tsc_zero);
@@ -125,17 +126,18 @@ uint64_t x86_clock_tsc_at(uint64_t ns);
 /* Nanoseconds that a stretch of TSC ticks lasts. */
 uint64_t x86_clock_ticks_ns(uint64_t ticks);
 
-/* --- firmware.c, power.c: ACPI and SMBIOS -------------------------------------------------------- */
+/* --- firmware.c, power.c: ACPI and SMBIOS --- */
 
 void x86_firmware_start(void);
 const struct acpi_info *x86_acpi(void);
 
-/* --- machine.c ------------------------------------------------------------------------------------ */
+/* --- machine.c
+ * ------------------------------------------------------------------------------------ */
 
 /* One word from RDSEED or RDRAND; false when neither works. */
 FL_MUST_CHECK bool x86_random_word(uint64_t *out);
 
-/* --- serial.c, screen.c, font.c, console.c ------------------------------------------------------- */
+/* --- serial.c, screen.c, font.c, console.c --- */
 
 void x86_serial_start(void);
 bool x86_serial_present(void);
@@ -153,7 +155,7 @@ void x86_screen_put(const char *s, size_t n, enum x86_ink ink);
 /* Brings the screen up to date, at most `cells` cells of it; true when there is more to draw. */
 bool x86_screen_draw(uint32_t cells);
 
-#define X86_FONT_WIDTH 8u
+#define X86_FONT_WIDTH  8u
 #define X86_FONT_HEIGHT 16u
 /* Row `row` of a character, bit 7 = leftmost pixel. */
 uint8_t x86_font_row(unsigned char c, unsigned row);

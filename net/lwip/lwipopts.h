@@ -11,8 +11,9 @@
 #define LWIP_SOCKET          0
 #define LWIP_NETCONN         0
 #define LWIP_TIMERS          1
-#define MEMP_NUM_SYS_TIMEOUT (LWIP_NUM_SYS_TIMEOUT_INTERNAL + 24) /* one per card, and the server  \
-                                                                   */
+#define MEMP_NUM_SYS_TIMEOUT                                                                       \
+    (LWIP_NUM_SYS_TIMEOUT_INTERNAL + 24) /* one per card, and the server                           \
+                                          */
 #define LWIP_ERRNO_STDINCLUDE 1
 #define LWIP_HOOK_FILENAME    "hooks.h"
 

@@ -74,9 +74,9 @@ static void mend_all(void)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    const struct phys_reader reader = { .read = fake_read };
+    const struct phys_reader reader = {.read = fake_read};
     struct acpi_info info;
-    struct fl_fail fail = { 0 };
+    struct fl_fail fail = {0};
     char name[40];
 
     if (size < 1) {

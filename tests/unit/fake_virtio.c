@@ -137,6 +137,9 @@ void fv_transmit(struct fake_virtio *f, unsigned max)
 {
     struct fv_queue *q = &f->q[1];
     int id;
+    if (!q->enabled) {
+        return;
+    }
     while (max-- > 0 && (id = next_avail(f, q)) >= 0) {
         const uint8_t *desc = mem(q->desc) + 16u * (unsigned)id;
         uint32_t len = get_le32(desc + 8);
@@ -165,6 +168,9 @@ void fv_write_used(struct fake_virtio *f, unsigned queue, uint32_t id, uint32_t 
                    uint16_t advance)
 {
     struct fv_queue *q = &f->q[queue];
+    if (!q->enabled) {
+        return;
+    }
     put_used(q, id, len);
     q->used_idx = (uint16_t)(q->used_idx - 1 + advance);
     put_le16(mem(q->used) + 2, q->used_idx);

@@ -10,16 +10,25 @@
 #include <cmocka.h>
 
 /* The fake memory; reads outside of it fail as reads of unmapped memory do. */
-#define MEM_BASE 0x7f000000ull
+#define MEM_BASE  0x7f000000ull
 #define MEM_BYTES 0x8000u
-enum { AT_RSDP = 0x0040, AT_ROOT = 0x0100, AT_FADT = 0x0400, AT_MADT = 0x0800, AT_MCFG = 0x1000,
-       AT_HPET = 0x2000, AT_DSDT = 0x3000, AT_SMBIOS = 0x6000, AT_SMBIOS_TABLE = 0x6100 };
+enum {
+    AT_RSDP = 0x0040,
+    AT_ROOT = 0x0100,
+    AT_FADT = 0x0400,
+    AT_MADT = 0x0800,
+    AT_MCFG = 0x1000,
+    AT_HPET = 0x2000,
+    AT_DSDT = 0x3000,
+    AT_SMBIOS = 0x6000,
+    AT_SMBIOS_TABLE = 0x6100
+};
 enum { HEADER = 36 };
 
 static struct {
     uint8_t bytes[MEM_BYTES];
     uint32_t root_entries;
-    bool rsdt; /* the root has 4-byte entries */
+    bool rsdt;    /* the root has 4-byte entries */
     bool endless; /* zeros behind the end instead of nothing */
 } mem;
 
@@ -36,7 +45,7 @@ static bool fake_read(void *ctx, uint64_t phys, void *buf, size_t len)
     memcpy(buf, mem.bytes + (phys - MEM_BASE), len);
     return true;
 }
-static const struct phys_reader reader = { .read = fake_read };
+static const struct phys_reader reader = {.read = fake_read};
 
 static void fix_sum(uint32_t at, uint32_t bytes, uint32_t sum_at)
 {
@@ -113,7 +122,7 @@ static void make_fadt(uint32_t bytes)
     seal(AT_FADT, "FACP", bytes);
 }
 
-static const uint8_t s5[] = { 0x08, '_', 'S', '5', '_', 0x12, 0x06, 0x04, 0x0a, 5, 0x01, 0x00, 0x00 };
+static const uint8_t s5[] = {0x08, '_', 'S', '5', '_', 0x12, 0x06, 0x04, 0x0a, 5, 0x01, 0x00, 0x00};
 
 static void make_dsdt(uint32_t at, const uint8_t *aml, size_t n, uint32_t bytes)
 {
@@ -125,13 +134,13 @@ static void make_dsdt(uint32_t at, const uint8_t *aml, size_t n, uint32_t bytes)
 static uint32_t make_madt(void)
 {
     static const uint8_t entries[] = {
-        0, 8, 0, 0, 1, 0, 0, 0,                          /* LAPIC, enabled */
-        0, 8, 1, 1, 0, 0, 0, 0,                          /* LAPIC, disabled */
-        0, 8, 2, 2, 2, 0, 0, 0,                          /* LAPIC, may be enabled later */
-        1, 12, 0, 0, 0, 0, 0xc0, 0xfe, 0, 0, 0, 0,       /* IOAPIC */
-        9, 16, 0, 0, 0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, /* x2APIC, enabled */
-        77, 3, 0,                                        /* unknown */
-        5, 12, 0, 0, 0, 0, 0xe0, 0xfe, 1, 0, 0, 0,       /* local APIC address */
+        0,  8,  0, 0, 1, 0, 0,    0,                            /* LAPIC, enabled */
+        0,  8,  1, 1, 0, 0, 0,    0,                            /* LAPIC, disabled */
+        0,  8,  2, 2, 2, 0, 0,    0,                            /* LAPIC, may be enabled later */
+        1,  12, 0, 0, 0, 0, 0xc0, 0xfe, 0, 0, 0, 0,             /* IOAPIC */
+        9,  16, 0, 0, 0, 1, 0,    0,    1, 0, 0, 0, 0, 0, 0, 0, /* x2APIC, enabled */
+        77, 3,  0,                                              /* unknown */
+        5,  12, 0, 0, 0, 0, 0xe0, 0xfe, 1, 0, 0, 0,             /* local APIC address */
     };
     put_le32(mem.bytes + AT_MADT + 36, 0xfee00000);
     memcpy(mem.bytes + AT_MADT + 44, entries, sizeof(entries));
@@ -216,7 +225,7 @@ static void test_good(void **state)
 static void test_root_damaged(void **state)
 {
     struct acpi_info a;
-    struct fl_fail fail = { 0 };
+    struct fl_fail fail = {0};
     (void)state;
     make_all(false);
     assert_int_equal(acpi_parse(&reader, 0, &a, &fail), FL_ENOENT);
@@ -248,9 +257,12 @@ static void test_one_damaged(void **state)
     static const struct {
         uint32_t at;
         const char *signature;
-    } tables[] = { { AT_FADT, "FACP" }, { AT_MADT, "APIC" }, { AT_MCFG, "MCFG" }, { AT_HPET, "HPET" },
-                   { AT_DSDT, "DSDT" } };
-    static const uint32_t lengths[] = { 0, 35, 40, MEM_BYTES, 0x400001, 0xffffffff };
+    } tables[] = {{AT_FADT, "FACP"},
+                  {AT_MADT, "APIC"},
+                  {AT_MCFG, "MCFG"},
+                  {AT_HPET, "HPET"},
+                  {AT_DSDT, "DSDT"}};
+    static const uint32_t lengths[] = {0, 35, 40, MEM_BYTES, 0x400001, 0xffffffff};
     struct acpi_info a;
     struct fl_fail fail;
     (void)state;
@@ -387,12 +399,12 @@ static void test_mcfg(void **state)
     struct fl_fail fail;
     (void)state;
     make_all(false);
-    put_mcfg(1, 0, 1, 0, 255);                           /* no address */
-    put_mcfg(2, 0xe0000000, 1, 9, 8);                    /* last before first */
-    put_mcfg(3, 0xe0000800, 1, 0, 8);                    /* not aligned */
+    put_mcfg(1, 0, 1, 0, 255);                                 /* no address */
+    put_mcfg(2, 0xe0000000, 1, 9, 8);                          /* last before first */
+    put_mcfg(3, 0xe0000800, 1, 0, 8);                          /* not aligned */
     put_mcfg(4, UINT64_MAX - 0xfffffff + 0x200000, 1, 0, 255); /* wraps around */
-    put_mcfg(5, 0xd0000000, 0, 255, 255);                /* bus of the first entry */
-    put_mcfg(6, 0xd0000000, 1, 16, 31);                  /* good */
+    put_mcfg(5, 0xd0000000, 0, 255, 255);                      /* bus of the first entry */
+    put_mcfg(6, 0xd0000000, 1, 16, 31);                        /* good */
     assert_int_equal(parse(&a, &fail), FL_OK);
     assert_string_equal(fail.what, "MCFG");
     assert_int_equal(a.ecam_count, 2);
@@ -475,39 +487,38 @@ static void test_s5(void **state)
     for (uint32_t n = 1; n <= sizeof(s5); n++) {
         assert_int_equal(s5_found(s5, n, 300, 300 + n, &a), n >= 11);
     }
-    static const uint8_t root_and_widths[] = { 0x08, 0x5c, '_', 'S', '5', '_', 0x12, 0xc9, 0, 0, 0,
-                                               0x02, 0x0c, 7, 0, 0, 0, 0x0b, 3, 0 };
+    static const uint8_t root_and_widths[] = {0x08, 0x5c, '_',  'S', '5', '_', 0x12, 0xc9, 0, 0,
+                                              0,    0x02, 0x0c, 7,   0,   0,   0,    0x0b, 3, 0};
     assert_true(s5_found(root_and_widths, sizeof(root_and_widths), 100, 400, &a));
     assert_int_equal(a.s5_a, 7);
     assert_int_equal(a.s5_b, 3);
     /* Not what we can use: too large, too few, not a constant, not a package, another name. */
     static const uint8_t bad[][13] = {
-        { 0x08, '_', 'S', '5', '_', 0x12, 0x06, 0x04, 0x0a, 8, 0x01, 0x00, 0x00 },
-        { 0x08, '_', 'S', '5', '_', 0x12, 0x06, 0x01, 0x0a, 5, 0x01, 0x00, 0x00 },
-        { 0x08, '_', 'S', '5', '_', 0x12, 0x06, 0x04, 0x0d, 5, 0x01, 0x00, 0x00 },
-        { 0x08, '_', 'S', '5', '_', 0x11, 0x06, 0x04, 0x0a, 5, 0x01, 0x00, 0x00 },
-        { 0x08, '_', 'S', '4', '_', 0x12, 0x06, 0x04, 0x0a, 5, 0x01, 0x00, 0x00 },
-        { 0x08, '_', 'S', '5', '_', 0x12, 0x06, 0x04, 0x0c, 5, 0x00, 0x00, 0x01 },
-        { 0x08, '_', 'S', '5', '_', 0x12, 0x06, 0x04, 0x0a, 5, 0x0a, 8, 0x00 },
-        { 0x08, '_', 'S', '5', '_', 0x12, 0x06, 0x04, 0x06, 5, 0x01, 0x00, 0x00 },
+        {0x08, '_', 'S', '5', '_', 0x12, 0x06, 0x04, 0x0a, 8, 0x01, 0x00, 0x00},
+        {0x08, '_', 'S', '5', '_', 0x12, 0x06, 0x01, 0x0a, 5, 0x01, 0x00, 0x00},
+        {0x08, '_', 'S', '5', '_', 0x12, 0x06, 0x04, 0x0d, 5, 0x01, 0x00, 0x00},
+        {0x08, '_', 'S', '5', '_', 0x11, 0x06, 0x04, 0x0a, 5, 0x01, 0x00, 0x00},
+        {0x08, '_', 'S', '4', '_', 0x12, 0x06, 0x04, 0x0a, 5, 0x01, 0x00, 0x00},
+        {0x08, '_', 'S', '5', '_', 0x12, 0x06, 0x04, 0x0c, 5, 0x00, 0x00, 0x01},
+        {0x08, '_', 'S', '5', '_', 0x12, 0x06, 0x04, 0x0a, 5, 0x0a, 8, 0x00},
+        {0x08, '_', 'S', '5', '_', 0x12, 0x06, 0x04, 0x06, 5, 0x01, 0x00, 0x00},
     };
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
         assert_false(s5_found(bad[i], sizeof(bad[i]), 64, 400, &a));
     }
 }
 
-/* --- SMBIOS -------------------------------------------------------------------------------------- */
+/* --- SMBIOS --- */
 
-static const uint8_t smbios_good[] =
-    "\x00\x18\x00\x00zzzzzzzzzzzzzzzzzzzz"
-    "EDK II\0"
-    "1.0\0\0"
-    "\x20\x04\x05\x00\0\0" /* a structure without strings */
-    "\x01\x1b\x01\x00\x02\x03zzzzzzzzzzzzzzzzzzzzz"
-    "pc-q35\0"
-    "QEMU\0"
-    "Standard PC\0\0"
-    "\x7f\x04\x02\x00\0";
+static const uint8_t smbios_good[] = "\x00\x18\x00\x00zzzzzzzzzzzzzzzzzzzz"
+                                     "EDK II\0"
+                                     "1.0\0\0"
+                                     "\x20\x04\x05\x00\0\0" /* a structure without strings */
+                                     "\x01\x1b\x01\x00\x02\x03zzzzzzzzzzzzzzzzzzzzz"
+                                     "pc-q35\0"
+                                     "QEMU\0"
+                                     "Standard PC\0\0"
+                                     "\x7f\x04\x02\x00\0";
 
 static void make_smbios(bool v3, const void *table, uint32_t bytes)
 {
@@ -626,12 +637,17 @@ static void test_smbios_damaged(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_good),       cmocka_unit_test(test_root_damaged),
-        cmocka_unit_test(test_one_damaged), cmocka_unit_test(test_largest),
+        cmocka_unit_test(test_good),
+        cmocka_unit_test(test_root_damaged),
+        cmocka_unit_test(test_one_damaged),
+        cmocka_unit_test(test_largest),
         cmocka_unit_test(test_root_entries),
-        cmocka_unit_test(test_fadt),       cmocka_unit_test(test_mcfg),
-        cmocka_unit_test(test_madt_entry_length), cmocka_unit_test(test_s5),
-        cmocka_unit_test(test_smbios),     cmocka_unit_test(test_smbios_damaged),
+        cmocka_unit_test(test_fadt),
+        cmocka_unit_test(test_mcfg),
+        cmocka_unit_test(test_madt_entry_length),
+        cmocka_unit_test(test_s5),
+        cmocka_unit_test(test_smbios),
+        cmocka_unit_test(test_smbios_damaged),
     };
     return cmocka_run_group_tests_name("acpi", tests, NULL, NULL);
 }
