@@ -22,6 +22,7 @@ struct http_conn {
 
     char head[512];
     size_t head_len, head_sent;
+    bool head_overflow;
     struct http_response res;
     const char *payload; /* what follows the head */
     size_t payload_len, payload_sent;
@@ -237,18 +238,71 @@ static void route(struct http_conn *c)
     }
 }
 
+/* The head by hand: printf is the dearest part of a small answer. */
+static void head_add(struct http_conn *c, const char *text)
+{
+    size_t n = strlen(text);
+    if (n > sizeof(c->head) - c->head_len) {
+        c->head_overflow = true;
+        return;
+    }
+    memcpy(c->head + c->head_len, text, n);
+    c->head_len += n;
+}
+
+static void head_add_number(struct http_conn *c, uint64_t value)
+{
+    char digits[21];
+    size_t at = sizeof(digits) - 1;
+    digits[at] = '\0';
+    do {
+        digits[--at] = (char)('0' + value % 10);
+        value /= 10;
+    } while (value != 0);
+    head_add(c, digits + at);
+}
+
+static void make_head(struct http_conn *c)
+{
+    c->head_len = 0;
+    c->head_overflow = false;
+    head_add(c, "HTTP/1.1 ");
+    head_add_number(c, (uint64_t)c->res.status);
+    head_add(c, " ");
+    head_add(c, reason(c->res.status));
+    head_add(c, "\r\nContent-Type: ");
+    head_add(c, c->res.type);
+    head_add(c, "\r\nContent-Length: ");
+    head_add_number(c, c->payload_len);
+    head_add(c, "\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n");
+    head_add(c, c->res.extra != NULL ? c->res.extra : "");
+    head_add(c, c->keep_alive ? "\r\n" : "Connection: close\r\n\r\n");
+    if (c->head_overflow) {
+        c->head_len = 0; /* a handler's extra lines are too long: close instead of sending half */
+    }
+}
+
+/* Cuts c->url at '?' into path and query, both shorter than HTTP_PATH_MAX as the url is. */
+static void split_url(struct http_conn *c)
+{
+    size_t len = min_u64(c->url_len, sizeof(c->url) - 1);
+    const char *question = memchr(c->url, '?', len);
+    size_t path_len = question != NULL ? (size_t)(question - c->url) : len;
+    size_t query_len = question != NULL ? len - path_len - 1 : 0;
+    memcpy(c->req.path, c->url, path_len);
+    c->req.path[path_len] = '\0';
+    if (query_len > 0) {
+        memcpy(c->req.query, question + 1, query_len);
+    }
+    c->req.query[query_len] = '\0';
+}
+
 static void respond(struct http_conn *c)
 {
     uint64_t start_us = clock_now_us();
     text_free(&c->res.body);
     c->res = (struct http_response){.status = 200, .type = "application/json"};
-    c->url[c->url_len < sizeof(c->url) ? c->url_len : sizeof(c->url) - 1] = '\0';
-    char *question = strchr(c->url, '?');
-    if (question != NULL) {
-        *question = '\0';
-    }
-    snprintf(c->req.path, sizeof(c->req.path), "%s", c->url);
-    snprintf(c->req.query, sizeof(c->req.query), "%s", question != NULL ? question + 1 : "");
+    split_url(c);
     c->req.method = method_of(&c->parser);
     c->req.body = c->body_in.len > 0 ? c->body_in.data : NULL;
     c->req.body_len = c->body_in.len;
@@ -274,13 +328,7 @@ static void respond(struct http_conn *c)
     }
     c->payload = c->res.static_body != NULL ? c->res.static_body : c->res.body.data;
     c->payload_len = c->res.static_body != NULL ? c->res.static_len : c->res.body.len;
-    int n = snprintf(
-        c->head, sizeof(c->head),
-        "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nCache-Control: no-store\r\n"
-        "X-Content-Type-Options: nosniff\r\n%s%s\r\n",
-        c->res.status, reason(c->res.status), c->res.type, c->payload_len,
-        c->res.extra != NULL ? c->res.extra : "", c->keep_alive ? "" : "Connection: close\r\n");
-    c->head_len = n > 0 && (size_t)n < sizeof(c->head) ? (size_t)n : 0;
+    make_head(c);
     c->head_sent = c->payload_sent = 0;
     if (c->req.method == HTTP_METHOD_HEAD) {
         c->payload_len = 0;
