@@ -18,6 +18,9 @@
 #include "net/netmain.h"
 #include "pci/pci.h"
 
+/* A virtual network is up in 20 ms, a real switch port in seconds: too long for a GPU to wait. */
+#define NETWORK_HEAD_START_US (40 * US_PER_MS)
+
 enum { NOTES_MAX = 24, MAIN_STACK_BYTES = 64 * 1024, GPU_STACK_BYTES = 64 * 1024 };
 
 static struct {
@@ -134,7 +137,7 @@ static void main_fiber(void *arg)
         note(LOG_ERROR, "mm", fail.text);
         fl_fail_clear(&fail);
     }
-    if (pci_enumerate(&self.pci, pci_machine_ops(), NULL, &fail) != FL_OK) {
+    if (pci_enumerate_first(&self.pci, pci_machine_ops(), NULL, gsp_match, &fail) != FL_OK) {
         note(LOG_ERROR, "pci", fail.text);
     }
     self.api.pci = &self.pci;
@@ -146,6 +149,11 @@ static void main_fiber(void *arg)
                              .dns = self.config.dns};
     snprintf(net.hostname, sizeof(net.hostname), "%s", self.config.hostname);
     net_start(&self.pci, &net);
+    /* The network first: a GPU that does not come up is worth nothing unless somebody can ask. */
+    if (net_wait_up(deadline_in_us(NETWORK_HEAD_START_US)) != FL_OK) {
+        log_info("boot", "the network is not up yet; going on with the GPUs");
+    }
+    pci_complete(&self.pci);
     log_files(h);
 
     self.gsp = (struct gsp_options){

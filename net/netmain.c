@@ -34,6 +34,7 @@ static struct {
     const struct pci *pci; /* borrowed, may be NULL */
     struct net_config cfg;
     struct event wake;
+    struct event up; /* an address is there, or nothing to wait for */
     /* Cards as the probing fiber leaves them; taken: how many lwIP has got. */
     struct card {
         const struct nic_driver *driver;
@@ -88,6 +89,7 @@ static void probe_fiber(void *arg)
         event_signal(&state.wake);
     }
     if (!any) {
+        net_note_up();
         log_error("net",
                   "no network card that works (%u Ethernet controllers without a driver); "
                   "drivers: virtio-net, e1000e (82574L)",
@@ -193,10 +195,15 @@ void net_start(const struct pci *pci, const struct net_config *cfg)
     state.cfg = *cfg;
     state.cfg.hostname[NET_HOSTNAME_MAX - 1] = '\0';
     event_init(&state.wake);
+    event_init(&state.up);
     if (fiber_spawn("net", net_fiber, NULL, NET_STACK_BYTES) == NULL) {
+        net_note_up();
         log_error("net", "no memory for the network fiber");
     }
 }
+
+enum fl_err net_wait_up(struct deadline d) { return event_wait(&state.up, d); }
+void net_note_up(void) { event_signal(&state.up); }
 
 void net_kick(void) { event_signal(&state.wake); }
 

@@ -9,6 +9,7 @@
 #pragma once
 
 #include "arch/base.h"
+#include "arch/clock.h"
 #include "arch/fail.h"
 #include "pci/pci.h"
 
@@ -25,6 +26,13 @@ struct net_config {
  * in pci that has a driver. pci is borrowed for ever and may be NULL (loopback only); cfg is
  * copied. Does not yield. Once only. */
 void net_start(const struct pci *pci, const struct net_config *cfg);
+
+/* Waits until a card has its address, or there is no card to wait for. FL_ETIMEDOUT at the
+ * deadline. For one waiter: the main program, which lets the network come up before the GPUs
+ * compete for the core. Yields. */
+FL_MUST_CHECK enum fl_err net_wait_up(struct deadline d);
+/* For netif.c: a card has an address. */
+void net_note_up(void);
 
 /* Wakes the network fiber: a callback of lwIP has something new to send. From any fiber or handler.
  */

@@ -77,6 +77,7 @@ struct bus_info {
  * once, after its bridge, and the walk ends whatever the bridges say. */
 struct walk {
     struct pci *pci;
+    bool (*later)(const struct pci_dev *d); /* may be NULL */
     uint16_t segment;
     struct bus_info bus[PCI_BUSES];
 };
@@ -185,14 +186,19 @@ static void add_function(struct walk *w, uint8_t bus, uint8_t devfn, uint32_t id
                  pci_name(d, name), d->header_type);
     }
     pci_scan_caps(d);
-    pci_probe_bars(d);
+    d->postponed = w->later != NULL && w->later(d);
+    if (!d->postponed) {
+        pci_probe_bars(d);
+    }
     if (d->header_type == PCI_HEADER_BRIDGE) {
         uint32_t buses = pci_read(d, PCI_CFG_BUSES, 4);
         d->secondary = (uint8_t)(buses >> 8);
         d->subordinate = (uint8_t)(buses >> 16);
     }
-    log_device(d);
-    pci_check_bars(d);
+    if (!d->postponed) {
+        log_device(d);
+        pci_check_bars(d);
+    }
     if (d->header_type == PCI_HEADER_BRIDGE) {
         bridge_descend(w, d, w->bus[bus].last, index);
     }
@@ -247,7 +253,27 @@ static void walk_segment(struct walk *w, const struct pci_root *root)
     }
 }
 
+void pci_complete(struct pci *p)
+{
+    for (size_t i = 0; i < p->count; i++) {
+        struct pci_dev *d = &p->dev[i];
+        if (d->postponed) {
+            d->postponed = false;
+            pci_probe_bars(d);
+            log_device(d);
+            pci_check_bars(d);
+            fiber_yield_if_long();
+        }
+    }
+}
+
 enum fl_err pci_enumerate(struct pci *p, const struct pci_ops *ops, void *ctx, struct fl_fail *fail)
+{
+    return pci_enumerate_first(p, ops, ctx, NULL, fail);
+}
+
+enum fl_err pci_enumerate_first(struct pci *p, const struct pci_ops *ops, void *ctx,
+                                bool (*later)(const struct pci_dev *d), struct fl_fail *fail)
 {
     static struct walk walk; /* too large for a fiber's stack; enumeration runs once at a time */
     struct pci_root roots[PCI_MAX_ROOTS] = {{0, 0, PCI_BUSES - 1}};
@@ -267,6 +293,7 @@ enum fl_err pci_enumerate(struct pci *p, const struct pci_ops *ops, void *ctx, s
         return FL_ENOTSUP;
     }
     walk.pci = p;
+    walk.later = later;
     for (size_t i = 0; i < root_count; i++) {
         walk_segment(&walk, &roots[i]);
     }

@@ -45,6 +45,7 @@ struct pci_dev {
     uint32_t class_code; /* 24 bits: base, sub, interface */
     struct pci_bar bar[PCI_BAR_COUNT];
     uint16_t cap_pcie, cap_msi, cap_msix, cap_pm; /* 0 = absent */
+    bool postponed;                               /* BARs not read yet: pci_complete() */
     int parent; /* index of the bridge above in the device list, -1 = root bus */
     uint8_t secondary, subordinate; /* bridges */
 };
@@ -65,6 +66,14 @@ const struct pci_ops *pci_machine_ops(void);
  * there is no way to reach configuration space. */
 FL_MUST_CHECK enum fl_err pci_enumerate(struct pci *p, const struct pci_ops *ops, void *ctx,
                                         struct fl_fail *fail);
+
+/* The same in two steps: BARs of devices for which later() is true are left unread (kind NONE)
+ * until pci_complete(), which sizes and logs them. Sizing the BARs of a GPU behind an emulator
+ * takes 10 ms that the network need not wait for. */
+FL_MUST_CHECK enum fl_err pci_enumerate_first(struct pci *p, const struct pci_ops *ops, void *ctx,
+                                              bool (*later)(const struct pci_dev *d),
+                                              struct fl_fail *fail);
+void pci_complete(struct pci *p);
 
 uint32_t pci_read(const struct pci_dev *d, uint16_t off, unsigned size);
 void pci_write(const struct pci_dev *d, uint16_t off, unsigned size, uint32_t value);

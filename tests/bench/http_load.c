@@ -85,7 +85,7 @@ static int exchange(int fd, const char *request, size_t len)
 /* One short-lived connection; true when it was answered within the patience. */
 static bool knock(uint16_t port, const char *request, size_t len)
 {
-    enum { PATIENCE_US = 15000 };
+    enum { PATIENCE_US = 6000 };
     int fd = dial(port);
     if (fd < 0) {
         return false;
