@@ -16,6 +16,7 @@
 #include "arch/fiber.h"
 #include "arch/log.h"
 #include "gsp/booter.h"
+#include "gsp/fmc.h"
 #include "gsp/fwsec.h"
 #include "gsp/gpu.h"
 #include "gsp/init_rpc.h"
@@ -54,9 +55,6 @@ static enum fl_err identify(struct gsp_gpu *g, struct fl_fail *fail)
         FL_FAIL(fail, FL_ENOTSUP, g->chip->name,
                 "%s is a %s chip: recognised, but its bring-up is not in this build", g->chip->name,
                 g->family->name);
-        fl_fail_hint(
-            fail,
-            "this build boots Ampere GA10x and Ada (GeForce RTX 30 and 40 and their siblings)");
         return FL_ENOTSUP;
     }
     return FL_OK;
@@ -127,8 +125,8 @@ static enum fl_err vbios(struct gsp_gpu *g, struct fl_fail *fail)
 /* Flushes of system memory need a page to write to. */
 static enum fl_err flush_page(struct gsp_gpu *g, struct fl_fail *fail)
 {
-    const enum fl_err err =
-        gsp_gpu_alloc(g, &g->mem.flush_page, FL_PAGE_SIZE, "gpu flush page", fail);
+    const enum fl_err err = gsp_gpu_alloc_below(g, &g->mem.flush_page, FL_PAGE_SIZE,
+                                                g->family->flush_page_bits, "gpu flush page", fail);
 
     if (err == FL_OK) {
         g->undo.flush_page = true;
@@ -137,7 +135,7 @@ static enum fl_err flush_page(struct gsp_gpu *g, struct fl_fail *fail)
     return err;
 }
 
-/* Where everything goes at the top of VRAM. */
+/* Where everything goes at the top of VRAM; path B: how large it is. */
 static enum fl_err fb_layout(struct gsp_gpu *g, struct fl_fail *fail)
 {
     const struct gsp_heap_rule *heap = gsp_heap_rule_find(g->layout->version, g->family->libos);
@@ -155,6 +153,8 @@ static enum fl_err fb_layout(struct gsp_gpu *g, struct fl_fail *fail)
         .image_bytes = g->fw.gsp.image_bytes,
         .non_wpr_heap_bytes = g->family->non_wpr_heap_bytes,
         .heap_bytes = gsp_heap_bytes(heap, g->vram_bytes),
+        .pmu_reserved_bytes = g->family->pmu_reserved_bytes,
+        .sizes_only = (g->family->parts & GSP_PART_FSP) != 0,
     };
     return g->io.lost ? FL_ELINKLOST : gsp_fb_layout_make(&req, &g->fb, fail);
 }
@@ -215,6 +215,18 @@ static enum fl_err rpc_queued(struct gsp_gpu *g, struct fl_fail *fail)
 static enum fl_err booter(struct gsp_gpu *g, struct fl_fail *fail)
 {
     return gsp_booter_run_load(g, fail);
+}
+
+/* The FSP verifies the GSP's first program and starts it. */
+static enum fl_err chain_of_trust(struct gsp_gpu *g, struct fl_fail *fail)
+{
+    return gsp_fmc_start(g, fail);
+}
+
+/* That program puts the image into place and lets go of the GSP. */
+static enum fl_err lockdown(struct gsp_gpu *g, struct fl_fail *fail)
+{
+    return gsp_fmc_wait_release(g, fail);
 }
 
 static enum fl_err riscv(struct gsp_gpu *g, struct fl_fail *fail)
@@ -294,30 +306,34 @@ static enum fl_err rm_objects(struct gsp_gpu *g, struct fl_fail *fail)
     return gsp_rm_make_objects(g, fail);
 }
 
+/* The story. parts: what a family must have for the stage; else it is skipped (family.h). */
 static const struct {
     const char *name;
     enum fl_err (*step)(struct gsp_gpu *g, struct fl_fail *fail);
+    uint32_t parts;
 } story[] = {
-    {"identify", identify},
-    {"devinit", devinit},
-    {"wpr2-clear", wpr2_clear},
-    {"firmware", firmware},
-    {"vbios", vbios},
-    {"flush-page", flush_page},
-    {"fb-layout", fb_layout},
-    {"memory", memory},
-    {"unload-armed", unload_armed},
-    {"frts", frts},
-    {"gsp-reset", gsp_reset},
-    {"msi", msi},
-    {"rpc-queued", rpc_queued},
-    {"booter", booter},
-    {"riscv", riscv},
-    {"sequencer", sequencer},
-    {"init-done", init_done},
-    {"static-info", static_info},
-    {"interrupts", interrupts},
-    {"rm-objects", rm_objects},
+    {"identify", identify, 0},
+    {"devinit", devinit, 0},
+    {"wpr2-clear", wpr2_clear, GSP_PART_BOOTER},
+    {"firmware", firmware, 0},
+    {"vbios", vbios, GSP_PART_BOOTER},
+    {"flush-page", flush_page, 0},
+    {"fb-layout", fb_layout, 0},
+    {"memory", memory, 0},
+    {"unload-armed", unload_armed, GSP_PART_BOOTER},
+    {"frts", frts, GSP_PART_FRTS},
+    {"gsp-reset", gsp_reset, GSP_PART_BOOTER},
+    {"msi", msi, 0},
+    {"rpc-queued", rpc_queued, 0},
+    {"booter", booter, GSP_PART_BOOTER},
+    {"chain-of-trust", chain_of_trust, GSP_PART_FSP},
+    {"lockdown", lockdown, GSP_PART_FSP},
+    {"riscv", riscv, 0},
+    {"sequencer", sequencer, GSP_PART_BOOTER},
+    {"init-done", init_done, 0},
+    {"static-info", static_info, 0},
+    {"interrupts", interrupts, 0},
+    {"rm-objects", rm_objects, 0},
 };
 _Static_assert(ARRAY_SIZE(story) <= GSP_MAX_STAGES, "gsp.h: GSP_MAX_STAGES");
 
@@ -342,7 +358,12 @@ static enum fl_err run_stage(struct gsp_gpu *g, uint32_t i)
     gsp_recorder_stage(&g->rec, s->name);
     gsp_gpu_changed(g);
 
-    enum fl_err err = story[i].step(g, &g->fail);
+    enum fl_err err = FL_OK;
+    if (story[i].parts != 0 && (g->family->parts & story[i].parts) != story[i].parts) {
+        g->stage_skipped = true;
+    } else {
+        err = story[i].step(g, &g->fail);
+    }
     if (g->io.lost) {
         err = FL_ELINKLOST;
     }

@@ -22,6 +22,32 @@ static const struct {
      "the booter disagrees with the end of the region: please report, with the flight record"},
 };
 
+void gsp_booter_program_dma(const struct fw_booter *b, struct gsp_falcon_program *out)
+{
+    out->imem = (struct gsp_falcon_part){
+        .source = b->app_offset, .target = 0, .tag = b->app_offset, .bytes = b->app_size};
+    out->dmem =
+        (struct gsp_falcon_part){.source = b->data_offset, .target = 0, .bytes = b->data_size};
+    out->signature_addr = b->pkc_data_offset;
+    out->engine_mask = b->engine_mask;
+    out->ucode_id = (uint8_t)b->ucode_id;
+    out->boot_vector = b->app_offset;
+}
+
+void gsp_booter_program_port(const struct fw_booter *b, struct gsp_falcon_program *out)
+{
+    out->by_port = true;
+    out->plain = (struct gsp_falcon_part){
+        .source = b->ns_offset, .target = b->ns_offset, .tag = b->ns_offset, .bytes = b->ns_size};
+    out->imem = (struct gsp_falcon_part){.source = b->app_offset,
+                                         .target = b->app_offset,
+                                         .tag = b->app_offset,
+                                         .bytes = b->app_size};
+    out->dmem =
+        (struct gsp_falcon_part){.source = b->data_offset, .target = 0, .bytes = b->data_size};
+    out->boot_vector = b->ns_offset;
+}
+
 static enum fl_err prepare_one(struct gsp_gpu *g, const struct fw_booter *b, const char *name,
                                struct dma_buf *buf, struct gsp_falcon_program *out,
                                struct fl_fail *fail)
@@ -44,16 +70,8 @@ static enum fl_err prepare_one(struct gsp_gpu *g, const struct fw_booter *b, con
         return FL_FAIL(fail, err, name, "cannot prepare %s: %s", name, fl_err_name(err));
     }
     *out = (struct gsp_falcon_program){
-        .name = name,
-        .image = buf->bus,
-        .image_bytes = buf->size,
-        .imem = {.source = b->app_offset, .target = 0, .tag = b->app_offset, .bytes = b->app_size},
-        .dmem = {.source = b->data_offset, .target = 0, .bytes = b->data_size},
-        .signature_addr = b->pkc_data_offset,
-        .engine_mask = b->engine_mask,
-        .ucode_id = (uint8_t)b->ucode_id,
-        .boot_vector = b->app_offset,
-    };
+        .name = name, .image = buf->bus, .cpu = buf->cpu, .image_bytes = buf->size};
+    g->family->ops->booter_program(b, out);
     return gsp_falcon_program_check(out, fail);
 }
 

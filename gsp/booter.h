@@ -8,7 +8,14 @@
 #include "arch/base.h"
 #include "arch/fail.h"
 
+struct fw_booter;
+struct gsp_falcon_program;
 struct gsp_gpu;
+
+/* family.h's booter_program: by DMA only the signed code is loaded, to the start of IMEM, and the
+ * boot ROM starts it; by port plain code goes first and starts the signed code behind it. */
+void gsp_booter_program_dma(const struct fw_booter *b, struct gsp_falcon_program *out);
+void gsp_booter_program_port(const struct fw_booter *b, struct gsp_falcon_program *out);
 
 /* Chooses the signatures by fuse and makes DMA copies of both. Yields. */
 FL_MUST_CHECK enum fl_err gsp_booter_prepare(struct gsp_gpu *g, struct fl_fail *fail);

@@ -11,7 +11,6 @@ const struct gsp_falcon gsp_falcon_gsp = {"GSP falcon", NV_PGSP_BASE, GSP_ENGINE
 const struct gsp_falcon gsp_falcon_sec2 = {"SEC2 falcon", NV_PSEC_BASE, GSP_ENGINE_SEC2};
 
 #define RESET_PULSE_US 10u /* nova, nouveau, OG570 */
-#define CTX_LOAD       0u  /* the TRANSCFG entry we use */
 
 static const struct gsp_wait wait_dma_room = {
     .what = "room in the falcon's transfer queue",
@@ -34,29 +33,33 @@ static const struct gsp_wait wait_halt = {
 
 enum fl_err gsp_falcon_program_check(const struct gsp_falcon_program *p, struct fl_fail *fail)
 {
-    const uint32_t unaligned =
-        (p->imem.source | p->imem.target | p->imem.tag | p->imem.bytes | p->dmem.source |
-         p->dmem.target | p->dmem.bytes | (uint32_t)p->image.raw) %
-        GSP_FALCON_BLOCK;
+    const uint32_t code = p->plain.source | p->plain.target | p->plain.tag | p->plain.bytes |
+                          p->imem.source | p->imem.target | p->imem.tag | p->imem.bytes |
+                          (uint32_t)p->image.raw;
+    const uint32_t data = p->dmem.source | p->dmem.target | p->dmem.bytes;
+    const uint32_t data_unit = p->by_port ? sizeof(uint32_t) : GSP_FALCON_BLOCK;
 
-    if (unaligned != 0) {
+    if (code % GSP_FALCON_BLOCK != 0 || data % data_unit != 0) {
         return FL_FAIL(
             fail, FL_EBADDATA, p->name,
             "%s has parts that are not multiples of 256 bytes (imem 0x%x+0x%x, dmem 0x%x+0x%x)",
             p->name, (unsigned)p->imem.source, (unsigned)p->imem.bytes, (unsigned)p->dmem.source,
             (unsigned)p->dmem.bytes);
     }
-    if (!range_ok(p->imem.source, p->imem.bytes, p->image_bytes) ||
+    if (!range_ok(p->plain.source, p->plain.bytes, p->image_bytes) ||
+        !range_ok(p->imem.source, p->imem.bytes, p->image_bytes) ||
         !range_ok(p->dmem.source, p->dmem.bytes, p->image_bytes) ||
+        !range_ok(p->plain.target, p->plain.bytes, GSP_FALCON_MEM_MAX) ||
         !range_ok(p->imem.target, p->imem.bytes, GSP_FALCON_MEM_MAX) ||
-        !range_ok(p->dmem.target, p->dmem.bytes, GSP_FALCON_MEM_MAX) || p->imem.bytes == 0) {
+        !range_ok(p->dmem.target, p->dmem.bytes, GSP_FALCON_MEM_MAX) ||
+        (p->by_port ? p->plain.bytes == 0 : p->imem.bytes == 0 || p->plain.bytes != 0)) {
         return FL_FAIL(
             fail, FL_EBADDATA, p->name,
             "%s does not fit: imem 0x%x+0x%x, dmem 0x%x+0x%x of an image of 0x%llx bytes", p->name,
             (unsigned)p->imem.source, (unsigned)p->imem.bytes, (unsigned)p->dmem.source,
             (unsigned)p->dmem.bytes, (unsigned long long)p->image_bytes);
     }
-    if (p->image.raw + p->imem.source < p->imem.tag) {
+    if (!p->by_port && p->image.raw + p->imem.source < p->imem.tag) {
         return FL_FAIL(fail, FL_EBADDATA, p->name,
                        "%s has code at virtual address 0x%x, above its own place in memory",
                        p->name, (unsigned)p->imem.tag);
@@ -82,8 +85,21 @@ void gsp_falcon_allow_physical(struct gsp_io *io, const struct gsp_falcon *f)
     ENG_WRITE(io, f->base, NV_PFALCON_FALCON_DMACTL, (struct NV_PFALCON_FALCON_DMACTL){0});
 }
 
-/* One memory, block by block. The queue is asked for room before each block, the end is awaited
- * once: the least number of reads that never overruns it. */
+void gsp_falcon_context_sysmem(struct gsp_io *io, const struct gsp_falcon *f, uint32_t ctx)
+{
+    struct NV_PFALCON_FBIF_TRANSCFG cfg = {0};
+
+    cfg = NV_PFALCON_FBIF_TRANSCFG__with_TARGET(cfg,
+                                                NV_PFALCON_FBIF_TRANSCFG__TARGET_COHERENT_SYSMEM);
+    cfg = NV_PFALCON_FBIF_TRANSCFG__with_MEM_TYPE(cfg, 1);
+    gsp_io_write(
+        io, f->base + NV_PFALCON_FBIF_TRANSCFG__OFFSET + NV_PFALCON_FBIF_TRANSCFG__STRIDE * ctx,
+        cfg.raw);
+}
+
+/* One memory, block by block. FULL means that the last command still waits for a place in the
+ * queue, whose depth is not published, and that none may be written until then (envytools
+ * falcon/xfer); so there is a read for each block, and one for the end. */
 static enum fl_err transfer(struct gsp_io *io, const struct gsp_falcon *f, uint64_t base,
                             uint32_t source, uint32_t target, uint32_t bytes,
                             struct NV_PFALCON_FALCON_DMATRFCMD cmd, struct fl_fail *fail)
@@ -123,18 +139,11 @@ enum fl_err gsp_falcon_load_dma(struct gsp_gpu *g, const struct gsp_falcon *f,
         return err;
     }
     gsp_falcon_allow_physical(io, f);
-    struct NV_PFALCON_FBIF_TRANSCFG cfg = {0};
-    cfg = NV_PFALCON_FBIF_TRANSCFG__with_TARGET(cfg,
-                                                NV_PFALCON_FBIF_TRANSCFG__TARGET_COHERENT_SYSMEM);
-    cfg = NV_PFALCON_FBIF_TRANSCFG__with_MEM_TYPE(cfg, 1);
-    gsp_io_write(io,
-                 f->base + NV_PFALCON_FBIF_TRANSCFG__OFFSET +
-                     NV_PFALCON_FBIF_TRANSCFG__STRIDE * CTX_LOAD,
-                 cfg.raw);
+    gsp_falcon_context_sysmem(io, f, GSP_CTX_LOAD);
 
     struct NV_PFALCON_FALCON_DMATRFCMD cmd = {0};
     cmd = NV_PFALCON_FALCON_DMATRFCMD__with_SIZE(cmd, NV_PFALCON_FALCON_DMATRFCMD__SIZE_256B);
-    cmd = NV_PFALCON_FALCON_DMATRFCMD__with_CTXDMA(cmd, CTX_LOAD);
+    cmd = NV_PFALCON_FALCON_DMATRFCMD__with_CTXDMA(cmd, GSP_CTX_LOAD);
     struct NV_PFALCON_FALCON_DMATRFCMD code = NV_PFALCON_FALCON_DMATRFCMD__with_IMEM(cmd, 1);
     code = NV_PFALCON_FALCON_DMATRFCMD__with_SEC(code, 1);
 

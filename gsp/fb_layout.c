@@ -71,6 +71,8 @@ enum fl_err gsp_fb_layout_make(const struct gsp_fb_request *req, struct gsp_fb_l
         .bootloader_bytes = req->bootloader_bytes,
         .image_bytes = req->image_bytes,
         .non_wpr_bytes = req->non_wpr_heap_bytes,
+        .pmu_reserved_bytes = req->pmu_reserved_bytes,
+        .placed = true,
     };
 
     *out = (struct gsp_fb_layout){0};
@@ -99,7 +101,7 @@ enum fl_err gsp_fb_layout_make(const struct gsp_fb_request *req, struct gsp_fb_l
     l.heap_start = below(l.image_start, req->heap_bytes, HEAP_ALIGN);
     l.heap_bytes = align_down_u64(l.image_start - l.heap_start, HEAP_ALIGN);
     l.wpr_start = below(l.heap_start, META_BYTES, HEAP_ALIGN);
-    l.non_wpr_start = below(l.wpr_start, l.non_wpr_bytes, 1);
+    l.non_wpr_start = below(l.wpr_start, l.non_wpr_bytes + l.pmu_reserved_bytes, 1);
     if (l.frts_start == 0 || l.bootloader_start == 0 || l.image_start == 0 || l.heap_start == 0 ||
         l.wpr_start == 0 || l.non_wpr_start == 0) {
         return FL_FAIL(
@@ -107,6 +109,18 @@ enum fl_err gsp_fb_layout_make(const struct gsp_fb_request *req, struct gsp_fb_l
             "0x%llx bytes of VRAM do not hold the GSP's image (0x%llx), heap (0x%llx) and regions",
             (unsigned long long)req->fb_bytes, (unsigned long long)req->image_bytes,
             (unsigned long long)req->heap_bytes);
+    }
+    if (req->sizes_only) {
+        l = (struct gsp_fb_layout){
+            .fb_bytes = l.fb_bytes,
+            .vga_bytes = l.vga_bytes,
+            .frts_bytes = l.frts_bytes,
+            .bootloader_bytes = l.bootloader_bytes,
+            .image_bytes = l.image_bytes,
+            .heap_bytes = req->heap_bytes,
+            .non_wpr_bytes = l.non_wpr_bytes,
+            .pmu_reserved_bytes = l.pmu_reserved_bytes,
+        };
     }
     *out = l;
     return FL_OK;

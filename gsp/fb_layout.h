@@ -48,6 +48,8 @@ struct gsp_fb_request {
     uint64_t image_bytes; /* of .fwimage */
     uint64_t non_wpr_heap_bytes;
     uint64_t heap_bytes; /* gsp_heap_bytes() */
+    uint64_t pmu_reserved_bytes;
+    bool sizes_only; /* the firmware chooses the places (path B): sizes are checked, starts are 0 */
 };
 
 /* Offsets into VRAM, bytes. */
@@ -61,6 +63,8 @@ struct gsp_fb_layout {
     uint64_t heap_start, heap_bytes;
     uint64_t wpr_start;
     uint64_t non_wpr_start, non_wpr_bytes;
+    uint64_t pmu_reserved_bytes;
+    bool placed; /* by us; else all starts and wpr_end are 0 until the firmware tells some */
 };
 
 /* FL_EBADDATA when the sizes are impossible or do not fit. */

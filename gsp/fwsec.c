@@ -7,6 +7,7 @@
 #include "arch/fiber.h"
 #include "arch/log.h"
 #include "arch/mmio.h"
+#include "gsp/gen_bootloader.h"
 #include "gsp/gpu.h"
 
 #define ERASED_RUN 64u /* all-ones dwords of the PROM between looks at the link */
@@ -58,67 +59,86 @@ enum fl_err gsp_fwsec_find(struct gsp_gpu *g, struct fl_fail *fail)
     return err;
 }
 
-/* What both programs share; the difference lies in the data. */
-static struct gsp_falcon_program program(const struct gsp_gpu *g, const char *name,
-                                         const struct dma_buf *buf)
+enum fl_err gsp_fwsec_program_dma(struct gsp_gpu *g, const struct dma_buf *buf,
+                                  struct gsp_falcon_program *out, struct fl_fail *fail)
 {
     const struct vbios_fwsec *f = &g->fwsec;
 
-    return (struct gsp_falcon_program){
-        .name = name,
-        .image = buf->bus,
-        .image_bytes = buf->size,
-        .imem = {.source = 0,
-                 .target = f->imem_phys_base,
-                 .tag = f->imem_virt_base,
-                 .bytes = f->imem_bytes},
-        .dmem = {.source = f->imem_bytes, .target = f->dmem_phys_base, .bytes = f->dmem_bytes},
-        .signature_addr = f->pkc_data_offset,
-        .engine_mask = f->engine_mask,
-        .ucode_id = f->ucode_id,
-        .boot_vector = 0, /* nova, nouveau: FWSEC version 3 starts at 0 */
-    };
+    (void)buf;
+    (void)fail;
+    out->imem = (struct gsp_falcon_part){
+        .source = 0, .target = f->imem_phys_base, .tag = f->imem_virt_base, .bytes = f->imem_bytes};
+    out->dmem = (struct gsp_falcon_part){
+        .source = f->imem_bytes, .target = f->dmem_phys_base, .bytes = f->dmem_bytes};
+    out->signature_addr = f->pkc_data_offset;
+    out->engine_mask = f->engine_mask;
+    out->ucode_id = f->ucode_id;
+    out->boot_vector = 0; /* nova, nouveau: FWSEC version 3 starts at 0 */
+    return FL_OK;
+}
+
+/* One of the two programs; they differ in the command only. */
+static enum fl_err make_program(struct gsp_gpu *g, const char *name, const struct dma_buf *buf,
+                                struct gsp_falcon_program *out, struct fl_fail *fail)
+{
+    *out = (struct gsp_falcon_program){
+        .name = name, .image = buf->bus, .cpu = buf->cpu, .image_bytes = buf->size};
+    const enum fl_err err = g->family->ops->fwsec_program(g, buf, out, fail);
+    return err != FL_OK ? err : gsp_falcon_program_check(out, fail);
+}
+
+/* Which of its signatures this GPU takes. Version 2 carries its own inside the code. */
+static enum fl_err choose_signature(struct gsp_gpu *g, unsigned *index, struct fl_fail *fail)
+{
+    const struct vbios_fwsec *f = &g->fwsec;
+    uint32_t fuse;
+
+    *index = 0;
+    if (f->signature_count == 0) {
+        return FL_OK;
+    }
+    const enum fl_err err =
+        g->family->ops->fuse_register(g, f->engine_mask, f->ucode_id, &fuse, fail);
+    return err != FL_OK ? err : vbios_fwsec_signature(f, fuse, index, fail);
 }
 
 enum fl_err gsp_fwsec_prepare(struct gsp_gpu *g, struct fl_fail *fail)
 {
     const struct vbios_fwsec *f = &g->fwsec;
-    const uint64_t bytes = align_up_u64((uint64_t)f->imem_bytes + f->dmem_bytes, GSP_FALCON_BLOCK);
+    const bool with_frts = (g->family->parts & GSP_PART_FRTS) != 0;
+    const uint64_t image = align_up_u64((uint64_t)f->imem_bytes + f->dmem_bytes, GSP_FALCON_BLOCK);
+    const uint64_t bytes = image + gsp_gen_bootloader_bytes(&g->fw.loader);
     struct fwsec_command command;
-    uint32_t fuse;
     unsigned signature;
-    enum fl_err err = g->family->ops->fuse_register(g, f->engine_mask, f->ucode_id, &fuse, fail);
+    enum fl_err err = choose_signature(g, &signature, fail);
 
     if (err == FL_OK) {
-        err = vbios_fwsec_signature(f, fuse, &signature, fail);
-    }
-    if (err == FL_OK) {
-        err = gsp_gpu_alloc(g, &g->mem.fwsec_frts, bytes, "fwsec frts", fail);
-    }
-    if (err == FL_OK) {
         err = gsp_gpu_alloc(g, &g->mem.fwsec_sb, bytes, "fwsec sb", fail);
+    }
+    if (err == FL_OK && with_frts) {
+        err = gsp_gpu_alloc(g, &g->mem.fwsec_frts, bytes, "fwsec frts", fail);
     }
     if (err != FL_OK) {
         return err;
     }
     struct prom_reader reader = {.g = g};
     g->vbios.io = prom_io(&reader);
-    uint8_t *frts = g->mem.fwsec_frts.cpu, *sb = g->mem.fwsec_sb.cpu;
-    err = vbios_read_ucode(&g->vbios, f, signature, frts, (size_t)bytes, fail);
-    gsp_recorder_add(&g->rec, GSP_REC_DMA, (uint32_t)bytes, NV_PROM_BASE, "FWSEC from the PROM");
+    uint8_t *sb = g->mem.fwsec_sb.cpu, *frts = g->mem.fwsec_frts.cpu;
+    err = vbios_read_ucode(&g->vbios, f, signature, sb, (size_t)image, fail);
+    gsp_recorder_add(&g->rec, GSP_REC_DMA, (uint32_t)image, NV_PROM_BASE, "FWSEC from the PROM");
     if (err == FL_OK) {
-        err = fwsec_find_command(f, frts + f->imem_bytes, &command, fail);
+        err = fwsec_find_command(f, sb + f->imem_bytes, &command, fail);
     }
-    if (err != FL_OK) {
-        return err;
+    if (err == FL_OK && with_frts) {
+        memcpy(frts, sb, (size_t)image);
+        fwsec_put_frts(&command, frts + f->imem_bytes, g->fb.frts_start, g->fb.frts_bytes);
+        err = make_program(g, "FWSEC-FRTS", &g->mem.fwsec_frts, &g->frts, fail);
     }
-    memcpy(sb, frts, (size_t)bytes);
-    fwsec_put_frts(&command, frts + f->imem_bytes, g->fb.frts_start, g->fb.frts_bytes);
-    fwsec_put_sb(&command, sb + f->imem_bytes);
+    if (err == FL_OK) {
+        fwsec_put_sb(&command, sb + f->imem_bytes);
+        err = make_program(g, "FWSEC-SB", &g->mem.fwsec_sb, &g->sb, fail);
+    }
     dma_wmb();
-    g->frts = program(g, "FWSEC-FRTS", &g->mem.fwsec_frts);
-    g->sb = program(g, "FWSEC-SB", &g->mem.fwsec_sb);
-    err = gsp_falcon_program_check(&g->frts, fail);
     return err;
 }
 

@@ -58,19 +58,26 @@ uint64_t gsp_generation(const struct gsp_gpu *g) { return g->generation; }
 
 /* ---- memory ---- */
 
-enum fl_err gsp_gpu_alloc(struct gsp_gpu *g, struct dma_buf *buf, uint64_t size, const char *name,
-                          struct fl_fail *fail)
+enum fl_err gsp_gpu_alloc_below(struct gsp_gpu *g, struct dma_buf *buf, uint64_t size,
+                                unsigned bits, const char *name, struct fl_fail *fail)
 {
-    const enum fl_err err = dma_alloc(buf, size, FL_PAGE_SIZE, GSP_DMA_BITS, name);
+    const enum fl_err err = dma_alloc(buf, size, FL_PAGE_SIZE, bits, name);
 
     if (err != FL_OK) {
         FL_FAIL(fail, err, name, "no memory for %s: %llu bytes below 2^%u", name,
-                (unsigned long long)size, GSP_DMA_BITS);
+                (unsigned long long)size, bits);
         fl_fail_hint(fail, "a boot needs about 2 MiB beside the firmware files");
         return err;
     }
     gsp_recorder_add(&g->rec, GSP_REC_DMA, (uint32_t)size, buf->bus.raw, name);
+    fiber_yield_if_long(); /* fresh pages were zeroed: slow where memory is first touched */
     return FL_OK;
+}
+
+enum fl_err gsp_gpu_alloc(struct gsp_gpu *g, struct dma_buf *buf, uint64_t size, const char *name,
+                          struct fl_fail *fail)
+{
+    return gsp_gpu_alloc_below(g, buf, size, GSP_DMA_BITS, name, fail);
 }
 
 void gsp_gpu_free_boot(struct gsp_gpu *g)
@@ -79,7 +86,7 @@ void gsp_gpu_free_boot(struct gsp_gpu *g)
         &g->mem.flush_page,    &g->mem.radix3,     &g->mem.image_copy, &g->mem.signature,
         &g->mem.bootloader,    &g->mem.wpr_meta,   &g->mem.libos_args, &g->mem.rm_args,
         &g->mem.queues,        &g->mem.fwsec_frts, &g->mem.fwsec_sb,   &g->mem.booter_load,
-        &g->mem.booter_unload,
+        &g->mem.booter_unload, &g->mem.fmc_image,  &g->mem.fmc_params,
     };
 
     _Static_assert(ARRAY_SIZE(all) * sizeof(struct dma_buf) == sizeof(struct gsp_memory),
@@ -296,7 +303,10 @@ struct gsp_gpu *gsp_create(const struct pci_dev *d, const struct gsp_options *op
     }
     const enum fl_err err = pci_map_bar(d, (unsigned)bar, &g->io.bar0);
     if (err != FL_OK) {
-        FL_FAIL(fail, err, "BAR0", "BAR0 cannot be mapped: %s", fl_err_name(err));
+        FL_FAIL(fail, err, "BAR0", "BAR0 at 0x%llx cannot be mapped: %s",
+                (unsigned long long)d->bar[bar].address, fl_err_name(err));
+        fl_fail_hint(fail, "the machine's firmware gave the GPU no usable place: enable 'above 4G "
+                           "decoding' or a larger MMIO window in its setup");
         goto no_bar;
     }
     g->io.size = d->bar[bar].size;
@@ -345,7 +355,7 @@ enum fl_err gsp_unload(struct gsp_gpu *g)
         fl_fail_stage(&g->fail, "unload");
         log_error("gsp", "unload failed: %s", g->fail.text);
     } else {
-        log_info("gsp", "%s is unloaded, WPR2 is down", g->chip->name);
+        log_info("gsp", "%s is unloaded", g->chip->name);
     }
     gsp_gpu_changed(g);
     return err;

@@ -25,7 +25,7 @@
 #include "gsp/vbios.h"
 #include "mm/dma.h"
 
-/* Bits of addresses that path A's engines can put on the bus (nova: 47 bit up to Ada). */
+/* Bits of addresses that every GPU's engines can put on the bus (nova: 47 up to Ada, then 52). */
 #define GSP_DMA_BITS 47u
 
 #define GSP_LOG_BYTES KIB(64) /* of each log buffer */
@@ -43,12 +43,13 @@ struct gsp_memory {
     struct dma_buf queues;
     struct dma_buf fwsec_frts, fwsec_sb;       /* FWSEC with its command patched in */
     struct dma_buf booter_load, booter_unload; /* with their signatures */
+    struct dma_buf fmc_image, fmc_params;      /* path B */
 };
 
 /* What must be undone when a boot ends, for whatever reason. */
 struct gsp_undo {
     bool flush_page; /* the GPU holds our page's address */
-    bool wpr2;       /* FWSEC or the booter was started: WPR2 may be up */
+    bool wpr2;       /* FWSEC, the booter or the FMC was started: WPR2 may be up */
     bool rm;         /* GSP-RM answers */
     bool dma;        /* the GPU may be writing to our memory */
 };
@@ -113,9 +114,13 @@ void gsp_gpu_changed(struct gsp_gpu *g);
 extern const struct gsp_seq_ops gsp_gpu_seq_ops;
 extern const struct gsp_rpc_host gsp_gpu_rpc_host;
 
-/* dma_alloc for a GPU's buffer, with words when there is no memory. */
+/* dma_alloc for a GPU's buffer, with words when there is no memory. May yield. */
 FL_MUST_CHECK enum fl_err gsp_gpu_alloc(struct gsp_gpu *g, struct dma_buf *buf, uint64_t size,
                                         const char *name, struct fl_fail *fail);
+/* The same, below 2^bits. */
+FL_MUST_CHECK enum fl_err gsp_gpu_alloc_below(struct gsp_gpu *g, struct dma_buf *buf, uint64_t size,
+                                              unsigned bits, const char *name,
+                                              struct fl_fail *fail);
 /* Frees what a boot made, but for the logs. The GPU has been stopped. */
 void gsp_gpu_free_boot(struct gsp_gpu *g);
 /* Forgets what the last boot found out. */

@@ -22,10 +22,11 @@ static void on_msi(void *arg)
 
 #define LEAF_WRITE(g, REG, i, bits) REG_WRITE_AT(&(g)->io, REG, i, (struct REG){.raw = (bits)})
 
-/* MSI-X: the edge of a subtree's enable sends what is pending. MSI: the family knows. */
+/* MSI-X, and MSI from Hopper on: the edge of a subtree's enable sends what is pending. MSI before:
+ * by a register of its own. */
 static void rearm(struct gsp_gpu *g)
 {
-    if (g->intr.msix) {
+    if (g->intr.msix || g->family->ops->irq_rearm == NULL) {
         REG_WRITE(&g->io, NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_TOP_EN_CLEAR,
                   (struct NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_TOP_EN_CLEAR){
                       .raw = subtree_bit_of(g->intr.vector)});
@@ -70,16 +71,16 @@ void gsp_intr_enable(struct gsp_gpu *g, uint32_t vector)
     if (!in->msi) {
         return;
     }
-    /* Nothing from before may come through: all vectors off, what is pending dropped. */
+    /* Nothing from before may come through: all vectors off, and ours not pending. */
     REG_WRITE(&g->io, NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_TOP_EN_CLEAR,
               (struct NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_TOP_EN_CLEAR){.raw = ALL_VECTORS});
     for (uint32_t i = 0; i < g->family->intr_leaves; i++) {
         LEAF_WRITE(g, NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_LEAF_EN_CLEAR, i, ALL_VECTORS);
-        LEAF_WRITE(g, NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_LEAF, i, ALL_VECTORS);
     }
     in->vector = vector;
     in->live = false;
     in->count = irq_count(in->irq.vector);
+    LEAF_WRITE(g, NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_LEAF, leaf_of(vector), bit_of(vector));
     LEAF_WRITE(g, NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_LEAF_EN_SET, leaf_of(vector), bit_of(vector));
     REG_WRITE(&g->io, NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_TOP_EN_SET,
               (struct NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_TOP_EN_SET){.raw = subtree_bit_of(vector)});
@@ -102,7 +103,9 @@ void gsp_intr_service(struct gsp_gpu *g)
     LEAF_WRITE(g, NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_LEAF, leaf_of(in->vector), bit_of(in->vector));
     ENG_WRITE(&g->io, NV_PGSP_BASE, NV_PFALCON_FALCON_IRQSCLR, clear);
     rearm(g);
-    g->family->ops->irq_retrigger(g);
+    if (g->family->ops->irq_retrigger != NULL) {
+        g->family->ops->irq_retrigger(g);
+    }
     /* The read also makes sure that the writes have arrived: a message posted from here on raises a
      * new interrupt, one posted before is in the queue when it is looked at next. */
     const struct NV_PFALCON_FALCON_IRQSTAT left =

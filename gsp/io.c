@@ -77,6 +77,15 @@ void gsp_io_write(struct gsp_io *io, uint32_t off, uint32_t value)
     mmio_write32(&io->bar0, off, value);
 }
 
+void gsp_io_write_bulk(struct gsp_io *io, uint32_t off, uint32_t value)
+{
+    FL_ASSERT((off & 3) == 0 && off < io->size);
+    if (!io->lost) {
+        io->writes++;
+        mmio_write32(&io->bar0, off, value);
+    }
+}
+
 enum fl_err gsp_io_check(const struct gsp_io *io) { return io->lost ? FL_ELINKLOST : FL_OK; }
 
 enum fl_err gsp_io_ping(struct gsp_io *io)
@@ -123,6 +132,13 @@ const char *gsp_io_pri_error(uint32_t v)
     return "PRI error";
 }
 
+uint32_t gsp_wait_next_step(const struct gsp_wait *w, uint32_t step_us)
+{
+    const uint32_t max = w->step_max_us != 0 ? w->step_max_us : GSP_WAIT_STEP_MAX_US;
+
+    return step_us * 2 < max ? step_us * 2 : max;
+}
+
 enum fl_err gsp_io_poll(struct gsp_io *io, uint32_t off, uint32_t mask, uint32_t want,
                         const struct gsp_wait *w, uint32_t *last, struct fl_fail *fail)
 {
@@ -163,6 +179,6 @@ enum fl_err gsp_io_poll(struct gsp_io *io, uint32_t off, uint32_t mask, uint32_t
             return FL_ETIMEDOUT;
         }
         fiber_sleep_us(step);
-        step = step * 2 < GSP_WAIT_STEP_MAX_US ? step * 2 : GSP_WAIT_STEP_MAX_US;
+        step = gsp_wait_next_step(w, step);
     }
 }

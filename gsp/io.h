@@ -34,6 +34,8 @@ void gsp_io_write(struct gsp_io *io, uint32_t off, uint32_t value);
 /* A read for bulk data (PROM): counted, but neither recorded nor checked; the caller looks after
  * all-ones with gsp_io_ping. */
 uint32_t gsp_io_read_bulk(struct gsp_io *io, uint32_t off);
+/* A write of bulk data (falcon ports): counted, not recorded. */
+void gsp_io_write_bulk(struct gsp_io *io, uint32_t off, uint32_t value);
 
 /* FL_OK, or FL_ELINKLOST (recorded already). Costs no access. */
 FL_MUST_CHECK enum fl_err gsp_io_check(const struct gsp_io *io);
@@ -49,9 +51,12 @@ struct gsp_wait {
     const char *what; /* for the message: "the falcon to halt" */
     const char *hint; /* what to try when it does not come; may be NULL */
     uint64_t timeout_us;
-    uint32_t step_us; /* first sleep between reads; doubles up to GSP_WAIT_STEP_MAX_US */
+    uint32_t step_us;     /* first sleep between reads; doubles up to the longest */
+    uint32_t step_max_us; /* the longest; 0: GSP_WAIT_STEP_MAX_US */
 };
 #define GSP_WAIT_STEP_MAX_US 1000u
+/* For waits that look at more than one register: the sleep after one of step_us. */
+uint32_t gsp_wait_next_step(const struct gsp_wait *w, uint32_t step_us);
 
 /* Reads off until (value & mask) == want. Yields between reads. FL_ETIMEDOUT with register, value
  * and time in *fail; FL_ELINKLOST. *last (may be NULL) gets the value read last. */

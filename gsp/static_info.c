@@ -10,6 +10,7 @@
 #include "gsp/gpu.h"
 #include "gsp/rm.h"
 #include "gsp/status.h"
+#include "gsp/wpr.h"
 
 #define STATIC_INFO_TIMEOUT_US    (5 * US_PER_S)
 #define GID_BYTES                 16u /* of a binary UUID */
@@ -128,6 +129,26 @@ static enum fl_err take_regions(struct gsp_gpu *g, const uint8_t *info, uint32_t
     return FL_OK;
 }
 
+/* Path B: where the firmware has put what we gave it only the sizes of. */
+static enum fl_err take_places(struct gsp_gpu *g, const uint8_t *info, uint32_t size,
+                               struct fl_fail *fail)
+{
+    const struct gsp_layout *l = g->layout;
+    const uint64_t heap =
+        fw_get(info, size, l->GspStaticConfigInfo.fwWprLayoutOffset_nonWprHeapOffset);
+    const uint64_t frts = fw_get(info, size, l->GspStaticConfigInfo.fwWprLayoutOffset_frtsOffset);
+
+    if (!range_ok(heap, g->fb.non_wpr_bytes, g->fb.fb_bytes) ||
+        !range_ok(frts, g->fb.frts_bytes, g->fb.fb_bytes)) {
+        return FL_FAIL(fail, FL_EPROTO, "WPR layout",
+                       "the GSP puts its heap at 0x%llx and FRTS at 0x%llx; expected below 0x%llx",
+                       (unsigned long long)heap, (unsigned long long)frts,
+                       (unsigned long long)g->fb.fb_bytes);
+    }
+    gsp_wpr_placed_by_firmware(g, heap, frts);
+    return FL_OK;
+}
+
 enum fl_err gsp_static_info_take(struct gsp_gpu *g, const void *data, uint32_t size,
                                  struct fl_fail *fail)
 {
@@ -143,6 +164,9 @@ enum fl_err gsp_static_info_take(struct gsp_gpu *g, const void *data, uint32_t s
     }
     if (err == FL_OK) {
         err = take_regions(g, info, size, fail);
+    }
+    if (err == FL_OK && (g->family->parts & GSP_PART_FSP) != 0) {
+        err = take_places(g, info, size, fail);
     }
     if (err != FL_OK) {
         return err;

@@ -5,6 +5,7 @@
 #include "arch/fiber.h"
 #include "arch/log.h"
 #include "gsp/booter.h"
+#include "gsp/family_shared.h"
 #include "gsp/fwsec.h"
 #include "gsp/gpu.h"
 
@@ -47,10 +48,11 @@ static enum fl_err stop_rm(struct gsp_gpu *g, struct fl_fail *fail)
     return err;
 }
 
-/* WPR2 down: FWSEC-SB on the GSP's falcon (which stops the RISC-V core), then the booter if needed.
- */
-static enum fl_err drop_wpr2(struct gsp_gpu *g, struct fl_fail *fail)
+/* WPR2 down: FWSEC-SB on the GSP's falcon (which stops the RISC-V core, whether it had said so or
+ * not), then the booter if needed. */
+enum fl_err gsp_shared_take_down_by_booter(struct gsp_gpu *g, bool stopped, struct fl_fail *fail)
 {
+    (void)stopped;
     gsp_recorder_stage(&g->rec, "fwsec-sb");
     enum fl_err err = gsp_fwsec_run_sb(g, fail);
 
@@ -69,14 +71,16 @@ static enum fl_err drop_wpr2(struct gsp_gpu *g, struct fl_fail *fail)
 enum fl_err gsp_unload_run(struct gsp_gpu *g, struct fl_fail *fail)
 {
     enum fl_err first = FL_OK, err;
+    bool stopped = false;
 
     if (g->undo.rm && !g->io.lost) {
         first = stop_rm(g, fail);
+        stopped = first == FL_OK;
     }
     g->undo.rm = false;
     gsp_rpc_close(&g->rpc);
     if (g->undo.wpr2 && !g->io.lost) {
-        err = drop_wpr2(g, fail);
+        err = g->family->ops->take_down(g, stopped, fail);
         first = first != FL_OK ? first : err;
     }
     gsp_recorder_stage(&g->rec, "release");

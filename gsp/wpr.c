@@ -166,6 +166,39 @@ enum fl_err gsp_wpr_make_arguments(struct gsp_gpu *g, struct fl_fail *fail)
     return FL_OK;
 }
 
+/* Offsets into VRAM, where we choose them. On path B the FMC does and fills these in. */
+static void put_places(struct gsp_gpu *g, uint8_t *m, size_t len)
+{
+    const struct gsp_layout *l = g->layout;
+    const struct gsp_fb_layout *fb = &g->fb;
+
+    fw_put(m, len, l->GspFwWprMeta.gspFwRsvdStart, fb->non_wpr_start);
+    fw_put(m, len, l->GspFwWprMeta.nonWprHeapOffset, fb->non_wpr_start);
+    fw_put(m, len, l->GspFwWprMeta.gspFwWprStart, fb->wpr_start);
+    fw_put(m, len, l->GspFwWprMeta.gspFwHeapOffset, fb->heap_start);
+    fw_put(m, len, l->GspFwWprMeta.gspFwOffset, fb->image_start);
+    fw_put(m, len, l->GspFwWprMeta.bootBinOffset, fb->bootloader_start);
+    fw_put(m, len, l->GspFwWprMeta.frtsOffset, fb->frts_start);
+    /* The true end, not what WPR2_HI says. */
+    fw_put(m, len, l->GspFwWprMeta.gspFwWprEnd, fb->wpr_end);
+    fw_put(m, len, l->GspFwWprMeta.fbSize, fb->fb_bytes);
+    fw_put(m, len, l->GspFwWprMeta.vgaWorkspaceOffset, fb->vga_start);
+}
+
+void gsp_wpr_placed_by_firmware(struct gsp_gpu *g, uint64_t non_wpr_start, uint64_t frts_start)
+{
+    const struct gsp_layout *l = g->layout;
+    const size_t len = l->GspFwWprMeta.total;
+
+    g->fb.non_wpr_start = non_wpr_start;
+    g->fb.frts_start = frts_start;
+    if (g->mem.wpr_meta.cpu != NULL) {
+        fw_put(g->mem.wpr_meta.cpu, len, l->GspFwWprMeta.nonWprHeapOffset, non_wpr_start);
+        fw_put(g->mem.wpr_meta.cpu, len, l->GspFwWprMeta.frtsOffset, frts_start);
+        dma_wmb();
+    }
+}
+
 enum fl_err gsp_wpr_make_metadata(struct gsp_gpu *g, struct fl_fail *fail)
 {
     const struct gsp_layout *l = g->layout;
@@ -188,21 +221,14 @@ enum fl_err gsp_wpr_make_metadata(struct gsp_gpu *g, struct fl_fail *fail)
     fw_put(m, len, l->GspFwWprMeta.bootloaderManifestOffset, g->fw.bootloader.manifest_offset);
     fw_put(m, len, l->GspFwWprMeta.sysmemAddrOfSignature, g->mem.signature.bus.raw);
     fw_put(m, len, l->GspFwWprMeta.sizeOfSignature, FW_GSP_SIGNATURE_BYTES);
-    fw_put(m, len, l->GspFwWprMeta.gspFwRsvdStart, fb->non_wpr_start);
-    fw_put(m, len, l->GspFwWprMeta.nonWprHeapOffset, fb->non_wpr_start);
     fw_put(m, len, l->GspFwWprMeta.nonWprHeapSize, fb->non_wpr_bytes);
-    fw_put(m, len, l->GspFwWprMeta.gspFwWprStart, fb->wpr_start);
-    fw_put(m, len, l->GspFwWprMeta.gspFwHeapOffset, fb->heap_start);
     fw_put(m, len, l->GspFwWprMeta.gspFwHeapSize, fb->heap_bytes);
-    fw_put(m, len, l->GspFwWprMeta.gspFwOffset, fb->image_start);
-    fw_put(m, len, l->GspFwWprMeta.bootBinOffset, fb->bootloader_start);
-    fw_put(m, len, l->GspFwWprMeta.frtsOffset, fb->frts_start);
     fw_put(m, len, l->GspFwWprMeta.frtsSize, fb->frts_bytes);
-    fw_put(m, len, l->GspFwWprMeta.gspFwWprEnd,
-           fb->wpr_end); /* the true end, not what WPR2_HI says */
-    fw_put(m, len, l->GspFwWprMeta.fbSize, fb->fb_bytes);
-    fw_put(m, len, l->GspFwWprMeta.vgaWorkspaceOffset, fb->vga_start);
     fw_put(m, len, l->GspFwWprMeta.vgaWorkspaceSize, fb->vga_bytes);
+    fw_put(m, len, l->GspFwWprMeta.pmuReservedSize, fb->pmu_reserved_bytes);
+    if (fb->placed) {
+        put_places(g, m, len);
+    }
     dma_wmb();
     return FL_OK;
 }

@@ -51,7 +51,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size < 1 + OP_BYTES) {
         return 0;
     }
-    mini_open(&d, NULL, false);
+    /* One chip of each way of booting. */
+    static const char *const chips[] = {"ga102", "tu102", "ga100", "gh100", "gb202"};
+    const struct model_config cfg = {.chip = chips[(data[0] >> 2) % ARRAY_SIZE(chips)]};
+    mini_open(&d, &cfg, false);
     if ((data[0] & 1) != 0) {
         mini_boot(&d);
     } else if ((data[0] & 2) != 0) {

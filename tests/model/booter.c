@@ -34,25 +34,37 @@ static uint32_t fuse_version(uint32_t fuse)
 
 /* ---- which program ---- */
 
-static bool is_program(const struct falcon *f, const struct fw_booter *b, uint32_t *at,
+/* By port, Turing and GA100: non-secure code at 0, secure code behind it, each where it was linked
+ * to. By DMA: only the secure code, at 0. */
+static bool is_program(const struct gpu_model *m, const struct fw_booter *b, uint32_t *at,
                        const char **why)
 {
-    return model_falcon_imem_is(f, 0, b->payload + b->app_off, b->app_size, true,
-                                b->app_off / FALCON_BLOCK, at, why);
+    const struct falcon *f = &m->sec2;
+    const uint32_t tag = b->app_off / FALCON_BLOCK;
+    const uint8_t *app = b->payload + b->app_off;
+    if (!m->chip->pio) {
+        return model_falcon_imem_is(f, 0, app, b->app_size, true, tag, at, why);
+    }
+    return model_falcon_imem_is(f, b->code_off, b->payload + b->code_off, b->code_size, false,
+                                b->code_off / FALCON_BLOCK, at, why) &&
+           model_falcon_imem_is(f, b->app_off, app, b->app_size, true, tag, at, why);
 }
 
 static bool boot_rom_accepts(struct gpu_model *m, const struct fw_booter *b)
 {
     struct falcon *f = &m->sec2;
     const uint32_t patch = b->patch_loc - b->data_off;
+    const uint32_t start = m->chip->pio ? b->code_off : b->app_off;
     bool ok = true;
-    if (f->bootvec != b->app_off) {
+    if (f->bootvec != start) {
         model_rule_broken(m, RULE_FALCON_BOOTVEC, "sec2: BOOTVEC 0x%x, booter starts at 0x%x",
-                          f->bootvec, b->app_off);
+                          f->bootvec, start);
         ok = false;
     }
-    if (f->paraaddr[0] != patch || f->engidmask != b->engine_mask || f->ucode_id != b->ucode_id ||
-        f->mod_sel != NV_PFALCON2_FALCON_MOD_SEL__ALGO_RSA3K) {
+    if (m->chip->pio) {
+        /* No boot ROM parameters, no version fuses. */
+    } else if (f->paraaddr[0] != patch || f->engidmask != b->engine_mask ||
+               f->ucode_id != b->ucode_id || f->mod_sel != NV_PFALCON2_FALCON_MOD_SEL__ALGO_RSA3K) {
         model_rule_broken(m, RULE_FALCON_BROM,
                           "sec2: PARAADDR 0x%x ENGIDMASK 0x%x UCODE_ID %u MOD_SEL %u; booter needs "
                           "0x%x 0x%x %u 1",
@@ -60,7 +72,7 @@ static bool boot_rom_accepts(struct gpu_model *m, const struct fw_booter *b)
                           b->engine_mask, b->ucode_id);
         ok = false;
     }
-    const uint32_t fuse = fuse_version(m->board->fuse_sec2_booter);
+    const uint32_t fuse = m->chip->pio ? 0 : fuse_version(m->board->fuse_sec2_booter);
     const uint32_t index = fuse == 0 || fuse > b->fuse_ver ? b->sig_count - 1 : b->fuse_ver - fuse;
     if (index >= b->sig_count ||
         memcmp(f->dmem + patch, b->sigs + (size_t)index * b->sig_size, b->sig_size) != 0) {
@@ -86,9 +98,7 @@ static void run_load(struct gpu_model *m, const struct fw_set *fw)
     struct falcon *g = &m->gsp_falcon;
     struct wpr_meta mt = {.address = (uint64_t)m->sec2.mailbox[1] << 32 | m->sec2.mailbox[0]};
     const struct fault *fault = model_fault_get(m, FAULT_BOOTER_MAILBOX);
-    mt.l = fw != NULL              ? fw->layout
-           : m->fw_version != NULL ? gsp_layout_find(m->fw_version)
-                                   : gsp_layouts[0];
+    mt.l = fw != NULL ? fw->layout : model_gsp_default_layout(m);
     if (fault != NULL) {
         finish(m, fault->value);
         return;
@@ -130,7 +140,13 @@ static void run_load(struct gpu_model *m, const struct fw_set *fw)
     put_le64(verified, META_VERIFIED);
     model_dma_write(m, mt.address + mt.l->GspFwWprMeta.verified.off, verified, sizeof(verified),
                     "WPR metadata");
-    m->wpr2.lo = META(&mt, gspFwWprStart);
+    m->wpr2 = (struct wpr2){
+        .lo = META(&mt, gspFwWprStart),
+        .hi = META(&mt, gspFwWprEnd),
+        .frts = META(&mt, frtsOffset),
+        .non_wpr = META(&mt, nonWprHeapOffset),
+        .reserved = META(&mt, nonWprHeapOffset),
+    };
     m->misc.secure_scratch_14 &= ~(uint32_t)HANDOFF_RESUMED;
     g->bcr_ctrl = BCR_RISCV_FETCH;
     g->riscv_active = true;
@@ -138,7 +154,7 @@ static void run_load(struct gpu_model *m, const struct fw_set *fw)
     m->gsp.l = mt.l;
     m->sec2.mailbox[1] = 0;
     finish(m, 0);
-    model_gsp_boot(m);
+    model_gsp_boot(m, (uint64_t)g->mailbox[1] << 32 | g->mailbox[0]);
 }
 
 static void run_resume(struct gpu_model *m)
@@ -179,13 +195,12 @@ static void run_unload(struct gpu_model *m)
 
 static void run_compared(struct gpu_model *m)
 {
-    struct falcon *f = &m->sec2;
     uint32_t at = 0;
     const char *why = "";
     for (uint32_t i = 0; i < m->fw_count; i++) {
         const struct fw_set *fw = &m->fw[i];
-        const bool load = is_program(f, &fw->load, &at, &why);
-        if (load || is_program(f, &fw->unload, &at, &why)) {
+        const bool load = is_program(m, &fw->load, &at, &why);
+        if (load || is_program(m, &fw->unload, &at, &why)) {
             model_trace_text(m, "booter_%s %s", load ? "load" : "unload", fw->version);
             if (!boot_rom_accepts(m, load ? &fw->load : &fw->unload)) {
                 finish(m, BOOTER_SIGNATURE);
@@ -197,7 +212,7 @@ static void run_compared(struct gpu_model *m)
             return;
         }
     }
-    is_program(f, &m->fw[0].load, &at, &why);
+    is_program(m, &m->fw[0].load, &at, &why);
     model_rule_broken(m, RULE_BOOTER_CODE, "sec2: IMEM at 0x%x %s (compared with booter_load %s)",
                       at, why, m->fw[0].version);
     finish(m, BOOTER_SIGNATURE);

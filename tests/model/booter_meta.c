@@ -12,6 +12,7 @@ enum {
     SIGNATURE_SECTION_BYTES = 0x1000,
     WPR_ALIGN = 0x20000,
     ELF_ALIGN = 0x10000,
+    VGA_WORKSPACE = 0x100000, /* default size at the top of memory */
 };
 #define META_MAGIC 0xdc3aae21371a60b3ull
 
@@ -81,6 +82,26 @@ static bool heap_ok(struct gpu_model *m, const struct wpr_meta *mt)
     return true;
 }
 
+/* GA100: there is no FRTS region; WPR2 ends, on its boundary, right below the VGA workspace or the
+ * locked top of memory (boot.md 5). */
+static uint32_t end_without_frts(struct gpu_model *m, const struct wpr_meta *mt)
+{
+    const uint64_t top = m->vram.size - max_u64(m->board->lock_bytes, VGA_WORKSPACE);
+    const uint64_t end = META(mt, gspFwWprEnd);
+    if (META(mt, frtsSize) != 0 || META(mt, frtsOffset) != end) {
+        model_rule_broken(m, RULE_BOOTER_FRTS, "frts 0x%llx + 0x%llx; GA100 has none: 0x%llx + 0",
+                          (unsigned long long)META(mt, frtsOffset),
+                          (unsigned long long)META(mt, frtsSize), (unsigned long long)end);
+        return BOOTER_REFUSED;
+    }
+    if (!is_aligned_u64(end, WPR_ALIGN) || end > align_down_u64(top, WPR_ALIGN)) {
+        model_meta_reject(m, RULE_BOOTER_WPR_END, "gspFwWprEnd", end,
+                          "on a 128 KiB boundary it is at most", align_down_u64(top, WPR_ALIGN));
+        return BOOTER_WPR_END;
+    }
+    return 0;
+}
+
 uint32_t model_meta_check(struct gpu_model *m, const struct wpr_meta *mt)
 {
     const uint64_t frts = META(mt, frtsOffset), frts_size = META(mt, frtsSize);
@@ -95,14 +116,19 @@ uint32_t model_meta_check(struct gpu_model *m, const struct wpr_meta *mt)
                           m->vram.size);
         return BOOTER_REFUSED;
     }
-    if (frts != m->wpr2.lo || frts_size != m->wpr2.hi - m->wpr2.lo) {
+    if (!m->chip->frts) {
+        const uint32_t code = end_without_frts(m, mt);
+        if (code != 0) {
+            return code;
+        }
+    } else if (frts != m->wpr2.lo || frts_size != m->wpr2.hi - m->wpr2.lo) {
         model_rule_broken(m, RULE_BOOTER_FRTS, "frts 0x%llx + 0x%llx; FWSEC made 0x%llx + 0x%llx",
                           (unsigned long long)frts, (unsigned long long)frts_size,
                           (unsigned long long)m->wpr2.lo,
                           (unsigned long long)(m->wpr2.hi - m->wpr2.lo));
         return BOOTER_REFUSED;
     }
-    if (META(mt, gspFwWprEnd) != m->wpr2.hi) {
+    if (m->chip->frts && META(mt, gspFwWprEnd) != m->wpr2.hi) {
         model_meta_reject(m, RULE_BOOTER_WPR_END, "gspFwWprEnd", META(mt, gspFwWprEnd),
                           "the nominal end of the FRTS region is", m->wpr2.hi);
         return BOOTER_WPR_END;

@@ -1,22 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Configuration space: a 4 KiB image and a write mask. Status bits that a write of 1 clears
- * are never set, so they need no third table. Layout P1, Turing
- * to Ada with display (measured.md 1.1-1.3). The few writes with an effect: function level reset
- * (Device Control bit 15) and the MSI re-arm at 0x704 (interrupts.md 5). The 0x88000 mirror in BAR0
- * is the same space.
+ * are never set, so they need no third table. What is where is data (cfg_layouts.c). The few writes
+ * with an effect: function level reset (Device Control bit 15) and the MSI re-arm at 0x704 up to
+ * Ada (interrupts.md 5). The mirror in BAR0 is the same space.
  */
 #include <string.h>
 
-#include "tests/model/model_priv.h"
+#include "tests/model/config.h"
 
 enum { /* PCI standard offsets */
        PCI_COMMAND = 0x04,
        PCI_STATUS = 0x06,
        PCI_BAR0 = 0x10,
-       PCI_BAR1 = 0x14,
-       PCI_BAR3 = 0x1c,
-       PCI_BAR5 = 0x24,
        PCI_SUBSYSTEM = 0x2c,
        PCI_CAP_PTR = 0x34,
        PCI_INT_LINE = 0x3c,
@@ -26,44 +22,42 @@ enum { /* PCI standard offsets */
        PCI_STATUS_CAPS = 1 << 4,
        MSI_CONTROL = 2,
        MSI_ENABLE = 1 << 0,
-       MSI_64BIT = 1 << 7,
        PCIE_DEVCAP = 4,
        PCIE_DEVCTL = 8,
        PCIE_DEVCTL_FLR = 1 << 15,
 };
-enum { /* where P1 has its capabilities, and what else is there */
-       P1_PM = 0x60,
-       P1_MSI = 0x68,
-       P1_PCIE = 0x78,
-       P1_VENDOR = 0xb4,
-       P1_VC = 0x100,
-       P1_PWR_BUDGET = 0x128,
-       P1_LTR = 0x250,
-       P1_L1SS = 0x258,
-       P1_AER = 0x420,
-       P1_VSEC = 0x600,
-       P1_SECPCI = 0x900,
-       P1_REBAR = 0xbb0,
-       P1_PL16G = 0xc1c,
-       P1_LMR = 0xd00,
-       P1_DLF = 0xe00,
-       P1_ROM_SHADOW = 0x50,  /* bit 0; nouveau toggles it around PROM reads (vbios.md 1) */
-       P1_HDA_ENABLE = 0x488, /* Linux's quirk wants plain storage (vfio-user.md 4) */
-       P1_MSI_REARM = 0x704,
-};
-/* Linux PCI ids of extended capabilities (PCI Express base specification). */
-enum {
-    EXT_AER = 1,
-    EXT_VC = 2,
-    EXT_PWR = 4,
-    EXT_VSEC = 0xb,
-    EXT_REBAR = 0x15,
-    EXT_LTR = 0x18,
-    EXT_SECPCI = 0x19,
-    EXT_L1SS = 0x1e,
-    EXT_DLF = 0x25,
-    EXT_PL16G = 0x26,
-    EXT_LMR = 0x27
+#define PCIE_DEVCAP_FLR (1u << 28)
+enum { /* offsets in capabilities, and bits */
+       MSI_ADDRESS = 4,
+       MSI_DATA_64 = 12,
+       MSI_MASK_64 = 16,
+       MSI_MASKABLE = 1 << 8,
+       MSI_MME = 7 << 4,
+       MSIX_CONTROL = 2,
+       MSIX_TABLE = 4,
+       MSIX_PBA = 8,
+       MSIX_ENABLE = 1 << 15,
+       MSIX_WRITABLE = 0xc000,   /* enable, mask all */
+       TABLE_IN_BAR0 = 0xb90000, /* interrupts.md 5; BAR indicator 0 */
+       PBA_IN_BAR0 = 0xba0000,
+       PCIE_CAPS = 2,
+       PCIE_VERSION = 2,
+       PCIE_LEGACY = 1 << 4,
+       PCIE_LNKCAP = 12,
+       PCIE_LNKSTA = 18,
+       PCIE_LNKCAP2 = 0x2c,
+       PCIE_LNKCTL2 = 0x30,
+       LNKSTA_X16 = 0x1100,
+       REBAR_FIRST = 4,
+       REBAR_ENTRY = 8,
+       SRIOV_VFS = 0xc,
+       SRIOV_OFFSET = 0x14,
+       SRIOV_DEVICE = 0x18,
+       SRIOV_PAGES = 0x1c,
+       SRIOV_PAGE_SIZES = 0x573,
+       SRIOV_BAR0 = 0x24,
+       SRIOV_BAR1 = 0x28,
+       SRIOV_BAR3 = 0x30,
 };
 
 static void put16(struct cfgspace *c, uint32_t off, uint32_t v, uint32_t writable)
@@ -76,11 +70,6 @@ static void put32(struct cfgspace *c, uint32_t off, uint32_t v, uint32_t writabl
 {
     put_le32(c->image + off, v);
     put_le32(c->wmask + off, writable);
-}
-
-static void put_ext(struct cfgspace *c, uint32_t off, uint32_t id, uint32_t version, uint32_t next)
-{
-    put32(c, off, id | version << 16 | next << 20, 0);
 }
 
 static uint32_t log2_u64(uint64_t v)
@@ -109,80 +98,112 @@ static void set_bar(struct cfgspace *c, unsigned index, uint64_t size, uint32_t 
     }
 }
 
-static void p1_capabilities(struct gpu_model *m)
+static void put_chains(struct gpu_model *m, const struct cfg_layout *l)
 {
     struct cfgspace *c = &m->cfg;
-    /* Power management v3, PME from D0 and D3hot, no soft reset. */
-    put16(c, P1_PM, 0x01 | P1_MSI << 8, 0);
-    put16(c, P1_PM + 2, 0x4803, 0);
-    put16(c, P1_PM + 4, 0x0008, 0x0103);
-    /* MSI: one vector, 64-bit, not maskable. */
-    c->msi = P1_MSI;
-    put16(c, P1_MSI, 0x05 | P1_PCIE << 8, 0);
-    put16(c, P1_MSI + MSI_CONTROL, MSI_64BIT, MSI_ENABLE | 0x70);
-    put32(c, P1_MSI + 4, 0, ~3u);
-    put32(c, P1_MSI + 8, 0, ~0u);
-    put16(c, P1_MSI + 12, 0, 0xffff);
-    /* PCI Express v2, Legacy Endpoint. DevCap: MPS 256, L0s unlimited, L1 < 64 us, ExtTag, RBE,
-     * FLR. LnkCap of a 3090: 16 GT/s x16, ASPM L0s L1, L0s < 512 ns, L1 < 4 us, clock PM. */
-    c->pcie = P1_PCIE;
-    put16(c, P1_PCIE, 0x10 | P1_VENDOR << 8, 0);
-    put16(c, P1_PCIE + 2, 0x0012, 0);
-    put32(c, P1_PCIE + PCIE_DEVCAP, 0x10008de1, 0);
-    put16(c, P1_PCIE + PCIE_DEVCTL, 0x2910, 0x7fff); /* MaxReadReq 512 */
-    put32(c, P1_PCIE + 12, 0x00453d04, 0);
-    put16(c, P1_PCIE + 16, 0x0040, 0x0fdb);
-    put16(c, P1_PCIE + 18, 0x1104, 0);
-    put32(c, P1_PCIE + 0x24, 0x00030813, 0); /* time-outs A B, LTR, 10-bit tags */
-    put16(c, P1_PCIE + 0x28, 0, 0x14ff);
-    put32(c, P1_PCIE + 0x2c, 0x0000001e, 0); /* 2.5 to 16 GT/s */
-    put16(c, P1_PCIE + 0x30, 0x0004, 0x00ff);
-    put16(c, P1_VENDOR, 0x09, 0);
-    put16(c, P1_VENDOR + 2, 0x14, 0);
+    c->image[PCI_CAP_PTR] = l->caps[0].off;
+    for (size_t i = 0; i < l->cap_count; i++) {
+        const uint32_t next = i + 1 < l->cap_count ? l->caps[i + 1].off : 0;
+        put16(c, l->caps[i].off, l->caps[i].id | next << 8, 0);
+    }
+    uint32_t last = 0;
+    for (size_t i = 0; i < l->ext_count; i++) {
+        const struct cfg_ext *e = &l->ext[i];
+        if (e->min_gen > m->board->link_gen || (e->only_sriov && m->board->vf_count == 0)) {
+            continue;
+        }
+        if (last != 0) {
+            put_le32(c->image + last, get_le32(c->image + last) | (uint32_t)e->off << 20);
+        }
+        put32(c, e->off, e->id | (uint32_t)e->version << 16, 0);
+        last = e->off;
+    }
+}
 
-    put_ext(c, P1_VC, EXT_VC, 1, P1_LTR);
-    put32(c, P1_VC + 0x14, 0x800000ff, 0x000000fe); /* VC0: enabled, all classes */
-    put_ext(c, P1_LTR, EXT_LTR, 1, P1_L1SS);
-    put32(c, P1_LTR + 4, 0, 0x1fff1fff);
-    put_ext(c, P1_L1SS, EXT_L1SS, 1, P1_PWR_BUDGET);
-    put32(c, P1_L1SS + 4, 0x0028ff1f, 0);
-    put32(c, P1_L1SS + 8, 0, 0xe3ffff0f);
-    put32(c, P1_L1SS + 12, 0x28, 0xfb);
-    put_ext(c, P1_PWR_BUDGET, EXT_PWR, 1, P1_AER);
-    put32(c, P1_PWR_BUDGET + 4, 0, 0xff);
-    put_ext(c, P1_AER, EXT_AER, 2, P1_VSEC);
-    put32(c, P1_AER + 8, 0, 0x03fff030);
-    put32(c, P1_AER + 0xc, 0x00462030, 0x03fff030);
-    put32(c, P1_AER + 0x14, 0xa000, 0xf1c1);
-    put32(c, P1_AER + 0x18, 0xa0, 0x140);
-    put_ext(c, P1_VSEC, EXT_VSEC, 1, P1_SECPCI);
-    put32(c, P1_VSEC + 4, 0x02410001, 0); /* id 1, revision 1, length 0x24 */
-    put_ext(c, P1_SECPCI, EXT_SECPCI, 1, P1_REBAR);
-    put_ext(c, P1_REBAR, EXT_REBAR, 1, P1_PL16G);
-    put_ext(c, P1_PL16G, EXT_PL16G, 1, P1_LMR);
-    put_ext(c, P1_LMR, EXT_LMR, 1, P1_DLF);
-    put_ext(c, P1_DLF, EXT_DLF, 1, 0);
-    /* Resizable BAR, three entries: BAR0 and BAR3 one size each. The size field stays as it is: a
-     * region's size is fixed at start (vfio-user.md 4). */
+static void put_interrupts(struct gpu_model *m, const struct cfg_layout *l)
+{
+    struct cfgspace *c = &m->cfg;
+    c->msi = l->msi;
+    c->msix = m->board->msix_vectors != 0 ? l->msix : 0;
+    if (l->msi != 0) {
+        put16(c, l->msi + MSI_CONTROL, l->msi_control, MSI_ENABLE | MSI_MME);
+        put32(c, l->msi + MSI_ADDRESS, 0, ~3u);
+        put32(c, l->msi + MSI_ADDRESS + 4u, 0, ~0u);
+        put16(c, l->msi + MSI_DATA_64, 0, 0xffff);
+        if ((l->msi_control & MSI_MASKABLE) != 0) {
+            put32(c, l->msi + MSI_MASK_64, 0, (1u << m->board->msi_vectors) - 1);
+        }
+    }
+    if (c->msix != 0) {
+        put16(c, l->msix + MSIX_CONTROL, m->board->msix_vectors - 1, MSIX_WRITABLE);
+        put32(c, l->msix + MSIX_TABLE, TABLE_IN_BAR0, 0);
+        put32(c, l->msix + MSIX_PBA, PBA_IN_BAR0, 0);
+    }
+}
+
+static void put_express(struct gpu_model *m, const struct cfg_layout *l)
+{
+    struct cfgspace *c = &m->cfg;
+    const uint32_t gen = m->board->link_gen;
+    c->pcie = l->pcie;
+    put16(c, l->pcie + PCIE_CAPS, PCIE_VERSION | (m->board->endpoint ? 0u : PCIE_LEGACY), 0);
+    put32(c, l->pcie + PCIE_DEVCAP, m->board->no_flr ? l->devcap & ~PCIE_DEVCAP_FLR : l->devcap, 0);
+    put32(c, l->pcie + PCIE_LNKCAP, l->linkcap | gen, 0);
+    put16(c, l->pcie + PCIE_LNKSTA, LNKSTA_X16 | gen, 0);
+    put32(c, l->pcie + PCIE_LNKCAP2, (2u << gen) - 2, 0);
+    put16(c, l->pcie + PCIE_LNKCTL2, gen, 0xff);
+}
+
+static void put_rebar_entry(struct cfgspace *c, uint32_t off, uint32_t sizes, uint32_t bar,
+                            uint32_t mib, uint32_t count)
+{
+    put32(c, off, sizes, 0);
+    put32(c, off + 4, bar | count << 5 | log2_u64(mib) << 8, 0);
+}
+
+/* The size field stays as it is: a region's size is fixed at start (vfio-user.md 4). */
+static void put_rebar(struct gpu_model *m, const struct cfg_layout *l)
+{
     const struct model_board *b = m->board;
-    const uint32_t bar0_n = log2_u64(b->bar0_mib), bar1_n = log2_u64(b->bar1_mib);
-    const uint32_t bar3_n = log2_u64(b->bar3_mib);
-    put32(c, P1_REBAR + 0x04, 1u << (4 + bar0_n), 0);
-    put32(c, P1_REBAR + 0x08, 0u | 3u << 5 | bar0_n << 8, 0);
-    put32(c, P1_REBAR + 0x0c, b->bar1_sizes, 0);
-    put32(c, P1_REBAR + 0x10, 1u | bar1_n << 8, 0);
-    put32(c, P1_REBAR + 0x14, 1u << (4 + bar3_n), 0);
-    put32(c, P1_REBAR + 0x18, 3u | bar3_n << 8, 0);
+    struct cfgspace *c = &m->cfg;
+    uint32_t at = l->rebar + (uint32_t)REBAR_FIRST;
+    if (!l->rebar_all) {
+        put_rebar_entry(c, at, b->bar1_sizes, l->vram_bar, b->bar1_mib, 1);
+        return;
+    }
+    put_rebar_entry(c, at, 1u << (4 + log2_u64(b->bar0_mib)), 0, b->bar0_mib, 3);
+    at += REBAR_ENTRY;
+    put_rebar_entry(c, at, b->bar1_sizes, l->vram_bar, b->bar1_mib, 0);
+    at += REBAR_ENTRY;
+    put_rebar_entry(c, at, 1u << (4 + log2_u64(b->bar3_mib)), l->inst_bar, b->bar3_mib, 0);
+}
 
-    put32(c, P1_ROM_SHADOW, 1, 1);
-    put32(c, P1_HDA_ENABLE, 0, 0xffffffff);
-    put32(c, P1_MSI_REARM, 0, 0);
+/* As an L20 shows it, with the board's count and id. It cannot be enabled: the model has no virtual
+ * functions, and a driver that tries finds VF Enable 0. */
+static void put_sriov(struct gpu_model *m, const struct cfg_layout *l)
+{
+    const struct model_board *b = m->board;
+    struct cfgspace *c = &m->cfg;
+    if (l->sriov == 0 || b->vf_count == 0) {
+        return;
+    }
+    put32(c, l->sriov + SRIOV_VFS, b->vf_count | b->vf_count << 16, 0);
+    put32(c, l->sriov + SRIOV_OFFSET, 4 | 1u << 16, 0);
+    put32(c, l->sriov + SRIOV_DEVICE, b->vf_device << 16, 0);
+    put32(c, l->sriov + SRIOV_PAGES, SRIOV_PAGE_SIZES, 0);
+    put32(c, l->sriov + SRIOV_PAGES + 4, 1, SRIOV_PAGE_SIZES);
+    put32(c, l->sriov + SRIOV_BAR0, 0, ~(uint32_t)(KIB(256) - 1));
+    put32(c, l->sriov + SRIOV_BAR1, 0xc, ~(uint32_t)(GIB(2) - 1));
+    put32(c, l->sriov + SRIOV_BAR1 + 4, 0, ~0u);
+    put32(c, l->sriov + SRIOV_BAR3, 0xc, ~(uint32_t)(MIB(32) - 1));
+    put32(c, l->sriov + SRIOV_BAR3 + 4, 0, ~0u);
 }
 
 void model_config_init(struct gpu_model *m)
 {
     struct cfgspace *c = &m->cfg;
     const struct model_board *b = m->board;
+    const struct cfg_layout *l = &model_cfg_layouts[b->layout];
     memset(c, 0, sizeof(*c));
     put16(c, 0x00, 0x10de, 0);
     put16(c, 0x02, b->device, 0);
@@ -191,16 +212,28 @@ void model_config_init(struct gpu_model *m)
     put32(c, 0x08, 0xa1 | b->class_code << 8, 0); /* revision a1 on every board seen */
     c->wmask[0x0c] = 0xff;                        /* cache line size */
     put32(c, PCI_SUBSYSTEM, (uint32_t)b->subvendor | (uint32_t)b->subdevice << 16, 0);
-    c->image[PCI_CAP_PTR] = P1_PM;
     c->wmask[PCI_INT_LINE] = 0xff;
     c->image[PCI_INT_PIN] = 1;
     /* No expansion ROM: what a ROM BAR shows does not hold FWSEC, and nobody needs it (vbios.md 1).
      */
-    set_bar(c, 0, MIB(b->bar0_mib), 0x0);
-    set_bar(c, 1, MIB(b->bar1_mib), 0xc);
-    set_bar(c, 3, MIB(b->bar3_mib), 0xc);
-    set_bar(c, 5, 128, 0x1);
-    p1_capabilities(m);
+    c->vram_bar = l->vram_bar;
+    c->inst_bar = l->inst_bar;
+    c->rearm = l->rearm;
+    set_bar(c, 0, MIB(b->bar0_mib), l->regs_type);
+    set_bar(c, l->vram_bar, MIB(b->bar1_mib), 0xc);
+    set_bar(c, l->inst_bar, MIB(b->bar3_mib), 0xc);
+    if (l->io_bar) {
+        set_bar(c, 5, 128, 0x1);
+    }
+    put_chains(m, l);
+    put_interrupts(m, l);
+    put_express(m, l);
+    put_rebar(m, l);
+    put_sriov(m, l);
+    for (size_t i = 0; i < l->word_count; i++) {
+        const struct cfg_word *w = &l->words[i];
+        (w->size == 2 ? put16 : put32)(c, w->off, w->value, w->writable);
+    }
 }
 
 uint32_t model_config_read(struct gpu_model *m, uint32_t off, unsigned size)
@@ -223,10 +256,10 @@ void model_config_write(struct gpu_model *m, uint32_t off, unsigned size, uint32
         c->image[at] = (uint8_t)((c->image[at] & ~c->wmask[at]) | (v & c->wmask[at]));
         flr = flr || (at == devctl + 1 && (v & (PCIE_DEVCTL_FLR >> 8)) != 0);
     }
-    if (off <= P1_MSI_REARM && off + size > P1_MSI_REARM) {
+    if (c->rearm != 0 && off <= c->rearm && off + size > c->rearm) {
         model_intr_rearm(m);
     }
-    if (flr && (get_le32(c->image + c->pcie + PCIE_DEVCAP) & 1u << 28) != 0) {
+    if (flr && (get_le32(c->image + c->pcie + PCIE_DEVCAP) & PCIE_DEVCAP_FLR) != 0) {
         model_trace_text(m, "function level reset");
         model_reset(m, MODEL_RESET_FLR);
     }
@@ -240,6 +273,12 @@ bool model_config_bus_master(const struct gpu_model *m)
 bool model_config_msi_enabled(const struct gpu_model *m)
 {
     return m->cfg.msi != 0 && (m->cfg.image[m->cfg.msi + MSI_CONTROL] & MSI_ENABLE) != 0;
+}
+
+bool model_config_msix_enabled(const struct gpu_model *m)
+{
+    return m->cfg.msix != 0 &&
+           (get_le16(m->cfg.image + m->cfg.msix + MSIX_CONTROL) & MSIX_ENABLE) != 0;
 }
 
 uint64_t model_config_bar_base(const struct gpu_model *m, unsigned bar)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A falcon engine (GSP, SEC2): IMEM and DMEM, the DMA engine, reset, start; its registers and ports
- * are in falcon_regs.c. What a started program does is in fwsec.c, booter.c and gsp_seq.c; it
- * happens as delayed work. Sources: registers.md 7, boot.md 3-4, measured.md 6.
+ * A falcon engine (GSP, SEC2): IMEM and DMEM, the DMA engine, reset, start; its registers are in
+ * falcon_regs.c, its memory ports in falcon_pio.c. What a started program does is in fwsec.c,
+ * booter.c and gsp_seq.c; it happens as delayed work. Sources: registers.md 7, boot.md 3-4,
+ * measured.md 6.
  */
 #include <string.h>
 
@@ -56,7 +57,6 @@ static void reset_core(struct falcon *f)
 
 void model_falcon_power_on(struct gpu_model *m, struct falcon *f, const char *name, uint32_t base)
 {
-    (void)m;
     f->name = name;
     f->base = base;
     reset_core(f);
@@ -68,6 +68,8 @@ void model_falcon_power_on(struct gpu_model *m, struct falcon *f, const char *na
     f->in_reset = false;
     f->host_irq = false;
     f->locked = false;
+    f->masked = false;
+    f->lockdown = m->chip->fsp != NULL && base == NV_PGSP_BASE; /* until the FMC has run */
     f->reset_since_run = false;
     f->scrub_until_ns = 0;
     f->resets = 0;
@@ -132,7 +134,7 @@ static void imem_put(struct falcon *f, uint32_t off, const uint8_t *src, uint32_
 
 /* ---- DMA ---- */
 
-static bool transfer_allowed(struct gpu_model *m, struct falcon *f, uint32_t ctx)
+bool model_falcon_context_ok(struct gpu_model *m, struct falcon *f, uint32_t ctx)
 {
     const struct NV_PFALCON_FBIF_TRANSCFG cfg = {f->transcfg[ctx]};
     const struct NV_PFALCON_FBIF_CTL ctl = {f->fbif_ctl};
@@ -169,7 +171,7 @@ void model_falcon_transfer(struct gpu_model *m, struct falcon *f, uint32_t value
     uint8_t buf[FALCON_BLOCK];
     const char *what = imem ? "transfer to IMEM" : out ? "transfer from DMEM" : "transfer to DMEM";
     f->trf_unchecked = true;
-    if (!model_falcon_may_load(m, f, what) || !transfer_allowed(m, f, ctx)) {
+    if (!model_falcon_may_load(m, f, what) || !model_falcon_context_ok(m, f, ctx)) {
         return;
     }
     if (size > FALCON_BLOCK || (imem && (size != FALCON_BLOCK || out)) ||
@@ -257,7 +259,7 @@ void model_falcon_start(struct gpu_model *m, struct falcon *f)
                           f->name);
         return;
     }
-    if ((f->bcr_ctrl & BCR_RISCV) != 0 && (m->chip->family & (F_TU | F_GA100)) == 0) {
+    if ((f->bcr_ctrl & BCR_RISCV) != 0 && !m->chip->pio) {
         model_rule_broken(m, RULE_FALCON_WRONG_CORE,
                           "%s: the falcon was started while BCR_CTRL selects the RISC-V core",
                           f->name);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The registers of a falcon engine and its memory ports. Sources: registers.md 7, measured.md 6.
+ * The registers of a falcon engine. Its memory ports are in falcon_pio.c. Sources: registers.md 7,
+ * measured.md 6.
  */
 #include "tests/model/model_priv.h"
 
@@ -14,67 +15,14 @@ enum {
     BCR_VALID = 1,
     BCR_RISCV = 0x10,
     BCR_BRFETCH = 0x100,
+    RESET_DEASSERTED = 2 << 8, /* ENGINE.RESET_STATUS from Hopper on */
 };
+/* After a boot by the FSP both control registers of a GB205 read so (measured.md 6). */
+#define CPUCTL_RISCV_RUNS 0x180u
+/* RISC-V status of a running GA100 (measured.md 6); 0 before it was started. */
+#define STATUS_RISCV_RUNS  0x33u
+#define TARGET_MASKED      0xbadf4100u /* registers.md 2: the FSP keeps the engine to itself */
 #define LOCKED_AFTER_RESET 0xbadf5620u /* measured.md 6: until the core select is written */
-
-/* ---- ports: OFFS 7:2, BLK 23:8, AINCW 24, AINCR 25; address = bits 23:2 as bytes ---- */
-
-enum { PORT_ADDR = 0x00fffffc, PORT_AINCW = 1 << 24, PORT_AINCR = 1 << 25, PORT_SECURE = 1 << 28 };
-
-static uint32_t port_read(uint8_t *mem, uint32_t *ctl)
-{
-    const uint32_t at = *ctl & PORT_ADDR;
-    const uint32_t v = at + 4 <= FALCON_MEM_BYTES ? get_le32(mem + at) : 0;
-    if ((*ctl & PORT_AINCR) != 0) {
-        *ctl = (*ctl & ~(uint32_t)PORT_ADDR) | ((at + 4) & PORT_ADDR);
-    }
-    return v;
-}
-
-static bool port_write(uint8_t *mem, uint32_t *ctl, uint32_t value, uint32_t *at)
-{
-    *at = *ctl & PORT_ADDR;
-    const bool ok = *at + 4 <= FALCON_MEM_BYTES;
-    if (ok) {
-        put_le32(mem + *at, value);
-    }
-    if ((*ctl & PORT_AINCW) != 0) {
-        *ctl = (*ctl & ~(uint32_t)PORT_ADDR) | ((*at + 4) & PORT_ADDR);
-    }
-    return ok;
-}
-
-static void imem_port_write(struct gpu_model *m, struct falcon *f, uint32_t i, uint32_t value)
-{
-    uint32_t at;
-    if (!model_falcon_may_load(m, f, "IMEM port write")) {
-        return;
-    }
-    const bool secure = (f->imemc[i] & PORT_SECURE) != 0;
-    if (!port_write(f->imem, &f->imemc[i], value, &at)) {
-        model_rule_broken(m, RULE_FALCON_DMA_RANGE, "%s: IMEM port at 0x%x", f->name, at);
-        return;
-    }
-    if (at % FALCON_BLOCK == 0) {
-        f->imem_tag[at / FALCON_BLOCK] = (uint16_t)f->imemt[i];
-        f->imem_flags[at / FALCON_BLOCK] = (uint8_t)(IMEM_LOADED | (secure ? IMEM_SECURE : 0));
-    }
-    f->imem_top = at + 4 > f->imem_top ? at + 4 : f->imem_top;
-    f->loaded = true;
-}
-
-static void dmem_port_write(struct gpu_model *m, struct falcon *f, uint32_t i, uint32_t value)
-{
-    uint32_t at;
-    if (!model_falcon_may_load(m, f, "DMEM port write")) {
-        return;
-    }
-    if (!port_write(f->dmem, &f->dmemc[i], value, &at)) {
-        model_rule_broken(m, RULE_FALCON_DMA_RANGE, "%s: DMEM port at 0x%x", f->name, at);
-        return;
-    }
-    f->dmem_top = at + 4 > f->dmem_top ? at + 4 : f->dmem_top;
-}
 
 /* ---- registers ---- */
 
@@ -86,21 +34,10 @@ static bool read_array(struct gpu_model *m, struct falcon *f, uint32_t off, uint
 {
     uint32_t i;
     (void)m;
-    if (IN_ARRAY(off, NV_PFALCON_FALCON_IMEMC, i)) {
-        *v = f->imemc[i];
-    } else if (IN_ARRAY(off, NV_PFALCON_FALCON_IMEMD, i)) {
-        const uint32_t at = f->imemc[i] & PORT_ADDR;
-        const bool hidden =
-            at < FALCON_MEM_BYTES && (f->imem_flags[at / FALCON_BLOCK] & IMEM_SECURE) != 0;
-        *v = port_read(f->imem, &f->imemc[i]);
-        *v = hidden ? 0 : *v; /* secure code cannot be read back */
-    } else if (IN_ARRAY(off, NV_PFALCON_FALCON_IMEMT, i)) {
-        *v = f->imemt[i];
-    } else if (IN_ARRAY(off, NV_PFALCON_FALCON_DMEMC, i)) {
-        *v = f->dmemc[i];
-    } else if (IN_ARRAY(off, NV_PFALCON_FALCON_DMEMD, i)) {
-        *v = port_read(f->dmem, &f->dmemc[i]);
-    } else if (IN_ARRAY(off, NV_PFALCON_FALCON_COMMON_SCRATCH, i)) {
+    if (model_falcon_port_read(f, off, v)) {
+        return true;
+    }
+    if (IN_ARRAY(off, NV_PFALCON_FALCON_COMMON_SCRATCH, i)) {
         *v = f->common_scratch[i];
     } else if (IN_ARRAY(off, NV_PFALCON_FBIF_TRANSCFG, i)) {
         *v = f->transcfg[i];
@@ -122,7 +59,12 @@ static uint32_t hwcfg2(struct gpu_model *m, const struct falcon *f)
 {
     struct NV_PFALCON_FALCON_HWCFG2 r = {f == &m->sec2 ? m->chip->hwcfg2_sec2
                                                        : m->chip->hwcfg2_gsp};
-    r = NV_PFALCON_FALCON_HWCFG2__with_MEM_SCRUBBING(r, model_falcon_scrubbing(m, f) ? 1 : 0);
+    if (!m->chip->pio) {
+        r = NV_PFALCON_FALCON_HWCFG2__with_MEM_SCRUBBING(r, model_falcon_scrubbing(m, f) ? 1 : 0);
+    }
+    if (m->chip->fsp != NULL && f == &m->gsp_falcon) {
+        r = NV_PFALCON_FALCON_HWCFG2__with_RISCV_BR_PRIV_LOCKDOWN(r, f->lockdown ? 1 : 0);
+    }
     if (model_fault_get(m, FAULT_RESET_READY) != NULL) {
         r = NV_PFALCON_FALCON_HWCFG2__with_RESET_READY(r, 1);
     }
@@ -131,7 +73,11 @@ static uint32_t hwcfg2(struct gpu_model *m, const struct falcon *f)
 
 bool model_falcon_read(struct gpu_model *m, struct falcon *f, uint32_t off, uint32_t *v)
 {
-    const bool old = (m->chip->family & (F_TU | F_GA100)) != 0;
+    const bool old = m->chip->pio, fsp = m->chip->fsp != NULL;
+    if (f->masked) {
+        *v = TARGET_MASKED;
+        return true;
+    }
     if (f->locked && off < NV_PFALCON_FALCON_IMEMC__OFFSET &&
         (off == NV_PFALCON_FALCON_CPUCTL__OFFSET || off == NV_PFALCON_FALCON_DMACTL__OFFSET)) {
         *v = LOCKED_AFTER_RESET;
@@ -172,7 +118,7 @@ bool model_falcon_read(struct gpu_model *m, struct falcon *f, uint32_t off, uint
         *v = hwcfg2(m, f);
         return true;
     case NV_PFALCON_FALCON_CPUCTL__OFFSET:
-        *v = f->running ? 0 : CPUCTL_HALTED;
+        *v = fsp && f->riscv_active ? CPUCTL_RISCV_RUNS : f->running ? 0 : CPUCTL_HALTED;
         return true;
     case NV_PFALCON_FALCON_BOOTVEC__OFFSET:
         *v = f->bootvec;
@@ -203,7 +149,7 @@ bool model_falcon_read(struct gpu_model *m, struct falcon *f, uint32_t off, uint
         *v = NV_PFALCON_FALCON_DMATRFCMD__IDLE_MASK;
         return true;
     case NV_PFALCON_FALCON_ENGINE__OFFSET:
-        *v = f->in_reset ? 1 : 0;
+        *v = f->in_reset ? 1 : fsp ? RESET_DEASSERTED : 0;
         return true;
     case NV_PFALCON_FBIF_CTL__OFFSET:
         *v = f->fbif_ctl;
@@ -218,10 +164,10 @@ bool model_falcon_read(struct gpu_model *m, struct falcon *f, uint32_t off, uint
         *v = f->engidmask;
         return true;
     case NV_PRISCV_RISCV_CPUCTL__OFFSET:
-        *v = f->riscv_active ? RISCV_ACTIVE : RISCV_HALTED;
+        *v = !f->riscv_active ? RISCV_HALTED : fsp ? CPUCTL_RISCV_RUNS : RISCV_ACTIVE;
         return !old;
     case NV_PRISCV_RISCV_CORE_SWITCH_RISCV_STATUS__OFFSET:
-        *v = f->riscv_active ? 1 : 0;
+        *v = f->riscv_active ? STATUS_RISCV_RUNS : 0;
         return old;
     case NV_PRISCV_RISCV_IRQMASK__OFFSET:
         *v = f->riscv_irqmask;
@@ -246,17 +192,10 @@ bool model_falcon_read(struct gpu_model *m, struct falcon *f, uint32_t off, uint
 static bool write_array(struct gpu_model *m, struct falcon *f, uint32_t off, uint32_t v)
 {
     uint32_t i;
-    if (IN_ARRAY(off, NV_PFALCON_FALCON_IMEMC, i)) {
-        f->imemc[i] = v;
-    } else if (IN_ARRAY(off, NV_PFALCON_FALCON_IMEMD, i)) {
-        imem_port_write(m, f, i, v);
-    } else if (IN_ARRAY(off, NV_PFALCON_FALCON_IMEMT, i)) {
-        f->imemt[i] = v & 0xffff;
-    } else if (IN_ARRAY(off, NV_PFALCON_FALCON_DMEMC, i)) {
-        f->dmemc[i] = v;
-    } else if (IN_ARRAY(off, NV_PFALCON_FALCON_DMEMD, i)) {
-        dmem_port_write(m, f, i, v);
-    } else if (IN_ARRAY(off, NV_PFALCON_FALCON_COMMON_SCRATCH, i)) {
+    if (model_falcon_port_write(m, f, off, v)) {
+        return true;
+    }
+    if (IN_ARRAY(off, NV_PFALCON_FALCON_COMMON_SCRATCH, i)) {
         f->common_scratch[i] = v;
     } else if (IN_ARRAY(off, NV_PFALCON_FBIF_TRANSCFG, i)) {
         f->transcfg[i] = v;
@@ -383,7 +322,7 @@ bool model_falcon_write(struct gpu_model *m, struct falcon *f, uint32_t off, uin
     case NV_PRISCV_RISCV_BCR_CTRL__OFFSET:
         f->bcr_ctrl = v & (BCR_RISCV | BCR_BRFETCH);
         f->locked = false;
-        return true;
+        return !m->chip->pio;
     default:
         return write_array(m, f, off, v);
     }

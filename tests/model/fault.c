@@ -29,7 +29,13 @@ const char *model_fault_help(void)
            "                                   core is selected\n"
            "reset-ready                        HWCFG2.RESET_READY reads 1\n"
            "sequencer=N                        N dwords in the CPU sequencer programme\n"
-           "no-irq                             interrupts are not delivered\n";
+           "no-irq                             interrupts are not delivered\n"
+           "fsp-error=V                        the FSP answers the chain of trust with error V\n"
+           "fsp-silent                         the FSP takes the message and never answers\n"
+           "fmc-error=V                        the FMC ends with V in the GSP's MAILBOX0\n"
+           "fmc-locked                         the FMC never releases the lockdown\n"
+           "fmc-masked                         between message and answer GSP registers read "
+           "0xbadf4100\n";
 }
 
 static bool number(const char *s, uint64_t *out)
@@ -124,6 +130,11 @@ static bool parse_words(struct gpu_model *m, struct fault *f, char *spec)
         {"reset-ready", FAULT_RESET_READY, false, false},
         {"sequencer", FAULT_SEQUENCER, false, true},
         {"no-irq", FAULT_NO_IRQ, false, false},
+        {"fsp-error", FAULT_FSP_ERROR, false, true},
+        {"fsp-silent", FAULT_FSP_SILENT, false, false},
+        {"fmc-error", FAULT_FMC_ERROR, false, true},
+        {"fmc-locked", FAULT_FMC_LOCKED, false, false},
+        {"fmc-masked", FAULT_FMC_MASKED, false, false},
     };
     char *save = NULL, *word = strtok_r(spec, ":", &save);
     char *eq = word != NULL ? strchr(word, '=') : NULL;

@@ -61,19 +61,27 @@ static bool map_file(const char *path, struct fw_blob *out)
     return true;
 }
 
-static bool open_file(struct gpu_model *m, const char *version, const char *name,
-                      struct fw_blob *out)
+/* Most chips have only links to the files of another: one that lacks them does not matter. */
+static bool open_path(struct gpu_model *m, const char *file, struct fw_blob *out)
 {
     char path[1024];
-    const char *const dirs[] = {m->chip->name, m->chip->fw_dir};
+    const char *const dirs[] = {m->chip->name, m->chip->fw_dir, m->chip->pio ? "tu102" : "ga102"};
     for (size_t i = 0; i < ARRAY_SIZE(dirs); i++) {
-        const int n = snprintf(path, sizeof(path), "%s/nvidia/%s/gsp/%s-%s.bin", m->firmware_dir,
-                               dirs[i], name, version);
+        const int n =
+            snprintf(path, sizeof(path), "%s/nvidia/%s/%s", m->firmware_dir, dirs[i], file);
         if (n > 0 && (size_t)n < sizeof(path) && map_file(path, out)) {
             return true;
         }
     }
     return false;
+}
+
+static bool open_file(struct gpu_model *m, const char *version, const char *name,
+                      struct fw_blob *out)
+{
+    char file[96];
+    snprintf(file, sizeof(file), "gsp/%s-%s.bin", name, version);
+    return open_path(m, file, out);
 }
 
 /* Container A: payload and application header. */
@@ -123,11 +131,14 @@ static bool parse_booter(const struct fw_blob *b, struct fw_booter *out)
     out->ucode_id = get_le32(b->data + meta + 8);
     out->payload = b->data + data;
     out->payload_size = size;
+    out->code_off = get_le32(b->data + load);
+    out->code_size = get_le32(b->data + load + 4);
     out->data_off = get_le32(b->data + load + 8);
     out->data_size = get_le32(b->data + load + 12);
     out->app_off = get_le32(b->data + load + 20);
     out->app_size = get_le32(b->data + load + 24);
     return range_ok(out->app_off, out->app_size, size) &&
+           range_ok(out->code_off, out->code_size, size) &&
            range_ok(out->data_off, out->data_size, size) && out->patch_loc >= out->data_off &&
            range_ok(out->patch_loc - out->data_off, out->sig_size, out->data_size) &&
            out->app_size <= FALCON_MEM_BYTES && out->data_size <= FALCON_MEM_BYTES;
@@ -147,6 +158,74 @@ static bool parse_bootloader(const struct fw_blob *b, struct fw_set *s)
     s->boot_data_off = get_le32(b->data + h + 10 * 4);
     s->boot_code_off = get_le32(b->data + h + 12 * 4);
     return true;
+}
+
+/* The loader of FWSEC: one file for all versions, or the same payload for another user. */
+static void load_loader(struct gpu_model *m)
+{
+    enum { DESC = 24, MAX_BYTES = 0x1000 };
+    static const char *const files[] = {"gsp/gen_bootloader-570.144.bin", "acr/bl.bin"};
+    for (size_t i = 0; m->chip->pio && i < ARRAY_SIZE(files) && m->loader.code == NULL; i++) {
+        struct fw_blob b;
+        uint32_t h, data, size;
+        if (!open_path(m, files[i], &b) || !parse_nvfw(&b, &h, &data, &size) ||
+            !range_ok(h, DESC, b.size)) {
+            continue;
+        }
+        const uint32_t off = get_le32(b.data + h + 8), bytes = get_le32(b.data + h + 12);
+        if (range_ok(off, bytes, size) && bytes != 0 && bytes <= MAX_BYTES) {
+            m->loader = (struct fw_loader){.code = b.data + data + off,
+                                           .code_size = bytes,
+                                           .start_tag = get_le32(b.data + h) & 0xffff,
+                                           .dmem_off = get_le32(b.data + h + 4)};
+        }
+    }
+}
+
+/* The four sections of an FMC, an ELF32 with a fixed header (firmware.md 6.3). */
+static bool parse_fmc(const struct gpu_model *m, const struct fw_blob *b, struct fw_fmc *out)
+{
+    enum { EHDR = 52, SHDR = 40, SECTIONS = 16, IMAGE_MAX = 1 << 20 };
+    struct {
+        const char *name;
+        const uint8_t **data;
+        uint32_t size;
+    } want[] = {{"hash", &out->hash, 0},
+                {"signature", &out->sig, 0},
+                {"publickey", &out->key, 0},
+                {"image", &out->image, 0}};
+    if (b->size < EHDR || memcmp(b->data, "\177ELF\1\1", 6) != 0) {
+        return false;
+    }
+    const uint32_t shoff = get_le32(b->data + 0x20);
+    const uint32_t num = get_le16(b->data + 0x30), names = get_le16(b->data + 0x32);
+    if (num > SECTIONS || names >= num || !range_ok(shoff, (uint64_t)num * SHDR, b->size)) {
+        return false;
+    }
+    const uint8_t *table = b->data + shoff;
+    const uint32_t str = get_le32(table + names * SHDR + 0x10),
+                   str_size = get_le32(table + names * SHDR + 0x14);
+    if (!range_ok(str, str_size, b->size)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < num; i++) {
+        const uint8_t *h = table + (size_t)i * SHDR;
+        const uint32_t at = get_le32(h), off = get_le32(h + 0x10), len = get_le32(h + 0x14);
+        for (size_t k = 0; k < ARRAY_SIZE(want); k++) {
+            const size_t n = strlen(want[k].name) + 1;
+            if (range_ok(at, n, str_size) && range_ok(off, len, b->size) &&
+                memcmp(b->data + str + at, want[k].name, n) == 0) {
+                *want[k].data = b->data + off;
+                want[k].size = len;
+            }
+        }
+    }
+    out->sig_size = want[1].size;
+    out->key_size = want[2].size;
+    out->image_size = want[3].size;
+    return want[0].size == SHA384_BYTES && out->sig_size == m->chip->fsp->sig_bytes &&
+           out->key_size == m->chip->fsp->key_bytes && out->image_size != 0 &&
+           out->image_size <= IMAGE_MAX;
 }
 
 /* A section of an ELF64 by exact name. */
@@ -186,16 +265,21 @@ static bool elf_section(const struct fw_blob *b, const char *name, const uint8_t
 static bool load_set(struct gpu_model *m, const struct gsp_layout *l, struct fw_set *s,
                      char *missing, size_t missing_size)
 {
-    struct fw_blob gsp, boot, load, unload;
+    struct fw_blob gsp, boot, load = {0}, unload = {0}, fmc = {0};
+    const bool fsp = m->chip->fsp != NULL;
     const uint8_t *sig;
     uint64_t sig_size;
     const struct {
         const char *name;
         struct fw_blob *blob;
-    } files[] = {
-        {"gsp", &gsp}, {"bootloader", &boot}, {"booter_load", &load}, {"booter_unload", &unload}};
+        bool wanted;
+    } files[] = {{"gsp", &gsp, true},
+                 {"bootloader", &boot, true},
+                 {"booter_load", &load, !fsp},
+                 {"booter_unload", &unload, !fsp},
+                 {"fmc", &fmc, fsp}};
     for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
-        if (!open_file(m, l->version, files[i].name, files[i].blob)) {
+        if (files[i].wanted && !open_file(m, l->version, files[i].name, files[i].blob)) {
             snprintf(missing, missing_size, "nvidia/%s/gsp/%s-%s.bin is missing", m->chip->name,
                      files[i].name, l->version);
             return false;
@@ -204,10 +288,11 @@ static bool load_set(struct gpu_model *m, const struct gsp_layout *l, struct fw_
     const char *bad = !elf_section(&gsp, ".fwimage", &s->image, &s->image_size) ? "gsp"
                       : !elf_section(&gsp, m->chip->sig_section, &sig, &sig_size)
                           ? "gsp (signature)"
-                      : !parse_bootloader(&boot, s)        ? "bootloader"
-                      : !parse_booter(&load, &s->load)     ? "booter_load"
-                      : !parse_booter(&unload, &s->unload) ? "booter_unload"
-                                                           : NULL;
+                      : !parse_bootloader(&boot, s)                ? "bootloader"
+                      : !fsp && !parse_booter(&load, &s->load)     ? "booter_load"
+                      : !fsp && !parse_booter(&unload, &s->unload) ? "booter_unload"
+                      : fsp && !parse_fmc(m, &fmc, &s->fmc)        ? "fmc"
+                                                                   : NULL;
     if (bad != NULL) {
         snprintf(missing, missing_size, "%s-%s.bin of %s is malformed", bad, l->version,
                  m->chip->name);
@@ -229,7 +314,8 @@ bool model_fwfiles_load(struct gpu_model *m, char *err, size_t err_size)
     for (size_t i = 0; gsp_layouts[i] != NULL && m->fw_count < FW_SETS_MAX; i++) {
         const struct gsp_layout *l = gsp_layouts[i];
         char missing[256] = "";
-        if (m->fw_version != NULL && strcmp(m->fw_version, l->version) != 0) {
+        if ((m->fw_version != NULL && strcmp(m->fw_version, l->version) != 0) ||
+            (model_gsp_version_find(l->version)->families & m->chip->family) == 0) {
             continue;
         }
         if (load_set(m, l, &m->fw[m->fw_count], missing, sizeof(missing))) {
@@ -238,6 +324,7 @@ bool model_fwfiles_load(struct gpu_model *m, char *err, size_t err_size)
             memcpy(why, missing, sizeof(why));
         }
     }
+    load_loader(m);
     if (m->fw_count == 0) {
         snprintf(err, err_size, "firmware directory '%s' has no complete set for %s: %s",
                  m->firmware_dir, m->chip->name, why);

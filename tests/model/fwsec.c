@@ -12,6 +12,7 @@
 
 enum {
     DESC_V3_BYTES = 44,
+    DESC_V2_BYTES = 60,
     SIGNATURE_BYTES = 384,
     CMD_FRTS = 0x15,
     CMD_SB = 0x19,
@@ -36,20 +37,45 @@ enum {
     ERR_COMMAND = 0x01,
     ERR_REGION = 0x02,
     ERR_WPR2_UP = 0x03,
-    MAILBOX_SIGNATURE = 0x02, /* what booter says to a wrong signature, measured.md 6 */
     MAILBOX_REFUSED = 0x31,
 };
 
 struct synth_vbios_options model_vbios_options(const struct gpu_model *m)
 {
     return (struct synth_vbios_options){
-        .desc_version = 3,
+        .desc_version = m->chip->pio ? 2 : 3,
+        .ifr_version = m->board->vbios_ifr,
         .device_id = m->board->device,
         .version = m->board->vbios_version,
         .signature_count =
             2, /* as on AD104; the fuses select the last, which tinygrad always takes */
         .seed = (uint32_t)m->seed,
     };
+}
+
+/* Version 2, Turing and GA100: no signatures here, two kinds of code. */
+static bool parse_v2(struct gpu_model *m, const uint8_t *d, size_t code)
+{
+    struct fwsec_info *w = &m->fwsec;
+    w->interface_off = get_le32(d + 0x10);
+    w->imem_phys = get_le32(d + 0x14);
+    w->imem_size = get_le32(d + 0x18);
+    w->imem_virt = get_le32(d + 0x1c);
+    w->sec_base = get_le32(d + 0x20);
+    w->sec_size = get_le32(d + 0x24);
+    w->dmem_phys = get_le32(d + 0x2c);
+    w->dmem_size = get_le32(d + 0x30);
+    const uint32_t dmem_off = get_le32(d + 0x28);
+    if (!range_ok(code, w->imem_size, m->vbios_size) ||
+        !range_ok((uint64_t)code + dmem_off, w->dmem_size, m->vbios_size) ||
+        !range_ok(w->imem_phys, w->imem_size, FALCON_MEM_BYTES) ||
+        !range_ok(w->dmem_phys, w->dmem_size, FALCON_MEM_BYTES) || w->sec_base < w->imem_virt ||
+        !range_ok(w->sec_base - w->imem_virt, w->sec_size, w->imem_size)) {
+        return false;
+    }
+    w->imem = m->vbios + code;
+    w->dmem = w->imem + dmem_off;
+    return true;
 }
 
 bool model_fwsec_parse(struct gpu_model *m, char *err, size_t err_size)
@@ -59,12 +85,22 @@ bool model_fwsec_parse(struct gpu_model *m, char *err, size_t err_size)
     struct synth_vbios_map map;
     struct fwsec_info *w = &m->fwsec;
     synth_vbios_locate(&blob, &opt, &map);
-    if (!range_ok(map.descriptor, DESC_V3_BYTES, m->vbios_size)) {
+    if (!range_ok(map.descriptor, DESC_V2_BYTES, m->vbios_size)) {
         snprintf(err, err_size, "the VBIOS has no FWSEC descriptor");
         return false;
     }
     const uint8_t *d = m->vbios + map.descriptor;
+    const size_t code = map.descriptor + (get_le32(d) >> 16);
     w->version = get_le32(d) >> 8 & 0xff;
+    w->mapper_off = (uint32_t)(map.mapper - map.dmem);
+    w->cmd_in_off = (uint32_t)(map.cmd_in - map.dmem);
+    if (w->version == 2) {
+        if (!parse_v2(m, d, code)) {
+            snprintf(err, err_size, "the VBIOS's FWSEC descriptor is malformed");
+            return false;
+        }
+        return true;
+    }
     w->pkc_off = get_le32(d + 0x08);
     w->interface_off = get_le32(d + 0x0c);
     w->imem_phys = get_le32(d + 0x10);
@@ -76,9 +112,6 @@ bool model_fwsec_parse(struct gpu_model *m, char *err, size_t err_size)
     w->ucode_id = d[0x26];
     w->signature_count = d[0x27];
     w->signature_versions = get_le16(d + 0x28);
-    w->mapper_off = (uint32_t)(map.mapper - map.dmem);
-    w->cmd_in_off = (uint32_t)(map.cmd_in - map.dmem);
-    const size_t code = map.descriptor + (get_le32(d) >> 16);
     if (w->version != 3 || !range_ok(code, (uint64_t)w->imem_size + w->dmem_size, m->vbios_size) ||
         !range_ok(w->imem_phys, w->imem_size, FALCON_MEM_BYTES) ||
         !range_ok(w->dmem_phys, w->dmem_size, FALCON_MEM_BYTES) ||
@@ -126,10 +159,8 @@ static uint32_t signature_index(const struct gpu_model *m)
     return index;
 }
 
-/* What the falcon's boot ROM would refuse. */
-static bool boot_rom_accepts(struct gpu_model *m)
+static bool freshly_reset(struct gpu_model *m)
 {
-    const struct fwsec_info *w = &m->fwsec;
     struct falcon *f = &m->gsp_falcon;
     bool ok = true;
     if (!f->reset_since_run) {
@@ -142,6 +173,15 @@ static bool boot_rom_accepts(struct gpu_model *m)
                           f->rm, m->chip->boot0);
         ok = false;
     }
+    return ok;
+}
+
+/* What the falcon's boot ROM would refuse. */
+static bool boot_rom_accepts(struct gpu_model *m)
+{
+    const struct fwsec_info *w = &m->fwsec;
+    struct falcon *f = &m->gsp_falcon;
+    bool ok = freshly_reset(m);
     if (f->bootvec != w->imem_virt) {
         model_rule_broken(m, RULE_FALCON_BOOTVEC, "gsp: BOOTVEC 0x%x, FWSEC starts at 0x%x",
                           f->bootvec, w->imem_virt);
@@ -183,7 +223,8 @@ static bool data_is_fwsec(struct gpu_model *m, uint32_t *at)
     const uint8_t *have = m->gsp_falcon.dmem + w->dmem_phys;
     const uint32_t cmd_size = get_le32(w->dmem + w->mapper_off + MAPPER_CMD_IN_SIZE);
     for (uint32_t i = 0; i < w->dmem_size; i++) {
-        const bool patched = i - w->pkc_off < SIGNATURE_BYTES || i - w->cmd_in_off < cmd_size ||
+        const bool patched = (w->version == 3 && i - w->pkc_off < SIGNATURE_BYTES) ||
+                             i - w->cmd_in_off < cmd_size ||
                              i - (w->mapper_off + MAPPER_INIT_CMD) < 4;
         if (have[i] != w->dmem[i] && !patched) {
             *at = i;
@@ -212,6 +253,11 @@ static void run_frts(struct gpu_model *m, const uint8_t *cmd)
     const struct fault *error = model_fault_get(m, FAULT_FWSEC_ERROR);
     if (error != NULL) {
         fail(m, 0, SCRATCH_FRTS_ERR, error->value);
+        return;
+    }
+    if (!m->chip->frts) {
+        model_rule_broken(m, RULE_FWSEC_COMMAND, "FRTS on %s, which has none", m->chip->name);
+        fail(m, 0, SCRATCH_FRTS_ERR, ERR_COMMAND);
         return;
     }
     if (!read_vbios_ok(m, cmd)) {
@@ -244,7 +290,7 @@ static void run_frts(struct gpu_model *m, const uint8_t *cmd)
         fail(m, 0, SCRATCH_FRTS_ERR, ERR_REGION);
         return;
     }
-    m->wpr2 = (struct wpr2){.lo = start, .hi = start + size};
+    m->wpr2 = (struct wpr2){.lo = start, .hi = start + size, .frts = start, .reserved = start};
     fail(m, 0, SCRATCH_FRTS_ERR, 0);
 }
 
@@ -280,21 +326,26 @@ void model_fwsec_run(struct gpu_model *m)
         fail(m, MAILBOX_REFUSED, 0, 0);
         return;
     }
-    if (!model_falcon_imem_is(f, w->imem_phys, w->imem, w->imem_size, true,
-                              w->imem_virt / FALCON_BLOCK, &at, &why)) {
+    if (w->version == 2) {
+        const uint32_t code = freshly_reset(m) ? model_fwsec_loader(m) : FWSEC_BAD_SIGNATURE;
+        if (code != 0) {
+            fail(m, code, 0, 0);
+            return;
+        }
+    } else if (!model_falcon_imem_is(f, w->imem_phys, w->imem, w->imem_size, true,
+                                     w->imem_virt / FALCON_BLOCK, &at, &why)) {
         model_rule_broken(m, RULE_FWSEC_CODE, "gsp: IMEM at 0x%x %s (FWSEC has 0x%x bytes at 0x%x)",
                           at, why, w->imem_size, w->imem_phys);
-        fail(m, MAILBOX_SIGNATURE, 0, 0);
+        fail(m, FWSEC_BAD_SIGNATURE, 0, 0);
         return;
-    }
-    if (!boot_rom_accepts(m)) {
-        fail(m, MAILBOX_SIGNATURE, 0, 0);
+    } else if (!boot_rom_accepts(m)) {
+        fail(m, FWSEC_BAD_SIGNATURE, 0, 0);
         return;
     }
     if (!data_is_fwsec(m, &at)) {
         model_rule_broken(m, RULE_FWSEC_DATA, "gsp: DMEM at 0x%x differs from the VBIOS",
                           at + w->dmem_phys);
-        fail(m, MAILBOX_SIGNATURE, 0, 0);
+        fail(m, FWSEC_BAD_SIGNATURE, 0, 0);
         return;
     }
     const uint8_t *dmem = f->dmem + w->dmem_phys;

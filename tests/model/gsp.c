@@ -41,9 +41,18 @@ enum {
 #define ID8_RMARGS  0x524d41524753ull
 
 static const struct gsp_version versions[] = {
-    {.name = "570.144", .gsp_engine = 50, .nocat_function = 0x1020, .missing_info_result = 0x59},
+    {.name = "570.144",
+     .families = F_ALL,
+     .gsp_engine = 50,
+     .gr_engine = 84,
+     .nocat_function = 0x1020,
+     .lockdown_function = 0x101c,
+     .missing_info_result = 0x59},
     {.name = "535.113.01",
+     .families = F_FALCON_BOOT,
      .gsp_engine = 49,
+     .gr_engine = 82,
+     .lockdown_function = 0x101d,
      .shared_data_function = 0x101b,
      .whole_slot_checksum = true},
 };
@@ -56,6 +65,19 @@ const struct gsp_version *model_gsp_version_find(const char *name)
         }
     }
     return &versions[0];
+}
+
+const struct gsp_layout *model_gsp_default_layout(const struct gpu_model *m)
+{
+    if (m->fw_version != NULL) {
+        return gsp_layout_find(m->fw_version);
+    }
+    size_t i = 0;
+    while (gsp_layouts[i + 1] != NULL &&
+           (model_gsp_version_find(gsp_layouts[i]->version)->families & m->chip->family) == 0) {
+        i++;
+    }
+    return gsp_layouts[i];
 }
 
 static void forget(struct gpu_model *m)
@@ -85,7 +107,7 @@ void model_gsp_crash(struct gpu_model *m)
     model_trace_text(m, "the GSP hangs");
 }
 
-void model_gsp_boot(struct gpu_model *m)
+void model_gsp_boot(struct gpu_model *m, uint64_t libos_args)
 {
     struct gsp_state *g = &m->gsp;
     const struct gsp_layout *l = g->l;
@@ -94,7 +116,7 @@ void model_gsp_boot(struct gpu_model *m)
     g->l = l;
     g->fw = fw;
     g->v = model_gsp_version_find(l->version);
-    g->libos_args = (uint64_t)m->gsp_falcon.mailbox[1] << 32 | m->gsp_falcon.mailbox[0];
+    g->libos_args = libos_args;
     m->stats.gsp_boots++;
     if (model_fault_get(m, FAULT_GSP_HANG) != NULL) {
         model_gsp_crash(m);
@@ -235,7 +257,13 @@ static void have_all_info(struct gpu_model *m)
         model_gsp_crash(m);
         return;
     }
-    g->phase = GSPP_SEQUENCER;
+    if (m->chip->seq_dwords != 0) {
+        g->phase = GSPP_SEQUENCER;
+    } else { /* nothing for the CPU to do from Hopper on */
+        g->phase = GSPP_INIT;
+        g->init_step = 0;
+        model_schedule(m, WORK_GSP_RX, RX_NS);
+    }
     model_schedule(m, WORK_GSP, STEP_NS);
 }
 
@@ -286,12 +314,26 @@ static void send_libos_print(struct gpu_model *m, const char *text)
     model_queue_send(m, FUNCTION_LIBOS_PRINT, 0, 0, payload, head + n, 0);
 }
 
+static void send_lockdown_notices(struct gpu_model *m)
+{
+    const uint32_t len = m->gsp.l->rpc_gsp_lockdown_notice_v17_00.total;
+    for (uint64_t engaging = 2; engaging-- != 0;) {
+        uint8_t payload[8] = {0};
+        fw_put(payload, sizeof(payload), m->gsp.l->rpc_gsp_lockdown_notice_v17_00.bLockdownEngaging,
+               engaging);
+        model_queue_send(m, m->gsp.v->lockdown_function, 0, 0, payload, len, 0);
+    }
+}
+
 static void init_step(struct gpu_model *m)
 {
     static const uint8_t nocat[NOCAT_BYTES];
     struct gsp_state *g = &m->gsp;
     switch (g->init_step++) {
     case 0:
+        if (m->chip->notices) {
+            send_lockdown_notices(m);
+        }
         if (g->v->nocat_function != 0) {
             model_queue_send(m, g->v->nocat_function, 0, 0, nocat, sizeof(nocat), 0);
         }
@@ -304,6 +346,7 @@ static void init_step(struct gpu_model *m)
     default:
         model_log_write(m, 2, LOGS_AT_DONE);
         g->phase = GSPP_UP;
+        model_bar_gsp_bind(m);
         send_init_done(m, 0);
         return;
     }
@@ -326,8 +369,13 @@ void model_gsp_step(struct gpu_model *m)
         init_step(m);
         break;
     case GSPP_SUSPENDED: /* the answer has gone; the interrupt processor stops */
+        model_bar_gsp_unbind(m);
         m->gsp_falcon.mailbox[0] = 1u << MAILBOX_DOWN_BIT;
-        m->gsp_falcon.riscv_active = false;
+        if (m->chip->fsp != NULL) {
+            model_fsp_gsp_down(m);
+        } else {
+            m->gsp_falcon.riscv_active = false;
+        }
         break;
     case GSPP_OFF:
     case GSPP_UP:

@@ -172,38 +172,6 @@ static uint32_t bus_get_info(struct gpu_model *m, const struct rm_object *o, uin
     return info_list(m, p, len, bus_info);
 }
 
-static uint32_t intr_table(struct gpu_model *m, const struct rm_object *o, uint8_t *p, uint32_t len)
-{
-    enum {
-        ENGINE_DISP = 2,
-        VECTOR_DISP = 154,
-        VECTOR_GSP = 155,
-        SUBTREE_SHARED = 2,
-        CATEGORIES = 7,
-        SUBTREE_NONE = 0xff
-    };
-    const struct gsp_layout *l = m->gsp.l;
-    const struct {
-        uint32_t engine, stall;
-    } rows[] = {{m->gsp.v->gsp_engine, VECTOR_GSP}, {ENGINE_DISP, VECTOR_DISP}};
-    (void)o;
-    memset(p, 0, len);
-#define TABLE(field, i, v)                                                                         \
-    fw_put_at(p, len, l->NV2080_CTRL_INTERNAL_INTR_GET_KERNEL_TABLE_PARAMS.field, i, v)
-    fw_put(p, len, l->NV2080_CTRL_INTERNAL_INTR_GET_KERNEL_TABLE_PARAMS.tableLen, ARRAY_SIZE(rows));
-    for (uint32_t i = 0; i < ARRAY_SIZE(rows); i++) {
-        TABLE(table_engineIdx, i, rows[i].engine);
-        TABLE(table_vectorStall, i, rows[i].stall);
-        TABLE(table_vectorNonStall, i, 0xffffffff);
-    }
-    for (uint32_t i = 0; i < CATEGORIES; i++) {
-        TABLE(subtreeMap_subtreeStart, i, i == 0 ? SUBTREE_SHARED : SUBTREE_NONE);
-        TABLE(subtreeMap_subtreeEnd, i, i == 0 ? SUBTREE_SHARED : SUBTREE_NONE);
-    }
-#undef TABLE
-    return RM_OK;
-}
-
 static uint32_t set_notification(struct gpu_model *m, const struct rm_object *o, uint8_t *p,
                                  uint32_t len)
 {
@@ -320,8 +288,23 @@ SIZE_OF(size_bus, NV2080_CTRL_BUS_GET_INFO_V2_PARAMS)
 SIZE_OF(size_intr, NV2080_CTRL_INTERNAL_INTR_GET_KERNEL_TABLE_PARAMS)
 SIZE_OF(size_notify, NV2080_CTRL_EVENT_SET_NOTIFICATION_PARAMS)
 SIZE_OF(size_devices, NV2080_CTRL_FIFO_GET_DEVICE_INFO_TABLE_PARAMS)
+SIZE_OF(size_memsys, NV2080_CTRL_INTERNAL_MEMSYS_GET_STATIC_CONFIG_PARAMS)
+SIZE_OF(size_buffers, NV2080_CTRL_INTERNAL_STATIC_KGR_GET_CONTEXT_BUFFERS_INFO_PARAMS)
+SIZE_OF(size_promote, NV2080_CTRL_GPU_PROMOTE_CTX_PARAMS)
+SIZE_OF(size_set_pd, NV0080_CTRL_DMA_SET_PAGE_DIRECTORY_PARAMS)
+SIZE_OF(size_unset_pd, NV0080_CTRL_DMA_UNSET_PAGE_DIRECTORY_PARAMS)
+SIZE_OF(size_reserved, NV90F1_CTRL_VASPACE_COPY_SERVER_RESERVED_PDES_PARAMS)
 
 static const struct ctrl controls[] = {
+    {0x00801813, size_set_pd, 0, false, model_ctrl_set_page_directory},
+    {0x00801814, size_unset_pd, 0, false, model_ctrl_unset_page_directory},
+    {0x2080012b, size_promote, 0, false, model_ctrl_promote_ctx},
+    {0x20800a1c, size_memsys, 0, true, model_ctrl_memsys_config},
+    {0x20800a32, size_buffers, 0, true, model_ctrl_context_buffers},
+    {0x90f10106, size_reserved, 0, false, model_ctrl_reserved_pdes},
+    {0xa06f0103, NULL, 2, false, model_ctrl_schedule},
+    {0xa06f0104, NULL, 4, false, model_ctrl_bind},
+    {0xc36f0108, NULL, 4, false, model_ctrl_work_token},
     {0x20800110, NULL, 132, false, name_string},
     {0x20800137, NULL, 4, false, gpc_info},
     {0x20800138, NULL, 8, false, tpc_info},
@@ -331,8 +314,9 @@ static const struct ctrl controls[] = {
     {0x20800403, NULL, 8, false, get_time},
     {0x20800810, size_bios, 0, false, bios_get_info},
     {0x20800a42, NULL, 1284, true, empty_table}, /* constructed falcons, r535 */
-    {0x20800a5c, size_intr, 0, true, intr_table},
-    {0x20801112, size_devices, 0, false, empty_table},
+    {0x20800a5c, size_intr, 0, true, model_ctrl_intr_table},
+    {0x20801112, size_devices, 0, false, model_ctrl_device_info},
+    {0x20801206, NULL, 40, false, empty_table}, /* zcull, r570 */
     {0x20801303, size_fb, 0, false, fb_get_info},
     {0x20801701, NULL, 16, false, arch_info},
     {0x20801801, NULL, 16, false, pci_info},
@@ -340,6 +324,12 @@ static const struct ctrl controls[] = {
     {0x20802a08, NULL, 4, false, fault_buffer_size},
     {0x20803601, size_features, 0, false, gsp_get_features},
 };
+
+/* Channels of every class answer the controls of these older ones. */
+static bool channel_control(uint32_t cls)
+{
+    return cls == 0xa06f || cls == 0xc36f || cls == 0x906f;
+}
 
 uint32_t model_rm_control(struct gpu_model *m, const struct rm_object *o, uint32_t cmd,
                           uint8_t *params, uint32_t size)
@@ -354,7 +344,8 @@ uint32_t model_rm_control(struct gpu_model *m, const struct rm_object *o, uint32
         if (c->internal && o->client != RM_INTERNAL_CLIENT) {
             return RM_NO_PERMISSION;
         }
-        if (o->cls != cmd >> CLASS_SHIFT) {
+        if (o->cls != cmd >> CLASS_SHIFT && !(channel_control(cmd >> CLASS_SHIFT) &&
+                                              model_class_kind(m, o->cls) == CLASS_CHANNEL)) {
             return RM_INVALID_ARGUMENT;
         }
         if (size != want) {

@@ -34,8 +34,17 @@ enum { /* classes */
        CLS_DEVICE = 0x80,
        CLS_SUBDEVICE = 0x2080,
        CLS_VASPACE = 0x90f1,
+       CLS_CHANNEL_GROUP = 0xa06c,
+       CLS_CONTEXT_SHARE = 0x9067,
 };
-enum { DUP_BYTES = 28, VASPACE_PARAMS = 48, OBJECTS_MAX = 65536 };
+enum {
+    DUP_BYTES = 28,
+    VASPACE_PARAMS = 48,
+    CHANNEL_GROUP_PARAMS = 20,
+    CONTEXT_SHARE_PARAMS = 12,
+    COPY_PARAMS = 8,
+    OBJECTS_MAX = 65536
+};
 enum { MISSING_INFO_RESULT = 0x59 }; /* INIT_DONE, measured.md 8.1 */
 enum { NOTIFY_CLIENT_RM = 0x04000000, NOTIFY_INDEX_MASK = 0xffff };
 
@@ -74,8 +83,8 @@ static bool check_system_info(struct gpu_model *m, const struct rm_call *c)
     }
 #define INFO(field) fw_get(p, total, l->GspSystemInfo.field)
     if (!info_bar(m, "gpuPhysAddr", INFO(gpuPhysAddr), 0) ||
-        !info_bar(m, "gpuPhysFbAddr", INFO(gpuPhysFbAddr), 1) ||
-        !info_bar(m, "gpuPhysInstAddr", INFO(gpuPhysInstAddr), 3)) {
+        !info_bar(m, "gpuPhysFbAddr", INFO(gpuPhysFbAddr), m->cfg.vram_bar) ||
+        !info_bar(m, "gpuPhysInstAddr", INFO(gpuPhysInstAddr), m->cfg.inst_bar)) {
         return false;
     }
     if (INFO(maxUserVa) == 0) {
@@ -231,8 +240,9 @@ static void remove_tree(struct gpu_model *m, uint32_t client, uint32_t handle)
 }
 
 /* Parameter size of a class; false: not a class that is known. */
-static bool class_params(const struct gsp_layout *l, uint32_t cls, uint32_t *size, bool *root)
+static bool class_params(const struct gpu_model *m, uint32_t cls, uint32_t *size, bool *root)
 {
+    const struct gsp_layout *l = m->gsp.l;
     *root = false;
     switch (cls) {
     case CLS_ROOT:
@@ -254,9 +264,54 @@ static bool class_params(const struct gsp_layout *l, uint32_t cls, uint32_t *siz
     case CLS_VASPACE:
         *size = VASPACE_PARAMS;
         return true;
+    case CLS_CHANNEL_GROUP:
+        *size = CHANNEL_GROUP_PARAMS;
+        return true;
+    case CLS_CONTEXT_SHARE:
+        *size = CONTEXT_SHARE_PARAMS;
+        return true;
+    default:
+        break;
+    }
+    switch (model_class_kind(m, cls)) {
+    case CLASS_CHANNEL:
+        *size = l->NV_CHANNEL_ALLOC_PARAMS.total;
+        return true;
+    case CLASS_COPY:
+        *size = COPY_PARAMS;
+        return true;
+    case CLASS_GRAPHICS:
+        *size = 0;
+        return true;
+    case CLASS_OTHER:
     default:
         return false;
     }
+}
+
+/* What an object needs besides its place in the tree. */
+static uint32_t set_up_object(struct gpu_model *m, const struct rm_object *up, struct rm_object *o,
+                              uint8_t *params, uint32_t size)
+{
+    const struct gsp_layout *l = m->gsp.l;
+    switch (model_class_kind(m, o->cls)) {
+    case CLASS_CHANNEL:
+        if (size == 0) {
+            return RM_INVALID_PARAMS;
+        }
+        return model_channel_new(m, o, params, size);
+    case CLASS_COPY:
+    case CLASS_GRAPHICS:
+        return model_class_kind(m, up->cls) == CLASS_CHANNEL ? RM_OK : RM_INVALID_PARENT;
+    case CLASS_OTHER:
+    default:
+        break;
+    }
+    if ((o->cls == CLS_EVENT || o->cls == CLS_EVENT_CALLBACK) && size != 0) {
+        o->notify = (uint32_t)fw_get(params, size, l->NV0005_ALLOC_PARAMETERS.notifyIndex) &
+                    NOTIFY_INDEX_MASK & ~(uint32_t)NOTIFY_CLIENT_RM;
+    }
+    return RM_OK;
 }
 
 static uint32_t alloc_object(struct gpu_model *m, const struct rm_call *c, uint32_t params_size)
@@ -269,7 +324,7 @@ static uint32_t alloc_object(struct gpu_model *m, const struct rm_call *c, uint3
     const uint32_t cls = (uint32_t)fw_get(p, c->len, l->rpc_gsp_rm_alloc_v03_00.hClass);
     uint32_t want;
     bool root;
-    if (!class_params(l, cls, &want, &root)) {
+    if (!class_params(m, cls, &want, &root)) {
         model_report_refused(m, REFUSED_CLASS, cls);
         return RM_NOT_SUPPORTED;
     }
@@ -295,16 +350,17 @@ static uint32_t alloc_object(struct gpu_model *m, const struct rm_call *c, uint3
     if (model_rm_find(m, client, handle) != NULL) {
         return RM_INSERT_DUPLICATE;
     }
+    const struct rm_object parent_was = *up; /* add() may move it */
     struct rm_object *o = add(m, client, parent, handle, cls);
     if (o == NULL) {
         return RM_NO_MEMORY;
     }
-    if ((cls == CLS_EVENT || cls == CLS_EVENT_CALLBACK) && params_size == want) {
-        const uint8_t *params = p + l->rpc_gsp_rm_alloc_v03_00.total;
-        o->notify = (uint32_t)fw_get(params, want, l->NV0005_ALLOC_PARAMETERS.notifyIndex) &
-                    NOTIFY_INDEX_MASK & ~(uint32_t)NOTIFY_CLIENT_RM;
+    const uint32_t status = set_up_object(
+        m, &parent_was, o, c->payload + l->rpc_gsp_rm_alloc_v03_00.total, params_size);
+    if (status != RM_OK) {
+        remove_tree(m, client, handle);
     }
-    return RM_OK;
+    return status;
 }
 
 static void do_alloc(struct gpu_model *m, struct rm_call *c)
@@ -367,6 +423,7 @@ static void do_free(struct gpu_model *m, struct rm_call *c)
     uint32_t status = RM_OBJECT_NOT_FOUND;
     if (model_rm_find(m, client, handle) != NULL) {
         remove_tree(m, client, handle);
+        model_channel_sweep(m);
         status = RM_OK;
     }
     fw_put(c->payload, c->len, l->rpc_free_v03_00.params_status, status);
@@ -408,6 +465,44 @@ static void do_static_info(struct gpu_model *m, struct rm_call *c)
     }
     model_rm_fill_static_info(m, c->payload, total);
     answer(m, c, 0);
+}
+
+static void do_bar_pde(struct gpu_model *m, struct rm_call *c)
+{
+    const struct gsp_layout *l = m->gsp.l;
+    if (c->len < l->rpc_update_bar_pde_v15_00.total) {
+        model_rule_broken(m, RULE_RM_PAYLOAD, "UPDATE_BAR_PDE has %u bytes", c->len);
+        answer(m, c, RPC_BAD_FORMAT);
+        return;
+    }
+#define PDE(field) fw_get(c->payload, c->len, l->rpc_update_bar_pde_v15_00.info_##field)
+    const bool ok =
+        model_bar_set_pde(m, (uint32_t)PDE(barType), PDE(entryValue), PDE(entryLevelShift));
+#undef PDE
+    answer(m, c, ok ? RM_OK : RM_INVALID_ARGUMENT);
+}
+
+/* The RPCs carry the same parameters as the controls 0x801813 and 0x801814. */
+static void do_page_directory(struct gpu_model *m, struct rm_call *c)
+{
+    const struct gsp_layout *l = m->gsp.l;
+    const bool set = c->function == FN_SET_PAGE_DIRECTORY;
+    const uint32_t total =
+        set ? l->rpc_set_page_directory_v1E_05.total : l->rpc_unset_page_directory_v1E_05.total;
+    const struct fw_field params =
+        set ? l->rpc_set_page_directory_v1E_05.params : l->rpc_unset_page_directory_v1E_05.params;
+    const struct fw_field owner =
+        set ? l->rpc_set_page_directory_v1E_05.hClient : l->rpc_unset_page_directory_v1E_05.hClient;
+    if (c->len < total) {
+        model_rule_broken(m, RULE_RM_PAYLOAD, "function %u has %u bytes", c->function, c->len);
+        answer(m, c, RPC_BAD_FORMAT);
+        return;
+    }
+    const uint32_t client = (uint32_t)fw_get(c->payload, c->len, owner);
+    const uint8_t *p = c->payload + params.off;
+    answer(m, c,
+           set ? model_rm_set_page_directory(m, client, p, params.size)
+               : model_rm_unset_page_directory(m, client, p, params.size));
 }
 
 static void do_unload(struct gpu_model *m, struct rm_call *c)
@@ -459,10 +554,14 @@ void model_rm_request(struct gpu_model *m, struct rm_call *c)
     case FN_UNLOADING_GUEST_DRIVER:
         do_unload(m, c);
         return;
-    case FN_SET_GUEST_SYSTEM_INFO:
     case FN_UPDATE_BAR_PDE:
+        do_bar_pde(m, c);
+        return;
     case FN_SET_PAGE_DIRECTORY:
     case FN_UNSET_PAGE_DIRECTORY:
+        do_page_directory(m, c);
+        return;
+    case FN_SET_GUEST_SYSTEM_INFO:
         answer(m, c, 0);
         return;
     default:

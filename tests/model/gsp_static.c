@@ -12,7 +12,6 @@ enum {
     REGION_LOW = 0x3100000, /* reserved bottom */
     REGION_RM = 0x4f40000,  /* reserved below ... */
     REGION_INST = 0x70000,  /* ... instance memory, right below the non-WPR heap */
-    NON_WPR_HEAP = 0x100000,
     PERFORMANCE = 6,
     BAR1_PDE_IN_RM = 0x1000,
     BAR2_PDE_IN_INST = 0x3000,
@@ -30,6 +29,26 @@ void model_rm_gid(const struct gpu_model *m, uint8_t gid[16])
         gid[i] = (uint8_t)(x >> 32);
     }
     gid[0] |= 1; /* never all zero: that is a failed board (measured.md 8.1) */
+}
+
+/* The regions' bounds, from the top down; all below write-protected region 2. */
+struct bounds {
+    uint64_t rm, inst, heap;
+};
+static struct bounds get_bounds(const struct gpu_model *m)
+{
+    struct bounds b = {.heap = m->wpr2.reserved};
+    b.inst = b.heap - REGION_INST;
+    b.rm = b.inst - REGION_RM;
+    return b;
+}
+
+uint64_t model_rm_bar_root(const struct gpu_model *m, unsigned which, uint64_t *inst)
+{
+    enum { BLOCKS_IN_INST = 0x8000 };
+    const struct bounds b = get_bounds(m);
+    *inst = b.inst + BLOCKS_IN_INST + (uint64_t)which * FL_PAGE_SIZE;
+    return which == MODEL_BAR1 ? b.rm + BAR1_PDE_IN_RM : b.inst + BAR2_PDE_IN_INST;
 }
 
 static void put_text(uint8_t *p, uint32_t len, struct fw_field f, const char *text)
@@ -74,8 +93,9 @@ void model_rm_fill_static_info(struct gpu_model *m, uint8_t *p, uint32_t len)
 {
     const struct gsp_layout *l = m->gsp.l;
     const struct model_board *b = m->board;
-    const uint64_t heap = m->wpr2.lo - NON_WPR_HEAP, inst = heap - REGION_INST,
-                   rm = inst - REGION_RM;
+    const struct bounds at = get_bounds(m);
+    const uint64_t heap = at.heap, inst = at.inst, rm = at.rm;
+    uint64_t block;
     const struct region regions[] = {
         {0, REGION_LOW, REGION_LOW, 0, false},
         {REGION_LOW, rm, 0, PERFORMANCE, true},
@@ -104,15 +124,15 @@ void model_rm_fill_static_info(struct gpu_model *m, uint8_t *p, uint32_t len)
     put_text(p, len, l->GspStaticConfigInfo.gpuNameString, m->title);
     put_text(p, len, l->GspStaticConfigInfo.gpuShortNameString, b->short_title);
     put_unicode(p, len, l->GspStaticConfigInfo.gpuNameString_Unicode, m->title);
-    PUT(bar1PdeBase, rm + BAR1_PDE_IN_RM);
-    PUT(bar2PdeBase, inst + BAR2_PDE_IN_INST);
+    PUT(bar1PdeBase, model_rm_bar_root(m, MODEL_BAR1, &block));
+    PUT(bar2PdeBase, model_rm_bar_root(m, MODEL_BAR2, &block));
     PUT(bVbiosValid, 1);
     PUT(vbiosSubVendor, b->subvendor);
     PUT(vbiosSubDevice, b->subdevice);
     PUT(hInternalClient, RM_INTERNAL_CLIENT);
     PUT(hInternalDevice, RM_INTERNAL_DEVICE);
     PUT(hInternalSubdevice, RM_INTERNAL_SUBDEVICE);
-    PUT(fwWprLayoutOffset_nonWprHeapOffset, heap);
-    PUT(fwWprLayoutOffset_frtsOffset, m->wpr2.hi - MIB(1));
+    PUT(fwWprLayoutOffset_nonWprHeapOffset, m->wpr2.non_wpr);
+    PUT(fwWprLayoutOffset_frtsOffset, m->wpr2.frts);
 #undef PUT
 }

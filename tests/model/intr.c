@@ -31,7 +31,7 @@ static void send(struct gpu_model *m, unsigned vector)
 
 static bool config_sends_msi(const struct gpu_model *m)
 {
-    return m->board->msix_vectors == 0 && model_config_msi_enabled(m);
+    return !model_config_msix_enabled(m) && model_config_msi_enabled(m);
 }
 
 /* After any change: a subtree that becomes deliverable raises one interrupt (edge). */
@@ -44,14 +44,16 @@ static void update(struct gpu_model *m)
     if (rising == 0) {
         return;
     }
-    if (m->board->msix_vectors != 0) {
+    if (model_config_msix_enabled(m)) {
         for (uint32_t n = 0; n < m->board->msix_vectors; n++) {
             if ((rising & 1u << n) != 0) {
                 send(m, n);
             }
         }
     } else if (config_sends_msi(m) && s->armed) {
-        s->armed = false;
+        /* From Hopper on toggling TOP_EN re-arms, which the rising edge does by itself
+         * (interrupts.md 5). */
+        s->armed = m->cfg.rearm == 0;
         send(m, 0);
     }
 }
@@ -96,9 +98,21 @@ static bool leaf_index(const struct gpu_model *m, uint32_t off, uint32_t base, u
     return off >= base && *i < m->chip->leaf_count;
 }
 
+/* The MSI-X table is storage: whoever delivers (QEMU, a native test) keeps the one that counts. */
+static bool msix_index(const struct gpu_model *m, uint32_t off, uint32_t *i)
+{
+    *i = (off - NV_VIRTUAL_FUNCTION_MSIX_TABLE__OFFSET) / 4;
+    return off >= NV_VIRTUAL_FUNCTION_MSIX_TABLE__OFFSET && *i < m->board->msix_vectors * 4 &&
+           *i < ARRAY_SIZE(m->intr.msix);
+}
+
 bool model_intr_read(struct gpu_model *m, uint32_t off, uint32_t *v)
 {
     uint32_t i;
+    if (msix_index(m, off, &i)) {
+        *v = m->intr.msix[i];
+        return true;
+    }
     if (leaf_index(m, off, NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_LEAF__OFFSET, &i)) {
         *v = m->intr.leaf[i];
     } else if (leaf_index(m, off, NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_LEAF_EN_SET__OFFSET, &i) ||
@@ -122,6 +136,10 @@ bool model_intr_write(struct gpu_model *m, uint32_t off, uint32_t v)
     struct intr_state *s = &m->intr;
     const uint32_t subtrees = (1u << (m->chip->leaf_count / 2)) - 1;
     uint32_t i;
+    if (msix_index(m, off, &i)) {
+        s->msix[i] = v;
+        return true;
+    }
     if (off == NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_LEAF_TRIGGER__OFFSET) {
         const struct NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_LEAF_TRIGGER t = {v};
         model_intr_latch(m, NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_LEAF_TRIGGER__VECTOR(t));

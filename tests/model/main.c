@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * gpu-model: the GPU model as a program. Shows one GPU over vfio-user until it is told to stop,
- * then says what the driver did wrong and what it touched that is not modelled.
+ * gpu-model: the GPU model as a program. Shows one GPU over vfio-user, or over TCP, until it is
+ * told to stop, then says what the driver did wrong and what it touched that is not modelled.
  *
  * Exit status: 0 clean, 1 the driver broke a rule, 2 cannot serve, 3 something touched is not
  * modelled (only with --strict=coverage).
@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "tests/model/model.h"
+#include "tests/model/remote_pci.h"
 #include "tests/model/vfio_user.h"
 
 enum {
@@ -34,10 +35,14 @@ static void on_signal(int number)
 }
 
 static const char help_text[] =
-    "gpu-model: an NVIDIA GPU for stock QEMU (>= 10.1), over vfio-user\n"
+    "gpu-model: an NVIDIA GPU for stock QEMU (>= 10.1) over vfio-user, or for a user-space driver\n"
+    "over TCP. One of --socket and --tcp is needed.\n"
     "\n"
     "  --socket PATH        listen here; QEMU: -device "
     "'{\"driver\":\"vfio-user-pci\",\"socket\":{\"type\":\"unix\",\"path\":PATH}}'\n"
+    "  --tcp PORT           listen on 127.0.0.1:PORT with the protocol of tinygrad's remote "
+    "devices\n"
+    "                       (REMOTE=127.0.0.1:PORT there); no interrupts, no password\n"
     "  --chip NAME          default ga102 (--list-chips)\n"
     "  --board PRESET       a real board's ids and sizes (--list-chips names them)\n"
     "  --name TEXT          board name that the GSP reports\n"
@@ -56,7 +61,8 @@ static const char help_text[] =
     "  --once               end when the first client has gone\n"
     "  --list-chips         chips and boards\n"
     "\n"
-    "Guest RAM must be shared: -object memory-backend-memfd,id=m,size=1G,share=on -machine "
+    "With QEMU guest RAM must be shared: -object memory-backend-memfd,id=m,size=1G,share=on "
+    "-machine "
     "q35,memory-backend=m\n"
     "Exit status: 0 clean, 1 a rule was broken, 2 cannot serve, 3 not modelled "
     "(--strict=coverage).\n";
@@ -85,6 +91,18 @@ static bool parse_size(const char *text, uint64_t *out)
         return false;
     }
     *out = (uint64_t)v << shift;
+    return true;
+}
+
+static bool parse_port(const char *text, uint16_t *out)
+{
+    char *end;
+    errno = 0;
+    const unsigned long v = strtoul(text, &end, 10);
+    if (errno != 0 || end == text || *end != '\0' || v == 0 || v > UINT16_MAX) {
+        return false;
+    }
+    *out = (uint16_t)v;
     return true;
 }
 
@@ -123,6 +141,7 @@ static int explain(const char *rule)
 struct options {
     struct model_config model;
     const char *socket, *trace, *report;
+    uint16_t tcp_port; /* 0: not asked for */
     const char *faults[MAX_FAULTS + 1];
     int ready_fd;
     bool once;
@@ -132,6 +151,7 @@ static int parse(int argc, char **argv, struct options *o)
 {
     enum {
         SOCKET = 1,
+        TCP,
         CHIP,
         BOARD,
         NAME,
@@ -151,6 +171,7 @@ static int parse(int argc, char **argv, struct options *o)
     };
     static const struct option longs[] = {
         {"socket", required_argument, NULL, SOCKET},
+        {"tcp", required_argument, NULL, TCP},
         {"chip", required_argument, NULL, CHIP},
         {"board", required_argument, NULL, BOARD},
         {"name", required_argument, NULL, NAME},
@@ -175,6 +196,12 @@ static int parse(int argc, char **argv, struct options *o)
         switch (c) {
         case SOCKET:
             o->socket = optarg;
+            break;
+        case TCP:
+            if (!parse_port(optarg, &o->tcp_port)) {
+                fprintf(stderr, "gpu-model: --tcp %s: expected a port, 1 to 65535\n", optarg);
+                return EXIT_CANNOT_SERVE;
+            }
             break;
         case CHIP:
             o->model.chip = optarg;
@@ -248,8 +275,10 @@ static int parse(int argc, char **argv, struct options *o)
         fprintf(stderr, "gpu-model: unexpected argument '%s'; see --help\n", argv[optind]);
         return EXIT_CANNOT_SERVE;
     }
-    if (o->socket == NULL) {
-        fprintf(stderr, "gpu-model: --socket PATH is missing; see --help\n");
+    if ((o->socket == NULL) == (o->tcp_port == 0)) {
+        fprintf(stderr, "gpu-model: %s; see --help\n",
+                o->socket == NULL ? "one of --socket PATH and --tcp PORT is needed"
+                                  : "--socket and --tcp exclude each other");
         return EXIT_CANNOT_SERVE;
     }
     o->model.faults = o->faults;
@@ -283,6 +312,60 @@ static int verdict(const struct gpu_model *m, enum model_strict strict)
                                                                            : EXIT_CLEAN;
 }
 
+/* One of the two ways in. */
+struct wire {
+    struct vfu_server *vfu;
+    struct rpci_server *rpci;
+};
+
+static bool wire_open(struct wire *w, const struct options *o, char *err, size_t err_size)
+{
+    if (o->socket != NULL) {
+        w->vfu = vfu_listen(o->socket, err, err_size);
+    } else {
+        w->rpci = rpci_listen(o->tcp_port, err, err_size);
+    }
+    return w->vfu != NULL || w->rpci != NULL;
+}
+
+static void wire_close(struct wire *w)
+{
+    vfu_close(w->vfu);
+    rpci_close(w->rpci);
+}
+
+static int wire_serve(struct wire *w, struct gpu_model *m, bool once, char *err, size_t err_size)
+{
+    return w->vfu != NULL ? vfu_serve(w->vfu, m, &stop_requested, once, err, err_size)
+                          : rpci_serve(w->rpci, m, &stop_requested, once, err, err_size);
+}
+
+static void wire_report(const struct wire *w, FILE *report)
+{
+    if (w->vfu != NULL) {
+        struct vfu_stats vs;
+        vfu_get_stats(w->vfu, &vs);
+        fprintf(
+            report,
+            "vfio-user: %llu clients, %llu messages (%llu rejected), %llu reads, %llu writes, %llu "
+            "interrupts (%llu with no listener)\n",
+            (unsigned long long)vs.clients, (unsigned long long)vs.messages,
+            (unsigned long long)vs.rejected, (unsigned long long)vs.region_reads,
+            (unsigned long long)vs.region_writes, (unsigned long long)vs.interrupts,
+            (unsigned long long)vs.lost_interrupts);
+    } else {
+        struct rpci_stats rs;
+        rpci_get_stats(w->rpci, &rs);
+        fprintf(report,
+                "tcp: %llu clients, %llu requests (%llu refused, %llu connections dropped), %llu "
+                "reads, %llu writes, %llu interrupts with no listener\n",
+                (unsigned long long)rs.clients, (unsigned long long)rs.requests,
+                (unsigned long long)rs.refused, (unsigned long long)rs.dropped,
+                (unsigned long long)rs.mmio_reads, (unsigned long long)rs.mmio_writes,
+                (unsigned long long)rs.lost_interrupts);
+    }
+}
+
 int main(int argc, char **argv)
 {
     struct options o = {.ready_fd = -1};
@@ -291,17 +374,18 @@ int main(int argc, char **argv)
         return status;
     }
     char err[256] = "";
-    struct vfu_server *server = vfu_listen(o.socket, err, sizeof(err));
-    if (server == NULL) {
+    struct wire w = {0};
+    if (!wire_open(&w, &o, err, sizeof(err))) {
         fprintf(stderr, "gpu-model: %s\n", err);
         return EXIT_CANNOT_SERVE;
     }
     FILE *report = open_output(o.report, stderr, "--report");
     o.model.trace = open_output(o.trace, NULL, "--trace");
-    struct gpu_model *m = model_create(&o.model, vfu_bus(server), err, sizeof(err));
+    struct gpu_model *m =
+        model_create(&o.model, w.vfu != NULL ? vfu_bus(w.vfu) : rpci_bus(w.rpci), err, sizeof(err));
     if (m == NULL) {
         fprintf(stderr, "gpu-model: %s\n", err);
-        vfu_close(server);
+        wire_close(&w);
         return EXIT_CANNOT_SERVE;
     }
     struct sigaction sa = {.sa_handler = on_signal}; /* no SA_RESTART: waits must end */
@@ -312,27 +396,19 @@ int main(int argc, char **argv)
         return EXIT_CANNOT_SERVE;
     }
     status = verdict(m, o.model.strict);
-    if (vfu_serve(server, m, &stop_requested, o.once, err, sizeof(err)) != 0) {
+    if (wire_serve(&w, m, o.once, err, sizeof(err)) != 0) {
         fprintf(stderr, "gpu-model: %s\n", err);
         status = EXIT_CANNOT_SERVE;
     } else {
         status = verdict(m, o.model.strict);
     }
-    struct vfu_stats vs;
-    vfu_get_stats(server, &vs);
     model_report(m, report);
-    fprintf(report,
-            "vfio-user: %llu clients, %llu messages (%llu rejected), %llu reads, %llu writes, %llu "
-            "interrupts (%llu with no listener)\n",
-            (unsigned long long)vs.clients, (unsigned long long)vs.messages,
-            (unsigned long long)vs.rejected, (unsigned long long)vs.region_reads,
-            (unsigned long long)vs.region_writes, (unsigned long long)vs.interrupts,
-            (unsigned long long)vs.lost_interrupts);
+    wire_report(&w, report);
     fflush(report);
     if (o.model.trace != NULL) {
         fflush(o.model.trace);
     }
     model_destroy(m);
-    vfu_close(server);
+    wire_close(&w);
     return status;
 }

@@ -95,6 +95,7 @@ static void gfw_done(struct gpu_model *m)
 {
     if (model_fault_get(m, FAULT_GFW_STUCK) == NULL) {
         m->misc.gfw_done = true;
+        model_fsp_ready(m);
     }
 }
 
@@ -113,10 +114,14 @@ static void reset_state(struct gpu_model *m, enum model_reset kind)
     }
     m->wpr2 = (struct wpr2){0};
     m->vram.window = 0;
+    m->vga = (struct vga_state){0};
+    model_bar_gsp_unbind(m);
+    model_host_free(m);
     model_gsp_power_on(m);
     model_falcon_power_on(m, &m->gsp_falcon, "gsp", NV_PGSP_BASE);
     model_falcon_power_on(m, &m->sec2, "sec2", NV_PSEC_BASE);
     model_intr_power_on(m);
+    model_fsp_power_on(m);
     /* After power-on the board firmware has long finished when a driver comes; after a reset not.
      */
     model_schedule(m, WORK_GFW, GFW_BOOT_NS);
@@ -163,6 +168,16 @@ static bool make_vbios(struct gpu_model *m)
     return b.data != NULL;
 }
 
+static bool range_register_holds(uint64_t bytes)
+{
+    enum { MAG_MAX = 63 };
+    uint64_t mag = bytes >> 20;
+    while (mag > MAG_MAX && (mag & 1) == 0) {
+        mag >>= 1;
+    }
+    return mag <= MAG_MAX;
+}
+
 static bool choose(struct gpu_model *m, const struct model_config *cfg, char *err, size_t err_size)
 {
     const char *chip = cfg->chip != NULL ? cfg->chip : "ga102";
@@ -180,6 +195,12 @@ static bool choose(struct gpu_model *m, const struct model_config *cfg, char *er
     if (vram < GIB(1) || vram > GIB(1024) || vram % MIB(1) != 0) {
         snprintf(err, err_size, "video memory of %llu bytes: 1 GiB to 1 TiB in whole MiB",
                  (unsigned long long)vram);
+        return false;
+    }
+    if (m->chip->fb_range && !range_register_holds(vram)) {
+        snprintf(err, err_size,
+                 "video memory of %llu MiB: %s tells its size as 1 to 63 times a power of two MiB",
+                 (unsigned long long)(vram >> 20), m->chip->name);
         return false;
     }
     m->vram.size = vram - m->board->vram_less;
@@ -221,6 +242,13 @@ struct gpu_model *model_create(const struct model_config *cfg, const struct mode
         model_destroy(m);
         return NULL;
     }
+    if (m->fw_version != NULL &&
+        (model_gsp_version_find(m->fw_version)->families & m->chip->family) == 0) {
+        snprintf(err, err_size, "firmware version '%s' does not know chip %s", m->fw_version,
+                 m->chip->name);
+        model_destroy(m);
+        return NULL;
+    }
     if (!model_fwsec_parse(m, err, err_size) || !model_fwfiles_load(m, err, err_size)) {
         model_destroy(m);
         return NULL;
@@ -238,6 +266,7 @@ void model_destroy(struct gpu_model *m)
         model_trace_flush(m);
     }
     model_gsp_free(m);
+    model_host_free(m);
     model_vram_free(m);
     model_report_free(m);
     free(m->vbios);
@@ -255,6 +284,7 @@ void model_run(struct gpu_model *m)
         [WORK_GFW] = gfw_done,          [WORK_GSP_FALCON] = model_fwsec_run,
         [WORK_SEC2] = model_booter_run, [WORK_GSP] = model_gsp_step,
         [WORK_GSP_RX] = model_gsp_rx,   [WORK_GSP_TX] = model_queue_flush,
+        [WORK_HOST] = model_host_run,   [WORK_FSP] = model_fsp_step,
     };
     for (unsigned n = 0; n < RUN_LIMIT && !m->unplugged; n++) {
         size_t first = 0;

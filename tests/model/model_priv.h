@@ -12,6 +12,7 @@
 #include "arch/base.h"
 #include "gsp/regs/regs.h"
 #include "gsp_layout.h"
+#include "tests/model/host.h"
 #include "tests/model/model.h"
 #include "tests/synth/synth.h"
 
@@ -28,7 +29,20 @@ void model_rule_broken(struct gpu_model *m, enum model_rule rule, const char *fm
 
 /* ---- chips and boards: data (chips.c) ---- */
 
-enum model_cfg_layout { CFG_P1 }; /* measured.md 1.1; P2..P5 come with their boards */
+/* Configuration space by class of board, measured.md 1.1 (P5, the SoC, is not modelled). */
+enum model_cfg_layout { CFG_P1, CFG_P2, CFG_P3, CFG_P4, CFG_LAYOUTS };
+
+/* What booting by the FSP differs in. */
+struct model_fsp_kind {
+    uint32_t cot_version; /* of the chain-of-trust message */
+    uint32_t key_bytes, sig_bytes;
+    uint64_t frts_from_end;              /* end of memory to end of FRTS, boot.md 11.5 */
+    uint64_t non_wpr_heap, pmu_reserved; /* what the WPR metadata must ask for, boot.md 5.2 */
+};
+/* A pair of registers that holds the flush page; hi 0: there is none. */
+struct model_flush_reg {
+    uint32_t lo, hi, hi_mask;
+};
 
 struct model_chip {
     const char *name;        /* "ga102" */
@@ -43,6 +57,14 @@ struct model_chip {
     uint32_t seq_transfers; /* falcon transfers in it */
     uint32_t mirror_base;   /* of configuration space in BAR0 */
     bool libos3;
+    bool pio;      /* Turing's falcons: loaded by port, scrub bits and RISC-V state of their own */
+    bool fb_range; /* memory size is in LOCAL_MEMORY_RANGE, not in USABLE_FB_SIZE */
+    bool frts;     /* FWSEC makes WPR2; false (GA100): booter does */
+    bool notices;  /* the GSP sends lockdown notices while it starts (measured.md 8.1) */
+    const struct model_fsp_kind *fsp; /* NULL: FWSEC and booter start the GSP */
+    uint32_t fsp_ready;               /* register that tells that the FSP is there */
+    struct model_flush_reg flush[2];  /* lo 0: unused */
+    uint32_t window_mask; /* of the register that places the PRAMIN window (XAL, from Hopper on) */
 };
 
 struct model_board {
@@ -54,8 +76,15 @@ struct model_board {
     uint32_t class_code;
     uint64_t vram_bytes; /* marketing size */
     uint64_t vram_less;  /* usable size is smaller by this */
+    /* Registers, video memory, instance memory; BARs 0, 1, 3 or, from the layout, 0, 2, 4. */
     uint32_t bar0_mib, bar1_mib, bar3_mib;
-    uint32_t bar1_sizes;    /* resizable BAR capability word: bit 4 + n = 2^n MiB */
+    uint32_t bar1_sizes;          /* resizable BAR capability word: bit 4 + n = 2^n MiB */
+    uint32_t link_gen;            /* PCI Express generation */
+    bool endpoint;                /* Endpoint, not Legacy Endpoint (measured.md 1.2) */
+    bool no_flr;                  /* T4 (measured.md 1.2) */
+    uint32_t vf_count, vf_device; /* SR-IOV; 0: none */
+    uint32_t vbios_ifr;           /* version of the IFR header before the PCI ROM; 0: none */
+    uint64_t lock_bytes;    /* GA100: top of memory that the lock range keeps; 0: no valid range */
     bool display;           /* false: fused off */
     uint32_t vga_workspace; /* NV_PDISP_VGA_WORKSPACE_BASE */
     uint32_t ram_type, bus_width, fbp_mask, l2_bytes;
@@ -75,8 +104,10 @@ enum { CFG_SIZE = 4096, MODEL_BARS = 6 };
 
 struct cfgspace {
     uint8_t image[CFG_SIZE];
-    uint8_t wmask[CFG_SIZE]; /* bits a write changes */
-    uint16_t msi, pcie;      /* offsets of capabilities, 0 = absent */
+    uint8_t wmask[CFG_SIZE];  /* bits a write changes */
+    uint16_t msi, msix, pcie; /* offsets of capabilities, 0 = absent */
+    uint16_t rearm;           /* a write here re-arms MSI, 0 = none */
+    uint8_t vram_bar, inst_bar;
     struct model_bar bar[MODEL_BARS];
 };
 
@@ -85,6 +116,7 @@ uint32_t model_config_read(struct gpu_model *m, uint32_t off, unsigned size);
 void model_config_write(struct gpu_model *m, uint32_t off, unsigned size, uint32_t value);
 bool model_config_bus_master(const struct gpu_model *m);
 bool model_config_msi_enabled(const struct gpu_model *m);
+bool model_config_msix_enabled(const struct gpu_model *m);
 uint64_t model_config_bar_base(const struct gpu_model *m, unsigned bar);
 
 /* ---- falcons (falcon.c) ---- */
@@ -121,6 +153,8 @@ struct falcon {
     bool reset_since_run;
     bool trf_unchecked; /* a transfer was started and IDLE not read since */
     bool locked;        /* knob: registers hidden until the core is selected */
+    bool lockdown;      /* HWCFG2.RISCV_BR_PRIV_LOCKDOWN; GSP, from Hopper on */
+    bool masked;        /* knob: the FSP keeps the engine to itself, reads give 0xbadf41xx */
     uint64_t scrub_until_ns;
     uint32_t resets;
 };
@@ -128,6 +162,16 @@ struct falcon {
 void model_falcon_power_on(struct gpu_model *m, struct falcon *f, const char *name, uint32_t base);
 bool model_falcon_read(struct gpu_model *m, struct falcon *f, uint32_t off, uint32_t *value);
 bool model_falcon_write(struct gpu_model *m, struct falcon *f, uint32_t off, uint32_t value);
+/* Physical transfers through a context are set up; otherwise a rule is broken. */
+bool model_falcon_context_ok(struct gpu_model *m, struct falcon *f, uint32_t ctx);
+/* Memory ports (falcon_pio.c); false: not one of their registers. */
+bool model_falcon_port_read(struct falcon *f, uint32_t off, uint32_t *value);
+bool model_falcon_port_write(struct gpu_model *m, struct falcon *f, uint32_t off, uint32_t value);
+/* One port of any memory: the dword that *ctl points to; *ctl moves on as its flags say. False:
+ * outside, nothing is there (reads 0). */
+bool model_port_read(const uint8_t *mem, uint32_t size, uint32_t *ctl, uint32_t *value);
+bool model_port_write(uint8_t *mem, uint32_t size, uint32_t *ctl, uint32_t value);
+enum { PORT_ADDR = 0x00fffffc }; /* dword and block of a port's control word: a byte offset */
 void model_falcon_transfer(struct gpu_model *m, struct falcon *f, uint32_t command);
 void model_falcon_start(struct gpu_model *m, struct falcon *f);
 void model_falcon_engine(struct gpu_model *m, struct falcon *f, uint32_t value);
@@ -148,12 +192,17 @@ struct fwsec_info {                          /* parsed from the model's own VBIO
     uint32_t interface_off, mapper_off, cmd_in_off; /* in DMEM */
     uint32_t pkc_off, signature_count, signature_versions;
     uint32_t ucode_id, engine_mask, version;
+    uint32_t sec_base, sec_size; /* version 2: the secure part of IMEM */
 };
 /* How the board's VBIOS is made. */
 struct synth_vbios_options model_vbios_options(const struct gpu_model *m);
 /* False with a sentence: the VBIOS is unusable. */
 bool model_fwsec_parse(struct gpu_model *m, char *err, size_t err_size);
-void model_fwsec_run(struct gpu_model *m);  /* the GSP falcon was started some time ago */
+void model_fwsec_run(struct gpu_model *m); /* the GSP falcon was started some time ago */
+/* fwsec_loader.c: the small loader that fetches a version 2 FWSEC was started. 0: FWSEC is in IMEM
+ * and DMEM now; else a rule was broken and this is the mailbox. */
+uint32_t model_fwsec_loader(struct gpu_model *m);
+enum { FWSEC_BAD_SIGNATURE = 0x02 }; /* what booter says to a wrong signature, measured.md 6 */
 void model_booter_run(struct gpu_model *m); /* SEC2 was started some time ago */
 
 /* WPR metadata as fetched, and what booter says about them: MAILBOX0, 0 = good. */
@@ -188,9 +237,18 @@ struct fw_blob { /* in the process-wide cache; never freed */
 struct fw_booter {
     const uint8_t *payload, *sigs;
     uint32_t payload_size;
-    uint32_t app_off, app_size, data_off, data_size; /* in the payload */
+    uint32_t code_off, code_size; /* in the payload, like the following */
+    uint32_t app_off, app_size, data_off, data_size;
     uint32_t patch_loc, sig_size, sig_count;
     uint32_t fuse_ver, engine_mask, ucode_id;
+};
+struct fw_fmc { /* what the FSP starts on the GSP */
+    const uint8_t *image, *hash, *key, *sig;
+    uint32_t image_size, key_size, sig_size;
+};
+struct fw_loader { /* Turing: loads FWSEC; one for all versions */
+    const uint8_t *code;
+    uint32_t code_size, start_tag, dmem_off;
 };
 struct fw_set {
     char version[32];
@@ -202,6 +260,7 @@ struct fw_set {
     uint32_t bootloader_size;
     uint32_t boot_code_off, boot_data_off, boot_manifest_off, app_version;
     struct fw_booter load, unload;
+    struct fw_fmc fmc;
 };
 enum { FW_SETS_MAX = 4 };
 /* Reads what is there for the chip. False with a sentence when a directory is given and holds no
@@ -273,6 +332,7 @@ struct rm_object {
     uint32_t client, handle, parent, cls;
     uint32_t notify; /* events: index; action in action */
     uint32_t action;
+    struct page_dir dir; /* address spaces */
 };
 
 struct gsp_state {
@@ -305,8 +365,8 @@ struct gsp_state {
 void model_gsp_power_on(struct gpu_model *m);
 void model_gsp_free(struct gpu_model *m);
 void model_gsp_engine_reset(struct gpu_model *m); /* the driver pulsed the GSP engine */
-void model_gsp_boot(struct gpu_model *m);         /* booter started the RISC-V core */
-bool model_gsp_resume(struct gpu_model *m);       /* booter resumed it; false: refused */
+void model_gsp_boot(struct gpu_model *m, uint64_t libos_args); /* the RISC-V core was started */
+bool model_gsp_resume(struct gpu_model *m); /* booter resumed it; false: refused */
 void model_gsp_doorbell(struct gpu_model *m, uint32_t queue, uint32_t value);
 void model_gsp_step(struct gpu_model *m); /* WORK_GSP */
 void model_gsp_rx(struct gpu_model *m);   /* WORK_GSP_RX: look at the command queue */
@@ -331,13 +391,19 @@ void model_queue_check_status_slots(struct gpu_model *m);
 /* Differences between firmware versions that are no layouts. */
 struct gsp_version {
     const char *name;
+    uint32_t families;             /* that it is made for */
     uint32_t gsp_engine;           /* engineIdx in the interrupt table */
+    uint32_t gr_engine;            /* likewise, of GR0 */
     uint32_t nocat_function;       /* 0: it sends none */
+    uint32_t lockdown_function;    /* number of the lockdown notice */
     uint32_t shared_data_function; /* sent first, 0: none */
     uint32_t missing_info_result;  /* of GSP_INIT_DONE without commands 72 and 73; 0: it hangs */
     bool whole_slot_checksum;
 };
 const struct gsp_version *model_gsp_version_find(const char *name);
+/* The layout that is assumed when there are no files to tell: the one asked for, or the newest that
+ * is made for the chip. */
+const struct gsp_layout *model_gsp_default_layout(const struct gpu_model *m);
 
 /* One request, complete: answers it. avail >= len bytes exist at payload (the rest of the slots).
  */
@@ -353,6 +419,19 @@ uint32_t model_rm_control(struct gpu_model *m, const struct rm_object *o, uint32
 struct rm_object *model_rm_find(struct gpu_model *m, uint32_t client, uint32_t handle);
 void model_rm_fill_static_info(struct gpu_model *m, uint8_t *p, uint32_t len); /* gsp_static.c */
 void model_rm_gid(const struct gpu_model *m, uint8_t gid[16]);
+/* Root directory that the GSP gives BAR1 (0) or BAR2 (1); *inst: of the instance block. */
+uint64_t model_rm_bar_root(const struct gpu_model *m, unsigned which, uint64_t *inst);
+/* gsp_engine.c: handlers of controls, and of the two RPCs that do the same. */
+typedef uint32_t model_ctrl(struct gpu_model *m, const struct rm_object *o, uint8_t *p,
+                            uint32_t len);
+model_ctrl model_ctrl_intr_table, model_ctrl_device_info, model_ctrl_context_buffers,
+    model_ctrl_set_page_directory, model_ctrl_unset_page_directory, model_ctrl_reserved_pdes,
+    model_ctrl_bind, model_ctrl_schedule, model_ctrl_work_token, model_ctrl_promote_ctx,
+    model_ctrl_memsys_config;
+uint32_t model_rm_set_page_directory(struct gpu_model *m, uint32_t client, const uint8_t *p,
+                                     uint32_t len);
+uint32_t model_rm_unset_page_directory(struct gpu_model *m, uint32_t client, const uint8_t *p,
+                                       uint32_t len);
 enum { /* NV_STATUS, rpc.md B2 */
        RM_OK = 0,
        RM_INSERT_DUPLICATE = 0x19,
@@ -391,6 +470,7 @@ struct intr_state {
     uint32_t leaf[INTR_LEAVES], leaf_en[INTR_LEAVES];
     uint32_t top_en, delivered; /* delivered: D(N) as of the last look */
     bool armed;
+    uint32_t msix[48]; /* table words as last written; who delivers has his own copy */
 };
 void model_intr_power_on(struct gpu_model *m);
 void model_intr_latch(struct gpu_model *m, uint32_t vector);
@@ -409,27 +489,68 @@ bool model_pmc_write(struct gpu_model *m, uint32_t off, uint32_t value);
 bool model_pfb_read(struct gpu_model *m, uint32_t off, uint32_t *value);
 bool model_pfb_write(struct gpu_model *m, uint32_t off, uint32_t value);
 bool model_fuse_read(struct gpu_model *m, uint32_t off, uint32_t *value);
+bool model_flush_page_read(struct gpu_model *m, uint32_t off, uint32_t *value);
+bool model_flush_page_write(struct gpu_model *m, uint32_t off, uint32_t value);
 bool model_vf_read(struct gpu_model *m, uint32_t off, uint32_t *value);
 bool model_vf_write(struct gpu_model *m, uint32_t off, uint32_t value);
 uint32_t model_prom_read(struct gpu_model *m, uint32_t off);
 
+/* VGA ports in BAR0 (vga.c). */
+enum { MODEL_VGA_BASE = 0x601000, MODEL_VGA_BYTES = 0x1000, VGA_BLOCKS = 3, VGA_PORTS = 0x20 };
+struct vga_state {
+    uint8_t port[VGA_PORTS], block[VGA_BLOCKS][256];
+};
+bool model_vga_read(struct gpu_model *m, uint32_t off, uint32_t *value);
+bool model_vga_write(struct gpu_model *m, uint32_t off, uint32_t value);
+void model_vga_write_bytes(struct gpu_model *m, uint32_t off, unsigned size, uint32_t value);
+
 struct misc_regs {
     uint32_t sw_scratch[64];
-    uint32_t flush_lo, flush_hi;
+    uint32_t flush_lo[2], flush_hi[2];
     uint32_t secure_scratch_14;
     uint32_t uflush[8];
     uint32_t ptimer_num, ptimer_den, ptimer_intr, ptimer_intr_en, ptimer_alarm;
     uint64_t ptimer_offset, ptimer_latched;
-    uint32_t bar1_block, bar2_block, bus_intr_en;
+    uint32_t bus_intr_en;
     uint32_t mmu_pdb[2], mmu_inval;
     uint32_t pmc_enable, device_enable[4];
     bool gfw_done;
 };
 
-/* WPR2, in bytes; lo == hi: none. */
+/* WPR2, in bytes; lo == hi: none. The others are known once the GSP is in it. */
 struct wpr2 {
     uint64_t lo, hi;
+    uint64_t frts, non_wpr; /* where FRTS and the heap outside are */
+    uint64_t reserved;      /* from here up nothing is the driver's */
 };
+
+/* ---- FSP (fsp.c) and FMC (fsp_fmc.c) ---- */
+
+enum { FSP_CHANNELS = 8, FSP_CHANNEL_BYTES = 1024 };
+enum fsp_phase { FSPP_IDLE, FSPP_MESSAGE, FSPP_FMC, FSPP_ZEROED, FSPP_TEARDOWN };
+struct fsp_state {
+    bool ready;
+    enum fsp_phase phase;
+    uint8_t emem[FSP_CHANNELS * FSP_CHANNEL_BYTES];
+    uint32_t ememc[FSP_CHANNELS], head[FSP_CHANNELS], tail[FSP_CHANNELS];
+    uint32_t msgq_head[FSP_CHANNELS], msgq_tail[FSP_CHANNELS];
+    bool gsp_taken;  /* a GSP was started and has not gone down by itself */
+    uint64_t params; /* bus address of the FMC's boot parameters */
+    uint64_t frts_end;
+    uint64_t args;           /* libos arguments, from them */
+    const struct fw_set *fw; /* NULL without files */
+    const struct gsp_layout *l;
+    struct wpr2 wpr2; /* as the FMC lays it out */
+};
+void model_fsp_power_on(struct gpu_model *m);
+void model_fsp_ready(struct gpu_model *m); /* it has finished its own start */
+bool model_fsp_read(struct gpu_model *m, uint32_t off, uint32_t *value);
+bool model_fsp_write(struct gpu_model *m, uint32_t off, uint32_t value);
+void model_fsp_step(struct gpu_model *m);     /* WORK_FSP */
+void model_fsp_gsp_down(struct gpu_model *m); /* the GSP has stopped by itself */
+uint32_t model_fmc_run(struct gpu_model *m);  /* 0, or the error that it leaves in MAILBOX0 */
+enum { SHA384_BYTES = 48 };
+void model_sha384(const uint8_t *data, size_t len, uint8_t out[SHA384_BYTES]);
 
 struct strict_state {
     uint32_t hits[RULE_COUNT];
@@ -493,6 +614,11 @@ enum fault_kind {
     FAULT_RESET_READY,
     FAULT_SEQUENCER,
     FAULT_NO_IRQ,
+    FAULT_FSP_ERROR,
+    FAULT_FSP_SILENT,
+    FAULT_FMC_ERROR,
+    FAULT_FMC_LOCKED,
+    FAULT_FMC_MASKED,
 };
 enum fault_action { FACT_VALUE, FACT_XOR, FACT_DROP, FACT_DUP };
 struct fault {
@@ -513,7 +639,17 @@ bool model_fault_message(struct gpu_model *m, uint8_t *msg, size_t len, bool *tw
 
 /* ---- the whole ---- */
 
-enum work { WORK_GFW, WORK_GSP_FALCON, WORK_SEC2, WORK_GSP, WORK_GSP_RX, WORK_GSP_TX, WORK_COUNT };
+enum work {
+    WORK_GFW,
+    WORK_GSP_FALCON,
+    WORK_SEC2,
+    WORK_GSP,
+    WORK_GSP_RX,
+    WORK_GSP_TX,
+    WORK_FSP,
+    WORK_HOST,
+    WORK_COUNT
+};
 
 struct gpu_model {
     struct model_bus bus;
@@ -532,6 +668,7 @@ struct gpu_model {
     struct cfgspace cfg;
     struct misc_regs misc;
     struct wpr2 wpr2;
+    struct fsp_state fsp;
     struct falcon gsp_falcon, sec2;
     struct vram vram;
     uint8_t *vbios;
@@ -539,8 +676,12 @@ struct gpu_model {
     struct fwsec_info fwsec;
     struct fw_set fw[FW_SETS_MAX];
     uint32_t fw_count;
+    struct fw_loader loader; /* code NULL: not known */
     struct gsp_state gsp;
     struct intr_state intr;
+    struct bar_bind bar_bind[MODEL_MAPPED_BARS];
+    struct host_state host;
+    struct vga_state vga;
     struct strict_state strict;
     struct report_state report;
     struct trace_state trace;

@@ -52,7 +52,7 @@ bool model_pmc_read(struct gpu_model *m, uint32_t off, uint32_t *value)
         return true;
     case NV_PBUS_BAR0_WINDOW__OFFSET:
         *value = m->vram.window;
-        return true;
+        return m->chip->fsp == NULL;
     case NV_PBUS_INTR_EN_0__OFFSET:
         *value = m->misc.bus_intr_en;
         return true;
@@ -101,6 +101,9 @@ bool model_pmc_write(struct gpu_model *m, uint32_t off, uint32_t value)
         m->misc.pmc_enable = value;
         return true;
     case NV_PBUS_BAR0_WINDOW__OFFSET:
+        if (m->chip->fsp != NULL) {
+            return false; /* it moved: NV_XAL_EP_BAR0_WINDOW */
+        }
         m->vram.window = value & 0x03ffffff;
         return true;
     case NV_PBUS_INTR_EN_0__OFFSET:
@@ -136,12 +139,14 @@ bool model_pmc_write(struct gpu_model *m, uint32_t off, uint32_t value)
     }
 }
 
-/* NV_PFB_PRI_MMU_LOCAL_MEMORY_RANGE of the marketing size: MAG << SCALE, in MiB. */
+/* NV_PFB_PRI_MMU_LOCAL_MEMORY_RANGE of the marketing size: MAG << SCALE, in MiB, MAG 32 to 63
+ * (8 GiB: 0x208, 40 GiB: 0x28a; registers.md 5). */
 static uint32_t local_memory_range(const struct gpu_model *m)
 {
+    enum { MAG_MAX = 63 };
     uint64_t mag = (m->vram.size + m->board->vram_less) >> 20;
     uint32_t scale = 0;
-    while (mag >= 64 || (mag != 0 && (mag & 1) == 0 && scale < 10)) {
+    while (mag > MAG_MAX) {
         mag >>= 1;
         scale++;
     }
@@ -151,16 +156,73 @@ static uint32_t local_memory_range(const struct gpu_model *m)
     return r.raw;
 }
 
+/* ---- the flush page: where its address goes differs by family (chips.c) ---- */
+
+/* The variable behind a register; NULL: not one of the chip's. */
+static uint32_t *flush_page(struct gpu_model *m, uint32_t off, uint32_t *mask)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(m->chip->flush); i++) {
+        const struct model_flush_reg *r = &m->chip->flush[i];
+        *mask = 0xffffffff;
+        if (r->lo != 0 && off == r->lo) {
+            return &m->misc.flush_lo[i];
+        }
+        *mask = r->hi_mask;
+        if (r->hi != 0 && off == r->hi) {
+            return &m->misc.flush_hi[i];
+        }
+    }
+    return NULL;
+}
+
+bool model_flush_page_read(struct gpu_model *m, uint32_t off, uint32_t *value)
+{
+    uint32_t mask;
+    const uint32_t *v = flush_page(m, off, &mask);
+    *value = v != NULL ? *v : 0;
+    return v != NULL;
+}
+
+bool model_flush_page_write(struct gpu_model *m, uint32_t off, uint32_t value)
+{
+    uint32_t mask, *v = flush_page(m, off, &mask);
+    if (v != NULL) {
+        *v = value & mask;
+    }
+    return v != NULL;
+}
+
+/* ---- lock range (GA100): the top of memory that is not the driver's ---- */
+
+static bool lock_range(const struct gpu_model *m, uint32_t off, uint32_t *value)
+{
+    const uint64_t bytes = m->board->lock_bytes;
+    if ((m->chip->family & F_GA100) == 0) {
+        return false;
+    }
+    switch (off) {
+    case NV_PFB_PRI_MMU_LOCK_CFG_PRIV_LEVEL_MASK__OFFSET:
+        *value = 1;
+        return true;
+    case NV_PFB_PRI_MMU_LOCK_ADDR_LO__OFFSET:
+        *value = bytes != 0 ? (uint32_t)((m->vram.size - bytes) >> 8) : WPR2_LO_NONE;
+        return true;
+    case NV_PFB_PRI_MMU_LOCK_ADDR_HI__OFFSET:
+        *value = bytes != 0 ? (uint32_t)((m->vram.size - FL_PAGE_SIZE) >> 8) : 0;
+        return true;
+    default:
+        return false;
+    }
+}
+
 bool model_pfb_read(struct gpu_model *m, uint32_t off, uint32_t *value)
 {
     const bool wpr2_up = m->wpr2.hi > m->wpr2.lo;
+    const bool gfw_done = m->misc.gfw_done;
+    if (model_flush_page_read(m, off, value) || lock_range(m, off, value)) {
+        return true;
+    }
     switch (off) {
-    case NV_PFB_NISO_FLUSH_SYSMEM_ADDR__OFFSET:
-        *value = m->misc.flush_lo;
-        return true;
-    case NV_PFB_NISO_FLUSH_SYSMEM_ADDR_HI__OFFSET:
-        *value = m->misc.flush_hi;
-        return true;
     case NV_PFB_PRI_MMU_LOCAL_MEMORY_RANGE__OFFSET:
         *value = local_memory_range(m);
         return true;
@@ -177,11 +239,11 @@ bool model_pfb_read(struct gpu_model *m, uint32_t off, uint32_t *value)
         *value = 0xffffffff;
         return true;
     case NV_PGC6_AON_SECURE_SCRATCH_GROUP_05_0_GFW_BOOT__OFFSET:
-        *value = m->misc.gfw_done ? GFW_DONE : GFW_RUNNING;
-        return true;
+        *value = m->chip->fsp != NULL ? 0 : gfw_done ? GFW_DONE : GFW_RUNNING;
+        return true; /* always 0 on a GB205 (measured.md 3) */
     case NV_USABLE_FB_SIZE_IN_MB__OFFSET:
-        *value = m->misc.gfw_done ? (uint32_t)(m->vram.size >> 20) : FB_SIZE_LOCKED;
-        return true;
+        *value = gfw_done ? (uint32_t)(m->vram.size >> 20) : FB_SIZE_LOCKED;
+        return !m->chip->fb_range;
     case NV_PFB_PRI_MMU_WPR2_ADDR_LO__OFFSET:
         *value = wpr2_up ? (uint32_t)(m->wpr2.lo >> 8) : WPR2_LO_NONE;
         return true;
@@ -198,13 +260,10 @@ bool model_pfb_read(struct gpu_model *m, uint32_t off, uint32_t *value)
 
 bool model_pfb_write(struct gpu_model *m, uint32_t off, uint32_t value)
 {
+    if (model_flush_page_write(m, off, value)) {
+        return true;
+    }
     switch (off) {
-    case NV_PFB_NISO_FLUSH_SYSMEM_ADDR__OFFSET:
-        m->misc.flush_lo = value;
-        return true;
-    case NV_PFB_NISO_FLUSH_SYSMEM_ADDR_HI__OFFSET:
-        m->misc.flush_hi = value & 0xffffff;
-        return true;
     case NV_PFB_PRI_MMU_WPR2_ADDR_LO__OFFSET:
     case NV_PFB_PRI_MMU_WPR2_ADDR_HI__OFFSET:
         model_rule_broken(m, RULE_WPR2_REGISTER_WRITE, "wrote 0x%08x to 0x%06x", value, off);
@@ -221,6 +280,11 @@ bool model_fuse_read(struct gpu_model *m, uint32_t off, uint32_t *value)
     const uint32_t nvdec = off - NV_FUSE_OPT_FPF_NVDEC_UCODE1_VERSION__OFFSET;
     enum { BANK = 16 * 4, BOOTER_UCODE_ID = 3 };
     *value = 0;
+    if (m->chip->family == F_TU) { /* no version fuses; the others lie elsewhere */
+        *value = off == NV_FUSE_STATUS_OPT_DISPLAY_TU__OFFSET && m->board->display ? 0 : 1;
+        return off == NV_FUSE_STATUS_OPT_DISPLAY_TU__OFFSET ||
+               off == NV_FUSE_OPT_SECURE_GSP_DEBUG_DIS_TU__OFFSET;
+    }
     if (sec2 < BANK) {
         *value = sec2 / 4 == BOOTER_UCODE_ID - 1 ? m->board->fuse_sec2_booter : 0;
         return true;
@@ -231,7 +295,6 @@ bool model_fuse_read(struct gpu_model *m, uint32_t off, uint32_t *value)
     }
     switch (off) {
     case NV_FUSE_STATUS_OPT_DISPLAY__OFFSET:
-    case NV_FUSE_STATUS_OPT_DISPLAY_TU__OFFSET:
         *value = m->board->display ? 0 : 1;
         return true;
     case NV_FUSE_OPT_SECURE_GSP_DEBUG_DIS__OFFSET:
@@ -244,16 +307,10 @@ bool model_fuse_read(struct gpu_model *m, uint32_t off, uint32_t *value)
 
 bool model_vf_read(struct gpu_model *m, uint32_t off, uint32_t *value)
 {
-    if (model_intr_read(m, off, value)) {
+    if (model_intr_read(m, off, value) || model_bar_reg_read(m, off, value)) {
         return true;
     }
     switch (off) {
-    case NV_VIRTUAL_FUNCTION_PRIV_FUNC_BAR1_BLOCK__OFFSET:
-        *value = m->misc.bar1_block;
-        return true;
-    case NV_VIRTUAL_FUNCTION_PRIV_FUNC_BAR2_BLOCK__OFFSET:
-        *value = m->misc.bar2_block;
-        return true;
     case NV_VIRTUAL_FUNCTION_PRIV_FUNC_BIND_STATUS__OFFSET:
         *value = 0;
         return true;
@@ -279,15 +336,13 @@ bool model_vf_read(struct gpu_model *m, uint32_t off, uint32_t *value)
 
 bool model_vf_write(struct gpu_model *m, uint32_t off, uint32_t value)
 {
-    if (model_intr_write(m, off, value)) {
+    if (model_intr_write(m, off, value) || model_bar_reg_write(m, off, value)) {
         return true;
     }
     switch (off) {
-    case NV_VIRTUAL_FUNCTION_PRIV_FUNC_BAR1_BLOCK__OFFSET:
-        m->misc.bar1_block = value;
-        return true;
-    case NV_VIRTUAL_FUNCTION_PRIV_FUNC_BAR2_BLOCK__OFFSET:
-        m->misc.bar2_block = value;
+    case NV_VIRTUAL_FUNCTION_DOORBELL__OFFSET:
+    case NV_VIRTUAL_FUNCTION_PRIV_DOORBELL__OFFSET:
+        model_host_doorbell(m, value);
         return true;
     case NV_VIRTUAL_FUNCTION_PRIV_MMU_INVALIDATE_PDB__OFFSET:
         m->misc.mmu_pdb[0] = value;

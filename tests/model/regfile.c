@@ -26,12 +26,32 @@ static bool sec2_write(struct gpu_model *m, uint32_t off, uint32_t v)
 }
 static bool mirror_read(struct gpu_model *m, uint32_t off, uint32_t *v)
 {
+    if (off - m->chip->mirror_base >= CFG_SIZE) {
+        return false;
+    }
     *v = model_config_read(m, off - m->chip->mirror_base, 4);
     return true;
 }
 static bool mirror_write(struct gpu_model *m, uint32_t off, uint32_t v)
 {
+    if (off - m->chip->mirror_base >= CFG_SIZE) {
+        return false;
+    }
     model_config_write(m, off - m->chip->mirror_base, 4, v);
+    return true;
+}
+/* The place of the PRAMIN window, from Hopper on: video memory only. */
+static bool xal_read(struct gpu_model *m, uint32_t off, uint32_t *v)
+{
+    *v = m->vram.window;
+    return off == NV_XAL_EP_BAR0_WINDOW__OFFSET && m->chip->window_mask != 0;
+}
+static bool xal_write(struct gpu_model *m, uint32_t off, uint32_t v)
+{
+    if (off != NV_XAL_EP_BAR0_WINDOW__OFFSET || m->chip->window_mask == 0) {
+        return false;
+    }
+    m->vram.window = v & m->chip->window_mask;
     return true;
 }
 static bool prom_window_read(struct gpu_model *m, uint32_t off, uint32_t *v)
@@ -54,18 +74,26 @@ struct range {
 static const struct range ranges[] = {
     {0x000000, 0x001fff, model_pmc_read, model_pmc_write}, /* PMC, PBUS */
     {0x009000, 0x009fff, model_pmc_read, model_pmc_write}, /* PTIMER */
+    {0x020000, 0x020fff, model_fsp_read, NULL},            /* THERM: whether the FSP is there */
     {0x021000, 0x021fff, model_fuse_read, NULL},           /* fuses, Turing */
     {0x070000, 0x070fff, model_pmc_read, model_pmc_write}, /* flushes */
-    {0x088000, 0x088fff, mirror_read, mirror_write},
+    {0x088000, 0x088fff, mirror_read, mirror_write},       /* to Ada */
+    {0x092000, 0x092fff, mirror_read, mirror_write},       /* from Hopper on */
     {0x100000, 0x101fff, model_pfb_read, model_pfb_write}, /* PFB, straps */
+    {0x10f000, 0x10ffff, xal_read, xal_write},             /* endpoint, from Hopper on */
     {NV_PGSP_BASE, NV_PGSP_BASE + NV_FALCON_SPAN - 1, gsp_falcon_read, gsp_falcon_write},
     {0x118000, 0x118fff, model_pfb_read, model_pfb_write}, /* PGC6 */
     {0x1fa000, 0x1fafff, model_pfb_read, model_pfb_write}, /* MMU */
     {NV_PROM_BASE, NV_PROM_BASE + NV_PROM_SIZE - 1, prom_window_read, prom_window_write},
+    {MODEL_VGA_BASE, MODEL_VGA_BASE + MODEL_VGA_BYTES - 1, model_vga_read, model_vga_write},
     {0x625000, 0x625fff, model_pfb_read, model_pfb_write}, /* display */
     {0x820000, 0x824fff, model_fuse_read, NULL},
     {NV_PSEC_BASE, NV_PSEC_BASE + NV_FALCON_SPAN - 1, sec2_read, sec2_write},
-    {0xb80000, 0xb8ffff, model_vf_read, model_vf_write},
+    {0x870000, 0x870fff, model_flush_page_read, model_flush_page_write}, /* HSHUB */
+    {0x8a1000, 0x8a1fff, model_flush_page_read, model_flush_page_write}, /* FBHUB0 */
+    {0x8f0000, 0x8f3fff, model_fsp_read, model_fsp_write},               /* FSP */
+    {0xad0000, 0xad0fff, model_fsp_read, NULL},                          /* THERM on GB20x */
+    {0xb80000, 0xb9ffff, model_vf_read, model_vf_write},
     {0xbb0000, 0xbbffff, model_vf_read, model_vf_write},
 };
 
@@ -204,14 +232,24 @@ static void bar0_write(struct gpu_model *m, uint64_t off, unsigned size, uint64_
         write32(m, (uint32_t)off, (uint32_t)value);
     } else if (off - m->chip->mirror_base < CFG_SIZE) {
         model_config_write(m, (uint32_t)(off - m->chip->mirror_base), size, (uint32_t)value);
+    } else if (off - MODEL_VGA_BASE < MODEL_VGA_BYTES) {
+        model_vga_write_bytes(m, (uint32_t)off, size, (uint32_t)value);
     } else {
         model_rule_broken(m, RULE_BAR0_NARROW_WRITE, "%u-byte write of 0x%x to 0x%06x", size,
                           (unsigned)value, (unsigned)off);
     }
 }
 
+/* BAR1 and BAR2 are the two after the registers; which PCI BARs they are depends on the board. */
+static bool mapped_bar(const struct gpu_model *m, unsigned bar, unsigned *which)
+{
+    *which = bar == m->cfg.vram_bar ? MODEL_BAR1 : MODEL_BAR2;
+    return bar == m->cfg.vram_bar || bar == m->cfg.inst_bar;
+}
+
 uint64_t model_bar_read(struct gpu_model *m, unsigned bar, uint64_t off, unsigned size)
 {
+    unsigned which;
     m->stats.reads++;
     const uint64_t ones = ~0ull >> (64 - 8 * size);
     if (!count_access(m) || bar >= MODEL_BARS || !range_ok(off, size, m->cfg.bar[bar].size)) {
@@ -220,8 +258,8 @@ uint64_t model_bar_read(struct gpu_model *m, unsigned bar, uint64_t off, unsigne
     if (bar == 0) {
         return bar0_read(m, off, size) & ones;
     }
-    if (bar == 1 && (m->misc.bar1_block & 0x80000000u) == 0) {
-        return model_vram_cpu_read(m, off, size); /* physical until a page directory is bound */
+    if (mapped_bar(m, bar, &which)) {
+        return model_bar_read_mapped(m, which, off, size) & ones;
     }
     model_report_unmodelled(m, (uint32_t)bar << 28 | (uint32_t)(off & 0x0ffffffc), false, 0);
     return 0;
@@ -229,14 +267,15 @@ uint64_t model_bar_read(struct gpu_model *m, unsigned bar, uint64_t off, unsigne
 
 void model_bar_write(struct gpu_model *m, unsigned bar, uint64_t off, unsigned size, uint64_t value)
 {
+    unsigned which;
     m->stats.writes++;
     if (!count_access(m) || bar >= MODEL_BARS || !range_ok(off, size, m->cfg.bar[bar].size)) {
         return;
     }
     if (bar == 0) {
         bar0_write(m, off, size, value);
-    } else if (bar == 1 && (m->misc.bar1_block & 0x80000000u) == 0) {
-        model_vram_cpu_write(m, off, size, value);
+    } else if (mapped_bar(m, bar, &which)) {
+        model_bar_write_mapped(m, which, off, size, value);
     } else {
         model_report_unmodelled(m, (uint32_t)bar << 28 | (uint32_t)(off & 0x0ffffffc), true,
                                 (uint32_t)value);

@@ -192,6 +192,12 @@ void model_report(const struct gpu_model *m, FILE *out)
             m->gsp_falcon.riscv_active ? "running" : "stopped",
             m->wpr2.hi > m->wpr2.lo ? "up" : "down", m->stats.image_pages_checked);
     fprintf(out,
+            "host: %" PRIu64 " doorbells, %" PRIu64 " methods (%" PRIu64 " of engines that are not "
+            "modelled), %" PRIu64 " semaphores released, %" PRIu64 " copies of %" PRIu64
+            " bytes, %" PRIu64 " channels faulted\n",
+            m->host.doorbells, m->host.methods, m->host.ignored_methods, m->host.releases,
+            m->host.launches, m->host.bytes_copied, m->host.faults);
+    fprintf(out,
             "accesses: %" PRIu64 " reads, %" PRIu64 " writes; %" PRIu64 " bytes by DMA; %" PRIu64
             " interrupts\n",
             m->stats.reads, m->stats.writes, m->stats.dma_bytes, m->stats.irqs);

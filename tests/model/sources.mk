@@ -1,10 +1,20 @@
 # SPDX-License-Identifier: MIT
-MODEL_SRCS += $(addprefix tests/model/,model.c chips.c config.c regfile.c pmc_pfb.c prom.c vram.c \
-    falcon.c falcon_regs.c fwsec.c booter.c booter_meta.c booter_image.c fwfiles.c intr.c gsp.c gsp_queue.c gsp_rm.c gsp_static.c gsp_ctrl.c \
+MODEL_SRCS += $(addprefix tests/model/,model.c chips.c boards.c config.c cfg_layouts.c regfile.c pmc_pfb.c prom.c vram.c \
+    falcon.c falcon_regs.c falcon_pio.c fwsec.c fwsec_loader.c fsp.c fsp_fmc.c sha384.c booter.c booter_meta.c booter_image.c fwfiles.c intr.c gsp.c gsp_queue.c gsp_rm.c gsp_static.c gsp_ctrl.c \
     gsp_seq.c gsp_log.c strict.c trace.c report.c fault.c)
 MODEL_MAIN_SRCS += tests/model/main.c
-# The vfio-user server is a library part so that tests reach it; the program is main.c.
+# The servers are library parts so that tests reach them; the program is main.c.
 MODEL_SRCS += tests/model/vfio_user.c tests/model/vfio_dma.c
-TEST_SUPPORT_SRCS += tests/unit/mini_driver.c
-UNIT_TESTS += tests/unit/test_model.c tests/unit/test_model_rules.c
+# The same model over TCP.
+MODEL_SRCS += tests/model/remote_pci.c tests/model/remote_memory.c
+TEST_SUPPORT_SRCS += tests/unit/mini_driver.c tests/unit/mini_turing.c tests/unit/mini_fsp.c
+UNIT_TESTS += tests/unit/test_model.c tests/unit/test_model_rules.c tests/unit/test_model_fsp.c \
+    tests/unit/test_model_turing.c tests/unit/test_model_host.c
 FUZZ_TARGETS += tests/fuzz/fuzz_model.c
+# The host and the MMU: what works once the GSP is up.
+MODEL_SRCS += $(addprefix tests/model/,mmu.c bar.c engines.c channel.c methods.c ce.c gsp_engine.c \
+    vga.c)
+TEST_SUPPORT_SRCS += tests/unit/remote_client.c
+UNIT_TESTS += tests/unit/test_remote_pci.c tests/unit/test_remote_boot.c \
+    tests/unit/test_trace_tool.c
+FUZZ_TARGETS += tests/fuzz/fuzz_remote_pci.c

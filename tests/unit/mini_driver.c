@@ -23,7 +23,9 @@ enum {
 #define SEC2(reg)     (NV_PSEC_BASE + (uint32_t)reg##__OFFSET)
 #define AT(base, reg) ((base) + (uint32_t)reg##__OFFSET)
 
-static void hook(struct mini *d, enum mini_point at)
+static void hook(struct mini *d, enum mini_point at) { mini_hook_at(d, at); }
+
+void mini_hook_at(struct mini *d, enum mini_point at)
 {
     if (d->hook != NULL) {
         d->hook(d, at);
@@ -101,40 +103,60 @@ bool mini_poll(struct mini *d, uint32_t off, uint32_t mask, uint32_t value, uint
 
 /* ---- making ---- */
 
+/* Registers, video memory, instance memory, wherever the board has them. */
 static void enable(struct mini *d)
 {
-    model_cfg_write(d->m, 0x10, 4, 0x90000000);
-    model_cfg_write(d->m, 0x14, 4, 0x0000000c);
-    model_cfg_write(d->m, 0x18, 4, 0x40);
-    model_cfg_write(d->m, 0x1c, 4, 0x1000000c);
-    model_cfg_write(d->m, 0x20, 4, 0x40);
+    static const uint64_t places[] = {0x90000000, 0x4000000000ull, 0x4010000000ull};
+    size_t n = 0;
+    for (unsigned i = 0; i < 6 && n < ARRAY_SIZE(places); i++) {
+        struct model_bar bar;
+        model_bar_info(d->m, i, &bar);
+        if (bar.size == 0 || bar.is_io) {
+            continue;
+        }
+        model_cfg_write(d->m, (uint16_t)(0x10 + 4 * i), 4, (uint32_t)places[n]);
+        if (bar.is_64bit) {
+            model_cfg_write(d->m, (uint16_t)(0x14 + 4 * i), 4, (uint32_t)(places[n] >> 32));
+        }
+        n++;
+    }
     model_cfg_write(d->m, 0x04, 2, 6);
 }
 
-/* The files of a version are made once and kept: making them takes longer than a boot. */
-static void take_files(struct mini *d)
+/* The files of a chip and version are made once and kept: making them takes longer than a boot. */
+void mini_files(struct mini *d)
 {
-    enum { KEPT = 2 };
+    enum { KEPT = 32 };
     static struct {
-        char version[32];
-        struct synth_blob gsp, boot, load, unload;
+        char chip[16], version[32];
+        struct synth_blob gsp, boot, load, unload, loader, fmc;
     } kept[KEPT];
-    const struct synth_fw_options fw = {.chip = "ga102", .version = d->version};
+    const struct synth_fw_options fw = {.chip = d->chip, .version = d->version};
     size_t i = 0;
-    while (i < KEPT - 1 && kept[i].version[0] != '\0' && strcmp(kept[i].version, d->version) != 0) {
+    while (i < KEPT && kept[i].version[0] != '\0' &&
+           (strcmp(kept[i].version, d->version) != 0 || strcmp(kept[i].chip, d->chip) != 0)) {
         i++;
     }
-    if (strcmp(kept[i].version, d->version) != 0) {
+    if (i == KEPT) {
+        abort();
+    }
+    if (kept[i].version[0] == '\0') {
+        const struct synth_fw_options newest = {.chip = d->chip, .version = "570.144"};
+        snprintf(kept[i].chip, sizeof(kept[i].chip), "%s", d->chip);
         snprintf(kept[i].version, sizeof(kept[i].version), "%s", d->version);
         kept[i].gsp = synth_firmware(SYNTH_GSP, &fw);
         kept[i].boot = synth_firmware(SYNTH_BOOTLOADER, &fw);
         kept[i].load = synth_firmware(SYNTH_BOOTER_LOAD, &fw);
         kept[i].unload = synth_firmware(SYNTH_BOOTER_UNLOAD, &fw);
+        kept[i].fmc = synth_firmware(SYNTH_FMC, &fw);
+        kept[i].loader = synth_firmware(SYNTH_GEN_BOOTLOADER, &newest); /* one for all versions */
     }
     d->gsp = kept[i].gsp;
     d->boot = kept[i].boot;
     d->load = kept[i].load;
     d->unload = kept[i].unload;
+    d->fmc = kept[i].fmc;
+    d->loader = kept[i].loader;
 }
 
 void mini_open(struct mini *d, const struct model_config *cfg, bool files)
@@ -148,12 +170,14 @@ void mini_open(struct mini *d, const struct model_config *cfg, bool files)
     d->version = c.fw_version != NULL ? c.fw_version : "570.144";
     d->l = gsp_layout_find(d->version);
     d->ram = calloc(1, MINI_RAM_BYTES);
-    take_files(d);
+    d->chip = c.chip != NULL ? c.chip : "ga102";
+    d->pio = strncmp(d->chip, "tu", 2) == 0 || strcmp(d->chip, "ga100") == 0;
+    d->fsp = strncmp(d->chip, "gh", 2) == 0 || strncmp(d->chip, "gb", 2) == 0;
     if (files) {
         strcpy(d->dir, "/tmp/mini-driver-XXXXXX");
         if (mkdtemp(d->dir) == NULL ||
             synth_firmware_write(
-                d->dir, &(struct synth_fw_options){.chip = "ga102", .version = d->version}) != 0) {
+                d->dir, &(struct synth_fw_options){.chip = d->chip, .version = d->version}) != 0) {
             abort();
         }
         c.firmware_dir = d->dir;
@@ -225,12 +249,29 @@ void mini_start(struct mini *d, uint32_t base)
 static void read_vbios(struct mini *d)
 {
     const struct synth_vbios_options opt = {
-        .desc_version = 3, .device_id = 0x2204, .version = "94.02.4b.00.0b", .signature_count = 2};
+        .desc_version = d->pio ? 2 : 3,
+        .ifr_version = strcmp(d->chip, "ga100") == 0 ? 1 : 0, /* of its first board */
+        .signature_count = 2};
     d->vbios = synth_vbios(&opt); /* for its size only: the bytes come from the PROM window */
     synth_vbios_locate(&d->vbios, &opt, &d->vmap);
     for (size_t i = 0; i + 4 <= d->vbios.size; i += 4) {
         put_le32(d->vbios.data + i, mini_rd(d, NV_PROM_BASE + (uint32_t)i));
     }
+}
+
+static uint64_t fb_bytes(struct mini *d)
+{
+    const uint32_t range = mini_rd(d, NV_PFB_PRI_MMU_LOCAL_MEMORY_RANGE__OFFSET);
+    return d->pio ? (uint64_t)(range >> 4 & 0x3f) << (range & 0xf) << 20
+                  : (uint64_t)mini_rd(d, NV_USABLE_FB_SIZE_IN_MB__OFFSET) << 20;
+}
+
+/* Where everything ends: below the VGA workspace; GA100 has no FRTS region there. */
+static void find_end(struct mini *d)
+{
+    d->fb_size = fb_bytes(d);
+    d->wpr_end = align_down_u64(d->fb_size - FB_MIB_8, 0x20000);
+    d->frts = strcmp(d->chip, "ga100") == 0 ? d->wpr_end : d->wpr_end - FB_MIB_8;
 }
 
 bool mini_fwsec(struct mini *d, uint32_t command)
@@ -240,8 +281,10 @@ bool mini_fwsec(struct mini *d, uint32_t command)
     if (d->vbios.data == NULL) {
         read_vbios(d);
     }
-    d->fb_size = (uint64_t)mini_rd(d, NV_USABLE_FB_SIZE_IN_MB__OFFSET) << 20;
-    d->frts = align_down_u64(d->fb_size - FB_MIB_8, 0x20000) - FB_MIB_8;
+    find_end(d);
+    if (d->pio) {
+        return mini_pio_fwsec(d, command);
+    }
     d->fwsec = mini_alloc(d, v->imem_size + v->dmem_size);
     uint8_t *image = mini_ptr(d, d->fwsec);
     memcpy(image, d->vbios.data + v->imem, v->imem_size + v->dmem_size);
@@ -351,7 +394,7 @@ static void make_arguments(struct mini *d)
 static void make_meta(struct mini *d, uint64_t image_size, uint32_t boot_size)
 {
     const uint8_t *desc = d->boot.data + get_le32(d->boot.data + 12);
-    const uint64_t end = d->frts + FB_MIB_8;
+    const uint64_t end = d->wpr_end;
     const uint64_t bl = align_down_u64(d->frts - boot_size, 4096);
     const uint64_t elf = align_down_u64(bl - image_size, 0x10000);
     const uint64_t heap = align_down_u64(elf - MIB(129), MIB(1));
@@ -380,19 +423,41 @@ static void make_meta(struct mini *d, uint64_t image_size, uint32_t boot_size)
     META(gspFwOffset, elf);
     META(bootBinOffset, bl);
     META(frtsOffset, d->frts);
-    META(frtsSize, FB_MIB_8);
+    META(frtsSize, end - d->frts);
     META(gspFwWprEnd, end);
     META(fbSize, d->fb_size);
     META(vgaWorkspaceOffset, d->fb_size - FB_MIB_8);
     META(vgaWorkspaceSize, FB_MIB_8);
 #undef META
+    if (d->fsp) {
+        mini_fsp_meta(d, p);
+    }
+}
+
+static const char *signature_section(const struct mini *d)
+{
+    static const char *const rows[][2] = {
+        {"tu116", "tu11x"}, {"tu117", "tu11x"}, {"tu", "tu10x"},
+        {"ga100", "ga100"}, {"ga", "ga10x"},    {"ad", "ad10x"},
+        {"gh", "gh100"},    {"gb10", "gb10x"},  {"gb20", "gb20x"},
+    };
+    static char name[32];
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        if (strncmp(d->chip, rows[i][0], strlen(rows[i][0])) == 0) {
+            snprintf(name, sizeof(name), ".fwsignature_%s", rows[i][1]);
+            return name;
+        }
+    }
+    abort();
 }
 
 bool mini_prepare(struct mini *d)
 {
     uint64_t image_size, sig_size;
+    mini_files(d);
+    find_end(d);
     const uint8_t *image = elf_section(&d->gsp, ".fwimage", &image_size);
-    const uint8_t *sig = elf_section(&d->gsp, ".fwsignature_ga10x", &sig_size);
+    const uint8_t *sig = elf_section(&d->gsp, signature_section(d), &sig_size);
     const uint32_t data = get_le32(d->boot.data + 16), boot_size = get_le32(d->boot.data + 20);
     make_radix3(d, image, image_size);
     d->signature = mini_alloc(d, sig_size);
@@ -408,6 +473,9 @@ bool mini_prepare(struct mini *d)
 
 bool mini_booter(struct mini *d, bool load)
 {
+    if (d->pio) {
+        return mini_pio_booter(d, load);
+    }
     const uint8_t *f = load ? d->load.data : d->unload.data;
     const uint8_t *hs = f + get_le32(f + 12), *ld = f + get_le32(hs + 0x1c);
     const uint32_t size = get_le32(f + 20), patch = get_le32(f + get_le32(hs + 8));
@@ -436,15 +504,28 @@ bool mini_booter(struct mini *d, bool load)
 
 static void gsp_mailbox(struct mini *d)
 {
-    mini_engine_reset(d, NV_PGSP_BASE);
+    if (d->pio) {
+        mini_pio_reset(d, NV_PGSP_BASE);
+    } else {
+        mini_engine_reset(d, NV_PGSP_BASE);
+    }
     hook(d, MINI_GSP_MAILBOX);
     mini_wr(d, GSP(NV_PFALCON_FALCON_MAILBOX0), (uint32_t)d->libos);
     mini_wr(d, GSP(NV_PFALCON_FALCON_MAILBOX1), (uint32_t)(d->libos >> 32));
 }
 
+static bool riscv_runs(struct mini *d)
+{
+    return d->pio ? (mini_rd(d, GSP(NV_PRISCV_RISCV_CORE_SWITCH_RISCV_STATUS)) & 1) != 0
+                  : (mini_rd(d, GSP(NV_PRISCV_RISCV_CPUCTL)) & 0x80) != 0;
+}
+
 bool mini_to_running(struct mini *d)
 {
-    if (!mini_fwsec(d, 0x15) || !mini_prepare(d)) {
+    if (d->fsp) {
+        return mini_prepare(d) && mini_fsp_start(d) && riscv_runs(d);
+    }
+    if ((strcmp(d->chip, "ga100") != 0 && !mini_fwsec(d, 0x15)) || !mini_prepare(d)) {
         return false;
     }
     gsp_mailbox(d);
@@ -452,7 +533,7 @@ bool mini_to_running(struct mini *d)
         return false;
     }
     mini_wr(d, GSP(NV_PFALCON_FALCON_OS), 0);
-    return (mini_rd(d, GSP(NV_PRISCV_RISCV_CPUCTL)) & 0x80) != 0;
+    return riscv_runs(d);
 }
 
 /* ---- queues ---- */
@@ -563,7 +644,7 @@ bool mini_system_info(struct mini *d, uint8_t *info)
     INFO(gpuPhysInstAddr, 0x4010000000ull);
     INFO(nvDomainBusDeviceFunc, 0x100);
     INFO(maxUserVa, 0x7ffffffff000ull);
-    INFO(pciConfigMirrorBase, 0x88000);
+    INFO(pciConfigMirrorBase, d->fsp ? 0x92000 : 0x88000);
     INFO(pciConfigMirrorSize, 0x1000);
     INFO(PCIDeviceID, model_cfg_read(d->m, 0, 4));
     INFO(PCISubDeviceID, model_cfg_read(d->m, 0x2c, 4));
@@ -592,14 +673,17 @@ static void send_info(struct mini *d)
 
 static bool core_resume(struct mini *d)
 {
-    mini_engine_reset(d, NV_PGSP_BASE);
+    if (d->pio) {
+        mini_pio_reset(d, NV_PGSP_BASE);
+    } else {
+        mini_engine_reset(d, NV_PGSP_BASE);
+    }
     mini_wr(d, GSP(NV_PFALCON_FALCON_MAILBOX0), (uint32_t)d->libos);
     mini_wr(d, GSP(NV_PFALCON_FALCON_MAILBOX1), (uint32_t)(d->libos >> 32));
     hook(d, MINI_RESUME);
     mini_wr(d, SEC2(NV_PFALCON_FALCON_CPUCTL), 2);
     return mini_poll(d, NV_PGC6_BSI_SECURE_SCRATCH_14__OFFSET, 1u << 26, 1u << 26, 2000000) &&
-           mini_rd(d, SEC2(NV_PFALCON_FALCON_MAILBOX0)) == 0 &&
-           (mini_rd(d, GSP(NV_PRISCV_RISCV_CPUCTL)) & 0x80) != 0;
+           mini_rd(d, SEC2(NV_PFALCON_FALCON_MAILBOX0)) == 0 && riscv_runs(d);
 }
 
 static bool run_op(struct mini *d, uint32_t op, const uint32_t *a)
@@ -620,7 +704,11 @@ static bool run_op(struct mini *d, uint32_t op, const uint32_t *a)
         mini_rd(d, a[0]);
         return true;
     case 5:
-        mini_engine_reset(d, NV_PGSP_BASE);
+        if (d->pio) {
+            mini_pio_reset(d, NV_PGSP_BASE);
+        } else {
+            mini_engine_reset(d, NV_PGSP_BASE);
+        }
         mini_wr(d, GSP(NV_PFALCON_FBIF_CTL), mini_rd(d, GSP(NV_PFALCON_FBIF_CTL)) | 0x80);
         mini_wr(d, GSP(NV_PFALCON_FALCON_DMACTL), 0);
         return true;
@@ -666,7 +754,7 @@ bool mini_boot(struct mini *d)
     if (!d->skip_info) {
         send_info(d);
     }
-    if (!mini_wait(d, 0x1002) || !run_sequencer(d)) {
+    if (!d->fsp && (!mini_wait(d, 0x1002) || !run_sequencer(d))) {
         return false;
     }
     if (!mini_wait(d, 0x1001) || d->msg_result != 0) {
@@ -680,9 +768,14 @@ bool mini_unload(struct mini *d)
 {
     const uint8_t payload[8] = {0};
     mini_send(d, 47, payload, sizeof(payload));
-    return mini_wait(d, 47) &&
-           mini_poll(d, GSP(NV_PFALCON_FALCON_MAILBOX0), 0x80000000, 0x80000000, 2000000) &&
-           mini_fwsec(d, 0x19) && mini_booter(d, false) &&
+    if (!mini_wait(d, 47) ||
+        !mini_poll(d, GSP(NV_PFALCON_FALCON_MAILBOX0), 0x80000000, 0x80000000, 2000000)) {
+        return false;
+    }
+    if (d->fsp) {
+        return mini_fsp_unload(d);
+    }
+    return mini_fwsec(d, 0x19) && mini_booter(d, false) &&
            mini_rd(d, NV_PFB_PRI_MMU_WPR2_ADDR_HI__OFFSET) == 0;
 }
 

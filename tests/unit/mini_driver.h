@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The shortest driver that boots the GPU model of a GA102: straight-line code, no error handling, a
- * hook before each step so that a test can do one thing wrong. It shares nothing with gsp/ but the
- * register list and the layouts, so the model's tests do not depend on the appliance's driver.
+ * The shortest driver that boots the GPU model: straight-line code, no error handling, a hook
+ * before each step so that a test can do one thing wrong. GA102 by default; Turing's and GA100's
+ * way of loading falcons is in mini_turing.c, booting by the FSP in mini_fsp.c. It shares nothing
+ * with gsp/ but the register list and the layouts, so the model's tests do not depend on the
+ * appliance's driver.
  */
 #pragma once
 
@@ -30,6 +32,10 @@ enum mini_point {
     MINI_UP,           /* INIT_DONE seen */
     MINI_SB_START,
     MINI_UNLOAD_START,
+    MINI_FSP_READY,    /* before the FSP's own start is waited for */
+    MINI_FSP_MESSAGE,  /* chain of trust and boot parameters made, before they go to EMEM */
+    MINI_FSP_SENT,     /* the FSP has the message */
+    MINI_FSP_ANSWERED, /* its answer is taken, the FMC runs */
     MINI_POINTS,
 };
 
@@ -49,14 +55,27 @@ struct mini {
     /* firmware and VBIOS */
     char dir[64]; /* synthetic firmware files; "" = none */
     const char *version;
-    struct synth_blob gsp, boot, load, unload; /* kept for the next mini */
-    struct synth_blob vbios;                   /* owned */
+    const char *chip;
+    bool pio, fsp;                                          /* how it is booted */
+    struct synth_blob gsp, boot, load, unload, loader, fmc; /* kept for the next mini */
+    struct synth_blob vbios;                                /* owned */
     struct synth_vbios_map vmap;
     /* what was built, as bus addresses; the bytes are at mini_ptr() */
     uint64_t fwsec, booter, meta, radix3, image, bootloader, signature, libos, rmargs, shared, logs;
     uint64_t fb_size, frts;
     uint8_t *fwsec_dmem; /* in ram */
     uint32_t fwsec_command;
+    uint64_t wpr_end;
+    /* Turing and GA100: the loader's descriptor; code goes from fwsec, data from fwsec_data */
+    uint8_t loader_desc[84];
+    uint8_t loader_code[512];
+    uint64_t fwsec_data;
+    /* FSP */
+    uint8_t cot[872]; /* the whole message */
+    uint32_t cot_bytes;
+    uint64_t fmc_image, params;
+    uint32_t fsp_answer[5];
+    uint32_t fsp_error, fmc_error, released_early; /* the last: bit 13 clear, mailbox not */
     /* queues */
     uint32_t cmd_write, cmd_seq, stat_read, stat_seq;
     uint8_t msg[65536];                         /* the last message received */
@@ -82,6 +101,16 @@ void mini_falcon_setup(struct mini *d, uint32_t base); /* TRANSCFG, FBIF_CTL, DM
 void mini_dma(struct mini *d, uint32_t base, uint64_t src, uint32_t src_off, uint32_t dst,
               uint32_t bytes, uint32_t cmd);
 void mini_start(struct mini *d, uint32_t base);
+
+void mini_hook_at(struct mini *d, enum mini_point at);
+void mini_files(struct mini *d); /* makes the chip's synthetic files */
+/* mini_turing.c, mini_fsp.c: called by the steps below. */
+void mini_pio_reset(struct mini *d, uint32_t base);
+bool mini_pio_fwsec(struct mini *d, uint32_t command);
+bool mini_pio_booter(struct mini *d, bool load);
+bool mini_fsp_start(struct mini *d);
+bool mini_fsp_unload(struct mini *d);
+void mini_fsp_meta(struct mini *d, uint8_t *meta);
 
 /* The steps. Each returns false when the model did not do its part. */
 bool mini_fwsec(struct mini *d, uint32_t command);

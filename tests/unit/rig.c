@@ -233,8 +233,10 @@ static void add_file(struct rig *r, const struct rig_options *opt, const struct 
         }
         for (unsigned f = 0; f < SYNTH_FILE_COUNT; f++) {
             if (strcmp(synth_file_name((enum synth_file)f), gsp_fw_kind_name(kind)) == 0) {
+                /* The falcon's loader has one version for every firmware: the path tells. */
+                const char *of = strstr(path, version) != NULL ? version : "570.144";
                 const struct synth_fw_options fo = {
-                    .chip = chip->name, .version = version, .image_bytes = opt->image_bytes};
+                    .chip = chip->name, .version = of, .image_bytes = opt->image_bytes};
                 blob = synth_firmware((enum synth_file)f, &fo);
             }
         }

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -29,6 +30,12 @@ static inline void boots(void)
         fail_msg("boot failed in stage %s (%s): %s [%s]", s.fail.stage, fl_err_name(s.fail.err),
                  s.fail.text, s.fail.hint);
     }
+}
+
+/* Stages that path A (Turing to Ada) does not have. */
+static inline bool only_path_b(const char *stage)
+{
+    return strcmp(stage, "chain-of-trust") == 0 || strcmp(stage, "lockdown") == 0;
 }
 
 static inline struct model_stats model(void)

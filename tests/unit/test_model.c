@@ -374,7 +374,7 @@ static void objects_and_controls(void **state)
     assert_int_equal(mini_alloc_object(&d, 99, MINI_CLIENT, 2, 0x80, 56), 0x23);
     assert_int_equal(mini_alloc_object(&d, MINI_CLIENT, MINI_CLIENT, 2, 0x80, 56), 0);
     assert_int_equal(mini_alloc_object(&d, MINI_CLIENT, 2, 3, 0x2080, 4), 0);
-    assert_int_equal(mini_alloc_object(&d, MINI_CLIENT, 3, 4, 0xc56f, 8),
+    assert_int_equal(mini_alloc_object(&d, MINI_CLIENT, 3, 4, 0xa0bc, 8),
                      0x56); /* refused, listed */
     put_le32(p, 0);
     assert_int_equal(mini_control(&d, MINI_CLIENT, 3, 0x20803601, p, 72), 0);

@@ -25,6 +25,8 @@ enum {
     NAME = 1260,
     SHORT_NAME = 1324,
     HANDLES = 1600,
+    WPR_HEAP = 1640,
+    WPR_FRTS = 1648,
     TOTAL = 1656
 };
 
@@ -46,6 +48,7 @@ static int setup(void **state)
     g = calloc(1, sizeof(*g));
     info = calloc(1, TOTAL);
     g->layout = &gsp_layout_570_144;
+    g->family = gsp_family_find(F_AD10X);
     g->fb.fb_bytes = 0x2ffa00000;
     strcpy((char *)info + NAME, "NVIDIA Something");
     strcpy((char *)info + SHORT_NAME, "AD104-A");
@@ -166,14 +169,33 @@ static void bad_regions(void **state)
     BAD((put_region(0, 0x2f0000000, 0x2f0000fff, 0))); /* not ascending */
 }
 
+/* Path B: the firmware tells where it has put things; on path A nobody looks. */
+static void places(void **state)
+{
+    (void)state;
+    put_le64(info + WPR_HEAP, 0x2ffa00000); /* beyond VRAM */
+    put_le64(info + WPR_FRTS, 0x2fd800000);
+    assert_int_equal(take(), FL_OK);
+    assert_int_equal(g->fb.frts_start, 0);
+    g->family = gsp_family_find(F_GB20X);
+    g->fb.non_wpr_bytes = 0x220000;
+    g->fb.frts_bytes = MIB(1);
+    assert_int_equal(take(), FL_EPROTO);
+    put_le64(info + WPR_HEAP, 0x2f3000000);
+    assert_int_equal(take(), FL_OK);
+    assert_int_equal(g->fb.non_wpr_start, 0x2f3000000);
+    assert_int_equal(g->fb.frts_start, 0x2fd800000);
+    put_le64(info + WPR_FRTS, 0x2ff900001); /* its last byte is one too far */
+    assert_int_equal(take(), FL_EPROTO);
+    put_le64(info + WPR_FRTS, UINT64_MAX);
+    assert_int_equal(take(), FL_EPROTO);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-        T(real_list),
-        T(uuids),
-        T(texts),
-        T(bad_regions),
+        T(real_list), T(uuids), T(texts), T(bad_regions), T(places),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: MIT */
+/* The walk (mmu.md 2-5) and copies through it. */
+#include <string.h>
+
+#include "tests/model/model_priv.h"
+
+enum {
+    LEVELS_MAX = 5,
+    IS_PTE = 1,
+    DUAL_SHIFT = 21, /* what an entry of the lowest directory covers */
+    BIG_SHIFT = 16,
+    SMALL_SHIFT = 12,
+    TABLE_BITS = 9,
+    KIND_INVALID = 7,
+    V3_INVALID_SPARSE = 1,
+    V3_INVALID_NO_4K = 3,
+};
+enum { PDE_INVALID, PDE_VIDEO, PDE_SYS, PDE_SYS_NONCOHERENT };
+enum { PTE_VIDEO, PTE_PEER, PTE_SYS, PTE_SYS_NONCOHERENT };
+#define BITS(v, hi, lo) ((v) >> (lo) & (~0ull >> (63 - ((hi) - (lo)))))
+
+/* Levels from the root down to the dual directory: the VA bits of an index. */
+struct level {
+    uint32_t shift, bits;
+};
+struct format {
+    uint32_t va_bits, levels;
+    struct level level[LEVELS_MAX];
+    uint32_t pte_from; /* the first level whose entries may be pages */
+};
+static const struct format v2 = {49, 4, {{47, 2}, {38, 9}, {29, 9}, {DUAL_SHIFT, 8}}, 2};
+static const struct format v2_turing = {
+    49, 4, {{47, 2}, {38, 9}, {29, 9}, {DUAL_SHIFT, 8}}, 3}; /* no 512 MiB pages */
+static const struct format v3 = {57, 5, {{56, 1}, {47, 9}, {38, 9}, {29, 9}, {DUAL_SHIFT, 8}}, 3};
+static const struct format v3_blackwell = {
+    57, 5, {{56, 1}, {47, 9}, {38, 9}, {29, 9}, {DUAL_SHIFT, 8}}, 2}; /* 256 GiB pages */
+
+static bool is_v3(const struct gpu_model *m) { return (m->chip->family & F_FSP) != 0; }
+
+static const struct format *format_of(const struct gpu_model *m)
+{
+    switch (m->chip->family) {
+    case F_TU:
+        return &v2_turing;
+    case F_GH100:
+        return &v3;
+    case F_GB10X:
+    case F_GB20X:
+        return &v3_blackwell;
+    default:
+        return &v2;
+    }
+}
+
+/* ---- entries ---- */
+
+struct table {
+    uint64_t addr;
+    bool sysmem, valid, sparse;
+};
+
+/* A directory entry; low: the low half of a dual one, whose table is 256-byte aligned. */
+static struct table get_pde(const struct gpu_model *m, uint64_t e, bool low)
+{
+    struct table t = {0};
+    const uint32_t aperture = (uint32_t)BITS(e, 2, 1);
+    t.valid = aperture != PDE_INVALID;
+    t.sysmem = aperture != PDE_VIDEO;
+    if (is_v3(m)) {
+        t.sparse = !t.valid && (BITS(e, 5, 3) & V3_INVALID_SPARSE) != 0;
+        t.addr = low ? BITS(e, 51, 8) << 8 : BITS(e, 51, 12) << 12;
+    } else {
+        t.sparse = !t.valid && BITS(e, 3, 3) != 0;
+        const uint64_t hi = t.sysmem ? BITS(e, 53, 33) << 25 : 0;
+        t.addr = low ? (BITS(e, 32, 4) | hi << 4) << 8 : (BITS(e, 32, 8) | hi) << 12;
+    }
+    return t;
+}
+
+struct pte {
+    bool valid, sparse, no_4k;
+    uint32_t aperture, kind;
+    bool read_only;
+    uint64_t addr;
+};
+
+static struct pte get_pte(const struct gpu_model *m, uint64_t e)
+{
+    struct pte p = {.valid = (e & 1) != 0, .aperture = (uint32_t)BITS(e, 2, 1)};
+    const bool video = p.aperture == PTE_VIDEO;
+    if (is_v3(m)) {
+        const uint32_t pcf = (uint32_t)BITS(e, 7, 3);
+        p.sparse = !p.valid && pcf == V3_INVALID_SPARSE;
+        p.no_4k = !p.valid && pcf == V3_INVALID_NO_4K;
+        p.read_only = (pcf & 4) != 0;
+        p.kind = (uint32_t)BITS(e, 11, 8);
+        p.addr = (video ? BITS(e, 39, 12) : BITS(e, 51, 12)) << 12;
+    } else {
+        p.no_4k = !p.valid && BITS(e, 5, 5) != 0;
+        p.sparse = !p.valid && !p.no_4k && BITS(e, 3, 3) != 0;
+        p.read_only = BITS(e, 6, 6) != 0;
+        p.kind = (uint32_t)BITS(e, 63, 56);
+        p.addr = (video ? BITS(e, 32, 8) : BITS(e, 53, 8)) << 12;
+    }
+    return p;
+}
+
+static bool entry_at(struct gpu_model *m, const struct table *t, uint64_t index, uint32_t bytes,
+                     uint64_t e[2])
+{
+    uint8_t raw[16];
+    if (model_phys_read(m, t->sysmem, t->addr + index * bytes, raw, bytes) != MMU_MAPPED) {
+        return false;
+    }
+    e[0] = get_le64(raw);
+    e[1] = bytes == 16 ? get_le64(raw + 8) : 0;
+    return true;
+}
+
+static enum mmu_result leaf(const struct pte *p, uint64_t va, uint32_t shift, struct mmu_page *out)
+{
+    const uint64_t size = 1ull << shift, in = va & (size - 1);
+    *out = (struct mmu_page){.left = size - in, .sparse = p->sparse};
+    if (p->sparse) {
+        return MMU_MAPPED;
+    }
+    if (!p->valid) {
+        return MMU_FAULT_PTE;
+    }
+    if (p->aperture == PTE_PEER) {
+        return MMU_FAULT_APERTURE;
+    }
+    if (p->kind == KIND_INVALID) {
+        return MMU_FAULT_KIND;
+    }
+    out->addr = (p->addr & ~(size - 1)) + in;
+    out->sysmem = p->aperture != PTE_VIDEO;
+    out->read_only = p->read_only;
+    return MMU_MAPPED;
+}
+
+/* The lowest directory's entry: a 2 MiB page, or tables of 64 KiB and of 4 KiB pages. */
+static enum mmu_result walk_dual(struct gpu_model *m, const uint64_t e[2], uint64_t va,
+                                 struct mmu_page *out)
+{
+    uint64_t entry[2];
+    if ((e[0] & IS_PTE) != 0) {
+        const struct pte p = get_pte(m, e[0]);
+        return leaf(&p, va, DUAL_SHIFT, out);
+    }
+    const struct table big = get_pde(m, e[0], true), small = get_pde(m, e[1], false);
+    if (big.sparse) {
+        const struct pte p = {.sparse = true};
+        return leaf(&p, va, DUAL_SHIFT, out);
+    }
+    if (big.valid) {
+        if (!entry_at(m, &big, BITS(va, DUAL_SHIFT - 1, BIG_SHIFT), 8, entry)) {
+            return MMU_FAULT_REGION;
+        }
+        const struct pte p = get_pte(m, entry[0]);
+        if (p.valid || p.sparse || p.no_4k) {
+            return leaf(&p, va, BIG_SHIFT, out);
+        }
+    }
+    if (small.valid) {
+        if (!entry_at(m, &small, BITS(va, DUAL_SHIFT - 1, SMALL_SHIFT), 8, entry)) {
+            return MMU_FAULT_REGION;
+        }
+        const struct pte p = get_pte(m, entry[0]);
+        return leaf(&p, va, SMALL_SHIFT, out);
+    }
+    return big.valid ? MMU_FAULT_PTE : MMU_FAULT_PDE;
+}
+
+enum mmu_result model_mmu_walk(struct gpu_model *m, const struct page_dir *dir, uint64_t va,
+                               struct mmu_page *out)
+{
+    const struct format *f = format_of(m);
+    struct table t = {.addr = dir->root, .sysmem = dir->sysmem, .valid = true};
+    if (!dir->valid) {
+        return MMU_FAULT_PDE;
+    }
+    if (va >> f->va_bits != 0) {
+        return MMU_FAULT_VA_LIMIT;
+    }
+    for (uint32_t i = 0; i < f->levels; i++) {
+        const bool dual = i == f->levels - 1;
+        const uint64_t index = va >> f->level[i].shift & ((1ull << f->level[i].bits) - 1);
+        uint64_t e[2];
+        if (!entry_at(m, &t, index, dual ? 16 : 8, e)) {
+            return MMU_FAULT_REGION;
+        }
+        if (dual) {
+            return walk_dual(m, e, va, out);
+        }
+        if ((e[0] & IS_PTE) != 0) {
+            const struct pte p = get_pte(m, e[0]);
+            return i >= f->pte_from ? leaf(&p, va, f->level[i].shift, out) : MMU_FAULT_PDE;
+        }
+        t = get_pde(m, e[0], false);
+        if (t.sparse) {
+            const struct pte p = {.sparse = true};
+            return leaf(&p, va, f->level[i].shift, out);
+        }
+        if (!t.valid) {
+            return MMU_FAULT_PDE;
+        }
+    }
+    return MMU_FAULT_PDE;
+}
+
+/* ---- copies ---- */
+
+enum mmu_result model_phys_read(struct gpu_model *m, bool sysmem, uint64_t addr, void *buf,
+                                size_t len)
+{
+    const bool ok =
+        sysmem ? model_dma_read(m, addr, buf, len, "GPU read") : model_vram_read(m, addr, buf, len);
+    return ok ? MMU_MAPPED : MMU_FAULT_REGION;
+}
+
+/* Engines find WPR2 closed, like the CPU. */
+enum mmu_result model_phys_write(struct gpu_model *m, bool sysmem, uint64_t addr, const void *buf,
+                                 size_t len)
+{
+    if (sysmem) {
+        return model_dma_write(m, addr, buf, len, "GPU write") ? MMU_MAPPED : MMU_FAULT_REGION;
+    }
+    if (addr < m->wpr2.hi && addr + len > m->wpr2.lo) {
+        return MMU_FAULT_REGION;
+    }
+    return model_vram_write(m, addr, buf, len) ? MMU_MAPPED : MMU_FAULT_REGION;
+}
+
+static enum mmu_result copy(struct gpu_model *m, const struct page_dir *dir, uint64_t va, void *in,
+                            const void *out, size_t len, uint64_t *at)
+{
+    for (size_t done = 0; done < len;) {
+        struct mmu_page page;
+        *at = va + done;
+        enum mmu_result r = model_mmu_walk(m, dir, va + done, &page);
+        if (r != MMU_MAPPED) {
+            return r;
+        }
+        if (out != NULL && page.read_only) {
+            return MMU_FAULT_READ_ONLY;
+        }
+        const size_t n = (size_t)min_u64(len - done, page.left);
+        if (page.sparse) {
+            if (in != NULL) {
+                memset((uint8_t *)in + done, 0, n);
+            }
+        } else {
+            r = in != NULL
+                    ? model_phys_read(m, page.sysmem, page.addr, (uint8_t *)in + done, n)
+                    : model_phys_write(m, page.sysmem, page.addr, (const uint8_t *)out + done, n);
+            if (r != MMU_MAPPED) {
+                return r;
+            }
+        }
+        done += n;
+    }
+    return MMU_MAPPED;
+}
+
+enum mmu_result model_mmu_read(struct gpu_model *m, const struct page_dir *dir, uint64_t va,
+                               void *buf, size_t len, uint64_t *at)
+{
+    return copy(m, dir, va, buf, NULL, len, at);
+}
+
+enum mmu_result model_mmu_write(struct gpu_model *m, const struct page_dir *dir, uint64_t va,
+                                const void *buf, size_t len, uint64_t *at)
+{
+    return copy(m, dir, va, NULL, buf, len, at);
+}
+
+/* ---- instance blocks ---- */
+
+enum {
+    INST_PDB = 0x200,
+    PDB_TARGET = 3,
+    PDB_VER2 = 1 << 10,
+    PDB_BIG_64K = 1 << 11,
+    PDB_INVALID = 1
+};
+
+struct page_dir model_mmu_instance(struct gpu_model *m, uint64_t inst)
+{
+    uint8_t raw[8];
+    struct page_dir dir = {0};
+    if (model_vram_read(m, inst + INST_PDB, raw, sizeof(raw))) {
+        const uint64_t pdb = get_le64(raw);
+        dir.root = pdb & ~(uint64_t)(FL_PAGE_SIZE - 1);
+        dir.sysmem = (pdb & PDB_TARGET) > PDB_INVALID;
+        dir.valid = (pdb & PDB_TARGET) != PDB_INVALID;
+    }
+    return dir;
+}
+
+void model_mmu_put_instance(struct gpu_model *m, uint64_t inst, const struct page_dir *dir)
+{
+    enum { TARGET_SYS = 2 };
+    uint8_t raw[8];
+    put_le64(raw, dir->root | (dir->sysmem ? TARGET_SYS : 0) | PDB_VER2 | PDB_BIG_64K);
+    model_vram_write(m, inst + INST_PDB, raw, sizeof(raw));
+}

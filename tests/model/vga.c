@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * VGA's input/output ports as seen in BAR0, at 0x601000 + port: byte-wide registers, the one place
+ * where narrow writes are right. They are storage behind index and data ports; there is no display.
+ * Source: registers.md 13 (a driver locks and unlocks the CRTC through them when it loads).
+ */
+#include "tests/model/model_priv.h"
+
+enum { PORT_FIRST = 0x3c0, INDEXED = 1 };
+
+/* Index ports whose data port follows: sequencer, graphics, CRTC. */
+static const uint16_t index_ports[VGA_BLOCKS] = {0x3c4, 0x3ce, 0x3d4};
+
+/* Where the byte behind a port is; NULL: no such port. */
+static uint8_t *cell(struct gpu_model *m, uint32_t port)
+{
+    struct vga_state *v = &m->vga;
+    for (size_t i = 0; i < VGA_BLOCKS; i++) {
+        if (port == (uint32_t)index_ports[i] + INDEXED) {
+            return &v->block[i][v->port[index_ports[i] - PORT_FIRST]];
+        }
+    }
+    return port - PORT_FIRST < VGA_PORTS ? &v->port[port - PORT_FIRST] : NULL;
+}
+
+bool model_vga_read(struct gpu_model *m, uint32_t off, uint32_t *value)
+{
+    *value = 0;
+    for (uint32_t i = 0; i < 4; i++) {
+        const uint8_t *c = cell(m, off - MODEL_VGA_BASE + i);
+        *value |= c != NULL ? (uint32_t)*c << (8 * i) : 0;
+    }
+    return cell(m, off - MODEL_VGA_BASE) != NULL;
+}
+
+void model_vga_write_bytes(struct gpu_model *m, uint32_t off, unsigned size, uint32_t value)
+{
+    for (uint32_t i = 0; i < size; i++) {
+        uint8_t *c = cell(m, off - MODEL_VGA_BASE + i);
+        if (c == NULL) {
+            model_report_unmodelled(m, (off + i) & ~3u, true, value);
+            return;
+        }
+        *c = (uint8_t)(value >> (8 * i));
+    }
+}
+
+bool model_vga_write(struct gpu_model *m, uint32_t off, uint32_t value)
+{
+    model_vga_write_bytes(m, off, 4, value);
+    return true;
+}
