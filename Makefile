@@ -17,7 +17,8 @@ include mk/config.mk
 include mk/setup.mk
 include mk/flags.mk
 
-ROOMS := arch pci mm gsp net boot tests/model tests/synth tests/unit tests/fuzz tests/bench
+ROOMS := arch pci mm gsp net boot tests/model tests/synth tests/unit tests/fuzz tests/bench tests/linux \
+    tests/boot
 -include $(ROOMS:=/sources.mk)
 -include $(ROOMS:=/rules.mk)
 

@@ -12,6 +12,8 @@
 #   TEST_SUPPORT_SRCS .c that several tests share
 #   UNIT_TESTS        tests/unit/test_x.c, each one cmocka program (built with the sanitizers)
 #   FUZZ_TARGETS      tests/fuzz/fuzz_x.c, each with LLVMFuzzerTestOneInput
+#   TEST_KERNELS      names of other main programs for the bare machine: build/boot/<name>.efi from
+#                     <name>_SRCS, linked with everything of the kernel but boot/kmain.c
 #   BENCH_SRCS        tests/bench/bench_x.c, each one program
 #   LWIP_SRCS         further files of lwIP (from its top directory)
 #   GEN_HEADERS       generated headers, built before anything is compiled
@@ -138,15 +140,20 @@ KERNEL_OBJS := $(patsubst %,build/kernel/%.o,$(basename $(KERNEL_SRCS) $(COMMON_
     $(addprefix build/kernel/,$(THIRD))
 KERNEL_LDS := arch/x86_64/kernel.lds
 
-build/kernel/kernel.elf: $(KERNEL_OBJS) $(KERNEL_LDS)
+# $(call link-kernel): a program for the bare machine from its objects.
+define link-kernel
 	$(call say,LD,$@)
 	$(Q)$(LD) -nostdlib -static --no-pie -z max-page-size=4096 -z noexecstack --gc-sections \
-	    --build-id=none --fatal-warnings -T $(KERNEL_LDS) -Map build/kernel/kernel.map -o $@ \
-	    $(KERNEL_OBJS) --start-group -L$(PICOLIBC_DIR)/lib -lc \
+	    --build-id=none --fatal-warnings -T $(KERNEL_LDS) -Map $(@:.elf=.map) -o $@ \
+	    $(filter %.o,$^) --start-group -L$(PICOLIBC_DIR)/lib -lc \
 	    $$($(CC) -print-libgcc-file-name) --end-group
+endef
 
-# What goes into the boot stub: without symbols and debug information, which stay in kernel.elf.
-build/kernel/kernel.stripped.elf: build/kernel/kernel.elf
+build/kernel/kernel.elf: $(KERNEL_OBJS) $(KERNEL_LDS)
+	$(call link-kernel)
+
+# What goes into the boot stub: without symbols and debug information, which stay in the .elf.
+build/kernel/%.stripped.elf: build/kernel/%.elf
 	$(Q)$(OBJCOPY) --strip-all -D $< $@
 
 # --- boot stub ---------------------------------------------------------------------------------------
@@ -163,28 +170,48 @@ build/stub/%.o: %.S build/stub/.flags
 	$(Q)$(CLANG) $(STUB_TARGET) -I. -MMD -MP -c -o $@ $<
 
 # The kernel as data: kernel_elf_start .. kernel_elf_end in the read-only section.
-build/stub/kernel_elf.S: mk/build.mk
+build/stub/%_elf.S: mk/build.mk
 	@mkdir -p $(@D)
 	$(Q)printf '%s\n' '.section .rdata,"dr"' '.balign 4096' \
 	    '.globl kernel_elf_start, kernel_elf_end' 'kernel_elf_start:' \
-	    '.incbin "build/kernel/kernel.stripped.elf"' 'kernel_elf_end:' '.byte 0' > $@
-build/stub/kernel_elf.o: build/stub/kernel_elf.S build/kernel/kernel.stripped.elf
+	    '.incbin "build/kernel/$*.stripped.elf"' 'kernel_elf_end:' '.byte 0' > $@
+build/stub/%_elf.o: build/stub/%_elf.S build/kernel/%.stripped.elf
 	$(Q)$(CLANG) $(STUB_TARGET) -c -o $@ $<
 
-STUB_OBJS := $(patsubst %,build/stub/%.o,$(basename $(STUB_SRCS) $(STUB_COMMON_SRCS))) \
-    $(if $(STUB_SRCS),build/stub/kernel_elf.o)
+STUB_OBJS := $(patsubst %,build/stub/%.o,$(basename $(STUB_SRCS) $(STUB_COMMON_SRCS)))
 
-build/boot/BOOTX64.EFI: $(STUB_OBJS)
+# $(call link-stub): an EFI application from the stub's objects and a kernel as data.
+define link-stub
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
-	$(Q)$(LLD_LINK) $(STUB_LDFLAGS) -out:$@ $(STUB_OBJS)
+	$(Q)$(LLD_LINK) $(STUB_LDFLAGS) -out:$@ $(filter %.o,$^)
+endef
+
+build/boot/BOOTX64.EFI: $(STUB_OBJS) build/stub/kernel_elf.o
+	$(call link-stub)
+
+# --- test kernels ----------------------------------------------------------------------------------
+# $(call test-kernel,name): name_SRCS in the place of boot/kmain.c, else the kernel as it is.
+define test-kernel
+$(1)_OBJS := $$(patsubst %.c,build/kernel/%.o,$$($(1)_SRCS))
+build/kernel/$(1).elf: $$(filter-out build/kernel/boot/kmain.o,$$(KERNEL_OBJS)) $$($(1)_OBJS) \
+    $$(KERNEL_LDS)
+	$$(call link-kernel)
+build/boot/$(1).efi: $$(STUB_OBJS) build/stub/$(1)_elf.o
+	$$(call link-stub)
+TEST_KERNEL_OBJS += $$($(1)_OBJS)
+endef
+$(foreach k,$(TEST_KERNELS),$(eval $(call test-kernel,$(k))))
+
+.PHONY: test-kernels
+test-kernels: $(TEST_KERNELS:%=build/boot/%.efi)
 
 .PHONY: efi kernel
 kernel: build/kernel/kernel.elf
 efi: build/boot/BOOTX64.EFI
 
 -include $(patsubst %.o,%.d,$(filter build/%,$(ALL_OBJS) $(KERNEL_OBJS) $(STUB_OBJS) \
-    $(MODEL_MAIN_SRCS:%.c=build/host/%.o) $(MODEL_MAIN_SRCS:%.c=build/asan/%.o) \
+    $(TEST_KERNEL_OBJS) $(MODEL_MAIN_SRCS:%.c=build/host/%.o) $(MODEL_MAIN_SRCS:%.c=build/asan/%.o) \
     $(UNIT_PROGRAMS:=.o) $(FUZZ_PROGRAMS:=.o) $(BENCH_PROGRAMS:=.o)))
 
 # For scripts: one variable of this Makefile ("make -s print-UNIT_PROGRAMS"), the generated headers.

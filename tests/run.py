@@ -153,8 +153,8 @@ def make_variable(name):
 
 # --- the groups -----------------------------------------------------------------------------------------
 def group_build(groups, _args):
-    goals = {"checks": ["gen"], "unit": ["units"], "fuzz": ["fuzzers"], "boot": ["all"]}
-    wanted = ["all", "units", "fuzzers", "benches"] if set(GROUPS) <= set(groups) else \
+    goals = {"checks": ["gen"], "unit": ["units"], "fuzz": ["fuzzers"], "boot": ["all", "test-kernels"]}
+    wanted = ["all", "units", "fuzzers", "benches", "test-kernels"] if set(GROUPS) <= set(groups) else \
         sorted({goal for group in groups for goal in goals.get(group, [])})
     tally = Tally()
     done = make(f"-j{JOBS}", "-k", *wanted, show=True)  # -k: all errors at once

@@ -21,7 +21,8 @@ WITNESSES = ("tests/model/", "tests/synth/")
 WITNESS_MAY = re.compile(r"^gsp/(regs|layout)/|^arch/base\.h$|^tests/(model|synth)/|"
                          r"^build/gen/gsp_layout\.h$|^gsp/digest\.h$")
 # Where a machine's own headers may be named. The rest of the code does not know where it runs.
-PRIVATE_ARCH = {"arch/x86_64/": ("arch/x86_64/", "boot/"), "arch/host/": ("arch/host/", "tests/")}
+PRIVATE_ARCH = {"arch/x86_64/": ("arch/x86_64/", "boot/", "tests/boot/"),
+                "arch/host/": ("arch/host/", "tests/")}
 # Where an #include is looked up, in the compiler's order.
 SEARCH = ["", "build/gen/", "arch/host/include/", "arch/x86_64/include/", "net/lwip/"]
 

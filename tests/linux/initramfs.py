@@ -8,6 +8,7 @@ the modules themselves.
 """
 import gzip
 import lzma
+import os
 import shutil
 import struct
 import subprocess
@@ -173,11 +174,12 @@ echo b > /proc/sysrq-trigger
 def firmware_files(top, chip, versions):
     """(name below /lib/firmware, path) of a chip's files of these versions; symlinks followed."""
     base = Path(top) / "nvidia" / chip
-    for path in sorted(base.rglob("*")):
-        rel = path.relative_to(base).as_posix()
-        if path.is_file() and (any(v in rel for v in versions) or rel.startswith(FIRMWARE_ALWAYS)):
-            yield f"nvidia/{chip}/{rel}", path
-    # The file names have no version on chips whose boot loader comes unversioned.
+    for folder, _, names in os.walk(base, followlinks=True):  # some chips' folders are links
+        for name in sorted(names):
+            path = Path(folder) / name
+            rel = path.relative_to(base).as_posix()
+            if any(v in rel for v in versions) or rel.startswith(FIRMWARE_ALWAYS):
+                yield f"nvidia/{chip}/{rel}", path
 
 
 def build(out, kernel, firmware, *, chip, versions, module="nouveau", params="", rounds=1, work=":",
