@@ -345,13 +345,14 @@ static enum fl_err setup_memory(struct e1000e *e, struct fl_fail *fail)
     if (err == FL_OK) {
         err = dma_alloc(&e->rx_mem, RING * BUFFER_BYTES, FL_PAGE_SIZE, 64, "e1000e buffers");
     }
+    fiber_yield_if_long(); /* clearing half a megabyte of fresh memory may take long */
     if (err == FL_OK) {
         err = dma_alloc(&e->tx_mem, RING * BUFFER_BYTES, FL_PAGE_SIZE, 64, "e1000e buffers");
     }
     if (err != FL_OK) {
         return FL_FAIL(fail, err, "ring memory", "no DMA memory for rings and buffers");
     }
-    fiber_yield_if_long(); /* a megabyte of fresh memory was cleared */
+    fiber_yield_if_long();
     e->rx = e->ring_mem.cpu;
     e->tx = (void *)((uint8_t *)e->ring_mem.cpu + ring);
     for (uint32_t i = 0; i < RING; i++) {
@@ -428,8 +429,11 @@ static enum fl_err bring_up(struct e1000e *e, const struct pci_dev *pci, struct 
         return FL_FAIL(fail, err != FL_OK ? err : FL_EBADDATA, "BAR 0",
                        "cannot be mapped as registers of 128 KiB");
     }
-    if ((err = reset(e, fail)) != FL_OK || (err = read_mac(e, fail)) != FL_OK ||
-        (err = setup_memory(e, fail)) != FL_OK) {
+    if ((err = reset(e, fail)) != FL_OK) {
+        return err;
+    }
+    fiber_yield_if_long();
+    if ((err = read_mac(e, fail)) != FL_OK || (err = setup_memory(e, fail)) != FL_OK) {
         return err;
     }
     err = pci_enable_msi(pci, "e1000e", interrupt, e, true, &irq);

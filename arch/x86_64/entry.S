@@ -20,9 +20,14 @@
 x86_entry:
     cli
     cld
-    /* The first sign of life: a hang before this letter is the stub's, after it ours. */
+    /* The first sign of life, a line of its own: a hang before this letter is the stub's, after it
+     * ours. */
     movl $COM1, %edx
     movb $'K', %al
+    outb %al, %dx
+    movb $'\r', %al
+    outb %al, %dx
+    movb $'\n', %al
     outb %al, %dx
 
     /* C code uses SSE registers. */

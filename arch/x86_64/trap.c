@@ -213,7 +213,8 @@ void x86_trap(const struct x86_frame *f)
         print_machine_check();
     }
     print_registers(f);
-    print_backtrace(f->rip, f->rbp);
+    /* A breakpoint has been executed already: what follows it may be another function. */
+    print_backtrace(f->vector == VECTOR_BREAKPOINT ? f->rip - 1 : f->rip, f->rbp);
     print_stack(f->rsp);
     print("*** machine halted\n");
     halt();
