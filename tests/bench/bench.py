@@ -18,7 +18,7 @@ from launch import Machine, make_image  # noqa: E402
 
 OUT = TOP / "build/bench.json"
 LOAD = TOP / "build/host/tests/bench/http_load"
-NATIVE = TOP / "build/host/tests/bench/bench_bringup"
+NATIVE = TOP / "build/host/tests/bench"
 KERNEL = TOP / "build/kernel/kernel.stripped.elf"
 STICK = TOP / "build/image/bench.img"
 
@@ -27,6 +27,7 @@ GOAL_KERNEL_BYTES = 400_000
 GOAL_REQUESTS_PER_S = 9000
 GOAL_EXTRA_LATENCY_MS = 100
 GOAL_NATIVE_PER_S = 200
+GOAL_NATIVE_MS = 5
 LINUX_NGINX_MS = 7000  # the same set-up with a Linux kernel and nginx, measured once by the toolchain study
 FILE_COPIES = 1.0      # the read from the stick itself
 
@@ -111,23 +112,33 @@ def bench_network(image):
         before, start = m.cpu_seconds(), time.monotonic()
         time.sleep(3)
         record("idle_cpu_share", (m.cpu_seconds() - before) / (time.monotonic() - start), "cores", "one core", 1)
-        runs = [load(m.http_port, "/healthz", "--requests", 20000)["per_second"] for _ in range(3)]
-        record("keepalive_requests_per_second", median(runs), "1/s", "goal: 9000 on one connection",
-               GOAL_REQUESTS_PER_S)
+    # Without a GPU: with one, QEMU and the model are pinned to one CPU for the sake of register reads, and the
+    # emulated CPU would share it with QEMU's network.
+    with Machine(image, chips=[]) as m:
+        load(m.http_port, "/healthz", "--first", 60)
+        runs = [load(m.http_port, "/healthz", "--requests", 5000) for _ in range(9)]
+        record("keepalive_requests_per_second", median(r["per_second"] for r in runs), "1/s",
+               "goal: 9000 on one connection", GOAL_REQUESTS_PER_S)
+        record("keepalive_p50", median(r["p50_us"] for r in runs), "us",
+               "9000 requests a second", 1e6 / GOAL_REQUESTS_PER_S)
 
 
 def bench_native():
-    done = subprocess.run([str(NATIVE)], text=True, capture_output=True, timeout=300, check=False)
-    if done.returncode != 0:
-        sys.exit(f"bench_bringup: status {done.returncode}: {done.stdout}{done.stderr}")
-    for line in done.stdout.splitlines():
-        parts = line.split()
-        if len(parts) == 3:
-            value = float(parts[1])
-            if parts[0] == "bringup_rate":
-                record("native_bringups_per_second", value, "1/s", "goal: 200 in one process", GOAL_NATIVE_PER_S)
-            else:
-                record(f"native_{parts[0]}", value, parts[2], "", 0)
+    """What the native benches print: lines of name, value, unit."""
+    for name in ("bench_bringup", "bench_fiber", "bench_buddy"):
+        done = subprocess.run([str(NATIVE / name)], text=True, capture_output=True, timeout=300, check=False)
+        if done.returncode != 0:
+            sys.exit(f"{name}: status {done.returncode}: {done.stdout}{done.stderr}")
+        for line in done.stdout.splitlines():
+            parts = line.split()
+            if len(parts) == 3:
+                value = float(parts[1])
+                if parts[0] == "bringup_rate":
+                    record("native_bringups_per_second", value, "1/s", "goal: 200 in one process",
+                           GOAL_NATIVE_PER_S)
+                    record("native_bringup", 1000 / value, "ms", "goal: 5 ms", GOAL_NATIVE_MS)
+                else:
+                    record(f"native_{parts[0]}", value, parts[2], "", 0)
 
 
 def main():
@@ -135,7 +146,7 @@ def main():
     ap.add_argument("--boots", type=int, default=3, help="boots per figure (default 3)")
     args = ap.parse_args()
     record("kernel_image", KERNEL.stat().st_size, "bytes", "goal: 400 KB", GOAL_KERNEL_BYTES)
-    print("bench: native bring-ups", flush=True)
+    print("bench: native", flush=True)
     bench_native()
     image = make_image(STICK)
     print(f"bench: {2 * args.boots} boots", flush=True)
