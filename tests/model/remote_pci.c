@@ -9,53 +9,40 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "arch/base.h"
+#include "tests/model/remote_bars.h"
 #include "tests/model/remote_memory.h"
+#include "tests/model/serve.h"
 
 enum {
-    /* PCI configuration space. Source: PCI Express Base 5.0, 7.5.1, 7.8.6. */
+    /* PCI configuration space. Source: PCI Express Base 5.0, 7.5.1. */
     CFG_BYTES = 4096,
     CFG_VENDOR = 0x00,
     CFG_DEVICE = 0x02,
     CFG_COMMAND = 0x04,
     CFG_BASE_CLASS = 0x0b,
-    CFG_BAR0 = 0x10,
-    CFG_EXTENDED = 0x100,
     COMMAND_IO = 1 << 0,
     COMMAND_MEMORY = 1 << 1,
-    EXT_REBAR = 0x15,
-    REBAR_ENTRIES_MAX = 6,
-    EXT_CAPS_MAX = 64,
-    BAR_COUNT = 6,
 
     CHUNK_BYTES = 64 << 10,
     PAIR_BYTES = 8, /* of PROBE: mask, device id */
     ERROR_MAX = 256,
     SOCKET_BUFFER_BYTES = 64 << 20, /* what clients set; the kernel takes what it likes of it */
-    NS_PER_S = 1000000000,
-    RUN_PATIENCE_NS = 10000000, /* the model's own work may wait this long for a busy client */
 };
 
-/* Where the firmware of a PC would have put the BARs: clear of RPCI_MEMORY_BASE and what follows.
- */
-#define BAR_LOW_BASE  UINT64_C(0xa0000000)
-#define BAR_HIGH_BASE UINT64_C(0x6000000000)
-#define BAR_IO_BASE   UINT32_C(0xe000)
 /* The one device's name in PROBE, as Linux writes one. */
 static const char device_name[] = "0000:01:00.0:0";
 
 _Static_assert(RPCI_MEMORY_BASE + RPCI_MEMORY_MAX_BYTES +
                        (uint64_t)RPCI_BUFFERS_MAX * 2 * FL_PAGE_SIZE <=
-                   BAR_LOW_BASE,
+                   REMOTE_BAR_LOW_BASE,
                "client memory, rounded and with its gaps, ends below the BARs");
 
 struct rpci_server {
@@ -63,7 +50,7 @@ struct rpci_server {
     uint16_t port;
     struct model_bus bus;
     struct remote_memory *memory;
-    bool mapped[BAR_COUNT]; /* by this client */
+    bool mapped[REMOTE_BAR_COUNT]; /* by this client */
     const volatile sig_atomic_t *stop;
     struct rpci_stats stats;
     uint8_t chunk[CHUNK_BYTES];
@@ -74,15 +61,6 @@ struct request {
     uint32_t device, bar; /* bar: or a handle */
     uint64_t a0, a1, a2;
 };
-
-static uint64_t real_now_ns(void *ctx)
-{
-    struct timespec ts;
-
-    (void)ctx;
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (uint64_t)ts.tv_sec * NS_PER_S + (uint64_t)ts.tv_nsec;
-}
 
 static void *bus_dma(void *ctx, uint64_t addr, size_t *len, enum model_dma_dir dir)
 {
@@ -108,7 +86,7 @@ struct rpci_server *rpci_create_detached(void)
         return NULL;
     }
     s->listen_fd = s->client_fd = -1;
-    s->bus = (struct model_bus){.ctx = s, .dma = bus_dma, .irq = bus_irq, .now_ns = real_now_ns};
+    s->bus = (struct model_bus){.ctx = s, .dma = bus_dma, .irq = bus_irq, .now_ns = serve_now_ns};
     s->memory = remote_memory_create();
     if (s->memory == NULL) {
         rpci_close(s);
@@ -178,57 +156,10 @@ static bool drop(struct rpci_server *s)
 
 /* ---- BARs ---- */
 
-static struct model_bar bar_info(const struct gpu_model *m, uint32_t bar)
-{
-    struct model_bar b = {0};
-
-    if (bar < BAR_COUNT) {
-        model_bar_info(m, bar, &b);
-    }
-    return b;
-}
-
-static uint64_t bar_address(struct gpu_model *m, uint32_t bar)
-{
-    const uint16_t off = (uint16_t)(CFG_BAR0 + 4 * bar);
-    uint64_t address = model_cfg_read(m, off, 4) & ~UINT32_C(0xf);
-
-    if (bar_info(m, bar).is_64bit) {
-        address |= (uint64_t)model_cfg_read(m, (uint16_t)(off + 4), 4) << 32;
-    }
-    return address;
-}
-
-static void assign_bars(struct gpu_model *m)
-{
-    uint64_t low = BAR_LOW_BASE, high = BAR_HIGH_BASE;
-
-    for (uint32_t i = 0; i < BAR_COUNT; i++) {
-        const struct model_bar b = bar_info(m, i);
-        const uint16_t off = (uint16_t)(CFG_BAR0 + 4 * i);
-        if (b.size == 0) {
-            continue;
-        }
-        if (b.is_io) {
-            model_cfg_write(m, off, 4, BAR_IO_BASE);
-        } else if (b.is_64bit) {
-            high = align_up_u64(high, b.size);
-            model_cfg_write(m, off, 4, (uint32_t)high);
-            model_cfg_write(m, (uint16_t)(off + 4), 4, (uint32_t)(high >> 32));
-            high += b.size;
-            i++; /* the register behind it is its upper half */
-        } else {
-            low = align_up_u64(low, b.size);
-            model_cfg_write(m, off, 4, (uint32_t)low);
-            low += b.size;
-        }
-    }
-}
-
 static bool on_map_bar(struct rpci_server *s, struct gpu_model *m, const struct request *q,
                        const struct rpci_stream *io)
 {
-    const struct model_bar b = bar_info(m, q->bar);
+    const struct model_bar b = remote_bar_info(m, q->bar);
 
     if (b.size == 0) {
         return refuse(s, io, "there is no BAR %u", (unsigned)q->bar);
@@ -237,36 +168,14 @@ static bool on_map_bar(struct rpci_server *s, struct gpu_model *m, const struct 
         return refuse(s, io, "BAR %u is an I/O BAR and cannot be mapped", (unsigned)q->bar);
     }
     s->mapped[q->bar] = true;
-    return reply(io, bar_address(m, q->bar), b.size);
-}
-
-/* The greatest size that the resizable BAR capability offers; 0: the BAR is not in it. */
-static uint64_t greatest_size(struct gpu_model *m, uint32_t bar)
-{
-    uint16_t at = CFG_EXTENDED;
-
-    for (unsigned i = 0; i < EXT_CAPS_MAX && at >= CFG_EXTENDED; i++) {
-        const uint32_t head = model_cfg_read(m, at, 4);
-        if ((head & 0xffff) == EXT_REBAR && at + 4 + 8 * REBAR_ENTRIES_MAX <= CFG_BYTES) {
-            const uint32_t entries = model_cfg_read(m, (uint16_t)(at + 8), 4) >> 5 & 7;
-            for (uint32_t e = 0; e < entries && e < REBAR_ENTRIES_MAX; e++) {
-                const uint32_t cap = model_cfg_read(m, (uint16_t)(at + 4 + 8 * e), 4) >> 4;
-                const uint32_t ctrl = model_cfg_read(m, (uint16_t)(at + 8 + 8 * e), 4);
-                if ((ctrl & 7) == bar && cap != 0) {
-                    return MIB(1) << (31 - __builtin_clz(cap)); /* bit n: 2^n MiB */
-                }
-            }
-        }
-        at = (uint16_t)(head >> 20 & 0xffc);
-    }
-    return 0;
+    return reply(io, remote_bar_address(m, q->bar), b.size);
 }
 
 static bool on_resize_bar(struct rpci_server *s, struct gpu_model *m, const struct request *q,
                           const struct rpci_stream *io)
 {
-    const struct model_bar b = bar_info(m, q->bar);
-    const uint64_t most = b.size != 0 ? greatest_size(m, q->bar) : 0;
+    const struct model_bar b = remote_bar_info(m, q->bar);
+    const uint64_t most = b.size != 0 ? remote_bar_greatest(m, q->bar) : 0;
 
     if (most == 0) {
         return refuse(s, io, "BAR %u cannot be resized", (unsigned)q->bar);
@@ -304,7 +213,7 @@ static bool on_reset(struct gpu_model *m, const struct rpci_stream *io)
     const uint32_t command = model_cfg_read(m, CFG_COMMAND, 2);
 
     model_reset(m, MODEL_RESET_BUS);
-    assign_bars(m);
+    remote_bar_assign(m);
     model_cfg_write(m, CFG_COMMAND, 2, command);
     return reply(io, 0, 0);
 }
@@ -346,9 +255,9 @@ static bool on_mmio(struct rpci_server *s, struct gpu_model *m, const struct req
                     const struct rpci_stream *io)
 {
     const bool write = q->command == RPCI_MMIO_WRITE;
-    const uint64_t size = bar_info(m, q->bar).size;
+    const uint64_t size = remote_bar_info(m, q->bar).size;
 
-    if (q->bar >= BAR_COUNT || !s->mapped[q->bar]) {
+    if (q->bar >= REMOTE_BAR_COUNT || !s->mapped[q->bar]) {
         return write ? drop(s) : refuse(s, io, "BAR %u is not mapped", (unsigned)q->bar);
     }
     if (!range_ok(q->a0, q->a1, size)) {
@@ -528,7 +437,7 @@ void rpci_begin_client(struct rpci_server *s, struct gpu_model *m)
     memset(s->mapped, 0, sizeof(s->mapped));
     s->stats.clients++;
     model_reset(m, MODEL_RESET_POWER);
-    assign_bars(m);
+    remote_bar_assign(m);
     model_cfg_write(m, CFG_COMMAND, 2, COMMAND_IO | COMMAND_MEMORY);
 }
 
@@ -562,47 +471,8 @@ static bool socket_receive(void *ctx, void *buf, size_t n)
 static bool socket_send(void *ctx, const void *buf, size_t n)
 {
     const struct rpci_server *s = ctx;
-    const uint8_t *p = buf;
 
-    while (n > 0) {
-        const ssize_t r = send(s->client_fd, p, n, MSG_NOSIGNAL);
-        if (r < 0 && errno == EINTR && !*s->stop) {
-            continue;
-        }
-        if (r <= 0) {
-            return false;
-        }
-        p += r;
-        n -= (size_t)r;
-    }
-    return true;
-}
-
-/* Lets the model work until the socket has something to read. True: read now; false: stop. A
- * request that is there goes first, unless the model's own work has waited for too long. */
-static bool wait_readable(const struct rpci_server *s, struct gpu_model *m)
-{
-    while (!*s->stop) {
-        const uint64_t next = model_next_ns(m);
-        const uint64_t now = real_now_ns(NULL);
-        const uint64_t wait = next > now ? next - now : 0;
-        const struct timespec ts = {.tv_sec = (time_t)(wait / NS_PER_S),
-                                    .tv_nsec = (long)(wait % NS_PER_S)};
-        struct pollfd pfd = {.fd = s->client_fd, .events = POLLIN};
-        const int r = ppoll(&pfd, 1, next != UINT64_MAX ? &ts : NULL, NULL);
-        if (r > 0 && (next == UINT64_MAX || now < next + RUN_PATIENCE_NS)) {
-            return true;
-        }
-        if (r >= 0) {
-            model_run(m);
-            if (r > 0) {
-                return true;
-            }
-        } else if (errno != EINTR) {
-            return false;
-        }
-    }
-    return false;
+    return serve_send(s->client_fd, buf, n, s->stop);
 }
 
 static void set_option(int fd, int level, int name, int value)
@@ -615,22 +485,20 @@ int rpci_serve(struct rpci_server *s, struct gpu_model *m, const volatile sig_at
 {
     const struct rpci_stream io = {.ctx = s, .receive = socket_receive, .send = socket_send};
 
+    char where[sizeof("127.0.0.1:65535")];
+
+    snprintf(where, sizeof(where), "127.0.0.1:%u", (unsigned)s->port);
     s->stop = stop;
     while (!*stop) {
-        s->client_fd = accept4(s->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+        s->client_fd = serve_accept(s->listen_fd, stop, where, err, err_size);
         if (s->client_fd < 0) {
-            if (errno == EINTR || errno == ECONNABORTED) {
-                continue;
-            }
-            snprintf(err, err_size, "accept on 127.0.0.1:%u: %s", (unsigned)s->port,
-                     strerror(errno));
-            return -1;
+            return err[0] == '\0' ? 0 : -1;
         }
         set_option(s->client_fd, IPPROTO_TCP, TCP_NODELAY, 1);
         set_option(s->client_fd, SOL_SOCKET, SO_SNDBUF, SOCKET_BUFFER_BYTES);
         set_option(s->client_fd, SOL_SOCKET, SO_RCVBUF, SOCKET_BUFFER_BYTES);
         rpci_begin_client(s, m);
-        while (wait_readable(s, m) && rpci_one(s, m, &io)) {
+        while (serve_wait(s->client_fd, m, stop) && rpci_one(s, m, &io)) {
         }
         close(s->client_fd);
         s->client_fd = -1;

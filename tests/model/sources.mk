@@ -4,9 +4,9 @@ MODEL_SRCS += $(addprefix tests/model/,model.c chips.c boards.c config.c cfg_lay
     gsp_seq.c gsp_log.c strict.c trace.c report.c fault.c)
 MODEL_MAIN_SRCS += tests/model/main.c
 # The servers are library parts so that tests reach them; the program is main.c.
-MODEL_SRCS += tests/model/vfio_user.c tests/model/vfio_dma.c
+MODEL_SRCS += $(addprefix tests/model/,serve.c vfio_user.c vfio_dma.c)
 # The same model over TCP.
-MODEL_SRCS += tests/model/remote_pci.c tests/model/remote_memory.c
+MODEL_SRCS += $(addprefix tests/model/remote_,pci.c bars.c memory.c)
 TEST_SUPPORT_SRCS += tests/unit/mini_driver.c tests/unit/mini_turing.c tests/unit/mini_fsp.c
 UNIT_TESTS += tests/unit/test_model.c tests/unit/test_model_rules.c tests/unit/test_model_fsp.c \
     tests/unit/test_model_turing.c tests/unit/test_model_host.c

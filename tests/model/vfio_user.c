@@ -12,17 +12,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "arch/base.h"
+#include "tests/model/serve.h"
 #include "tests/model/vfio_dma.h"
 
 enum vfu_command {
@@ -78,7 +77,6 @@ enum {
     WRITE_MULTI_MAX = 200, /* records in one message */
     WRITE_MULTI_RECORD = 24,
     MAX_FDS = 16,
-    RUN_PATIENCE_NS = 10000000, /* the model's own work may wait this long for a busy client */
 };
 
 struct vfu_server {
@@ -90,14 +88,6 @@ struct vfu_server {
     struct vfu_stats stats;
     uint8_t *in, *out; /* one message each */
 };
-
-static uint64_t real_now_ns(void *ctx)
-{
-    (void)ctx;
-    struct timespec ts;
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (uint64_t)ts.tv_sec * 1000000000ull + (uint64_t)ts.tv_nsec;
-}
 
 static void *bus_dma(void *ctx, uint64_t addr, size_t *len, enum model_dma_dir dir)
 {
@@ -148,7 +138,7 @@ struct vfu_server *vfu_create_detached(void)
     }
     s->listen_fd = s->client_fd = -1;
     memset(s->irq_fd, 0xff, sizeof(s->irq_fd)); /* all -1 */
-    s->bus = (struct model_bus){.ctx = s, .dma = bus_dma, .irq = bus_irq, .now_ns = real_now_ns};
+    s->bus = (struct model_bus){.ctx = s, .dma = bus_dma, .irq = bus_irq, .now_ns = serve_now_ns};
     s->dma = vfio_dma_create();
     s->in = malloc(VFU_MAX_MESSAGE);
     s->out = malloc(VFU_MAX_MESSAGE);
@@ -579,56 +569,10 @@ static int receive(int fd, uint8_t *buf, size_t want, int *fds, size_t *fd_count
     return 1;
 }
 
-static bool send_all(int fd, const uint8_t *p, size_t n)
-{
-    while (n > 0) {
-        ssize_t r = send(fd, p, n, MSG_NOSIGNAL);
-        if (r < 0 && errno == EINTR) {
-            continue;
-        }
-        if (r <= 0) {
-            return false;
-        }
-        p += r;
-        n -= (size_t)r;
-    }
-    return true;
-}
-
-/* Lets the model work until the socket has something to read. True: read now; false: *stop is set.
- * The model's DMA must not fall between a pipelined unmap and the map that follows it, so a
- * readable socket goes first, within limits. */
-static bool wait_readable(struct vfu_server *s, struct gpu_model *m,
-                          const volatile sig_atomic_t *stop)
-{
-    while (!*stop) {
-        uint64_t next = model_next_ns(m);
-        if (next == UINT64_MAX) {
-            return true; /* recvmsg blocks */
-        }
-        uint64_t now = real_now_ns(NULL);
-        uint64_t wait = next > now ? next - now : 0;
-        struct timespec ts = {.tv_sec = (time_t)(wait / 1000000000ull),
-                              .tv_nsec = (long)(wait % 1000000000ull)};
-        struct pollfd pfd = {.fd = s->client_fd, .events = POLLIN};
-        int r = ppoll(&pfd, 1, &ts, NULL);
-        if (r > 0 && now < next + RUN_PATIENCE_NS) {
-            return true;
-        }
-        if (r >= 0) {
-            model_run(m);
-            if (r > 0) {
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
 static void serve_client(struct vfu_server *s, struct gpu_model *m,
                          const volatile sig_atomic_t *stop)
 {
-    while (wait_readable(s, m, stop)) {
+    while (serve_wait(s->client_fd, m, stop)) {
         int fds[MAX_FDS];
         size_t fd_count = 0;
         int r = receive(s->client_fd, s->in, HEADER_BYTES, fds, &fd_count, stop);
@@ -647,7 +591,7 @@ static void serve_client(struct vfu_server *s, struct gpu_model *m,
                 close(fds[i]);
             }
         }
-        if (len < 0 || (len > 0 && !send_all(s->client_fd, s->out, (size_t)len))) {
+        if (len < 0 || (len > 0 && !serve_send(s->client_fd, s->out, (size_t)len, stop))) {
             return;
         }
     }
@@ -657,13 +601,9 @@ int vfu_serve(struct vfu_server *s, struct gpu_model *m, const volatile sig_atom
               bool once, char *err, size_t err_size)
 {
     while (!*stop) {
-        s->client_fd = accept4(s->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+        s->client_fd = serve_accept(s->listen_fd, stop, s->path, err, err_size);
         if (s->client_fd < 0) {
-            if (errno == EINTR || errno == ECONNABORTED) {
-                continue;
-            }
-            snprintf(err, err_size, "accept on %s: %s", s->path, strerror(errno));
-            return -1;
+            return err[0] == '\0' ? 0 : -1;
         }
         s->stats.clients++;
         model_reset(m, MODEL_RESET_POWER);

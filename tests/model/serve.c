@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/* Sockets of the model's servers (serve.h). */
+#include "tests/model/serve.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+
+enum { RUN_PATIENCE_NS = 10000000 }; /* the model's own work may wait this long for a busy client */
+
+uint64_t serve_now_ns(void *ctx)
+{
+    struct timespec ts;
+
+    (void)ctx;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (uint64_t)ts.tv_sec * SERVE_NS_PER_S + (uint64_t)ts.tv_nsec;
+}
+
+int serve_accept(int listen_fd, const volatile sig_atomic_t *stop, const char *where, char *err,
+                 size_t err_size)
+{
+    err[0] = '\0';
+    while (!*stop) {
+        const int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
+        if (fd >= 0) {
+            return fd;
+        }
+        if (errno != EINTR && errno != ECONNABORTED) {
+            snprintf(err, err_size, "accept on %s: %s", where, strerror(errno));
+            return -1;
+        }
+    }
+    return -1;
+}
+
+bool serve_wait(int fd, struct gpu_model *m, const volatile sig_atomic_t *stop)
+{
+    while (!*stop) {
+        const uint64_t next = model_next_ns(m);
+        if (next == UINT64_MAX) {
+            return true; /* the read blocks */
+        }
+        const uint64_t now = serve_now_ns(NULL);
+        const uint64_t wait = next > now ? next - now : 0;
+        const struct timespec ts = {.tv_sec = (time_t)(wait / SERVE_NS_PER_S),
+                                    .tv_nsec = (long)(wait % SERVE_NS_PER_S)};
+        struct pollfd pfd = {.fd = fd, .events = POLLIN};
+        const int r = ppoll(&pfd, 1, &ts, NULL);
+        if (r > 0 && now < next + RUN_PATIENCE_NS) {
+            return true;
+        }
+        if (r >= 0) {
+            model_run(m);
+            if (r > 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+bool serve_send(int fd, const void *buf, size_t n, const volatile sig_atomic_t *stop)
+{
+    const uint8_t *p = buf;
+
+    while (n > 0) {
+        const ssize_t r = send(fd, p, n, MSG_NOSIGNAL);
+        if (r < 0 && errno == EINTR && !*stop) {
+            continue;
+        }
+        if (r <= 0) {
+            return false;
+        }
+        p += r;
+        n -= (size_t)r;
+    }
+    return true;
+}
