@@ -306,34 +306,37 @@ static enum fl_err rm_objects(struct gsp_gpu *g, struct fl_fail *fail)
     return gsp_rm_make_objects(g, fail);
 }
 
-/* The story. parts: what a family must have for the stage; else it is skipped (family.h). */
+/* The story. parts: what a family must have for the stage; else it is skipped (family.h). limit: by
+ * when it has ended, come what may: the sum of what its waits allow (each has its own named
+ * timeout), plus a second for register accesses and copies. A program on a falcon: three transfers
+ * and its run, 2 s each; the GSP's script may come last and then take 10 s. */
 static const struct {
     const char *name;
     enum fl_err (*step)(struct gsp_gpu *g, struct fl_fail *fail);
-    uint32_t parts;
+    uint32_t parts, limit_s;
 } story[] = {
-    {"identify", identify, 0},
-    {"devinit", devinit, 0},
-    {"wpr2-clear", wpr2_clear, GSP_PART_BOOTER},
-    {"firmware", firmware, 0},
-    {"vbios", vbios, GSP_PART_BOOTER},
-    {"flush-page", flush_page, 0},
-    {"fb-layout", fb_layout, 0},
-    {"memory", memory, 0},
-    {"unload-armed", unload_armed, GSP_PART_BOOTER},
-    {"frts", frts, GSP_PART_FRTS},
-    {"gsp-reset", gsp_reset, GSP_PART_BOOTER},
-    {"msi", msi, 0},
-    {"rpc-queued", rpc_queued, 0},
-    {"booter", booter, GSP_PART_BOOTER},
-    {"chain-of-trust", chain_of_trust, GSP_PART_FSP},
-    {"lockdown", lockdown, GSP_PART_FSP},
-    {"riscv", riscv, 0},
-    {"sequencer", sequencer, GSP_PART_BOOTER},
-    {"init-done", init_done, 0},
-    {"static-info", static_info, 0},
-    {"interrupts", interrupts, 0},
-    {"rm-objects", rm_objects, 0},
+    {"identify", identify, 0, 1},
+    {"devinit", devinit, 0, 9},
+    {"wpr2-clear", wpr2_clear, GSP_PART_BOOTER, 75},
+    {"firmware", firmware, 0, 1},
+    {"vbios", vbios, GSP_PART_BOOTER, 5},
+    {"flush-page", flush_page, 0, 1},
+    {"fb-layout", fb_layout, 0, 1},
+    {"memory", memory, 0, 5},
+    {"unload-armed", unload_armed, GSP_PART_BOOTER, 1},
+    {"frts", frts, GSP_PART_FRTS, 9},
+    {"gsp-reset", gsp_reset, GSP_PART_BOOTER, 1},
+    {"msi", msi, 0, 1},
+    {"rpc-queued", rpc_queued, 0, 3},
+    {"booter", booter, GSP_PART_BOOTER, 9},
+    {"chain-of-trust", chain_of_trust, GSP_PART_FSP, 8},
+    {"lockdown", lockdown, GSP_PART_FSP, 31},
+    {"riscv", riscv, 0, 6},
+    {"sequencer", sequencer, GSP_PART_BOOTER, 21},
+    {"init-done", init_done, 0, 41},
+    {"static-info", static_info, 0, 6},
+    {"interrupts", interrupts, 0, 6},
+    {"rm-objects", rm_objects, 0, 16},
 };
 _Static_assert(ARRAY_SIZE(story) <= GSP_MAX_STAGES, "gsp.h: GSP_MAX_STAGES");
 
@@ -341,7 +344,9 @@ void gsp_boot_list_stages(struct gsp_gpu *g)
 {
     g->stage_count = ARRAY_SIZE(story);
     for (uint32_t i = 0; i < g->stage_count; i++) {
-        g->stage[i] = (struct gsp_stage){.name = story[i].name, .state = GSP_STAGE_PENDING};
+        g->stage[i] = (struct gsp_stage){.name = story[i].name,
+                                         .state = GSP_STAGE_PENDING,
+                                         .limit_us = story[i].limit_s * US_PER_S};
     }
 }
 

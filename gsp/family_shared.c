@@ -20,6 +20,7 @@ static const struct gsp_wait wait_gfw_mask = {
     .step_us = 100,
     .hint = "the GPU did not start its own firmware: check its power connectors, power-cycle the "
             "machine",
+    .ones = true, /* every level may read: what boards show (measured.md 3) */
 };
 static const struct gsp_wait wait_gfw_done = {
     .what = "the board's firmware to finish (devinit)",
@@ -68,7 +69,7 @@ uint64_t gsp_shared_vram_by_range(struct gsp_gpu *g)
     const uint64_t bytes = MIB((uint64_t)NV_PFB_PRI_MMU_LOCAL_MEMORY_RANGE__LOWER_MAG(v)
                                << NV_PFB_PRI_MMU_LOCAL_MEMORY_RANGE__LOWER_SCALE(v));
 
-    if (gsp_io_pri_error(v.raw) != NULL) {
+    if (gsp_io_no_value(v.raw)) {
         return 0; /* no size: refused by the layout, with these words' value on record */
     }
     return NV_PFB_PRI_MMU_LOCAL_MEMORY_RANGE__ECC_MODE(v) ? bytes / ECC_PARTS * ECC_USABLE : bytes;

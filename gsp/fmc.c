@@ -131,11 +131,11 @@ static enum fmc_state look(struct gsp_gpu *g, uint32_t *hwcfg2, uint32_t *mailbo
         ENG_READ(&g->io, NV_PGSP_BASE, NV_PFALCON_FALCON_HWCFG2);
 
     *hwcfg2 = cfg.raw;
-    if (cfg.raw == 0 || masked(cfg.raw)) {
+    if (cfg.raw == 0 || masked(cfg.raw) || cfg.raw == UINT32_MAX) {
         return FMC_UNREADABLE;
     }
     *mailbox = ENG_READ(&g->io, NV_PGSP_BASE, NV_PFALCON_FALCON_MAILBOX0).raw;
-    if (masked(*mailbox)) {
+    if (masked(*mailbox) || *mailbox == UINT32_MAX) { /* all-ones on a live link: a read got lost */
         return FMC_UNREADABLE;
     }
     /* The FSP leaves the parameters' address there for the FMC, which clears it when it is done.
@@ -219,7 +219,7 @@ static enum fl_err wait_core_halted(struct gsp_gpu *g, struct fl_fail *fail)
         if (g->io.lost) {
             return FL_ELINKLOST;
         }
-        if (gsp_io_pri_error(v.raw) == NULL &&
+        if (!gsp_io_no_value(v.raw) &&
             (NV_PRISCV_RISCV_CPUCTL__HALTED(v) || !NV_PRISCV_RISCV_CPUCTL__ACTIVE_STAT(v))) {
             return FL_OK;
         }

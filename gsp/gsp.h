@@ -32,6 +32,7 @@ struct gsp_stage {
     enum gsp_stage_state state;
     uint64_t us; /* duration; so far when running */
     uint64_t start_us;
+    uint64_t limit_us; /* the stage's deadline: no later than this it has ended, well or badly */
     uint32_t reg_reads, reg_writes;
 };
 

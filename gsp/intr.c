@@ -115,7 +115,7 @@ void gsp_intr_service(struct gsp_gpu *g)
     }
     in->served++;
     in->live = true;
-    if (gsp_io_pri_error(left.raw) == NULL && NV_PFALCON_FALCON_IRQSTAT__HALT(left)) {
+    if (!gsp_io_no_value(left.raw) && NV_PFALCON_FALCON_IRQSTAT__HALT(left)) {
         in->halts++;
         log_error("gsp", "the GSP's core reports a halt: its log buffers say why");
         ENG_WRITE(&g->io, NV_PGSP_BASE, NV_PFALCON_FALCON_IRQSCLR,

@@ -132,6 +132,8 @@ const char *gsp_io_pri_error(uint32_t v)
     return "PRI error";
 }
 
+bool gsp_io_no_value(uint32_t v) { return v == ALL_ONES || gsp_io_pri_error(v) != NULL; }
+
 uint32_t gsp_wait_next_step(const struct gsp_wait *w, uint32_t step_us)
 {
     const uint32_t max = w->step_max_us != 0 ? w->step_max_us : GSP_WAIT_STEP_MAX_US;
@@ -158,7 +160,8 @@ enum fl_err gsp_io_poll(struct gsp_io *io, uint32_t off, uint32_t mask, uint32_t
         }
         /* An error pattern is no value, though some of its bits may look right. */
         const char *pri = mask != ALL_ONES ? gsp_io_pri_error(v) : NULL;
-        if ((v & mask) == want && pri == NULL) {
+        const bool no_value = mask != ALL_ONES && gsp_io_no_value(v) && !(v == ALL_ONES && w->ones);
+        if ((v & mask) == want && !no_value) {
             return FL_OK;
         }
         if (late) {

@@ -45,6 +45,9 @@ FL_MUST_CHECK enum fl_err gsp_io_ping(struct gsp_io *io);
 /* What a PRI error value means ("no such register", "privilege violation"); NULL when v is none.
  * Source: registers.md section 2 (open-gpu-doc, OG gpu_access.c). */
 const char *gsp_io_pri_error(uint32_t v);
+/* v is a PRI error, or all-ones: a single read that got lost on a live link. Not for registers that
+ * may hold all-ones (privilege masks do). */
+bool gsp_io_no_value(uint32_t v);
 
 /* A named deadline. */
 struct gsp_wait {
@@ -53,6 +56,7 @@ struct gsp_wait {
     uint64_t timeout_us;
     uint32_t step_us;     /* first sleep between reads; doubles up to the longest */
     uint32_t step_max_us; /* the longest; 0: GSP_WAIT_STEP_MAX_US */
+    bool ones;            /* all-ones is a value of this register, not a read that got lost */
 };
 #define GSP_WAIT_STEP_MAX_US 1000u
 /* For waits that look at more than one register: the sleep after one of step_us. */

@@ -11,10 +11,13 @@ const char *model_fault_help(void)
 {
     return "read:REG[@gsp|@sec2]:n=K:value=V   the K-th read of REG (0: every one) gives V; REG "
            "may be *,\n"
-           "                                   a name of the register list with (i), or an offset; "
-           "xor=V flips bits\n"
+           "                                   registers (all but the PROM window), a name of the "
+           "register list\n"
+           "                                   with (i), or an offset; xor=V flips bits\n"
            "write:REG:n=K[:value=V|:xor=V]     the K-th write of REG vanishes, or arrives changed\n"
-           "linklost:n=K                       the link is gone at the K-th register access\n"
+           "linklost:n=K[:registers]           the link is gone at the K-th access, or at the K-th "
+           "read of a register\n"
+           "                                   outside the PROM window\n"
            "message:n=K:offset=O:xor=V         the dword at byte O of the K-th status message is "
            "flipped after its\n"
            "                                   checksum was made; message:n=K:drop loses it, "
@@ -51,6 +54,10 @@ static bool parse_register(struct gpu_model *m, char *text, struct fault *f)
     uint64_t v;
     if (strcmp(text, "*") == 0) {
         f->any_register = true;
+        return true;
+    }
+    if (strcmp(text, "registers") == 0) {
+        f->any_register = f->skip_prom = true;
         return true;
     }
     if (number(text, &v)) {
@@ -104,6 +111,8 @@ static bool parse_option(struct fault *f, const char *word)
         f->action = FACT_DROP;
     } else if (n == 5 && memcmp(word, "twice", n) == 0) {
         f->action = FACT_DUP;
+    } else if (n == 9 && memcmp(word, "registers", n) == 0 && f->kind == FAULT_LINK) {
+        f->skip_prom = true;
     } else {
         return false;
     }
@@ -200,11 +209,33 @@ const struct fault *model_fault_get(const struct gpu_model *m, enum fault_kind k
 /* Counts one occurrence; true when the fault is due. */
 static bool hit(struct fault *f) { return ++f->count == f->n || f->n == 0; }
 
+static bool in_prom(uint32_t off) { return off - NV_PROM_BASE < NV_PROM_SIZE; }
+
+static bool meant(const struct fault *f, uint32_t off)
+{
+    return f->any_register ? !f->skip_prom || !in_prom(off) : f->off == off;
+}
+
+bool model_fault_access(struct gpu_model *m)
+{
+    for (uint32_t i = 0; i < m->fault_count; i++) {
+        struct fault *f = &m->fault[i];
+        if (f->kind == FAULT_LINK && !f->skip_prom && ++f->count == f->n) {
+            return true;
+        }
+    }
+    return false;
+}
+
 uint32_t model_fault_read(struct gpu_model *m, uint32_t off, uint32_t value)
 {
     for (uint32_t i = 0; i < m->fault_count; i++) {
         struct fault *f = &m->fault[i];
-        if (f->kind == FAULT_READ && (f->any_register || f->off == off) && hit(f)) {
+        if (f->kind == FAULT_LINK && f->skip_prom && !in_prom(off) && ++f->count == f->n) {
+            model_unplug(m);
+            return UINT32_MAX;
+        }
+        if (f->kind == FAULT_READ && meant(f, off) && hit(f)) {
             value = f->action == FACT_XOR ? value ^ f->value : f->value;
             model_trace_text(m, "fault: the next read gives 0x%08x", value);
         }
@@ -216,7 +247,7 @@ bool model_fault_write(struct gpu_model *m, uint32_t off, uint32_t *value)
 {
     for (uint32_t i = 0; i < m->fault_count; i++) {
         struct fault *f = &m->fault[i];
-        if (f->kind != FAULT_WRITE || !(f->any_register || f->off == off) || !hit(f)) {
+        if (f->kind != FAULT_WRITE || !meant(f, off) || !hit(f)) {
             continue;
         }
         model_trace_text(m, "fault: this write %s",

@@ -624,7 +624,7 @@ enum fault_action { FACT_VALUE, FACT_XOR, FACT_DROP, FACT_DUP };
 struct fault {
     enum fault_kind kind;
     enum fault_action action;
-    bool any_register;
+    bool any_register, skip_prom;
     uint32_t off;      /* BAR0 offset; FAULT_MSG: byte offset in the message */
     uint64_t n, count; /* n-th occurrence, 0 = every one; count = seen so far */
     uint32_t value;
@@ -632,6 +632,7 @@ struct fault {
 enum { FAULTS_MAX = 32 };
 bool model_fault_parse(struct gpu_model *m, const char *spec, char *err, size_t err_size);
 const struct fault *model_fault_get(const struct gpu_model *m, enum fault_kind kind);
+bool model_fault_access(struct gpu_model *m); /* counts an access; true: the link is lost at it */
 uint32_t model_fault_read(struct gpu_model *m, uint32_t off, uint32_t value);
 bool model_fault_write(struct gpu_model *m, uint32_t off, uint32_t *value); /* false: vanishes */
 /* A status message just before it is laid into the queue; false: drop it. *twice: send it twice. */

@@ -136,14 +136,9 @@ static bool count_access(struct gpu_model *m)
 {
     m->access++;
     if (!m->unplugged) {
-        if (m->unplug_at != 0 && m->access >= m->unplug_at) {
+        if ((m->unplug_at != 0 && m->access >= m->unplug_at) ||
+            (m->fault_count != 0 && model_fault_access(m))) {
             model_unplug(m);
-        }
-        for (uint32_t i = 0; i < m->fault_count && !m->unplugged; i++) {
-            struct fault *f = &m->fault[i];
-            if (f->kind == FAULT_LINK && ++f->count == f->n) {
-                model_unplug(m);
-            }
         }
     }
     return !m->unplugged;

@@ -18,3 +18,5 @@ TEST_SUPPORT_SRCS += tests/unit/remote_client.c
 UNIT_TESTS += tests/unit/test_remote_pci.c tests/unit/test_remote_boot.c \
     tests/unit/test_trace_tool.c
 FUZZ_TARGETS += tests/fuzz/fuzz_remote_pci.c
+# Things that go wrong on purpose.
+UNIT_TESTS += tests/unit/test_fault_sweep.c

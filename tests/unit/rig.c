@@ -181,6 +181,12 @@ static void assign_bars(struct rig *r)
     }
 }
 
+void rig_power_cycle(struct rig *r)
+{
+    model_reset(r->model, MODEL_RESET_POWER);
+    assign_bars(r);
+}
+
 /* ---- files ---- */
 
 static struct synth_blob read_real(const char *dir, const char *path)

@@ -60,6 +60,8 @@ enum fl_err rig_boot(struct rig *r);
 enum fl_err rig_unload(struct rig *r);
 /* Any function, likewise. */
 void rig_run(void (*fn)(void *arg), void *arg);
+/* The GPU loses power and comes back, with addresses in its BARs as before. */
+void rig_power_cycle(struct rig *r);
 /* Destroys and makes the GPU object anew; the model stays as it is. */
 void rig_new_gpu(struct rig *r);
 

@@ -149,6 +149,9 @@ static void names_of_errors(void **state)
     (void)state;
     assert_null(gsp_io_pri_error(0));
     assert_null(gsp_io_pri_error(0xffffffff));
+    assert_true(gsp_io_no_value(0xffffffff));
+    assert_true(gsp_io_no_value(0xbadf1100));
+    assert_false(gsp_io_no_value(0xfffffffe));
     assert_null(gsp_io_pri_error(0xbac00000));
     assert_string_equal(gsp_io_pri_error(0xbadf1100), "no such register");
     assert_string_equal(gsp_io_pri_error(0xbadf5040), "privilege violation");
@@ -192,6 +195,20 @@ static void lost_while_polling(void **state)
     assert_int_equal(fail.err, FL_ELINKLOST);
 }
 
+/* One read that got lost while the link is alive satisfies nothing. */
+static void one_read_lost(void **state)
+{
+    (void)state;
+    dev.value = 0xffffffff;
+    dev.from = 3;
+    dev.then = HALTED;
+    assert_int_equal(poll(HALTED, HALTED), FL_OK);
+    assert_int_equal(dev.reads, 3);
+    dev.from = 0;
+    assert_int_equal(poll(HALTED, HALTED), FL_ETIMEDOUT);
+    assert_non_null(strstr(fail.text, "0xffffffff"));
+}
+
 /* A typed write goes to the right place with the right bits. */
 static void typed_access(void **state)
 {
@@ -216,7 +233,7 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
         T(poll_succeeds),   T(poll_times_out), T(error_patterns_satisfy_nothing),
         T(names_of_errors), T(all_ones),       T(lost_while_polling),
-        T(typed_access),
+        T(one_read_lost),   T(typed_access),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
