@@ -24,7 +24,7 @@ ROOMS := arch pci mm gsp net boot tests/model tests/synth tests/unit tests/fuzz 
 
 include mk/build.mk
 
-.PHONY: all run test bench fuzz image check format tidy setup clean distclean help
+.PHONY: all run test test-chips bench fuzz image check format tidy setup clean distclean help
 
 all: host efi ## build the appliance, the GPU model and the host libraries
 
@@ -34,6 +34,9 @@ run: efi gpu-model ## boot the appliance on the GPU model under QEMU; Ctrl-C end
 
 test: ## build everything and test it; the last line is "N passed, N failed"
 	$(Q)$(RUN_TESTS) $(TEST_ARGS)
+
+test-chips: efi gpu-model ## boot every chip with every firmware version under QEMU; CHIPS_ARGS="tu104"
+	$(Q)python3 tests/boot/test_chips.py $(or $(CHIPS_ARGS),--all)
 
 bench: all benches ## run the benches: a table, and build/bench.json
 	$(Q)python3 tests/bench/bench.py $(BENCH_ARGS)

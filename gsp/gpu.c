@@ -15,6 +15,7 @@
 #define PCI_CLASS_VGA     0x0300u /* base and sub class: with display */
 #define PCI_CLASS_3D      0x0302u /* without */
 #define BAR0_BYTES_MIN    MIB(16)
+#define CPU_ADDRESS_BITS  52u /* no x86 CPU has more (Intel SDM 3A 4.1.4) */
 
 #define PING_PERIOD_US     (250 * US_PER_MS) /* of the link, while a wait looks at memory only */
 #define IDLE_STEP_FIRST_US 100u              /* without interrupts, or before the first one */
@@ -293,7 +294,9 @@ struct gsp_gpu *gsp_create(const struct pci_dev *d, const struct gsp_options *op
         FL_FAIL(fail, FL_ENOENT, "BAR0", "the GPU has no register BAR");
         goto no_bar;
     }
-    if (d->bar[bar].address == 0 || d->bar[bar].size < BAR0_BYTES_MIN) {
+    /* A firmware without room leaves 0 there, or the ones with which it asked for the size. */
+    if (d->bar[bar].address == 0 || d->bar[bar].address >> CPU_ADDRESS_BITS != 0 ||
+        d->bar[bar].size < BAR0_BYTES_MIN) {
         FL_FAIL(fail, FL_EBADDATA, "BAR0",
                 "BAR%d is at 0x%llx and has 0x%llx bytes; expected an address and at least 16 MiB",
                 bar, (unsigned long long)d->bar[bar].address, (unsigned long long)d->bar[bar].size);

@@ -47,6 +47,10 @@ STOP_S = 10
 IMAGE_S = 120
 LAST_LINES = 12
 SOCKET_PATH_MAX = 107  # sun_path without its NUL
+# Chips whose board shows all its VRAM in one BAR (128 GiB and more): OVMF gives 64-bit BARs 32 GiB
+# unless it is told otherwise. Source: OVMF, PlatformPei, "opt/ovmf/X-PciMmio64Mb".
+CHIPS_OF_LARGE_BARS = {"gh100", "gb100", "gb102"}
+LARGE_BARS_MIB = 512 << 10
 HTTP_PORT_IN_GUEST = 80
 
 
@@ -208,13 +212,14 @@ class Machine:
 
     def __init__(self, image, *, chips=("ga102",), fw_version=None, firmware_dir=None, nic="virtio",
                  http_port=0, memory_mib=1024, model_args=(), qemu_args=(), screen=False,
-                 record=None, echo=None, msg_timeout_ms=None, pin=True):
+                 record=None, echo=None, msg_timeout_ms=None, pin=True, gpu_args=()):
         self.image = Path(image)
         self.chips = list(chips)  # empty: no GPU
         self.fw_version, self.firmware_dir = fw_version, firmware_dir
         self.nic, self.memory_mib, self.screen = nic, memory_mib, screen
         self.http_port = http_port or free_port()
         self.model_args, self.qemu_args = list(model_args), list(qemu_args)
+        self.gpu_args = [list(a) for a in gpu_args]  # for each model its own, behind model_args
         self.pin = pin
         self.msg_timeout_ms = msg_timeout_ms  # how long QEMU waits for a dead model; its default 5 s
         self.record = Path(record) if record else None
@@ -267,9 +272,10 @@ class Machine:
                     "--report", self.report_path(i)]
             args += ["--firmware", firmware] if firmware else []
             args += ["--fw-version", self.fw_version] if self.fw_version else []
+            args += self.model_args + (self.gpu_args[i] if i < len(self.gpu_args) else [])
             try:
-                self.models.append(Child(f"gpu{i}", args + self.model_args, self.work,
-                                         stdout=subprocess.DEVNULL, pass_fds=(ready_child,)))
+                self.models.append(Child(f"gpu{i}", args, self.work, stdout=subprocess.DEVNULL,
+                                         pass_fds=(ready_child,)))
                 os.close(ready_child)
                 seen, _, _ = select.select([ready], [], [], MODEL_READY_S)
                 if not seen or not os.read(ready, 16):
@@ -294,6 +300,8 @@ class Machine:
                 "-device", "usb-storage,drive=stick,bootindex=0"]
         args += self._nic_args()
         args += ["-device", "VGA"] if self.screen else []
+        if CHIPS_OF_LARGE_BARS & set(self.chips):
+            args += ["-fw_cfg", f"name=opt/ovmf/X-PciMmio64Mb,string={LARGE_BARS_MIB}"]
         for i in range(len(self.chips)):
             device = {"driver": "vfio-user-pci", "id": f"gpu{i}", "bus": f"port{i}",
                       "socket": {"path": str(self._socket(i)), "type": "unix"}}
