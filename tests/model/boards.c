@@ -605,6 +605,12 @@ const struct model_board *model_board_find(const struct model_chip *chip, const 
             return &boards[i];
         }
     }
+    /* A chip without a board of its own sits on one of its family's. */
+    for (size_t i = 0; i < ARRAY_SIZE(boards) && name == NULL; i++) {
+        if (model_chip_find(boards[i].chip)->family == chip->family) {
+            return &boards[i];
+        }
+    }
     return NULL;
 }
 
