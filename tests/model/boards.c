@@ -15,11 +15,11 @@ enum { RAM_HBM2 = 0x0f, RAM_GDDR6 = 0x11, RAM_GDDR6X = 0x12, RAM_HBM3 = 0x14, RA
 
 /* Subsystem ids: 1462:397d and 19da:c630 were read off boards (measured.md 0); boards without a
  * published one carry the first. Fuses: FWSEC's ucode at version 1; booter's at version 1, which
- * the real files need on GA102 (firmware.md 5.2). Displays are fused off: the model has no display,
- * and a driver then leaves it alone. */
+ * the real files need on GA102 (firmware.md 5.2). Displays are fused off up to Ada, and a
+ * driver then leaves them alone; no driver looks at that fuse on GB20x, so there is one. */
 #define BOARD_ANY                                                                                  \
-    .subvendor = 0x1462, .subdevice = 0x397d, .bar3_mib = 32, .display = false,                    \
-    .fuse_gsp_fwsec = 1, .fuse_sec2_booter = 1
+    .subvendor = 0x1462, .subdevice = 0x397d, .bar3_mib = 32, .fuse_gsp_fwsec = 1,                 \
+    .fuse_sec2_booter = 1
 #define BOARD_COMMON                                                                               \
     BOARD_ANY, .layout = CFG_P1, .class_code = 0x030000, .bar0_mib = 16, .bar1_mib = 256,          \
         .link_gen = 4, .msi_vectors = 1
@@ -38,7 +38,7 @@ enum { RAM_HBM2 = 0x0f, RAM_GDDR6 = 0x11, RAM_GDDR6X = 0x12, RAM_HBM3 = 0x14, RA
 /* Blackwell with display. */
 #define BOARD_P4                                                                                   \
     BOARD_ANY, .layout = CFG_P4, .class_code = 0x030000, .bar0_mib = 64, .bar1_mib = 256,          \
-        .link_gen = 5, .msi_vectors = 16
+        .link_gen = 5, .msi_vectors = 16, .display = true
 
 #define LESS_BLACKWELL MIB(61)
 

@@ -36,18 +36,32 @@ static uint32_t copy_engines(const struct gpu_model *m)
     }
 }
 
-/* GA106: runlists 1, 2, then 8, because others engines have those between; non-stall vectors 7, 8,
- * 10. */
-static uint32_t ce_runlist(uint32_t instance)
+uint32_t model_grce_mask(const struct gpu_model *m)
+{
+    enum { RESET_VALUE = 0xf };
+    return m->chip->family == F_GB20X ? RESET_VALUE : (1u << GRCES) - 1;
+}
+
+/* GA106: runlists 1, 2, then 8, because other engines have those between; non-stall vectors 7, 8,
+ * 10. On a GB205 CE0 is on the runlist of GR0 and CE1 on one of its own (measured.md 6), although
+ * both belong to graphics: one runlist an engine there. */
+static uint32_t ce_runlist(const struct gpu_model *m, uint32_t instance)
 {
     static const uint32_t first[] = {0, 0, 1, 2, 8};
+    if (m->chip->family == F_GB20X) {
+        return instance;
+    }
     return instance < ARRAY_SIZE(first) ? first[instance] : instance + 4;
 }
 
-static uint32_t ce_nonstall(uint32_t instance)
+static uint32_t ce_nonstall(const struct gpu_model *m, uint32_t instance)
 {
-    static const uint32_t first[] = {NO_VECTOR, NO_VECTOR, NONSTALL_CE2, 8, 10};
-    return instance < ARRAY_SIZE(first) ? first[instance] : instance + 6;
+    static const uint32_t first[] = {NONSTALL_CE2, 8, 10};
+    const uint32_t grces = (uint32_t)__builtin_popcount(model_grce_mask(m)), i = instance - grces;
+    if (instance < grces) {
+        return NO_VECTOR;
+    }
+    return i < ARRAY_SIZE(first) ? first[i] : i + 8;
 }
 
 bool model_engine(const struct gpu_model *m, uint32_t index, struct model_engine *e)
@@ -63,9 +77,9 @@ bool model_engine(const struct gpu_model *m, uint32_t index, struct model_engine
     }
     *e = (struct model_engine){.kind = ENGINE_CE,
                                .instance = i,
-                               .runlist = ce_runlist(i),
+                               .runlist = ce_runlist(m, i),
                                .desc = DESC_CE | (i & DESC_INSTANCE),
-                               .nonstall = ce_nonstall(i),
+                               .nonstall = ce_nonstall(m, i),
                                .fault_id = FAULT_CE0 + i,
                                .pbdma = i < GRCES ? i : PBDMA_CE2 + i - GRCES};
     return true;
@@ -91,19 +105,21 @@ bool model_engine_by_type(const struct gpu_model *m, uint32_t type, struct model
 
 /* ---- classes, channels.md 5.1 ---- */
 
+enum { DISPLAY_COMMON = 0x73 };
 struct family_classes {
     uint32_t family;
     uint16_t channel[4]; /* the newest and the older ones that RM takes too */
     uint16_t copy, compute, threed, twod, i2m;
+    uint16_t display; /* root of the display objects */
 };
 static const struct family_classes families[] = {
-    {F_TU, {0xc46f, 0xc36f}, 0xc5b5, 0xc5c0, 0xc597, 0x902d, 0xa140},
-    {F_GA100, {0xc56f, 0xc46f, 0xc36f}, 0xc6b5, 0xc6c0, 0xc697, 0x902d, 0xa140},
-    {F_GA10X, {0xc56f, 0xc46f, 0xc36f}, 0xc7b5, 0xc7c0, 0xc797, 0x902d, 0xa140},
-    {F_AD10X, {0xc56f, 0xc46f, 0xc36f}, 0xc7b5, 0xc9c0, 0xc997, 0x902d, 0xa140},
-    {F_GH100, {0xc86f, 0xc56f, 0xc46f, 0xc36f}, 0xc8b5, 0xcbc0, 0xcb97, 0x902d, 0xa140},
-    {F_GB10X, {0xc96f, 0xc86f, 0xc56f, 0xc46f}, 0xc9b5, 0xcdc0, 0xcd97, 0x902d, 0xcd40},
-    {F_GB20X, {0xca6f, 0xc96f, 0xc86f, 0xc56f}, 0xcab5, 0xcec0, 0xce97, 0x902d, 0xcd40},
+    {F_TU, {0xc46f, 0xc36f}, 0xc5b5, 0xc5c0, 0xc597, 0x902d, 0xa140, 0xc570},
+    {F_GA100, {0xc56f, 0xc46f, 0xc36f}, 0xc6b5, 0xc6c0, 0xc697, 0x902d, 0xa140, 0},
+    {F_GA10X, {0xc56f, 0xc46f, 0xc36f}, 0xc7b5, 0xc7c0, 0xc797, 0x902d, 0xa140, 0xc670},
+    {F_AD10X, {0xc56f, 0xc46f, 0xc36f}, 0xc7b5, 0xc9c0, 0xc997, 0x902d, 0xa140, 0xc770},
+    {F_GH100, {0xc86f, 0xc56f, 0xc46f, 0xc36f}, 0xc8b5, 0xcbc0, 0xcb97, 0x902d, 0xa140, 0},
+    {F_GB10X, {0xc96f, 0xc86f, 0xc56f, 0xc46f}, 0xc9b5, 0xcdc0, 0xcd97, 0x902d, 0xcd40, 0},
+    {F_GB20X, {0xca6f, 0xc96f, 0xc86f, 0xc56f}, 0xcab5, 0xcec0, 0xce97, 0x902d, 0xcd40, 0xca70},
 };
 
 enum class_kind model_class_kind(const struct gpu_model *m, uint32_t cls)
@@ -123,6 +139,9 @@ enum class_kind model_class_kind(const struct gpu_model *m, uint32_t cls)
         }
         if (cls == f->compute || cls == f->threed || cls == f->twod || cls == f->i2m) {
             return CLASS_GRAPHICS;
+        }
+        if (f->display != 0 && (cls == f->display || cls == DISPLAY_COMMON)) {
+            return CLASS_DISPLAY;
         }
     }
     return CLASS_OTHER;

@@ -114,6 +114,9 @@ bool model_falcon_read(struct gpu_model *m, struct falcon *f, uint32_t off, uint
     case NV_PFALCON_FALCON_DEBUGINFO__OFFSET:
         *v = f->debuginfo;
         return true;
+    case NV_PFALCON_SCP_CTL_STAT__OFFSET:
+        *v = 0; /* a production part */
+        return true;
     case NV_PFALCON_FALCON_HWCFG2__OFFSET:
         *v = hwcfg2(m, f);
         return true;

@@ -293,9 +293,20 @@ SIZE_OF(size_buffers, NV2080_CTRL_INTERNAL_STATIC_KGR_GET_CONTEXT_BUFFERS_INFO_P
 SIZE_OF(size_promote, NV2080_CTRL_GPU_PROMOTE_CTX_PARAMS)
 SIZE_OF(size_set_pd, NV0080_CTRL_DMA_SET_PAGE_DIRECTORY_PARAMS)
 SIZE_OF(size_unset_pd, NV0080_CTRL_DMA_UNSET_PAGE_DIRECTORY_PARAMS)
+SIZE_OF(size_disp_info, NV2080_CTRL_INTERNAL_DISPLAY_GET_STATIC_INFO_PARAMS)
+SIZE_OF(size_heads, NV0073_CTRL_SYSTEM_GET_NUM_HEADS_PARAMS)
+SIZE_OF(size_supported, NV0073_CTRL_SYSTEM_GET_SUPPORTED_PARAMS)
 SIZE_OF(size_reserved, NV90F1_CTRL_VASPACE_COPY_SERVER_RESERVED_PDES_PARAMS)
 
 static const struct ctrl controls[] = {
+    {0x00730102, size_heads, 0, false, model_ctrl_disp_num_heads},
+    {0x00730107, size_supported, 0, false, model_ctrl_disp_supported}, /* r570 */
+    {0x00730120, size_supported, 0, false, model_ctrl_disp_supported}, /* r535 */
+    {0x00730287, NULL, 8, false, model_ctrl_disp_head_mask},
+    {0x00731365, NULL, 4, false, model_ctrl_disp_manual_dp},
+    {0x20800a01, size_disp_info, 0, true, model_ctrl_disp_static_info},
+    {0x20800a49, NULL, 24, true, model_ctrl_disp_inst_mem},
+    {0x20800ac6, NULL, 4104, true, model_ctrl_disp_backlight},
     {0x00801813, size_set_pd, 0, false, model_ctrl_set_page_directory},
     {0x00801814, size_unset_pd, 0, false, model_ctrl_unset_page_directory},
     {0x2080012b, size_promote, 0, false, model_ctrl_promote_ctx},

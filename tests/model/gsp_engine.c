@@ -11,10 +11,12 @@ enum {
     VECTOR_DISP = 154,
     VECTOR_GSP = 155,
     MC_DISP = 2,
+    MC_DISP_LOW = 176,
     MC_CE0 = 15,
     SUBTREES = 7,
     SUBTREE_NONE = 0xff,
-    RUNLIST_PRI_BASE = 0xc00000, /* + 0x400 a runlist, GA106 */
+    RUNLIST_PRI_BASE = 0xc00000,       /* + 0x400 a runlist, GA106 */
+    RUNLIST_PRI_BASE_GB20X = 0xd00000, /* GB205 (measured.md 6) */
     RUNLIST_PRI_STRIDE = 0x400,
     CHRAM_PRI_BASE = 0xc20000,
     CHRAM_PRI_STRIDE = 0x2000,
@@ -61,7 +63,9 @@ uint32_t model_ctrl_intr_table(struct gpu_model *m, const struct rm_object *o, u
         n++;                                                                                       \
     } while (0)
     ROW(m->gsp.v->gsp_engine, VECTOR_GSP, NO_VECTOR);
-    ROW(MC_DISP, VECTOR_DISP, NO_VECTOR);
+    if (m->board->display) { /* a number of its own on GB20x (channels.md 16) */
+        ROW(m->chip->family == F_GB20X ? MC_DISP_LOW : MC_DISP, VECTOR_DISP, NO_VECTOR);
+    }
     for (uint32_t i = 0; model_engine(m, i, &e); i++) {
         ROW(mc_engine(m, &e), NO_VECTOR, e.nonstall); /* their stall interrupts are the GSP's */
     }
@@ -78,6 +82,7 @@ static void put_device(struct gpu_model *m, uint8_t *p, uint32_t len, uint32_t r
     enum { DATA = 16, DEV_TYPE_CE = 0x13, DEV_TYPE_GR = 0, PBDMAS = 2, NAME = 16 };
     const struct gsp_layout *l = m->gsp.l;
     const bool gr = e->kind == ENGINE_GR;
+    const uint32_t base = m->chip->family == F_GB20X ? RUNLIST_PRI_BASE_GB20X : RUNLIST_PRI_BASE;
     /* RM numbers copy engines without a gap; the others are as in NV2080_ENGINE_TYPE. */
     const uint32_t rm_type = gr ? model_engine_type(e) : 9 + e->instance;
     const uint32_t data[DATA] = {e->desc,
@@ -91,7 +96,7 @@ static void put_device(struct gpu_model *m, uint8_t *p, uint32_t len, uint32_t r
                                  mc_engine(m, e),
                                  gr ? DEV_TYPE_GR : DEV_TYPE_CE,
                                  e->instance,
-                                 RUNLIST_PRI_BASE + RUNLIST_PRI_STRIDE * e->runlist,
+                                 base + RUNLIST_PRI_STRIDE * e->runlist,
                                  1, /* driven by the host */
                                  e->runlist == 0 ? row : 0,
                                  CHRAM_PRI_BASE + CHRAM_PRI_STRIDE * e->runlist,

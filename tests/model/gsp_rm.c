@@ -244,6 +244,7 @@ static bool class_params(const struct gpu_model *m, uint32_t cls, uint32_t *size
 {
     const struct gsp_layout *l = m->gsp.l;
     *root = false;
+    *size = 0;
     switch (cls) {
     case CLS_ROOT:
     case CLS_ROOT_NON_PRIV:
@@ -281,8 +282,9 @@ static bool class_params(const struct gpu_model *m, uint32_t cls, uint32_t *size
         *size = COPY_PARAMS;
         return true;
     case CLASS_GRAPHICS:
-        *size = 0;
         return true;
+    case CLASS_DISPLAY:
+        return m->board->display;
     case CLASS_OTHER:
     default:
         return false;
@@ -303,6 +305,8 @@ static uint32_t set_up_object(struct gpu_model *m, const struct rm_object *up, s
     case CLASS_COPY:
     case CLASS_GRAPHICS:
         return model_class_kind(m, up->cls) == CLASS_CHANNEL ? RM_OK : RM_INVALID_PARENT;
+    case CLASS_DISPLAY:
+        return up->cls == CLS_DEVICE ? RM_OK : RM_INVALID_PARENT;
     case CLASS_OTHER:
     default:
         break;

@@ -428,6 +428,10 @@ model_ctrl model_ctrl_intr_table, model_ctrl_device_info, model_ctrl_context_buf
     model_ctrl_set_page_directory, model_ctrl_unset_page_directory, model_ctrl_reserved_pdes,
     model_ctrl_bind, model_ctrl_schedule, model_ctrl_work_token, model_ctrl_promote_ctx,
     model_ctrl_memsys_config;
+/* gsp_display.c */
+model_ctrl model_ctrl_disp_inst_mem, model_ctrl_disp_static_info, model_ctrl_disp_backlight,
+    model_ctrl_disp_manual_dp, model_ctrl_disp_num_heads, model_ctrl_disp_head_mask,
+    model_ctrl_disp_supported;
 uint32_t model_rm_set_page_directory(struct gpu_model *m, uint32_t client, const uint8_t *p,
                                      uint32_t len);
 uint32_t model_rm_unset_page_directory(struct gpu_model *m, uint32_t client, const uint8_t *p,

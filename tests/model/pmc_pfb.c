@@ -281,9 +281,18 @@ bool model_fuse_read(struct gpu_model *m, uint32_t off, uint32_t *value)
     enum { BANK = 16 * 4, BOOTER_UCODE_ID = 3 };
     *value = 0;
     if (m->chip->family == F_TU) { /* no version fuses; the others lie elsewhere */
-        *value = off == NV_FUSE_STATUS_OPT_DISPLAY_TU__OFFSET && m->board->display ? 0 : 1;
-        return off == NV_FUSE_STATUS_OPT_DISPLAY_TU__OFFSET ||
-               off == NV_FUSE_OPT_SECURE_GSP_DEBUG_DIS_TU__OFFSET;
+        switch (off) {
+        case NV_FUSE_STATUS_OPT_CE_TU__OFFSET:
+            return true; /* none is fused off */
+        case NV_FUSE_STATUS_OPT_DISPLAY_TU__OFFSET:
+            *value = m->board->display ? 0 : 1;
+            return true;
+        case NV_FUSE_OPT_SECURE_GSP_DEBUG_DIS_TU__OFFSET:
+            *value = 1;
+            return true;
+        default:
+            return false;
+        }
     }
     if (sec2 < BANK) {
         *value = sec2 / 4 == BOOTER_UCODE_ID - 1 ? m->board->fuse_sec2_booter : 0;

@@ -65,6 +65,12 @@ static bool prom_window_write(struct gpu_model *m, uint32_t off, uint32_t v)
     return true;
 }
 
+static bool ce_read(struct gpu_model *m, uint32_t off, uint32_t *v)
+{
+    *v = model_grce_mask(m);
+    return off == NV_CE_GRCE_MASK__OFFSET && m->chip->family == F_GB20X;
+}
+
 struct range {
     uint32_t first, last;
     bool (*read)(struct gpu_model *m, uint32_t off, uint32_t *v);
@@ -80,6 +86,7 @@ static const struct range ranges[] = {
     {0x088000, 0x088fff, mirror_read, mirror_write},       /* to Ada */
     {0x092000, 0x092fff, mirror_read, mirror_write},       /* from Hopper on */
     {0x100000, 0x101fff, model_pfb_read, model_pfb_write}, /* PFB, straps */
+    {0x104000, 0x104fff, ce_read, NULL},                   /* copy engines */
     {0x10f000, 0x10ffff, xal_read, xal_write},             /* endpoint, from Hopper on */
     {NV_PGSP_BASE, NV_PGSP_BASE + NV_FALCON_SPAN - 1, gsp_falcon_read, gsp_falcon_write},
     {0x118000, 0x118fff, model_pfb_read, model_pfb_write}, /* PGC6 */
