@@ -10,6 +10,7 @@
 #include "gsp/gpu.h"
 #include "gsp/rm.h"
 #include "gsp/status.h"
+#include "gsp/version.h"
 #include "gsp/wpr.h"
 
 #define STATIC_INFO_TIMEOUT_US    (5 * US_PER_S)
@@ -17,12 +18,6 @@
 #define CMD_INTR_GET_KERNEL_TABLE 0x20800a5cu
 #define INTR_TIMEOUT_US           (5 * US_PER_S)
 #define VECTOR_NONE               0xffffffffu
-
-/* Index of the GSP in the resource manager's list of engines. Source: engine_idx.h of each tag. */
-static const struct {
-    const char *version;
-    uint32_t gsp;
-} engine_index[] = {{"570.144", 50}, {"535.113.01", 49}};
 
 /* Text of a fixed field: ends at its first NUL, printable. FL_EPROTO without a NUL. */
 static enum fl_err take_text(char *out, size_t room, const uint8_t *info, uint32_t size,
@@ -204,17 +199,14 @@ enum fl_err gsp_static_info_vector(struct gsp_gpu *g, uint32_t *vector, struct f
 {
     const struct gsp_layout *l = g->layout;
     const uint32_t size = l->NV2080_CTRL_INTERNAL_INTR_GET_KERNEL_TABLE_PARAMS.total;
-    uint32_t status = 0, index = 0;
+    const struct gsp_version *v = gsp_version_find(l->version);
+    const uint32_t index = v != NULL ? v->gsp_engine_index : 0;
+    uint32_t status = 0;
     uint8_t *p = calloc(1, size);
 
     if (p == NULL) {
         return FL_FAIL(fail, FL_ENOMEM, "interrupt table", "no memory for %u bytes",
                        (unsigned)size);
-    }
-    for (size_t i = 0; i < ARRAY_SIZE(engine_index); i++) {
-        if (strcmp(engine_index[i].version, l->version) == 0) {
-            index = engine_index[i].gsp;
-        }
     }
     enum fl_err err =
         gsp_rm_control_on(g, g->internal_client, g->internal_subdevice, CMD_INTR_GET_KERNEL_TABLE,

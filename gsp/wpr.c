@@ -9,6 +9,7 @@
 #include "gsp/gpu.h"
 #include "gsp/logs.h"
 #include "gsp/radix3.h"
+#include "gsp/version.h"
 
 /* WPR metadata. Source: boot.md 6 (OG570 gsp_fw_wpr_meta.h). */
 #define WPR_META_MAGIC    0xdc3aae21371a60b3ull
@@ -109,11 +110,14 @@ enum fl_err gsp_wpr_make_queues(struct gsp_gpu *g, struct fl_fail *fail)
     const enum fl_err err =
         gsp_gpu_alloc(g, &g->mem.queues, GSP_QUEUE_REGION_BYTES, "gsp queues", fail);
 
+    const struct gsp_version *v = gsp_version_find(g->layout->version);
+    if (err == FL_OK && v == NULL) {
+        return FL_FAIL(fail, FL_ENOTSUP, "firmware", "firmware %s has no row in version.c",
+                       g->layout->version);
+    }
     if (err == FL_OK) {
-        /* r535 sums whole slots, later versions only the message (rpc.md A4). */
-        const bool whole_slots = strncmp(g->layout->version, "535.", 4) == 0;
-        gsp_queue_init(&g->rpc.queue, g->mem.queues.cpu, g->mem.queues.bus, g->layout, whole_slots,
-                       ring_doorbell, g);
+        gsp_queue_init(&g->rpc.queue, g->mem.queues.cpu, g->mem.queues.bus, g->layout,
+                       v->whole_slot_checksum, ring_doorbell, g);
     }
     return err;
 }

@@ -65,12 +65,14 @@ static bool layout_ok(struct gpu_model *m, const struct wpr_meta *mt)
     return true;
 }
 
-/* Heap limits: boot.md 5.1, last rows. */
+/* Heap limits: boot.md 5.1, last rows; libos 2 has the same in every version. */
+enum { LIBOS2_HEAP_MIN_MIB = 64, LIBOS2_HEAP_MAX_MIB = 256 };
+
 static bool heap_ok(struct gpu_model *m, const struct wpr_meta *mt)
 {
-    const bool r535 = strncmp(mt->l->version, "535", 3) == 0;
-    const uint64_t min = !m->chip->libos3 ? MIB(64) : r535 ? MIB(84) : MIB(88);
-    const uint64_t max = !m->chip->libos3 ? MIB(256) : r535 ? MIB(276) : MIB(280);
+    const struct gsp_version *v = model_gsp_version_find(mt->l->version);
+    const uint64_t min = MIB(m->chip->libos3 ? v->heap_min_mib : LIBOS2_HEAP_MIN_MIB);
+    const uint64_t max = MIB(m->chip->libos3 ? v->heap_max_mib : LIBOS2_HEAP_MAX_MIB);
     const uint64_t heap = META(mt, gspFwHeapSize);
     if (heap < min) {
         return model_meta_reject(m, RULE_BOOTER_HEAP, "gspFwHeapSize", heap, "the least is", min);

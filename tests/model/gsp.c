@@ -47,14 +47,18 @@ static const struct gsp_version versions[] = {
      .gr_engine = 84,
      .nocat_function = 0x1020,
      .lockdown_function = 0x101c,
-     .missing_info_result = 0x59},
+     .missing_info_result = 0x59,
+     .heap_min_mib = 88,
+     .heap_max_mib = 280},
     {.name = "535.113.01",
      .families = F_FALCON_BOOT,
      .gsp_engine = 49,
      .gr_engine = 82,
      .lockdown_function = 0x101d,
      .shared_data_function = 0x101b,
-     .whole_slot_checksum = true},
+     .whole_slot_checksum = true,
+     .heap_min_mib = 84,
+     .heap_max_mib = 276},
 };
 
 const struct gsp_version *model_gsp_version_find(const char *name)

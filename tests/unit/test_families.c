@@ -19,6 +19,8 @@
 #include "arch/log.h"
 #include "gsp/chips.h"
 #include "gsp/family.h"
+#include "gsp/version.h"
+#include "gsp_layout.h"
 #include "mm/dma.h"
 #include "tests/unit/rig_assert.h"
 
@@ -57,6 +59,21 @@ static void a_chip_is_a_row(void **state)
         assert_int_equal(c->fwsec_desc_version, !booter ? 0 : port ? 2 : 3);
     }
     assert_int_equal(count, 24);
+}
+
+/* A firmware version has a layout, and a row of what else it differs in. */
+static void a_version_is_complete(void **state)
+{
+    size_t n = 0;
+    (void)state;
+    for (; gsp_layouts[n] != NULL; n++) {
+        const struct gsp_version *v = gsp_version_find(gsp_layouts[n]->version);
+        assert_non_null(v);
+        assert_true(v->gsp_engine_index != 0);
+        assert_non_null(gsp_heap_rule_find(v->name, GSP_LIBOS3));
+    }
+    assert_int_equal(n, ARRAY_SIZE(versions));
+    assert_null(gsp_version_find("570.1440"));
 }
 
 /* Each operation that a family's stages call is there. */
@@ -239,11 +256,9 @@ static void real_files(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_chip_is_a_row),
-        cmocka_unit_test(no_operation_is_missing),
-        cmocka_unit_test(every_chip_of_the_model),
-        cmocka_unit_test(every_board_twice),
-        cmocka_unit_test(real_files),
+        cmocka_unit_test(a_chip_is_a_row),         cmocka_unit_test(a_version_is_complete),
+        cmocka_unit_test(no_operation_is_missing), cmocka_unit_test(every_chip_of_the_model),
+        cmocka_unit_test(every_board_twice),       cmocka_unit_test(real_files),
     };
     log_set_level(LOG_DEBUG);
     host_log_to_stderr(getenv("RIG_LOG") != NULL);
