@@ -98,14 +98,39 @@ static enum fl_err wpr2_clear(struct gsp_gpu *g, struct fl_fail *fail)
     return gsp_io_check(&g->io);
 }
 
+/* Not every version that this build knows runs on every family. */
+static enum fl_err version_runs(struct gsp_gpu *g, const char *version, struct fl_fail *fail)
+{
+    if (gsp_heap_rule_find(version, g->family->libos) != NULL) {
+        return FL_OK;
+    }
+    FL_FAIL(fail, FL_ENOTSUP, "firmware", "firmware %.40s does not run on %s", version,
+            g->family->name);
+    fl_fail_hint(fail, "take the firmware version out of firstlight.conf: the newest one is used");
+    return FL_ENOTSUP;
+}
+
 /* The files from the boot volume, complete and well-formed, before anything else is touched. */
 static enum fl_err firmware(struct gsp_gpu *g, struct fl_fail *fail)
 {
-    const enum fl_err err = gsp_fwset_select(g->chip, g->opt.files, g->opt.file_count,
-                                             g->opt.force_version, &g->fw, fail);
+    const char *forced = g->opt.force_version;
+    enum fl_err err = FL_OK;
 
+    if (forced != NULL && gsp_layout_find(forced) != NULL) { /* an unknown one: select names it */
+        err = version_runs(g, forced, fail);
+    }
+    if (err == FL_OK) {
+        err = gsp_fwset_select(g->chip, g->opt.files, g->opt.file_count, forced, &g->fw, fail);
+    }
+    if (err == FL_OK) {
+        err = version_runs(g, g->fw.version, fail);
+    }
     if (err != FL_OK) {
         return err;
+    }
+    if (g->fw.newer.err != FL_OK) {
+        log_warn("gsp", "a newer version than %s is there but not complete: %s", g->fw.version,
+                 g->fw.newer.text);
     }
     g->layout = g->fw.layout;
     gsp_gpu_set_version(g, g->fw.version);
@@ -140,10 +165,6 @@ static enum fl_err fb_layout(struct gsp_gpu *g, struct fl_fail *fail)
 {
     const struct gsp_heap_rule *heap = gsp_heap_rule_find(g->layout->version, g->family->libos);
 
-    if (heap == NULL) {
-        return FL_FAIL(fail, FL_ENOTSUP, "firmware", "firmware %s does not run on %s",
-                       g->layout->version, g->family->name);
-    }
     g->vram_bytes = g->family->ops->vram_bytes(g);
     const struct gsp_fb_request req = {
         .fb_bytes = g->vram_bytes,

@@ -430,6 +430,7 @@ void gsp_get_snapshot(struct gsp_gpu *g, struct gsp_snapshot *out)
         .reg_writes = g->io.writes,
         .firmware_bytes = g->firmware_bytes,
         .copied_bytes = g->copied_bytes,
+        .passed_over = g->fw.newer,
         .rpc_sent = g->rpc.sent,
         .rpc_received = g->rpc.received - g->rpc.events,
         .events = g->events,

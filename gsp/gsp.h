@@ -67,6 +67,7 @@ struct gsp_snapshot {
     uint64_t reg_reads, reg_writes; /* since creation */
     uint64_t firmware_bytes,
         copied_bytes; /* image bytes and bytes the CPU copied of them after the file read */
+    struct fl_fail passed_over; /* why a newer version that is there was not taken; may be empty */
     uint64_t rpc_sent, rpc_received, events, interrupts;
     uint32_t xid_count, last_xid;
     char last_xid_text[256];

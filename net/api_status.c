@@ -139,6 +139,7 @@ static void put_gpu(struct json *j, uint32_t index)
     json_object(j, "firmware");
     json_u64(j, "bytes", s.firmware_bytes);
     json_u64(j, "copied_bytes", s.copied_bytes);
+    put_fail(j, "passed_over", &s.passed_over);
     json_end_object(j);
     json_object(j, "xid");
     json_u64(j, "count", s.xid_count);

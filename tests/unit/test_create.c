@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What gsp_create() refuses, in words: a GPU that the machine's firmware did not place. */
+/* What is refused before anything of a GPU is changed, in words: a GPU that the machine's firmware
+ * did not place, a firmware version that does not run on it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -41,10 +42,31 @@ static void a_bar_without_a_place(void **state)
     assert_true(rig_close(&rig));
 }
 
+/* The older version exists, but not for what the FSP boots. */
+static void a_version_of_other_families(void **state)
+{
+    static const char *const chips[] = {"gh100", "gb100", "gb202"};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(chips); i++) {
+        const struct rig_options opt = {.chip = chips[i], .strict = MODEL_STRICT};
+        rig_open(&rig, &opt);
+        rig.gsp_options.force_version = "535.113.01";
+        rig_new_gpu(&rig);
+        assert_int_equal(rig_boot(&rig), FL_ENOTSUP);
+        const struct gsp_snapshot s = rig_snapshot(&rig);
+        assert_string_equal(s.fail.stage, "firmware");
+        assert_non_null(strstr(s.fail.text, "535.113.01 does not run on"));
+        assert_non_null(strstr(s.fail.hint, "firstlight.conf"));
+        no_violation();
+        assert_true(rig_close(&rig));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_bar_without_a_place),
+        cmocka_unit_test(a_version_of_other_families),
     };
     log_set_level(LOG_DEBUG);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -170,6 +170,45 @@ static void newest_complete_version_wins(void **state)
     volume_free(v);
 }
 
+/* Both versions on one volume, for a chip of each family up to Ada: what is chosen, what is forced,
+ * and for each file that the newer one lacks what is said. */
+static void each_family_has_the_choice(void **state)
+{
+    (void)state;
+    static const char *const chips[] = {"tu102", "tu117", "ga100", "ga104", "ad106"};
+    struct gsp_fwset set;
+    struct fl_fail fail;
+    for (size_t c = 0; c < ARRAY_SIZE(chips); c++) {
+        struct volume *v = calloc(1, sizeof(*v));
+        volume_add_chip(v, chips[c], OLDER, 0);
+        volume_add_chip(v, chips[c], NEWEST, 0);
+        assert_int_equal(pick(v, chips[c], NULL, &set, &fail), FL_OK);
+        assert_string_equal(set.version, NEWEST);
+        assert_int_equal(pick(v, chips[c], OLDER, &set, &fail), FL_OK);
+        assert_string_equal(set.version, OLDER);
+        for (int k = 0; k < GSP_FW_KIND_COUNT; k++) { /* the falcon's loader serves both */
+            if (set.file[k] != NULL && k != GSP_FW_GEN_BOOTLOADER) {
+                assert_non_null(strstr(set.file[k]->path, OLDER));
+            }
+        }
+        for (size_t i = 0; i < v->count; i++) {
+            struct fl_file *f = &v->files[i];
+            if (strstr(f->path, NEWEST) == NULL || strstr(f->path, "gen_bootloader") != NULL) {
+                continue;
+            }
+            f->state = FL_FILE_MISSING;
+            assert_int_equal(pick(v, chips[c], NEWEST, &set, &fail), FL_ENOENT);
+            assert_non_null(strstr(fail.text, f->path));
+            assert_int_equal(pick(v, chips[c], NULL, &set, &fail), FL_OK);
+            assert_string_equal(set.version, OLDER);
+            assert_int_equal(set.newer.err, FL_ENOENT);
+            assert_non_null(strstr(set.newer.text, f->path));
+            f->state = FL_FILE_OK;
+        }
+        volume_free(v);
+    }
+}
+
 static void an_unknown_version_is_refused(void **state)
 {
     (void)state;
@@ -434,6 +473,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_chip_gets_its_files),
         cmocka_unit_test(newest_complete_version_wins),
+        cmocka_unit_test(each_family_has_the_choice),
         cmocka_unit_test(an_unknown_version_is_refused),
         cmocka_unit_test(paths_are_taken_as_volumes_spell_them),
         cmocka_unit_test(turing_takes_the_version_less_loader),
