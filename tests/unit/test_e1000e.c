@@ -20,6 +20,7 @@
 #include "net/e1000e.h"
 #include "net/e1000e_regs.h"
 #include "pci/pci_regs.h"
+#include "tests/unit/nic_steps.h"
 
 #define MSI_CAP  0x50u
 #define PCIE_CAP 0x70u
@@ -308,24 +309,6 @@ static int setup(void **state)
 
 static void check_rules(void) { assert_string_equal(t.broken_rule, ""); }
 
-static enum fl_err send_frame(size_t len, uint8_t seed)
-{
-    uint8_t frame[NIC_FRAME_MAX + 1];
-    memset(frame, seed, sizeof(frame));
-    const struct nic_piece pieces[] = {{frame, 14}, {frame + 14, len - 14}};
-    return t.nic->driver->send(t.nic, pieces, 2);
-}
-
-static unsigned poll_all(void)
-{
-    unsigned n = 0, got;
-    do {
-        got = t.nic->driver->poll(t.nic, 64);
-        n += got;
-    } while (got == 64);
-    return n;
-}
-
 static void test_bring_up(void **state)
 {
     (void)state;
@@ -381,10 +364,10 @@ static void test_traffic(void **state)
         size_t len = NIC_FRAME_MIN + i % (NIC_FRAME_MAX - NIC_FRAME_MIN + 1);
         memset(frame, (int)i, sizeof(frame));
         assert_true(receive(frame, len));
-        assert_int_equal(poll_all(), 1);
+        assert_int_equal(nic_poll_all(t.nic), 1);
         assert_int_equal(t.last_len, len);
         assert_memory_equal(t.last, frame, len);
-        assert_int_equal(send_frame(len, (uint8_t)(i ^ 0x5a)), FL_OK);
+        assert_int_equal(nic_send_frame(t.nic, len, (uint8_t)(i ^ 0x5a)), FL_OK);
         t.nic->driver->flush(t.nic);
         assert_int_equal(t.sent, i + 1);
         assert_int_equal(t.last_sent_len, len);
@@ -408,13 +391,13 @@ static void test_signals(void **state)
     assert_false(receive(frame, sizeof(frame)));
     assert_int_equal(t.messages, 1);
     assert_true(t.nic->driver->arm(t.nic));
-    assert_int_equal(poll_all(), 255);
+    assert_int_equal(nic_poll_all(t.nic), 255);
     assert_false(t.nic->driver->arm(t.nic));
     assert_true(receive(frame, sizeof(frame)));
     assert_int_equal(t.messages, 2);
     unsigned before = t.tdt_writes;
     for (unsigned i = 0; i < 10; i++) {
-        assert_int_equal(send_frame(60, 1), FL_OK);
+        assert_int_equal(nic_send_frame(t.nic, 60, 1), FL_OK);
     }
     assert_int_equal(t.tdt_writes, before);
     t.nic->driver->flush(t.nic);
@@ -430,7 +413,7 @@ static void test_full(void **state)
     probe();
     t.lazy = true;
     unsigned queued = 0;
-    while (send_frame(100, 7) == FL_OK) {
+    while (nic_send_frame(t.nic, 100, 7) == FL_OK) {
         queued++;
     }
     assert_int_equal(queued, 255);
@@ -438,20 +421,20 @@ static void test_full(void **state)
     transmit(10); /* masked: stands in ICR */
     assert_int_equal(t.messages, 0);
     assert_false(t.nic->driver->arm(t.nic));
-    poll_all();
+    nic_poll_all(t.nic);
     assert_true(t.nic->tx_waiting);
     assert_false(t.nic->driver->arm(t.nic));
     transmit(100);
     assert_in_range(t.messages, 1, 1);
-    poll_all();
+    nic_poll_all(t.nic);
     assert_false(t.nic->tx_waiting);
     assert_int_equal(*reg(IMS) & INT_TXDW, 0);
-    assert_int_equal(send_frame(100, 7), FL_OK);
+    assert_int_equal(nic_send_frame(t.nic, 100, 7), FL_OK);
     t.nic->driver->flush(t.nic);
     transmit(300);
     assert_int_equal(t.sent, 256);
     /* all sent between the last look and the wish for an interrupt */
-    while (send_frame(100, 7) == FL_OK) {
+    while (nic_send_frame(t.nic, 100, 7) == FL_OK) {
     }
     transmit(300);
     assert_true(t.nic->driver->arm(t.nic));
@@ -472,13 +455,13 @@ static void test_bad_frames(void **state)
     unsigned errors = 0;
     for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
         assert_true(receive_raw(NULL, bad[i].len, bad[i].status, bad[i].errors));
-        assert_int_equal(poll_all(), 1);
+        assert_int_equal(nic_poll_all(t.nic), 1);
         errors += bad[i].counted;
         assert_int_equal(t.nic->stats.rx_errors, errors);
     }
     assert_int_equal(t.received, 0);
     assert_true(receive_raw(NULL, 100, 3, 0));
-    poll_all();
+    nic_poll_all(t.nic);
     assert_int_equal(t.received, 1);
     const struct nic_piece piece = {t.last, 1519};
     assert_int_equal(t.nic->driver->send(t.nic, &piece, 1), FL_EINVAL);
@@ -501,20 +484,20 @@ static void test_hostile(void **state)
     assert_int_equal(t.nic->driver->poll(t.nic, 1000), 255); /* descriptor 255 was ours */
     assert_int_equal(t.nic->driver->poll(t.nic, 1000), 1);   /* it was given back just now */
     assert_int_equal(t.nic->driver->poll(t.nic, 1000), 0);
-    assert_int_equal(send_frame(100, 1), FL_OK);
-    assert_int_equal(send_frame(100, 1), FL_OK);
-    poll_all();
+    assert_int_equal(nic_send_frame(t.nic, 100, 1), FL_OK);
+    assert_int_equal(nic_send_frame(t.nic, 100, 1), FL_OK);
+    nic_poll_all(t.nic);
     unsigned queued = 2;
-    while (send_frame(100, 7) == FL_OK) {
+    while (nic_send_frame(t.nic, 100, 7) == FL_OK) {
         queued++;
     }
     assert_int_equal(queued, 255); /* nothing unsent was taken back */
 
     t.gone = true;
     host_irq_raise_msi(get_le64(t.cfg + MSI_CAP + 4), get_le16(t.cfg + MSI_CAP + 12));
-    poll_all();
+    nic_poll_all(t.nic);
     assert_true(t.nic->broken);
-    assert_int_equal(send_frame(100, 1), FL_EIO);
+    assert_int_equal(nic_send_frame(t.nic, 100, 1), FL_EIO);
     assert_false(t.nic->driver->arm(t.nic));
     assert_int_equal(get_le16(t.cfg + 4) & PCI_COMMAND_MASTER, 0);
 }
@@ -526,11 +509,11 @@ static void test_link(void **state)
     *reg(STATUS) = 0;
     cause(INT_LSC);
     assert_true(t.nic->driver->arm(t.nic));
-    poll_all();
+    nic_poll_all(t.nic);
     assert_false(t.nic->link);
     *reg(STATUS) = STATUS_LU | 1u << 6;
     cause(INT_LSC);
-    poll_all();
+    nic_poll_all(t.nic);
     assert_true(t.nic->link);
     assert_int_equal(t.nic->speed_mbps, 100);
 }

@@ -19,6 +19,7 @@
 #include "net/virtio_net.h"
 #include "pci/pci_regs.h"
 #include "tests/unit/fake_virtio.h"
+#include "tests/unit/nic_steps.h"
 
 static struct {
     struct fake_virtio dev;
@@ -85,24 +86,6 @@ static int setup(void **state)
 }
 
 static void check_rules(void) { assert_string_equal(t.dev.broken_rule, ""); }
-
-static enum fl_err send_frame(size_t len, uint8_t seed)
-{
-    uint8_t frame[NIC_FRAME_MAX + 1];
-    memset(frame, seed, sizeof(frame));
-    const struct nic_piece pieces[] = {{frame, 14}, {frame + 14, len - 14}};
-    return t.nic->driver->send(t.nic, pieces, 2);
-}
-
-static unsigned poll_all(void)
-{
-    unsigned n = 0, got;
-    do {
-        got = t.nic->driver->poll(t.nic, 64);
-        n += got;
-    } while (got == 64);
-    return n;
-}
 
 static void test_bring_up(void **state)
 {
@@ -198,10 +181,10 @@ static void traffic(unsigned frames)
         size_t len = NIC_FRAME_MIN + i % (NIC_FRAME_MAX - NIC_FRAME_MIN + 1);
         memset(frame, (int)i, sizeof(frame));
         assert_true(fv_receive(&t.dev, frame, len));
-        assert_int_equal(poll_all(), 1);
+        assert_int_equal(nic_poll_all(t.nic), 1);
         assert_int_equal(t.last_len, len);
         assert_memory_equal(t.last, frame, len);
-        assert_int_equal(send_frame(len, (uint8_t)(i ^ 0x5a)), FL_OK);
+        assert_int_equal(nic_send_frame(t.nic, len, (uint8_t)(i ^ 0x5a)), FL_OK);
         t.nic->driver->flush(t.nic);
         assert_int_equal(t.sent, i + 1);
         assert_int_equal(t.last_sent_len, len);
@@ -245,18 +228,18 @@ static void count_signals(bool events)
     for (unsigned i = 0; i < 10; i++) {
         assert_true(fv_receive(&t.dev, frame, sizeof(frame)));
         if (i == 0) {
-            assert_int_equal(poll_all(), 1);
+            assert_int_equal(nic_poll_all(t.nic), 1);
         }
     }
     assert_int_equal(t.dev.interrupts, 1);
     assert_int_equal(t.nic->stats.interrupts, 1);
     assert_true(t.nic->driver->arm(t.nic)); /* nine came in meanwhile */
-    assert_int_equal(poll_all(), 9);
+    assert_int_equal(nic_poll_all(t.nic), 9);
     assert_false(t.nic->driver->arm(t.nic));
     assert_true(fv_receive(&t.dev, frame, sizeof(frame)));
     assert_int_equal(t.dev.interrupts, 2);
     for (unsigned i = 0; i < 10; i++) {
-        assert_int_equal(send_frame(60, 1), FL_OK);
+        assert_int_equal(nic_send_frame(t.nic, 60, 1), FL_OK);
     }
     assert_int_equal(t.dev.q[1].notifies, 0);
     t.nic->driver->flush(t.nic);
@@ -285,7 +268,7 @@ static void test_full(void **state)
     probe();
     t.dev.lazy = true;
     unsigned queued = 0;
-    while (send_frame(100, 7) == FL_OK) {
+    while (nic_send_frame(t.nic, 100, 7) == FL_OK) {
         queued++;
     }
     assert_int_equal(queued, 256);
@@ -296,14 +279,14 @@ static void test_full(void **state)
     t.dev.interrupts = 0;
     fv_transmit(&t.dev, 10);
     assert_int_equal(t.dev.interrupts, 0); /* not worth waking up */
-    poll_all();
+    nic_poll_all(t.nic);
     assert_true(t.nic->tx_waiting);
     assert_false(t.nic->driver->arm(t.nic));
     fv_transmit(&t.dev, 100);
     assert_int_equal(t.dev.interrupts, 1);
-    poll_all();
+    nic_poll_all(t.nic);
     assert_false(t.nic->tx_waiting);
-    assert_int_equal(send_frame(100, 7), FL_OK);
+    assert_int_equal(nic_send_frame(t.nic, 100, 7), FL_OK);
     fv_transmit(&t.dev, 300);
     check_rules();
     assert_int_equal(t.sent, 256); /* the last one was not flushed */
@@ -332,7 +315,7 @@ static void test_bad_frames(void **state)
             uint32_t id = get_le16((uint8_t *)(uintptr_t)q->avail + 4 + 2u * (q->seen % q->size));
             q->seen++;
             fv_write_used(&t.dev, 0, id, lens[i], 1);
-            assert_int_equal(poll_all(), 1);
+            assert_int_equal(nic_poll_all(t.nic), 1);
         }
     }
     assert_int_equal(t.received, 0);
@@ -343,14 +326,14 @@ static void test_bad_frames(void **state)
 
 static void expect_broken(void)
 {
-    poll_all();
+    nic_poll_all(t.nic);
     assert_true(t.nic->broken);
     assert_false(t.nic->link);
     assert_int_equal(t.nic->fail.err, FL_EPROTO);
     assert_int_equal(t.dev.status, 0); /* the device was stopped */
     assert_int_equal(get_le16(t.dev.cfg + 4) & PCI_COMMAND_MASTER, 0);
-    assert_int_equal(send_frame(60, 1), FL_EIO);
-    assert_int_equal(poll_all(), 0);
+    assert_int_equal(nic_send_frame(t.nic, 60, 1), FL_EIO);
+    assert_int_equal(nic_poll_all(t.nic), 0);
     assert_false(t.nic->driver->arm(t.nic));
     t.nic->driver->flush(t.nic);
     assert_int_equal(t.received, 0);
@@ -380,8 +363,8 @@ static void test_hostile(void **state)
             fv_write_used(&t.dev, 1, 0, 0, 1);
             break;
         case 5: /* one send, finished twice */
-            assert_int_equal(send_frame(60, 1), FL_OK);
-            assert_int_equal(send_frame(60, 1), FL_OK);
+            assert_int_equal(nic_send_frame(t.nic, 60, 1), FL_OK);
+            assert_int_equal(nic_send_frame(t.nic, 60, 1), FL_OK);
             t.nic->driver->flush(t.nic);
             fv_write_used(&t.dev, 1, 255, 0, 1);
             fv_write_used(&t.dev, 1, 255, 0, 1);
@@ -401,10 +384,10 @@ static void test_link(void **state)
     probe();
     fv_set_link(&t.dev, false);
     assert_true(t.nic->driver->arm(t.nic));
-    poll_all();
+    nic_poll_all(t.nic);
     assert_false(t.nic->link);
     fv_set_link(&t.dev, true);
-    poll_all();
+    nic_poll_all(t.nic);
     assert_true(t.nic->link);
     check_rules();
 }
