@@ -19,6 +19,8 @@ enum { /* PCI standard offsets */
        PCI_INT_PIN = 0x3d,
        PCI_COMMAND_MASTER = 1 << 2,
        PCI_COMMAND_WRITABLE = 0x0547, /* IO, memory, master, parity, SERR, INTx disable */
+       PCI_COMMAND_INTX_DISABLE = 1 << 10,
+       PCI_STATUS_INTX = 1 << 3,
        PCI_STATUS_CAPS = 1 << 4,
        MSI_CONTROL = 2,
        MSI_ENABLE = 1 << 0,
@@ -256,6 +258,7 @@ void model_config_write(struct gpu_model *m, uint32_t off, unsigned size, uint32
         c->image[at] = (uint8_t)((c->image[at] & ~c->wmask[at]) | (v & c->wmask[at]));
         flr = flr || (at == devctl + 1 && (v & (PCIE_DEVCTL_FLR >> 8)) != 0);
     }
+    model_intr_line(m);
     if (c->rearm != 0 && off <= c->rearm && off + size > c->rearm) {
         model_intr_rearm(m);
     }
@@ -279,6 +282,17 @@ bool model_config_msix_enabled(const struct gpu_model *m)
 {
     return m->cfg.msix != 0 &&
            (get_le16(m->cfg.image + m->cfg.msix + MSIX_CONTROL) & MSIX_ENABLE) != 0;
+}
+
+bool model_config_intx_disabled(const struct gpu_model *m)
+{
+    return (get_le16(m->cfg.image + PCI_COMMAND) & PCI_COMMAND_INTX_DISABLE) != 0;
+}
+
+void model_config_intx_pending(struct gpu_model *m, bool pending)
+{
+    uint8_t *status = m->cfg.image + PCI_STATUS;
+    *status = (uint8_t)(pending ? *status | PCI_STATUS_INTX : *status & ~PCI_STATUS_INTX);
 }
 
 uint64_t model_config_bar_base(const struct gpu_model *m, unsigned bar)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The interrupt tree and the way out: leaves, enables, TOP, MSI with re-arm, MSI-X with one entry a
- * subtree; and how a falcon's host-routed causes get in. Rules: interrupts.md 2, 3, 5, 6, 9.
+ * subtree, else the INTx line; and how a falcon's host-routed causes get in. Rules: interrupts.md
+ * 2, 3, 5, 6, 9.
  */
 #include <string.h>
 
@@ -34,6 +35,25 @@ static bool config_sends_msi(const struct gpu_model *m)
     return !model_config_msix_enabled(m) && model_config_msi_enabled(m);
 }
 
+/* A level: high while a subtree is deliverable and neither kind of message is enabled. */
+void model_intr_line(struct gpu_model *m)
+{
+    struct intr_state *s = &m->intr;
+    const bool pending =
+        s->delivered != 0 && !model_config_msix_enabled(m) && !model_config_msi_enabled(m);
+    const bool line = pending && !model_config_intx_disabled(m);
+    model_config_intx_pending(m, pending);
+    if (line == s->line) {
+        return;
+    }
+    s->line = line;
+    m->stats.irqs += line;
+    model_trace_text(m, "INTx %s", line ? "rises" : "falls");
+    if (m->bus.intx != NULL && !(line && model_fault_get(m, FAULT_NO_IRQ) != NULL)) {
+        m->bus.intx(m->bus.ctx, line);
+    }
+}
+
 /* After any change: a subtree that becomes deliverable raises one interrupt (edge). */
 static void update(struct gpu_model *m)
 {
@@ -41,6 +61,7 @@ static void update(struct gpu_model *m)
     const uint32_t now = top_bits(m) & s->top_en;
     const uint32_t rising = now & ~s->delivered;
     s->delivered = now;
+    model_intr_line(m);
     if (rising == 0) {
         return;
     }
@@ -60,8 +81,11 @@ static void update(struct gpu_model *m)
 
 void model_intr_power_on(struct gpu_model *m)
 {
+    const bool line = m->intr.line;
     memset(&m->intr, 0, sizeof(m->intr));
     m->intr.armed = true;
+    m->intr.line = line;
+    model_intr_line(m); /* falls */
 }
 
 void model_intr_latch(struct gpu_model *m, uint32_t vector)

@@ -24,6 +24,8 @@ struct model_bus {
     void *(*dma)(void *ctx, uint64_t addr, size_t *len, enum model_dma_dir dir);
     void (*irq)(void *ctx, unsigned vector); /* MSI or MSI-X vector */
     uint64_t (*now_ns)(void *ctx);           /* monotonic: PTIMER and delayed work */
+    /* The INTx line rose or fell. NULL: it leads nowhere. */
+    void (*intx)(void *ctx, bool asserted);
 };
 
 enum model_strict { MODEL_LENIENT, MODEL_STRICT, MODEL_STRICT_COVERAGE };

@@ -117,6 +117,8 @@ void model_config_write(struct gpu_model *m, uint32_t off, unsigned size, uint32
 bool model_config_bus_master(const struct gpu_model *m);
 bool model_config_msi_enabled(const struct gpu_model *m);
 bool model_config_msix_enabled(const struct gpu_model *m);
+bool model_config_intx_disabled(const struct gpu_model *m);
+void model_config_intx_pending(struct gpu_model *m, bool pending); /* its bit in the status word */
 uint64_t model_config_bar_base(const struct gpu_model *m, unsigned bar);
 
 /* ---- falcons (falcon.c) ---- */
@@ -475,11 +477,13 @@ struct intr_state {
     uint32_t leaf[INTR_LEAVES], leaf_en[INTR_LEAVES];
     uint32_t top_en, delivered; /* delivered: D(N) as of the last look */
     bool armed;
+    bool line;         /* INTx is asserted */
     uint32_t msix[48]; /* table words as last written; who delivers has his own copy */
 };
 void model_intr_power_on(struct gpu_model *m);
 void model_intr_latch(struct gpu_model *m, uint32_t vector);
 void model_intr_rearm(struct gpu_model *m); /* the configuration write that re-arms MSI */
+void model_intr_line(struct gpu_model *m);  /* what the INTx line depends on changed */
 bool model_intr_read(struct gpu_model *m, uint32_t off, uint32_t *value);
 bool model_intr_write(struct gpu_model *m, uint32_t off, uint32_t value);
 /* The falcon's host-routed causes changed. */

@@ -67,6 +67,9 @@ enum {
     IRQ_FLAG_NORESIZE = 8,
     SET_IRQS_DATA_NONE = 1,
     SET_IRQS_DATA_EVENTFD = 4,
+    SET_IRQS_DATA_BOOL = 2,
+    SET_IRQS_ACTION_MASK = 8,
+    SET_IRQS_ACTION_UNMASK = 16,
     SET_IRQS_ACTION_TRIGGER = 32,
     SET_IRQS_DATA_MASK = 7,
     MAX_VECTORS = 64,
@@ -85,6 +88,7 @@ struct vfu_server {
     struct model_bus bus;
     struct vfio_dma *dma;
     int irq_fd[IRQ_COUNT][MAX_VECTORS]; /* -1 = none */
+    bool intx_asserted, intx_masked;    /* masked: the client has not unmasked since the last one */
     struct vfu_stats stats;
     uint8_t *in, *out; /* one message each */
 };
@@ -95,21 +99,39 @@ static void *bus_dma(void *ctx, uint64_t addr, size_t *len, enum model_dma_dir d
     return vfio_dma_pointer(s->dma, addr, len, dir == MODEL_DMA_WRITE);
 }
 
+static bool signal_fd(struct vfu_server *s, int index, unsigned vector)
+{
+    const uint64_t one = 1;
+    const int fd = s->irq_fd[index][vector];
+    if (fd < 0 || write(fd, &one, sizeof(one)) != (ssize_t)sizeof(one)) {
+        return false;
+    }
+    s->stats.interrupts++;
+    return true;
+}
+
 static void bus_irq(void *ctx, unsigned vector)
 {
     struct vfu_server *s = ctx;
-    const uint64_t one = 1;
-    if (vector < MAX_VECTORS) {
-        for (int index = IRQ_MSIX; index >= IRQ_MSI; index--) {
-            if (s->irq_fd[index][vector] >= 0) {
-                if (write(s->irq_fd[index][vector], &one, sizeof(one)) == (ssize_t)sizeof(one)) {
-                    s->stats.interrupts++;
-                    return;
-                }
-            }
-        }
+    if (vector >= MAX_VECTORS ||
+        (!signal_fd(s, IRQ_MSIX, vector) && !signal_fd(s, IRQ_MSI, vector))) {
+        s->stats.lost_interrupts++;
     }
-    s->stats.lost_interrupts++;
+}
+
+/* Told once while it is high; then it is masked until the client has seen to it. */
+static void tell_intx(struct vfu_server *s)
+{
+    if (s->intx_asserted && !s->intx_masked && signal_fd(s, IRQ_INTX, 0)) {
+        s->intx_masked = true;
+    }
+}
+
+static void bus_intx(void *ctx, bool asserted)
+{
+    struct vfu_server *s = ctx;
+    s->intx_asserted = asserted;
+    tell_intx(s);
 }
 
 static void drop_irqs(struct vfu_server *s, unsigned index)
@@ -127,6 +149,7 @@ void vfu_drop_client(struct vfu_server *s)
     for (unsigned i = 0; i < IRQ_COUNT; i++) {
         drop_irqs(s, i);
     }
+    s->intx_masked = false;
     vfio_dma_clear(s->dma);
 }
 
@@ -138,7 +161,8 @@ struct vfu_server *vfu_create_detached(void)
     }
     s->listen_fd = s->client_fd = -1;
     memset(s->irq_fd, 0xff, sizeof(s->irq_fd)); /* all -1 */
-    s->bus = (struct model_bus){.ctx = s, .dma = bus_dma, .irq = bus_irq, .now_ns = serve_now_ns};
+    s->bus = (struct model_bus){
+        .ctx = s, .dma = bus_dma, .irq = bus_irq, .now_ns = serve_now_ns, .intx = bus_intx};
     s->dma = vfio_dma_create();
     s->in = malloc(VFU_MAX_MESSAGE);
     s->out = malloc(VFU_MAX_MESSAGE);
@@ -308,6 +332,24 @@ static long on_irq_info(const struct gpu_model *m, const uint8_t *p, size_t size
     return 16;
 }
 
+/* Only INTx has a mask. */
+static long mask_irq(struct vfu_server *s, uint32_t flags, uint32_t index, uint32_t count,
+                     const uint8_t *data, size_t size)
+{
+    const uint32_t action = flags & ~(uint32_t)SET_IRQS_DATA_MASK,
+                   kind = flags & SET_IRQS_DATA_MASK;
+    const bool by_bool = kind == SET_IRQS_DATA_BOOL;
+    if (index != IRQ_INTX || count == 0 || (by_bool ? size == 0 : kind != SET_IRQS_DATA_NONE) ||
+        (action != SET_IRQS_ACTION_MASK && action != SET_IRQS_ACTION_UNMASK)) {
+        return -EINVAL;
+    }
+    if (!by_bool || data[0] != 0) {
+        s->intx_masked = action == SET_IRQS_ACTION_MASK;
+        tell_intx(s);
+    }
+    return 0;
+}
+
 static long on_set_irqs(struct vfu_server *s, const struct gpu_model *m, const uint8_t *p,
                         size_t size, int *fds, size_t fd_count)
 {
@@ -321,7 +363,7 @@ static long on_set_irqs(struct vfu_server *s, const struct gpu_model *m, const u
         return -EINVAL;
     }
     if ((flags & SET_IRQS_ACTION_TRIGGER) == 0) {
-        return 0; /* mask, unmask: only INTx has them, and the model raises none */
+        return mask_irq(s, flags, index, count, p + 20, size - 20);
     }
     switch (flags & SET_IRQS_DATA_MASK) {
     case SET_IRQS_DATA_NONE:
@@ -340,6 +382,10 @@ static long on_set_irqs(struct vfu_server *s, const struct gpu_model *m, const u
                 *slot = fds[i];
                 fds[i] = -1; /* taken */
             }
+        }
+        if (index == IRQ_INTX) {
+            s->intx_masked = false;
+            tell_intx(s);
         }
         return 0;
     default:

@@ -56,6 +56,13 @@ static void bus_irq(void *ctx, unsigned vector)
     d->last_vector = vector;
 }
 
+static void bus_intx(void *ctx, bool asserted)
+{
+    struct mini *d = ctx;
+    d->intx = asserted;
+    d->intx_edges++;
+}
+
 static uint64_t bus_now(void *ctx) { return ((struct mini *)ctx)->now_ns; }
 
 uint32_t mini_rd(struct mini *d, uint32_t off)
@@ -182,7 +189,8 @@ void mini_open(struct mini *d, const struct model_config *cfg, bool files)
         }
         c.firmware_dir = d->dir;
     }
-    const struct model_bus bus = {d, bus_dma, bus_irq, bus_now};
+    const struct model_bus bus = {
+        .ctx = d, .dma = bus_dma, .irq = bus_irq, .now_ns = bus_now, .intx = bus_intx};
     d->m = model_create(&c, &bus, err, sizeof(err));
     if (d->m == NULL) {
         fprintf(stderr, "model_create: %s\n", err);

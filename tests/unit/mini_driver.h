@@ -49,6 +49,8 @@ struct mini {
     uint64_t ram_used;
     uint64_t now_ns;
     uint32_t irqs, last_vector;
+    bool intx; /* the line */
+    uint32_t intx_edges;
     mini_hook *hook;
     unsigned hook_step; /* for hooks that act on the n-th call */
     void *hook_data;

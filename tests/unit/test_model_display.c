@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a driver that shows pictures asks of the model: a display without outputs where a board has
- * one, none at all elsewhere; which engines are fused off; copy engines that belong to graphics.
+ * What nouveau, a driver for a desktop, needs of the model and the bring-up does not: a display
+ * without outputs where a board has one, none at all elsewhere; which engines are fused off; copy
+ * engines that belong to graphics; the INTx line, on boards that have no MSI.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -177,6 +178,46 @@ static void graphics_copy_engines(void **state)
     }
 }
 
+/* A level that follows the tree, while nothing else is enabled; its bit in the status word. */
+static void interrupt_line(void **state)
+{
+    enum { COMMAND = 4, STATUS = 6, PENDING = 8, NO_INTX = 0x400, MEMORY_MASTER = 6 };
+    const struct model_config cfg = {.chip = "ga100", .board = "a100", .strict = MODEL_STRICT};
+    (void)state;
+    mini_open(&d, &cfg, false);
+    d.intx_edges = 0;
+    mini_wr(&d, 0xb81640, 129);
+    mini_wr(&d, 0xb81210, 2);
+    assert_false(d.intx);
+    mini_wr(&d, 0xb81608, 4); /* leaf and subtree enabled */
+    assert_true(d.intx);
+    assert_int_equal(model_cfg_read(d.m, STATUS, 2) & PENDING, PENDING);
+    mini_wr(&d, 0xb81610, 0xf); /* as nouveau: off while it looks, on again */
+    assert_false(d.intx);
+    assert_int_equal(model_cfg_read(d.m, STATUS, 2) & PENDING, 0);
+    mini_wr(&d, 0xb81608, 0xf);
+    assert_true(d.intx);
+    mini_wr(&d, 0xb81010, 2); /* the cause is gone */
+    assert_false(d.intx);
+    assert_int_equal(d.intx_edges, 4);
+    mini_wr(&d, 0xb81640, 129);
+    assert_true(d.intx);
+    model_cfg_write(d.m, COMMAND, 2, NO_INTX | MEMORY_MASTER);
+    assert_false(d.intx);
+    assert_int_equal(model_cfg_read(d.m, STATUS, 2) & PENDING, PENDING); /* inside it is */
+    model_cfg_write(d.m, COMMAND, 2, MEMORY_MASTER);
+    assert_true(d.intx);
+    model_cfg_write(d.m, 0xca, 2, 0x8000); /* MSI-X */
+    assert_false(d.intx);
+    assert_int_equal(d.irqs, 0);
+    model_cfg_write(d.m, 0xca, 2, 0);
+    assert_true(d.intx);
+    model_reset(d.m, MODEL_RESET_BUS);
+    assert_false(d.intx);
+    assert_int_equal(d.irqs, 0);
+    assert_null(model_first_violation(d.m));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -184,6 +225,7 @@ int main(void)
         cmocka_unit_test_teardown(no_display, close_it),
         cmocka_unit_test_teardown(engines_fused_off, close_it),
         cmocka_unit_test_teardown(graphics_copy_engines, close_it),
+        cmocka_unit_test_teardown(interrupt_line, close_it),
     };
     return cmocka_run_group_tests_name("model display", tests, NULL, NULL);
 }

@@ -336,6 +336,57 @@ static void test_irq_descriptors(void **state)
     close(efd);
 }
 
+static uint64_t signals(int efd)
+{
+    uint64_t n = 0;
+    return read(efd, &n, 8) == 8 ? n : 0;
+}
+
+/* A level: one signal, then none until it is unmasked, then one more while it is still high. */
+static void test_intx(void **state)
+{
+    enum { INTX = 0, MASK = 8, UNMASK = 16, NONE = 1, BOOL = 2 };
+    struct fixture *f = *state;
+    const struct model_bus *bus = vfu_bus(f->server);
+    int efd = eventfd(0, EFD_NONBLOCK), mine = dup(efd);
+    uint8_t p[21] = {0};
+    put_le32(p, 20);
+    put_le32(p + 4, 0x24);
+    put_le32(p + 8, INTX);
+    put_le32(p + 16, 1);
+    bus->intx(bus->ctx, true); /* high before anybody listens */
+    assert_int_equal(ask(f, CMD_SET_IRQS, p, 20, &mine, 1), 0);
+    assert_int_equal(signals(efd), 1);
+    bus->intx(bus->ctx, false);
+    bus->intx(bus->ctx, true); /* masked: nothing */
+    assert_int_equal(signals(efd), 0);
+    put_le32(p + 4, UNMASK | NONE);
+    assert_int_equal(ask(f, CMD_SET_IRQS, p, 20, NULL, 0), 0);
+    assert_int_equal(signals(efd), 1);
+    bus->intx(bus->ctx, false);
+    assert_int_equal(ask(f, CMD_SET_IRQS, p, 20, NULL, 0), 0);
+    assert_int_equal(signals(efd), 0); /* low */
+    put_le32(p + 4, MASK | BOOL);
+    p[20] = 1;
+    assert_int_equal(ask(f, CMD_SET_IRQS, p, 21, NULL, 0), 0);
+    bus->intx(bus->ctx, true);
+    assert_int_equal(signals(efd), 0);
+    put_le32(p + 4, UNMASK | BOOL);
+    p[20] = 0; /* not this one */
+    assert_int_equal(ask(f, CMD_SET_IRQS, p, 21, NULL, 0), 0);
+    assert_int_equal(signals(efd), 0);
+    p[20] = 1;
+    assert_int_equal(ask(f, CMD_SET_IRQS, p, 21, NULL, 0), 0);
+    assert_int_equal(signals(efd), 1);
+    assert_int_equal(ask(f, CMD_SET_IRQS, p, 20, NULL, 0), EINVAL); /* no byte */
+    put_le32(p + 4, UNMASK | MASK | NONE);
+    assert_int_equal(ask(f, CMD_SET_IRQS, p, 20, NULL, 0), EINVAL);
+    put_le32(p + 4, UNMASK | NONE);
+    put_le32(p + 8, 1); /* MSI has no mask */
+    assert_int_equal(ask(f, CMD_SET_IRQS, p, 20, NULL, 0), EINVAL);
+    close(efd);
+}
+
 /* ---- over a socket ---- */
 
 static volatile sig_atomic_t child_stop;
@@ -458,15 +509,11 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(test_version),
-        T(test_info),
-        T(test_access),
-        T(test_refused_access),
-        T(test_posted_writes),
-        T(test_dma_table),
-        T(test_many_pages),
-        T(test_irq_descriptors),
-        cmocka_unit_test(test_socket),
+        T(test_version),       T(test_info),
+        T(test_access),        T(test_refused_access),
+        T(test_posted_writes), T(test_dma_table),
+        T(test_many_pages),    T(test_irq_descriptors),
+        T(test_intx),          cmocka_unit_test(test_socket),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
