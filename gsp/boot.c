@@ -254,7 +254,10 @@ static enum fl_err riscv(struct gsp_gpu *g, struct fl_fail *fail)
 {
     ENG_WRITE(&g->io, NV_PGSP_BASE, NV_PFALCON_FALCON_OS,
               (struct NV_PFALCON_FALCON_OS){.raw = g->fw.bootloader.app_version});
-    return g->family->ops->wait_riscv_active(g, fail);
+    const enum fl_err err = g->family->ops->wait_riscv_active(g, fail);
+
+    g->undo.core = err == FL_OK;
+    return err;
 }
 
 /* The GSP has the CPU run a script of register operations (the event handler does). */

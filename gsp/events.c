@@ -120,17 +120,25 @@ static void copy_text(char *out, size_t room, const struct gsp_msg *m, uint32_t 
     clean_text(out);
 }
 
+void gsp_event_xid(struct gsp_gpu *g, uint32_t xid, const char *text)
+{
+    g->xid_count++;
+    g->last_xid = xid;
+    snprintf(g->last_xid_text, sizeof(g->last_xid_text), "%s", text);
+    log_error("gsp", "Xid %u: %s", (unsigned)xid, g->last_xid_text);
+    gsp_gpu_changed(g);
+}
+
 static void os_error(struct gsp_gpu *g, const struct gsp_msg *m)
 {
     const struct gsp_layout *l = g->layout;
+    char text[sizeof(g->last_xid_text)];
 
-    g->xid_count++;
-    g->last_xid =
-        (uint32_t)fw_get(m->payload, m->payload_size, l->rpc_os_error_log_v17_00.exceptType);
-    copy_text(g->last_xid_text, sizeof(g->last_xid_text), m,
-              l->rpc_os_error_log_v17_00.errString.off, l->rpc_os_error_log_v17_00.errString.size);
-    log_error("gsp", "Xid %u: %s", (unsigned)g->last_xid, g->last_xid_text);
-    gsp_gpu_changed(g);
+    copy_text(text, sizeof(text), m, l->rpc_os_error_log_v17_00.errString.off,
+              l->rpc_os_error_log_v17_00.errString.size);
+    gsp_event_xid(
+        g, (uint32_t)fw_get(m->payload, m->payload_size, l->rpc_os_error_log_v17_00.exceptType),
+        text);
 }
 
 static void unknown(struct gsp_gpu *g, const struct gsp_msg *m)

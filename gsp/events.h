@@ -37,7 +37,13 @@ struct gsp_event_info {
 /* The event a number means in a firmware version; NULL when that version has no such event. */
 const struct gsp_event_info *gsp_event_find(const char *version, uint32_t number);
 
+/* Xids that the resource manager does not send but its host tells (channels.md 14.2). */
+#define GSP_XID_OFF_THE_BUS 79u
+#define GSP_XID_GSP_CRASH   120u
+
 struct gsp_gpu;
+/* An Xid, from the GSP or our own: counted, kept as the last one, logged. */
+void gsp_event_xid(struct gsp_gpu *g, uint32_t xid, const char *text);
 
 /* What events left behind, per boot. */
 struct gsp_event_state {

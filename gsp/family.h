@@ -54,6 +54,8 @@ struct gsp_family_ops {
     enum fl_err (*gsp_reset_to_riscv)(struct gsp_gpu *g, struct fl_fail *fail);
     /* Until the RISC-V core runs. */
     enum fl_err (*wait_riscv_active)(struct gsp_gpu *g, struct fl_fail *fail);
+    /* It has run, and does not any more. One read; false also when that tells nothing. */
+    bool (*riscv_stopped)(struct gsp_gpu *g);
     /* The way back from a started GSP: its memory is free again, it can be booted again. stopped:
      * GSP-RM said that it has stopped. Yields. */
     enum fl_err (*take_down)(struct gsp_gpu *g, bool stopped, struct fl_fail *fail);

@@ -70,6 +70,7 @@ static void flush_page_gb20x(struct gsp_gpu *g, struct bus_addr page)
         .vga_workspace = vga_workspace,                                                            \
         .set_flush_page = (flush_page),                                                            \
         .wait_riscv_active = gsp_shared_wait_riscv,                                                \
+        .riscv_stopped = gsp_shared_riscv_stopped,                                                 \
         .take_down = gsp_fmc_take_down,                                                            \
         .irq_retrigger = gsp_shared_retrigger,                                                     \
     }

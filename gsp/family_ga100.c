@@ -42,6 +42,7 @@ const struct gsp_family_ops gsp_family_ops_ga100 = {
     .fwsec_program = gsp_gen_bootloader_program,
     .gsp_reset_to_riscv = gsp_shared_gsp_pulse,
     .wait_riscv_active = gsp_shared_wait_core_switch,
+    .riscv_stopped = gsp_shared_core_switch_stopped,
     .take_down = gsp_shared_take_down_by_booter,
     .irq_rearm = gsp_shared_rearm_by_mirror,
     .irq_retrigger = gsp_shared_retrigger,

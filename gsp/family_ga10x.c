@@ -121,6 +121,7 @@ const struct gsp_family_ops gsp_family_ops_ga10x = {
     .fwsec_program = gsp_fwsec_program_dma,
     .gsp_reset_to_riscv = gsp_reset_to_riscv,
     .wait_riscv_active = gsp_shared_wait_riscv,
+    .riscv_stopped = gsp_shared_riscv_stopped,
     .take_down = gsp_shared_take_down_by_booter,
     .irq_rearm = gsp_shared_rearm_by_mirror,
     .irq_retrigger = gsp_shared_retrigger,

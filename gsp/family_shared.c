@@ -160,6 +160,21 @@ enum fl_err gsp_shared_wait_riscv(struct gsp_gpu *g, struct fl_fail *fail)
                        NV_PRISCV_RISCV_CPUCTL__ACTIVE_STAT_MASK, &wait_riscv, NULL, fail);
 }
 
+bool gsp_shared_core_switch_stopped(struct gsp_gpu *g)
+{
+    const struct NV_PRISCV_RISCV_CORE_SWITCH_RISCV_STATUS v =
+        ENG_READ(&g->io, NV_PGSP_BASE, NV_PRISCV_RISCV_CORE_SWITCH_RISCV_STATUS);
+
+    return !gsp_io_no_value(v.raw) && !NV_PRISCV_RISCV_CORE_SWITCH_RISCV_STATUS__ACTIVE_STAT(v);
+}
+
+bool gsp_shared_riscv_stopped(struct gsp_gpu *g)
+{
+    const struct NV_PRISCV_RISCV_CPUCTL v = ENG_READ(&g->io, NV_PGSP_BASE, NV_PRISCV_RISCV_CPUCTL);
+
+    return !gsp_io_no_value(v.raw) && !NV_PRISCV_RISCV_CPUCTL__ACTIVE_STAT(v);
+}
+
 void gsp_shared_rearm_by_mirror(struct gsp_gpu *g)
 {
     gsp_io_write(&g->io, g->family->pci_mirror_base + NV_PCFG_MSI_REARM__OFFSET, MSI_REARM_VALUE);

@@ -23,6 +23,7 @@ enum fl_err gsp_shared_falcon_reset_tu(struct gsp_gpu *g, const struct gsp_falco
                                        struct fl_fail *fail);
 enum fl_err gsp_shared_gsp_pulse(struct gsp_gpu *g, struct fl_fail *fail);
 enum fl_err gsp_shared_wait_core_switch(struct gsp_gpu *g, struct fl_fail *fail);
+bool gsp_shared_core_switch_stopped(struct gsp_gpu *g);
 
 /* GA100, GA10x, Ada. */
 void gsp_shared_flush_page_niso(struct gsp_gpu *g, struct bus_addr page);
@@ -30,6 +31,7 @@ void gsp_shared_flush_page_niso(struct gsp_gpu *g, struct bus_addr page);
 /* GA10x and later. */
 uint64_t gsp_shared_vram_in_mib(struct gsp_gpu *g);
 enum fl_err gsp_shared_wait_riscv(struct gsp_gpu *g, struct fl_fail *fail);
+bool gsp_shared_riscv_stopped(struct gsp_gpu *g);
 
 /* GA100 and later. */
 void gsp_shared_retrigger(struct gsp_gpu *g);

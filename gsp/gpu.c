@@ -119,6 +119,25 @@ void gsp_gpu_forget_boot(struct gsp_gpu *g)
     g->last_ping_us = clock_now_us();
 }
 
+/* A crash shows as a core that has stopped, and as the cause HALT of an interrupt. That cause alone
+ * is no crash: programs on the same engine's falcon leave it behind too. */
+enum fl_err gsp_gpu_check_core(struct gsp_gpu *g, struct fl_fail *fail)
+{
+    if (!g->undo.core || g->ev.lockdown || g->io.lost || !g->family->ops->riscv_stopped(g)) {
+        return gsp_io_check(&g->io);
+    }
+    g->undo.core = g->undo.rm = false; /* there is nobody to say goodbye to */
+    FL_FAIL(fail, FL_EIO, "GSP",
+            "the GSP crashed: its core has stopped by itself; its log buffer init has %llu words, "
+            "rm %llu",
+            (unsigned long long)gsp_log_put(g, GSP_LOG_INIT),
+            (unsigned long long)gsp_log_put(g, GSP_LOG_RM));
+    fl_fail_values(fail, gsp_log_put(g, GSP_LOG_INIT), 0, 0);
+    fl_fail_hint(fail, "the log buffers init and rm hold its report; a boot brings it back");
+    gsp_event_xid(g, GSP_XID_GSP_CRASH, "the GSP crashed: its core has stopped by itself");
+    return FL_EIO;
+}
+
 /* ---- the RPC layer's view ---- */
 
 static enum fl_err idle(void *ctx, uint32_t round, struct deadline d, struct fl_fail *fail)
@@ -133,10 +152,12 @@ static enum fl_err idle(void *ctx, uint32_t round, struct deadline d, struct fl_
         gsp_queue_pending(&g->rpc.queue)) {
         g->intr.missed++;
     }
-    if (!g->io.lost && clock_now_us() - g->last_ping_us >= PING_PERIOD_US) {
+    if (!g->io.lost &&
+        (g->intr.halts != g->halts_seen || clock_now_us() - g->last_ping_us >= PING_PERIOD_US)) {
         g->last_ping_us = clock_now_us();
+        g->halts_seen = g->intr.halts;
         if (gsp_io_ping(&g->io) == FL_OK) {
-            return FL_OK;
+            return gsp_gpu_check_core(g, fail);
         }
     }
     if (g->io.lost) {
@@ -369,6 +390,9 @@ static void fall_over(struct gsp_gpu *g, enum fl_err err)
 {
     struct fl_fail second = {0};
 
+    if (g->io.lost) {
+        gsp_event_xid(g, GSP_XID_OFF_THE_BUS, "the GPU has fallen off the bus");
+    }
     FL_FAIL(&g->fail, err, "serve", "the GPU failed while running: %s", fl_err_name(err));
     fl_fail_stage(&g->fail, "ready");
     log_error("gsp", "%s failed while running: %s", g->chip->name, g->fail.text);
@@ -393,9 +417,12 @@ void gsp_serve(struct gsp_gpu *g, const volatile bool *stop)
             return; /* unloaded by somebody else meanwhile */
         }
         err = gsp_queue_pending(&g->rpc.queue) ? gsp_rpc_pump(&g->rpc, &g->fail) : FL_OK;
-        if (err == FL_OK && clock_now_us() - g->last_ping_us >= SERVE_PING_US) {
+        if (err == FL_OK &&
+            (g->intr.halts != g->halts_seen || clock_now_us() - g->last_ping_us >= SERVE_PING_US)) {
             g->last_ping_us = clock_now_us();
+            g->halts_seen = g->intr.halts;
             err = gsp_io_ping(&g->io);
+            err = err != FL_OK ? err : gsp_gpu_check_core(g, &g->fail);
         }
         if (err == FL_OK) {
             err = gsp_io_check(&g->io);

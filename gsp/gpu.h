@@ -52,6 +52,7 @@ struct gsp_undo {
     bool wpr2;       /* FWSEC, the booter or the FMC was started: WPR2 may be up */
     bool rm;         /* GSP-RM answers */
     bool dma;        /* the GPU may be writing to our memory */
+    bool core;       /* the GSP's RISC-V core was seen running and has not been told to stop */
 };
 
 struct gsp_gpu {
@@ -72,6 +73,7 @@ struct gsp_gpu {
     uint32_t boots, unloads;
     uint64_t events;
     uint64_t last_ping_us;
+    uint64_t halts_seen; /* intr.halts when the core was last looked at */
 
     /* Known from `identify` on. */
     const struct gsp_chip *chip;
@@ -109,6 +111,9 @@ struct gsp_gpu {
 
 /* Something that a snapshot shows has changed. */
 void gsp_gpu_changed(struct gsp_gpu *g);
+/* FL_EIO with words when the GSP, which should run, has stopped by itself: it crashed. One register
+ * read at most, none while its registers are to be left alone. */
+FL_MUST_CHECK enum fl_err gsp_gpu_check_core(struct gsp_gpu *g, struct fl_fail *fail);
 
 /* The sequencer's and the RPC layer's view of a GPU; ctx is the struct gsp_gpu. */
 extern const struct gsp_seq_ops gsp_gpu_seq_ops;

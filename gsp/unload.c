@@ -34,7 +34,7 @@ static enum fl_err stop_rm(struct gsp_gpu *g, struct fl_fail *fail)
     enum fl_err err;
 
     gsp_recorder_stage(&g->rec, "unload-rpc");
-    g->undo.rm = false; /* from here on nobody else may call */
+    g->undo.rm = g->undo.core = false; /* from here on nobody else may call, and it may stop */
     if (size > sizeof(p)) {
         return FL_FAIL(fail, FL_ENOTSUP, "unload",
                        "UNLOADING_GUEST_DRIVER of this firmware has %u bytes", (unsigned)size);
@@ -77,7 +77,7 @@ enum fl_err gsp_unload_run(struct gsp_gpu *g, struct fl_fail *fail)
         first = stop_rm(g, fail);
         stopped = first == FL_OK;
     }
-    g->undo.rm = false;
+    g->undo.rm = g->undo.core = false;
     gsp_rpc_close(&g->rpc);
     if (g->undo.wpr2 && !g->io.lost) {
         err = g->family->ops->take_down(g, stopped, fail);

@@ -273,6 +273,9 @@ void model_falcon_start(struct gpu_model *m, struct falcon *f)
     model_trace_text(m, "%s falcon starts at 0x%x, mailboxes 0x%x 0x%x", f->name, f->bootvec,
                      f->mailbox[0], f->mailbox[1]);
     f->running = true;
+    if (m->faults.count != 0 && model_fault_falcon_hangs(m, f == &m->sec2)) {
+        return; /* it runs on and on */
+    }
     if (f == &m->sec2) {
         model_schedule(m, WORK_SEC2, START_BOOTER_NS);
     } else {

@@ -126,6 +126,10 @@ void model_gsp_boot(struct gpu_model *m, uint64_t libos_args)
         model_gsp_crash(m);
         return;
     }
+    if (model_fault_point(m, POINT_RISCV)) {
+        m->gsp_falcon.riscv_active = false;
+        return;
+    }
     g->phase = GSPP_STARTING;
     model_schedule(m, WORK_GSP, STEP_NS);
 }
@@ -223,6 +227,9 @@ static void start(struct gpu_model *m)
     }
     m->gsp_falcon.riscv_irqmask = m->gsp_falcon.riscv_irqdest = HOST_CAUSES;
     model_log_write(m, 0, LOGS_AT_START);
+    if (model_fault_point(m, POINT_START)) {
+        return;
+    }
     g->phase = GSPP_WAIT_INFO;
     g->info_deadline_ns = model_now(m) + INFO_TIMEOUT_NS;
     model_schedule(m, WORK_GSP_RX, RX_NS);
@@ -274,8 +281,8 @@ static void have_all_info(struct gpu_model *m)
 static void ask_for_sequencer(struct gpu_model *m)
 {
     static const uint8_t shared[4];
-    if (m->gsp.seq_words != 0) {
-        return; /* asked already */
+    if (m->gsp.seq_words != 0 /* asked already */ || model_fault_point(m, POINT_SEQUENCER)) {
+        return;
     }
     if (m->gsp.v->shared_data_function != 0) {
         model_queue_send(m, m->gsp.v->shared_data_function, 0, 0, shared, sizeof(shared), 0);
@@ -349,9 +356,13 @@ static void init_step(struct gpu_model *m)
         break;
     default:
         model_log_write(m, 2, LOGS_AT_DONE);
+        if (model_fault_point(m, POINT_INIT)) {
+            return;
+        }
         g->phase = GSPP_UP;
         model_bar_gsp_bind(m);
         send_init_done(m, 0);
+        model_fault_point(m, POINT_UP);
         return;
     }
     model_schedule(m, WORK_GSP, STEP_NS);
@@ -373,6 +384,9 @@ void model_gsp_step(struct gpu_model *m)
         init_step(m);
         break;
     case GSPP_SUSPENDED: /* the answer has gone; the interrupt processor stops */
+        if (model_fault_point(m, POINT_UNLOAD)) {
+            break;
+        }
         model_bar_gsp_unbind(m);
         m->gsp_falcon.mailbox[0] = 1u << MAILBOX_DOWN_BIT;
         if (m->chip->fsp != NULL) {
@@ -457,17 +471,21 @@ static void large_record(struct gpu_model *m, const uint8_t *payload, uint32_t l
     }
 }
 
-static void handle(struct gpu_model *m)
+static uint32_t command_function(const struct gpu_model *m)
+{
+    return get_le32(m->msg + m->gsp.l->GSP_MSG_QUEUE_ELEMENT.rpc_function.off);
+}
+
+static void handle_once(struct gpu_model *m, uint32_t bytes, uint32_t slots)
 {
     struct gsp_state *g = &m->gsp;
     const struct gsp_layout *l = g->l;
     const uint32_t head = l->GSP_MSG_QUEUE_ELEMENT.total;
-    const uint32_t function = get_le32(m->msg + l->GSP_MSG_QUEUE_ELEMENT.rpc_function.off);
+    const uint32_t function = command_function(m);
     const uint32_t sequence = get_le32(m->msg + l->GSP_MSG_QUEUE_ELEMENT.rpc_sequence.off);
     uint8_t *payload = m->msg + head;
-    const uint32_t len = g->q.pending_len - head;
-    const uint32_t avail = g->q.pending_slots * QUEUE_SLOT_BYTES - head;
-    model_queue_take(m);
+    const uint32_t len = bytes - head;
+    const uint32_t avail = slots * QUEUE_SLOT_BYTES - head;
     model_trace_text(m, "message from the driver: function %u, %u bytes of payload", function, len);
     if (function == FUNCTION_CONTINUATION) {
         if (g->large == NULL) {
@@ -500,6 +518,30 @@ static void handle(struct gpu_model *m)
     give_to_rm(m, function, sequence, payload, len, avail);
 }
 
+/* Takes the command that was copied and acts on it. */
+static void handle(struct gpu_model *m)
+{
+    const uint32_t bytes = m->gsp.q.pending_len, slots = m->gsp.q.pending_slots;
+    bool twice = false;
+    model_queue_take(m);
+    if (m->faults.count != 0) {
+        if (!model_fault_command(m, m->msg, bytes, &twice) ||
+            (m->gsp.phase == GSPP_UP && model_fault_point(m, POINT_COMMAND))) {
+            return;
+        }
+    }
+    uint8_t *again = twice ? malloc(bytes) : NULL; /* an answer is made in the request's place */
+    if (again != NULL) {
+        memcpy(again, m->msg, bytes);
+    }
+    handle_once(m, bytes, slots);
+    if (again != NULL) {
+        memcpy(m->msg, again, bytes);
+        handle_once(m, bytes, slots);
+        free(again);
+    }
+}
+
 void model_gsp_rx(struct gpu_model *m)
 {
     if (!listening(m)) {
@@ -512,6 +554,13 @@ void model_gsp_rx(struct gpu_model *m)
         } else if (n > 0) {
             model_schedule(m, WORK_GSP_RX, TAKE_NS);
         }
+        return;
+    }
+    const uint64_t delay = m->faults.count != 0 ? model_fault_command_delay(m, command_function(m),
+                                                                            m->gsp.q.pending_len)
+                                                : 0;
+    if (delay != 0) {
+        model_schedule(m, WORK_GSP_RX, delay);
         return;
     }
     handle(m); /* second look, and act */

@@ -287,6 +287,7 @@ SIZE_OF(size_fb, NV2080_CTRL_FB_GET_INFO_V2_PARAMS)
 SIZE_OF(size_bus, NV2080_CTRL_BUS_GET_INFO_V2_PARAMS)
 SIZE_OF(size_intr, NV2080_CTRL_INTERNAL_INTR_GET_KERNEL_TABLE_PARAMS)
 SIZE_OF(size_notify, NV2080_CTRL_EVENT_SET_NOTIFICATION_PARAMS)
+SIZE_OF(size_ecc, NV2080_CTRL_ECC_GET_CLIENT_EXPOSED_COUNTERS_PARAMS)
 SIZE_OF(size_devices, NV2080_CTRL_FIFO_GET_DEVICE_INFO_TABLE_PARAMS)
 SIZE_OF(size_memsys, NV2080_CTRL_INTERNAL_MEMSYS_GET_STATIC_CONFIG_PARAMS)
 SIZE_OF(size_buffers, NV2080_CTRL_INTERNAL_STATIC_KGR_GET_CONTEXT_BUFFERS_INFO_PARAMS)
@@ -333,6 +334,7 @@ static const struct ctrl controls[] = {
     {0x20801801, NULL, 16, false, pci_info},
     {0x20801823, size_bus, 0, false, bus_get_info},
     {0x20802a08, NULL, 4, false, fault_buffer_size},
+    {0x20803400, size_ecc, 0, false, model_ctrl_ecc_counters},
     {0x20803601, size_features, 0, false, gsp_get_features},
 };
 

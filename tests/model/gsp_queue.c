@@ -420,6 +420,13 @@ static bool place(struct gpu_model *m, uint8_t *msg, uint32_t len)
 void model_queue_flush(struct gpu_model *m)
 {
     struct gsp_queue_state *q = &m->gsp.q;
+    uint64_t held_ns;
+    if (m->faults.count != 0 && model_fault_holds(m, &held_ns)) {
+        if (held_ns != UINT64_MAX) {
+            model_schedule(m, WORK_GSP_TX, held_ns);
+        }
+        return;
+    }
     while (q->up && q->out_len != 0) {
         const uint32_t len = get_le32(q->out);
         if (!place(m, q->out + 4, len)) {
@@ -485,7 +492,7 @@ static void send_record(struct gpu_model *m, uint32_t function, uint32_t result,
     model_trace_text(m, "message to the driver: function 0x%x result 0x%x, %u bytes of payload",
                      function, result, len);
     bool twice = false;
-    if (model_fault_message(m, msg, total, &twice)) {
+    if (m->faults.count == 0 || model_fault_message(m, function, msg, total, &twice)) {
         append(m, msg, total);
         if (twice) {
             append(m, msg, total);

@@ -23,6 +23,9 @@ void model_schedule(struct gpu_model *m, enum work w, uint64_t delay_ns)
 
 static bool dma_allowed(struct gpu_model *m, uint64_t addr, size_t len, const char *what)
 {
+    if (m->faults.count != 0 && model_fault_dma(m, addr, len)) {
+        return false;
+    }
     if (!model_config_bus_master(m)) {
         model_rule_broken(m, RULE_DMA_BUS_MASTER, "%s at 0x%llx with bus mastering off", what,
                           (unsigned long long)addr);
@@ -78,6 +81,9 @@ bool model_dma_write(struct gpu_model *m, uint64_t addr, const void *buf, size_t
 const void *model_dma_peek(struct gpu_model *m, uint64_t addr, size_t len)
 {
     size_t n = len;
+    if (m->faults.count != 0 && model_fault_dma(m, addr, len)) {
+        return NULL;
+    }
     if (!model_config_bus_master(m) || !range_ok(addr, len, 1ull << m->chip->dma_bits)) {
         return NULL;
     }
@@ -103,6 +109,8 @@ static void gfw_done(struct gpu_model *m)
 static void reset_state(struct gpu_model *m, enum model_reset kind)
 {
     const uint32_t scratch_14 = m->misc.secure_scratch_14;
+    m->faults.hold_until_ns = m->faults.hold_polls = 0;
+    m->faults.command = (struct command_fault){0};
     for (size_t i = 0; i < WORK_COUNT; i++) {
         m->due[i] = UINT64_MAX;
     }
@@ -218,6 +226,7 @@ struct gpu_model *model_create(const struct model_config *cfg, const struct mode
     m->bus = *bus;
     m->strict_mode = cfg->strict;
     m->seed = cfg->seed;
+    model_fault_seed(m, cfg->seed);
     m->trace_file = cfg->trace;
     if (!choose(m, cfg, err, err_size)) {
         model_destroy(m);
@@ -285,6 +294,7 @@ void model_run(struct gpu_model *m)
         [WORK_SEC2] = model_booter_run, [WORK_GSP] = model_gsp_step,
         [WORK_GSP_RX] = model_gsp_rx,   [WORK_GSP_TX] = model_queue_flush,
         [WORK_HOST] = model_host_run,   [WORK_FSP] = model_fsp_step,
+        [WORK_FAULT] = model_fault_run,
     };
     for (unsigned n = 0; n < RUN_LIMIT && !m->unplugged; n++) {
         size_t first = 0;
@@ -295,6 +305,7 @@ void model_run(struct gpu_model *m)
             return;
         }
         m->due[first] = UINT64_MAX;
+        m->faults.dma_refused = false;
         work[first](m);
     }
 }

@@ -12,6 +12,7 @@
 #include "arch/base.h"
 #include "gsp/regs/regs.h"
 #include "gsp_layout.h"
+#include "tests/model/fault.h"
 #include "tests/model/host.h"
 #include "tests/model/model.h"
 #include "tests/synth/synth.h"
@@ -435,6 +436,7 @@ model_ctrl model_ctrl_intr_table, model_ctrl_device_info, model_ctrl_context_buf
 model_ctrl model_ctrl_disp_inst_mem, model_ctrl_disp_static_info, model_ctrl_disp_backlight,
     model_ctrl_disp_manual_dp, model_ctrl_disp_num_heads, model_ctrl_disp_head_mask,
     model_ctrl_disp_supported;
+model_ctrl model_ctrl_ecc_counters; /* fault_events.c */
 uint32_t model_rm_set_page_directory(struct gpu_model *m, uint32_t client, const uint8_t *p,
                                      uint32_t len);
 uint32_t model_rm_unset_page_directory(struct gpu_model *m, uint32_t client, const uint8_t *p,
@@ -469,6 +471,8 @@ bool model_seq_falcon_run(struct gpu_model *m);
 
 void model_log_setup(struct gpu_model *m, uint32_t index, uint64_t pa, uint64_t size);
 void model_log_write(struct gpu_model *m, uint32_t index, uint32_t entries);
+/* The report of a task that died (measured.md 9). */
+void model_log_crash(struct gpu_model *m, uint32_t cause);
 
 /* ---- interrupts (intr.c) ---- */
 
@@ -607,46 +611,6 @@ void model_trace_reg(struct gpu_model *m, bool write, uint32_t off, uint32_t val
 void model_trace_text(struct gpu_model *m, const char *fmt, ...) FL_PRINTF(2, 3);
 void model_trace_flush(struct gpu_model *m);
 
-/* ---- faults (fault.c) ---- */
-
-enum fault_kind {
-    FAULT_READ,
-    FAULT_WRITE,
-    FAULT_LINK,
-    FAULT_MSG,
-    FAULT_INIT_RESULT,
-    FAULT_GSP_HANG,
-    FAULT_BOOTER_MAILBOX,
-    FAULT_FWSEC_ERROR,
-    FAULT_GFW_STUCK,
-    FAULT_LOCKED_RESET,
-    FAULT_RESET_READY,
-    FAULT_SEQUENCER,
-    FAULT_NO_IRQ,
-    FAULT_FSP_ERROR,
-    FAULT_FSP_SILENT,
-    FAULT_FMC_ERROR,
-    FAULT_FMC_LOCKED,
-    FAULT_FMC_MASKED,
-};
-enum fault_action { FACT_VALUE, FACT_XOR, FACT_DROP, FACT_DUP };
-struct fault {
-    enum fault_kind kind;
-    enum fault_action action;
-    bool any_register, skip_prom;
-    uint32_t off;      /* BAR0 offset; FAULT_MSG: byte offset in the message */
-    uint64_t n, count; /* n-th occurrence, 0 = every one; count = seen so far */
-    uint32_t value;
-};
-enum { FAULTS_MAX = 32 };
-bool model_fault_parse(struct gpu_model *m, const char *spec, char *err, size_t err_size);
-const struct fault *model_fault_get(const struct gpu_model *m, enum fault_kind kind);
-bool model_fault_access(struct gpu_model *m); /* counts an access; true: the link is lost at it */
-uint32_t model_fault_read(struct gpu_model *m, uint32_t off, uint32_t value);
-bool model_fault_write(struct gpu_model *m, uint32_t off, uint32_t *value); /* false: vanishes */
-/* A status message just before it is laid into the queue; false: drop it. *twice: send it twice. */
-bool model_fault_message(struct gpu_model *m, uint8_t *msg, size_t len, bool *twice);
-
 /* ---- the whole ---- */
 
 enum work {
@@ -658,6 +622,7 @@ enum work {
     WORK_GSP_TX,
     WORK_FSP,
     WORK_HOST,
+    WORK_FAULT,
     WORK_COUNT
 };
 
@@ -695,8 +660,7 @@ struct gpu_model {
     struct strict_state strict;
     struct report_state report;
     struct trace_state trace;
-    struct fault fault[FAULTS_MAX];
-    uint32_t fault_count;
+    struct fault_state faults;
     uint8_t msg[GSP_LARGE_MAX_BYTES];  /* the message being handled */
     uint8_t out[GSP_MSG_MAX_BYTES];    /* the message being made */
     uint32_t programme[SEQ_WORDS_MAX]; /* for the CPU sequencer, being made */

@@ -215,6 +215,13 @@ static bool lock_range(const struct gpu_model *m, uint32_t off, uint32_t *value)
     }
 }
 
+/* How far the board firmware is: it stays somewhere when a fault says so. */
+static uint32_t gfw_progress(const struct gpu_model *m)
+{
+    const struct fault *f = model_fault_get(m, FAULT_GFW_STUCK);
+    return f != NULL && f->value != 0 ? f->value : GFW_RUNNING;
+}
+
 bool model_pfb_read(struct gpu_model *m, uint32_t off, uint32_t *value)
 {
     const bool wpr2_up = m->wpr2.hi > m->wpr2.lo;
@@ -239,7 +246,7 @@ bool model_pfb_read(struct gpu_model *m, uint32_t off, uint32_t *value)
         *value = 0xffffffff;
         return true;
     case NV_PGC6_AON_SECURE_SCRATCH_GROUP_05_0_GFW_BOOT__OFFSET:
-        *value = m->chip->fsp != NULL ? 0 : gfw_done ? GFW_DONE : GFW_RUNNING;
+        *value = m->chip->fsp != NULL ? 0 : gfw_done ? GFW_DONE : gfw_progress(m);
         return true; /* always 0 on a GB205 (measured.md 3) */
     case NV_USABLE_FB_SIZE_IN_MB__OFFSET:
         *value = gfw_done ? (uint32_t)(m->vram.size >> 20) : FB_SIZE_LOCKED;

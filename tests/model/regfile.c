@@ -24,6 +24,17 @@ static bool sec2_write(struct gpu_model *m, uint32_t off, uint32_t v)
 {
     return model_falcon_write(m, &m->sec2, off - NV_PSEC_BASE, v);
 }
+/* THERM on Turing to Ada: the temperature; from Hopper on: whether the FSP is there. */
+static bool therm_read(struct gpu_model *m, uint32_t off, uint32_t *v)
+{
+    struct NV_THERM_SENSOR r = {0};
+    if (off != NV_THERM_SENSOR__OFFSET || m->chip->fsp != NULL) {
+        return model_fsp_read(m, off, v);
+    }
+    r = NV_THERM_SENSOR__with_VALID(r, 1);
+    *v = NV_THERM_SENSOR__with_CELSIUS(r, model_celsius(m)).raw;
+    return true;
+}
 static bool mirror_read(struct gpu_model *m, uint32_t off, uint32_t *v)
 {
     if (off - m->chip->mirror_base >= CFG_SIZE) {
@@ -80,7 +91,7 @@ struct range {
 static const struct range ranges[] = {
     {0x000000, 0x001fff, model_pmc_read, model_pmc_write}, /* PMC, PBUS */
     {0x009000, 0x009fff, model_pmc_read, model_pmc_write}, /* PTIMER */
-    {0x020000, 0x020fff, model_fsp_read, NULL},            /* THERM: whether the FSP is there */
+    {0x020000, 0x020fff, therm_read, NULL},                /* THERM */
     {0x021000, 0x021fff, model_fuse_read, NULL},           /* fuses, Turing */
     {0x070000, 0x070fff, model_pmc_read, model_pmc_write}, /* flushes */
     {0x088000, 0x088fff, mirror_read, mirror_write},       /* to Ada */
@@ -144,7 +155,7 @@ static bool count_access(struct gpu_model *m)
     m->access++;
     if (!m->unplugged) {
         if ((m->unplug_at != 0 && m->access >= m->unplug_at) ||
-            (m->fault_count != 0 && model_fault_access(m))) {
+            (m->faults.count != 0 && model_fault_access(m))) {
             model_unplug(m);
         }
     }
@@ -154,7 +165,7 @@ static bool count_access(struct gpu_model *m)
 static uint32_t read32(struct gpu_model *m, uint32_t off)
 {
     uint32_t v = model_regfile_read(m, off);
-    if (m->fault_count != 0) {
+    if (m->faults.count != 0) {
         v = model_fault_read(m, off, v);
     }
     if (off < NV_PROM_BASE || off >= NV_PROM_BASE + NV_PROM_SIZE) {
@@ -171,7 +182,7 @@ static void write32(struct gpu_model *m, uint32_t off, uint32_t v)
     if (m->trace_file != NULL) {
         model_trace_reg(m, true, off, v);
     }
-    if (m->fault_count != 0 && !model_fault_write(m, off, &v)) {
+    if (m->faults.count != 0 && !model_fault_write(m, off, &v)) {
         return;
     }
     m->report.spin_count = 0;

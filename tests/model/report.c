@@ -187,6 +187,13 @@ void model_report(const struct gpu_model *m, FILE *out)
             }
         }
     }
+    if (m->faults.count != 0) {
+        fprintf(out, "faults: %" PRIu64 " struck, seed %" PRIu64 "; each again by\n",
+                m->faults.struck, m->seed);
+        for (uint64_t i = 0; i < min_u64(m->faults.struck, FAULT_NOTES_MAX); i++) {
+            fprintf(out, "  --fault %s\n", m->faults.note[i]);
+        }
+    }
     fprintf(out, "GSP: %u boots, %u unloads, %s; WPR2 %s; %" PRIu64 " image pages compared\n",
             m->stats.gsp_boots, m->stats.gsp_unloads,
             m->gsp_falcon.riscv_active ? "running" : "stopped",

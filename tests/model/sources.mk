@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 MODEL_SRCS += $(addprefix tests/model/,model.c chips.c boards.c config.c cfg_layouts.c regfile.c pmc_pfb.c prom.c vram.c \
     falcon.c falcon_regs.c falcon_pio.c fwsec.c fwsec_loader.c fsp.c fsp_fmc.c sha384.c booter.c booter_meta.c booter_image.c fwfiles.c intr.c gsp.c gsp_queue.c gsp_rm.c gsp_static.c gsp_ctrl.c \
-    gsp_seq.c gsp_log.c strict.c trace.c report.c fault.c)
+    gsp_seq.c gsp_log.c strict.c trace.c report.c fault.c fault_parse.c fault_events.c)
 MODEL_MAIN_SRCS += tests/model/main.c
 # The servers are library parts so that tests reach them; the program is main.c.
 MODEL_SRCS += $(addprefix tests/model/,serve.c vfio_user.c vfio_dma.c)
@@ -19,4 +19,4 @@ UNIT_TESTS += tests/unit/test_remote_pci.c tests/unit/test_remote_boot.c \
     tests/unit/test_trace_tool.c
 FUZZ_TARGETS += tests/fuzz/fuzz_remote_pci.c
 # Things that go wrong on purpose.
-UNIT_TESTS += tests/unit/test_fault_sweep.c
+UNIT_TESTS += tests/unit/test_fault_sweep.c tests/unit/test_fault_names.c tests/unit/test_model_fault.c

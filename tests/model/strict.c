@@ -21,11 +21,16 @@ void model_rule_broken(struct gpu_model *m, enum model_rule rule, const char *fm
     va_start(ap, fmt);
     vsnprintf(words, sizeof(words), fmt, ap);
     va_end(ap);
+    if (m->faults.dma_refused) { /* follows from a fault, not from what the driver did */
+        model_trace_text(m, "rule %s not counted: %s", rules[rule].id, words);
+        return;
+    }
     s->hits[rule]++;
     model_trace_text(m, "RULE %s: %s", rules[rule].id, words);
     if (!s->broken) {
         s->broken = true;
-        memcpy(s->words, words, sizeof(words));
+        snprintf(s->words, sizeof(s->words), "%.480s%s", words,
+                 m->faults.struck != 0 ? " (a fault had struck before)" : "");
         s->verdict = (struct model_verdict){
             .rule = rules[rule].id,
             .words = s->words,

@@ -355,7 +355,7 @@ void rig_open(struct rig *r, const struct rig_options *opt)
         .strict = opt->strict,
         .faults = opt->faults,
         .trace = opt->trace,
-        .seed = 1,
+        .seed = opt->seed != 0 ? opt->seed : 1,
         .fw_version = opt->version,
         .firmware_dir = dir[0] != '\0' ? dir : opt->firmware_dir,
     };

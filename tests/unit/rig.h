@@ -26,6 +26,7 @@ struct rig_options {
     enum model_strict strict;  /* default 0 = lenient */
     const char *const *faults; /* NULL-terminated, may be NULL */
     FILE *trace;
+    uint64_t seed;        /* of the model; 0 = 1 */
     bool compare;         /* the model compares what it is given with the files, byte by byte */
     bool unaligned_image; /* put .fwimage off a page boundary */
     bool no_msi;          /* the device offers no interrupts */
