@@ -24,9 +24,14 @@ static void on_msi(void *arg)
 
 /* MSI-X, and MSI from Hopper on: the edge of a subtree's enable sends what is pending. MSI before:
  * by a register of its own. */
+static bool armed_by_edge(const struct gsp_gpu *g)
+{
+    return g->intr.msix || g->family->ops->irq_rearm == NULL;
+}
+
 static void rearm(struct gsp_gpu *g)
 {
-    if (g->intr.msix || g->family->ops->irq_rearm == NULL) {
+    if (armed_by_edge(g)) {
         REG_WRITE(&g->io, NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_TOP_EN_CLEAR,
                   (struct NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_TOP_EN_CLEAR){
                       .raw = subtree_bit_of(g->intr.vector)});
@@ -84,7 +89,9 @@ void gsp_intr_enable(struct gsp_gpu *g, uint32_t vector)
     LEAF_WRITE(g, NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_LEAF_EN_SET, leaf_of(vector), bit_of(vector));
     REG_WRITE(&g->io, NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_TOP_EN_SET,
               (struct NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_TOP_EN_SET){.raw = subtree_bit_of(vector)});
-    rearm(g);
+    if (!armed_by_edge(g)) { /* enabling was such an edge */
+        rearm(g);
+    }
     in->enabled = true;
 }
 
