@@ -90,10 +90,15 @@ static void gpu_fiber(void *arg)
     }
 }
 
+/* All at the same time: while one waits, another works. */
 static void start_gpus(void)
 {
-    static const char *const fiber_names[API_MAX_GPUS] = {"gpu0", "gpu1", "gpu2", "gpu3",
-                                                          "gpu4", "gpu5", "gpu6", "gpu7"};
+    static const char *const names[API_MAX_GPUS] = {"gpu0", "gpu1", "gpu2", "gpu3",
+                                                    "gpu4", "gpu5", "gpu6", "gpu7"};
+    unsigned found = 0;
+    for (size_t i = 0; i < self.pci.count; i++) {
+        found += gsp_match(&self.pci.dev[i]);
+    }
     for (size_t i = 0; i < self.pci.count && self.api.gpu_count < API_MAX_GPUS; i++) {
         const struct pci_dev *d = &self.pci.dev[i];
         if (!gsp_match(d)) {
@@ -106,20 +111,27 @@ static void start_gpus(void)
              */
             x86_screen_release(d->bar[bar].address, d->bar[bar].size);
         }
-        g->gpu = gsp_create(d, &self.gsp, &g->fail);
-        if (g->gpu != NULL && fiber_spawn(fiber_names[self.api.gpu_count], gpu_fiber, g->gpu,
-                                          GPU_STACK_BYTES) == NULL) {
+        const char *name = names[self.api.gpu_count];
+        struct gsp_options options = self.gsp;
+        options.label = found > 1 ? name : NULL;
+        g->gpu = gsp_create(d, &options, &g->fail);
+        if (g->gpu != NULL && fiber_spawn(name, gpu_fiber, g->gpu, GPU_STACK_BYTES) == NULL) {
             FL_FAIL(&g->fail, FL_ENOMEM, "fiber", "no memory for the stack of the GPU's fiber");
             gsp_destroy(g->gpu);
             g->gpu = NULL;
         }
         if (g->gpu == NULL) {
-            log_error("boot", "gpu %u: %s", (unsigned)self.api.gpu_count, g->fail.text);
+            log_error("boot", "%s: %s", name, g->fail.text);
         }
         self.api.gpu_count++;
     }
-    if (self.api.gpu_count == 0) {
+    if (found == 0) {
         log_info("boot", "no NVIDIA GPU on PCI Express");
+    } else if (found > API_MAX_GPUS) {
+        char text[CONFIG_MESSAGE_MAX];
+        snprintf(text, sizeof(text), "%u GPUs in this machine, the first %u are brought up", found,
+                 (unsigned)API_MAX_GPUS);
+        note(LOG_WARN, "boot", text);
     }
     self.api.probing = false;
 }

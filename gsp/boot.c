@@ -49,7 +49,7 @@ static enum fl_err identify(struct gsp_gpu *g, struct fl_fail *fail)
         return FL_ENOTSUP;
     }
     g->rec.family = g->family->family;
-    log_info("gsp", "%s, %s, BOOT_0 0x%08x, BOOT_42 0x%08x", g->chip->name, g->family->name,
+    log_info(g->label, "%s, %s, BOOT_0 0x%08x, BOOT_42 0x%08x", g->chip->name, g->family->name,
              (unsigned)g->boot0, (unsigned)g->boot42);
     if (g->family->ops == NULL) {
         FL_FAIL(fail, FL_ENOTSUP, g->chip->name,
@@ -74,7 +74,7 @@ static enum fl_err wpr2_clear(struct gsp_gpu *g, struct fl_fail *fail)
     if (g->io.lost || !old.up) {
         return gsp_io_check(&g->io);
     }
-    log_warn("gsp", "WPR2 is up from an earlier boot (0x%llx to 0x%llx): function level reset",
+    log_warn(g->label, "WPR2 is up from an earlier boot (0x%llx to 0x%llx): function level reset",
              (unsigned long long)old.start, (unsigned long long)old.end);
     enum fl_err err = pci_flr(g->pci, fail);
     if (err == FL_OK) {
@@ -129,14 +129,14 @@ static enum fl_err firmware(struct gsp_gpu *g, struct fl_fail *fail)
         return err;
     }
     if (g->fw.newer.err != FL_OK) {
-        log_warn("gsp", "a newer version than %s is there but not complete: %s", g->fw.version,
+        log_warn(g->label, "a newer version than %s is there but not complete: %s", g->fw.version,
                  g->fw.newer.text);
     }
     g->layout = g->fw.layout;
     gsp_gpu_set_version(g, g->fw.version);
     g->firmware_bytes = g->fw.total_bytes;
     g->copied_bytes = 0;
-    log_info("gsp", "firmware %s, %llu KiB in files", g->firmware_version,
+    log_info(g->label, "firmware %s, %llu KiB in files", g->firmware_version,
              (unsigned long long)(g->firmware_bytes >> 10));
     return FL_OK;
 }
@@ -317,7 +317,7 @@ static enum fl_err interrupts(struct gsp_gpu *g, struct fl_fail *fail)
     const enum fl_err err = gsp_static_info_vector(g, &vector, fail);
 
     if (err == FL_OK && vector != g->intr.vector && g->intr.enabled) {
-        log_warn("gsp", "the GSP interrupts on vector %u, not %u", (unsigned)vector,
+        log_warn(g->label, "the GSP interrupts on vector %u, not %u", (unsigned)vector,
                  (unsigned)g->intr.vector);
         gsp_intr_enable(g, vector);
     }
@@ -402,7 +402,7 @@ static enum fl_err run_stage(struct gsp_gpu *g, uint32_t i)
     s->state = err != FL_OK       ? GSP_STAGE_FAILED
                : g->stage_skipped ? GSP_STAGE_SKIPPED
                                   : GSP_STAGE_OK;
-    log_info("gsp", "stage %s: %s, %llu us, %u reads, %u writes", s->name,
+    log_info(g->label, "stage %s: %s, %llu us, %u reads, %u writes", s->name,
              gsp_stage_state_name(s->state), (unsigned long long)s->us, (unsigned)s->reg_reads,
              (unsigned)s->reg_writes);
     gsp_gpu_changed(g);
@@ -419,15 +419,15 @@ static void give_up(struct gsp_gpu *g, uint32_t stage)
 {
     struct fl_fail second = {0};
 
-    log_error("gsp", "boot failed in stage %s: %s", g->fail.stage, g->fail.text);
+    log_error(g->label, "boot failed in stage %s: %s", g->fail.stage, g->fail.text);
     if (g->fail.hint[0] != '\0') {
-        log_error("gsp", "hint: %s", g->fail.hint);
+        log_error(g->label, "hint: %s", g->fail.hint);
     }
     for (uint32_t i = stage + 1; i < g->stage_count; i++) {
         g->stage[i].state = GSP_STAGE_SKIPPED;
     }
     if (gsp_unload_run(g, &second) != FL_OK && second.text[0] != '\0') {
-        log_warn("gsp", "cleaning up after that failed too: %s", second.text);
+        log_warn(g->label, "cleaning up after that failed too: %s", second.text);
     }
     g->state = GSP_FAILED;
     gsp_gpu_changed(g);
@@ -460,7 +460,7 @@ enum fl_err gsp_boot(struct gsp_gpu *g)
     g->state = GSP_READY;
     gsp_recorder_stage(&g->rec, "ready");
     gsp_gpu_changed(g);
-    log_info("gsp", "%s is ready after %llu ms, %llu register reads, %llu writes", g->chip->name,
+    log_info(g->label, "%s is ready after %llu ms, %llu register reads, %llu writes", g->chip->name,
              (unsigned long long)((clock_now_us() - start) / US_PER_MS),
              (unsigned long long)g->io.reads, (unsigned long long)g->io.writes);
     return FL_OK;

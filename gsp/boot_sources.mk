@@ -6,7 +6,7 @@ COMMON_SRCS += $(addprefix gsp/,boot.c booter.c events.c falcon.c falcon_port.c 
     static_info.c status.c unload.c version.c wpr.c)
 UNIT_TESTS += $(addprefix tests/unit/,test_fb_layout.c test_sequencer.c test_queue.c test_recorder.c \
     test_io.c test_wpr.c test_static_info.c test_rpc.c test_bringup.c test_bringup_faults.c \
-    test_fsp.c test_falcon_port.c test_families.c test_families_faults.c test_create.c)
+    test_fsp.c test_falcon_port.c test_families.c test_families_faults.c test_create.c test_several.c)
 FUZZ_TARGETS += tests/fuzz/fuzz_queue.c tests/fuzz/fuzz_sequencer.c
 BENCH_SRCS += tests/bench/bench_bringup.c
 # The bench with one GPU in it, which other tests use too.

@@ -119,7 +119,7 @@ enum fl_err gsp_booter_run_load(struct gsp_gpu *g, struct fl_fail *fail)
     g->wpr2 = g->family->ops->wpr2(g);
     if (g->wpr2.start !=
         g->fb.wpr_start) { /* not our business to refuse what the booter accepted */
-        log_warn("gsp", "WPR2 starts at 0x%llx after the booter, expected 0x%llx",
+        log_warn(g->label, "WPR2 starts at 0x%llx after the booter, expected 0x%llx",
                  (unsigned long long)g->wpr2.start, (unsigned long long)g->fb.wpr_start);
     }
     return gsp_io_check(&g->io);

@@ -88,7 +88,7 @@ static enum fl_err run_sequencer(struct gsp_gpu *g, const struct gsp_msg *m, str
 
     g->ev.seq_commands += result.commands;
     g->ev.seq_dwords += result.dwords;
-    log_debug("gsp", "CPU sequencer: %u commands in %u dwords", (unsigned)result.commands,
+    log_debug(g->label, "CPU sequencer: %u commands in %u dwords", (unsigned)result.commands,
               (unsigned)result.dwords);
     return err;
 }
@@ -125,7 +125,7 @@ void gsp_event_xid(struct gsp_gpu *g, uint32_t xid, const char *text)
     g->xid_count++;
     g->last_xid = xid;
     snprintf(g->last_xid_text, sizeof(g->last_xid_text), "%s", text);
-    log_error("gsp", "Xid %u: %s", (unsigned)xid, g->last_xid_text);
+    log_error(g->label, "Xid %u: %s", (unsigned)xid, g->last_xid_text);
     gsp_gpu_changed(g);
 }
 
@@ -150,7 +150,7 @@ static void unknown(struct gsp_gpu *g, const struct gsp_msg *m)
     }
     if (g->ev.unknown_count < ARRAY_SIZE(g->ev.unknown_logged)) {
         g->ev.unknown_logged[g->ev.unknown_count++] = m->function;
-        log_warn("gsp", "event 0x%x (%u bytes) is not known in firmware %s: ignored",
+        log_warn(g->label, "event 0x%x (%u bytes) is not known in firmware %s: ignored",
                  (unsigned)m->function, (unsigned)m->payload_size, g->layout->version);
     }
 }
@@ -195,21 +195,21 @@ enum fl_err gsp_event_handle(struct gsp_gpu *g, const struct gsp_msg *m, struct 
         copy_text(text, sizeof(text), m, l->rpc_ucode_libos_print_v1E_08.libosPrintBuf.off,
                   (uint32_t)fw_get(m->payload, m->payload_size,
                                    l->rpc_ucode_libos_print_v1E_08.libosPrintBufSize));
-        log_debug("gsp", "libos: %s", text);
+        log_debug(g->label, "libos: %s", text);
         break;
     case GSP_EV_LOCKDOWN_NOTICE:
         g->ev.lockdown = m->payload[0] != 0;
-        log_debug("gsp", "lockdown notice: %s", g->ev.lockdown ? "engaging" : "released");
+        log_debug(g->label, "lockdown notice: %s", g->ev.lockdown ? "engaging" : "released");
         break;
     case GSP_EV_RECOVERY_ACTION:
         g->ev.recovery_action = get_le32(m->payload);
-        log_warn("gsp", "the GSP asks for recovery action %u", (unsigned)g->ev.recovery_action);
+        log_warn(g->label, "the GSP asks for recovery action %u", (unsigned)g->ev.recovery_action);
         break;
     case GSP_EV_POST_EVENT:
     case GSP_EV_MMU_FAULT_QUEUED:
     case GSP_EV_POST_NOCAT_RECORD:
     case GSP_EV_OTHER:
-        log_debug("gsp", "event %s, %u bytes", e->name, (unsigned)m->payload_size);
+        log_debug(g->label, "event %s, %u bytes", e->name, (unsigned)m->payload_size);
         break;
     case GSP_EV_UNKNOWN:
     case GSP_EV_COUNT:

@@ -243,7 +243,7 @@ static enum fl_err reset_function(struct gsp_gpu *g, struct fl_fail *fail)
     const struct deadline d = deadline_in_us(BAR0_BACK_TIMEOUT_US);
 
     gsp_recorder_stage(&g->rec, "function-reset");
-    log_warn("gsp", "the GSP was not stopped: function level reset");
+    log_warn(g->label, "the GSP was not stopped: function level reset");
     const enum fl_err err = pci_flr(g->pci, fail);
     if (err != FL_OK) {
         return err;

@@ -118,8 +118,8 @@ static void log_state(struct gsp_gpu *g)
         w[i] = gsp_io_read(&g->io, NV_PFSP_FALCON_COMMON_SCRATCH_GROUP_2__OFFSET +
                                        i * NV_PFSP_FALCON_COMMON_SCRATCH_GROUP_2__STRIDE);
     }
-    log_error("gsp", "FSP status words 0x%08x 0x%08x 0x%08x 0x%08x", (unsigned)w[0], (unsigned)w[1],
-              (unsigned)w[2], (unsigned)w[3]);
+    log_error(g->label, "FSP status words 0x%08x 0x%08x 0x%08x 0x%08x", (unsigned)w[0],
+              (unsigned)w[1], (unsigned)w[2], (unsigned)w[3]);
 }
 
 enum fl_err gsp_fsp_wait_boot(struct gsp_gpu *g, uint32_t reg, struct fl_fail *fail)
@@ -251,7 +251,7 @@ enum fl_err gsp_fsp_call(struct gsp_gpu *g, uint8_t type, const void *payload, u
     }
     at = read_msgq(&g->io);
     if (at.head != at.tail) { /* of a call that was given up: not the answer to this one */
-        log_warn("gsp", "the FSP has an old answer (head 0x%x, tail 0x%x): dropped",
+        log_warn(g->label, "the FSP has an old answer (head 0x%x, tail 0x%x): dropped",
                  (unsigned)at.head, (unsigned)at.tail);
         msgq_done(&g->io);
     }

@@ -49,7 +49,7 @@ enum fl_err gsp_fwsec_find(struct gsp_gpu *g, struct fl_fail *fail)
         err = vbios_find_fwsec(&g->vbios, g->chip, &g->fwsec, fail);
     }
     if (err == FL_OK) {
-        log_info("gsp", "VBIOS %s, %u images, FWSEC of 0x%x + 0x%x bytes",
+        log_info(g->label, "VBIOS %s, %u images, FWSEC of 0x%x + 0x%x bytes",
                  g->vbios_version[0] != '\0' ? g->vbios_version : "without a version",
                  g->vbios.image_count, (unsigned)g->fwsec.imem_bytes,
                  (unsigned)g->fwsec.dmem_bytes);

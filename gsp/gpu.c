@@ -302,6 +302,7 @@ struct gsp_gpu *gsp_create(const struct pci_dev *d, const struct gsp_options *op
     }
     g->pci = d;
     g->opt = *opt;
+    g->label = opt->label != NULL ? opt->label : "gsp";
     g->io.rec = &g->rec;
     g->state = GSP_ABSENT;
     event_init(&g->intr.ev);
@@ -350,7 +351,7 @@ void gsp_destroy(struct gsp_gpu *g)
         return;
     }
     if (g->state == GSP_READY && gsp_unload(g) != FL_OK) {
-        log_warn("gsp", "unload before destruction failed: %s", g->fail.text);
+        log_warn(g->label, "unload before destruction failed: %s", g->fail.text);
     }
     if (g->intr.msi) {
         pci_disable_msi(g->pci);
@@ -377,9 +378,9 @@ enum fl_err gsp_unload(struct gsp_gpu *g)
     g->state = err == FL_OK ? GSP_UNLOADED : GSP_FAILED;
     if (err != FL_OK) {
         fl_fail_stage(&g->fail, "unload");
-        log_error("gsp", "unload failed: %s", g->fail.text);
+        log_error(g->label, "unload failed: %s", g->fail.text);
     } else {
-        log_info("gsp", "%s is unloaded", g->chip->name);
+        log_info(g->label, "%s is unloaded", g->chip->name);
     }
     gsp_gpu_changed(g);
     return err;
@@ -395,11 +396,11 @@ static void fall_over(struct gsp_gpu *g, enum fl_err err)
     }
     FL_FAIL(&g->fail, err, "serve", "the GPU failed while running: %s", fl_err_name(err));
     fl_fail_stage(&g->fail, "ready");
-    log_error("gsp", "%s failed while running: %s", g->chip->name, g->fail.text);
+    log_error(g->label, "%s failed while running: %s", g->chip->name, g->fail.text);
     g->busy = true;
     g->undo.rm = false; /* it is not asked any more */
     if (gsp_unload_run(g, &second) != FL_OK && second.text[0] != '\0') {
-        log_warn("gsp", "cleaning up after that failed too: %s", second.text);
+        log_warn(g->label, "cleaning up after that failed too: %s", second.text);
     }
     g->busy = false;
     g->state = GSP_FAILED;

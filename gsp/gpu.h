@@ -58,6 +58,7 @@ struct gsp_undo {
 struct gsp_gpu {
     const struct pci_dev *pci; /* borrowed */
     struct gsp_options opt;
+    const char *label; /* of log lines */
     struct gsp_io io;
     struct gsp_recorder rec;
     struct gsp_rpc rpc;

@@ -81,6 +81,7 @@ struct gsp_options {
     const struct fl_file *files; /* what lies on the boot volume */
     size_t file_count;
     const char *force_version; /* NULL: newest that is complete */
+    const char *label;         /* of its lines in the log, where there are several; NULL: "gsp" */
 };
 
 /* Makes the object and maps BAR0; touches no register. NULL + *fail when memory or BAR0 is missing.

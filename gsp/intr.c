@@ -70,7 +70,7 @@ void gsp_intr_enable(struct gsp_gpu *g, uint32_t vector)
                                                        g, &in->irq) == FL_OK;
         }
         if (!in->msi) {
-            log_warn("gsp", "no message-signalled interrupt for this GPU: its queue is polled");
+            log_warn(g->label, "no message-signalled interrupt for this GPU: its queue is polled");
         }
     }
     if (!in->msi) {
@@ -124,7 +124,7 @@ void gsp_intr_service(struct gsp_gpu *g)
     in->live = true;
     if (!gsp_io_no_value(left.raw) && NV_PFALCON_FALCON_IRQSTAT__HALT(left)) {
         in->halts++;
-        log_error("gsp", "the GSP's core reports a halt: its log buffers say why");
+        log_error(g->label, "the GSP's core reports a halt: its log buffers say why");
         ENG_WRITE(&g->io, NV_PGSP_BASE, NV_PFALCON_FALCON_IRQSCLR,
                   NV_PFALCON_FALCON_IRQSCLR__with_HALT((struct NV_PFALCON_FALCON_IRQSCLR){0}, 1));
     }

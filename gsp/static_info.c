@@ -173,8 +173,9 @@ enum fl_err gsp_static_info_take(struct gsp_gpu *g, const void *data, uint32_t s
     g->internal_client = (uint32_t)fw_get(info, size, l->GspStaticConfigInfo.hInternalClient);
     g->internal_device = (uint32_t)fw_get(info, size, l->GspStaticConfigInfo.hInternalDevice);
     g->internal_subdevice = (uint32_t)fw_get(info, size, l->GspStaticConfigInfo.hInternalSubdevice);
-    log_info("gsp", "%s (%s), %s, %u memory regions", g->name[0] != '\0' ? g->name : "unnamed GPU",
-             g->short_name, g->uuid[0] != '\0' ? g->uuid : "no UUID", (unsigned)g->fb_region_count);
+    log_info(g->label, "%s (%s), %s, %u memory regions",
+             g->name[0] != '\0' ? g->name : "unnamed GPU", g->short_name,
+             g->uuid[0] != '\0' ? g->uuid : "no UUID", (unsigned)g->fb_region_count);
     return FL_OK;
 }
 

@@ -95,7 +95,8 @@ enum fl_err gsp_unload_run(struct gsp_gpu *g, struct fl_fail *fail)
     }
     if (first != FL_OK && (g->undo.dma || g->undo.wpr2)) {
         /* It may still run and write: no buffer may be given to anybody else while it can. */
-        log_warn("gsp", "the GPU could not be stopped cleanly: its bus mastering is switched off");
+        log_warn(g->label,
+                 "the GPU could not be stopped cleanly: its bus mastering is switched off");
         pci_enable(g->pci, true, false);
     }
     g->undo = (struct gsp_undo){0};

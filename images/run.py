@@ -61,7 +61,8 @@ def parse():
     parser.add_argument("--record", type=Path, default=RECORD, help="where logs and reports go")
     parser.add_argument("--seconds", type=float, help="end by itself after this time")
     args = parser.parse_args()
-    args.chips = (args.chip or ["ga102"]) * args.gpus
+    # CHIP="ga102 gb202": one of each
+    args.chips = [c for text in args.chip or ["ga102"] for c in text.split()] * args.gpus
     return args
 
 

@@ -4,11 +4,11 @@
 
 VERSION := 0.1.0
 
-## CHIP: make run: the GPU that the model plays
+## CHIP: make run: the GPU that the model plays, or several: "ga102 gb202"
 CHIP ?= ga102
 ## FW: make run: firmware version to boot the GPU with
 FW ?= 570.144
-## GPUS: make run: how many GPUs
+## GPUS: make run: how many of each
 GPUS ?= 1
 ## NIC: make run: network card of the virtual machine
 NIC ?= virtio

@@ -30,6 +30,7 @@ struct rig_options {
     bool compare;         /* the model compares what it is given with the files, byte by byte */
     bool unaligned_image; /* put .fwimage off a page boundary */
     bool no_msi;          /* the device offers no interrupts */
+    bool beside;          /* another bench is open: share its time and fibers, close before it */
 };
 
 struct rig {
@@ -45,7 +46,7 @@ struct rig {
         struct rig *rig;
         unsigned bar;
     } bar[PCI_BAR_COUNT];
-    bool no_msi;
+    bool no_msi, beside;
     uint64_t irqs;      /* messages that reached the CPU */
     uint64_t irqs_lost; /* sent while MSI was off */
     uint64_t dma_bytes_before, heap_before;

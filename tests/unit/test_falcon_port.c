@@ -99,6 +99,7 @@ static int setup(void **state)
     host_reset();
     memset(&dev, 0, sizeof(dev));
     g = calloc(1, sizeof(*g));
+    g->label = "test";
     assert_true(gsp_recorder_init(&g->rec));
     g->rec.family = F_TU;
     g->io =

@@ -179,6 +179,7 @@ static int setup(void **state)
     memset(key, 0x33, sizeof(key));
     memset(signature, 0x44, sizeof(signature));
     g = calloc(1, sizeof(*g));
+    g->label = "test";
     assert_true(gsp_recorder_init(&g->rec));
     g->rec.family = F_GH100;
     g->io =

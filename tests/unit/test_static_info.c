@@ -46,6 +46,7 @@ static int setup(void **state)
 {
     (void)state;
     g = calloc(1, sizeof(*g));
+    g->label = "test";
     info = calloc(1, TOTAL);
     g->layout = &gsp_layout_570_144;
     g->family = gsp_family_find(F_AD10X);
