@@ -118,6 +118,7 @@ static void run_load(struct gpu_model *m, const struct fw_set *fw)
         finish(m, BOOTER_NO_META);
         return;
     }
+    model_trace_struct(m, mt.l, "GspFwWprMeta", mt.raw, META_BYTES);
     if (m->wpr2.hi - m->wpr2.lo > FRTS_BYTES) {
         model_rule_broken(m, RULE_BOOTER_WPR2_EXTENDED, "WPR2 is already [0x%llx, 0x%llx)",
                           (unsigned long long)m->wpr2.lo, (unsigned long long)m->wpr2.hi);

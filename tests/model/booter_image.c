@@ -79,6 +79,7 @@ static bool image_ok(struct gpu_model *m, const struct wpr_meta *mt, const struc
         !read_table(m, l0[0], (uint32_t)n2, l1, "radix3 level 1")) {
         return false;
     }
+    uint64_t runs = 0, before = 0; /* stretches of pages in a row */
     for (uint64_t n = 0; n < n3; n++) {
         const uint32_t i = (uint32_t)(n % RADIX3_ENTRIES);
         if (i == 0) {
@@ -87,12 +88,19 @@ static bool image_ok(struct gpu_model *m, const struct wpr_meta *mt, const struc
                 return false;
             }
         }
+        runs += l2[i] != before + FL_PAGE_SIZE;
+        before = l2[i];
         const uint64_t off = n * FL_PAGE_SIZE;
         const uint8_t *want = fw != NULL ? fw->image + off : NULL;
         if (!page_matches(m, l2[i], want, (size_t)min_u64(size - off, FL_PAGE_SIZE), n)) {
             return false;
         }
     }
+    model_trace_value(m, "radix3", "level0", root);
+    model_trace_value(m, "radix3", "level1", l0[0]);
+    model_trace_value(m, "radix3", "level2.tables", n2);
+    model_trace_value(m, "radix3", "pages", n3);
+    model_trace_value(m, "radix3", "pages.runs", runs);
     return true;
 }
 

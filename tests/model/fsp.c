@@ -252,6 +252,7 @@ static uint32_t chain_of_trust(struct gpu_model *m, uint8_t *cot, uint32_t len)
         model_rule_broken(m, RULE_FSP_COT, "the message carries %u bytes, needs %u", len, total);
         return ERR_DATA;
     }
+    model_trace_struct(m, l, "NVDM_PAYLOAD_COT", cot, total);
     if (f->gsp_taken) {
         model_rule_broken(m, RULE_FSP_AGAIN,
                           "the GSP that was started has not been unloaded, nor the GPU reset");
@@ -320,6 +321,9 @@ static void message(struct gpu_model *m)
     const uint32_t mctp = len >= HEADER_BYTES ? get_le32(msg) : 0;
     const uint32_t nvdm = len >= HEADER_BYTES ? get_le32(msg + 4) : 0, type = nvdm >> 24;
     uint32_t error = ERR_DATA;
+    model_trace_text(m, "message to the FSP, %u bytes", len);
+    model_trace_value(m, "FSP", "mctp", mctp);
+    model_trace_value(m, "FSP", "nvdm", nvdm);
     f->phase = FSPP_IDLE;
     f->head[0] = f->tail[0]; /* taken */
     m->gsp_falcon.masked = false;

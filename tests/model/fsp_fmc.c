@@ -46,6 +46,7 @@ static bool read_params(struct gpu_model *m, uint64_t *meta)
     if (total > sizeof(p) || !model_dma_read(m, f->params, p, total, "FMC boot parameters")) {
         return false;
     }
+    model_trace_struct(m, l, "GSP_FMC_BOOT_PARAMS", p, total);
 #define PARAM(field)            fw_get(p, total, l->GSP_FMC_BOOT_PARAMS.field)
 #define PARAM_IS(field, wanted) param_is(m, #field, PARAM(field), wanted)
     const uint64_t target = PARAM(gspRmParams_target);
@@ -149,8 +150,11 @@ uint32_t model_fmc_run(struct gpu_model *m)
     struct wpr_meta mt = {.l = f->l};
     uint8_t verified[8];
     if (!read_params(m, &mt.address) ||
-        !model_dma_read(m, mt.address, mt.raw, META_BYTES, "WPR metadata") || !sizes_ok(m, &mt) ||
-        !lay_out(m, &mt)) {
+        !model_dma_read(m, mt.address, mt.raw, META_BYTES, "WPR metadata")) {
+        return FMC_REFUSED;
+    }
+    model_trace_struct(m, mt.l, "GspFwWprMeta", mt.raw, META_BYTES);
+    if (!sizes_ok(m, &mt) || !lay_out(m, &mt)) {
         return FMC_REFUSED;
     }
     const uint32_t error = model_contents_check(m, &mt, f->fw);

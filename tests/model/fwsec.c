@@ -248,6 +248,26 @@ static bool read_vbios_ok(struct gpu_model *m, const uint8_t *cmd)
     return false;
 }
 
+static void trace_command(struct gpu_model *m, const uint8_t *cmd)
+{
+    static const char *const read_vbios[] = {"version",   "size",      "addressLo",
+                                             "addressHi", "imageSize", "flags"};
+    static const struct {
+        const char *name;
+        uint32_t off;
+    } frts[] = {{"version", FRTS_VERSION},
+                {"size", FRTS_SIZE},
+                {"offset4K", FRTS_OFFSET},
+                {"size4K", FRTS_PAGES},
+                {"mediaType", FRTS_MEDIA}};
+    for (size_t i = 0; i < ARRAY_SIZE(read_vbios); i++) {
+        model_trace_value(m, "FWSEC.readVbios", read_vbios[i], get_le32(cmd + 4 * i));
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(frts); i++) {
+        model_trace_value(m, "FWSEC.frts", frts[i].name, get_le32(cmd + frts[i].off));
+    }
+}
+
 static void run_frts(struct gpu_model *m, const uint8_t *cmd)
 {
     const struct fault *error = model_fault_get(m, FAULT_FWSEC_ERROR);
@@ -260,6 +280,7 @@ static void run_frts(struct gpu_model *m, const uint8_t *cmd)
         fail(m, 0, SCRATCH_FRTS_ERR, ERR_COMMAND);
         return;
     }
+    trace_command(m, cmd);
     if (!read_vbios_ok(m, cmd)) {
         fail(m, 0, SCRATCH_FRTS_ERR, ERR_COMMAND);
         return;

@@ -146,6 +146,7 @@ static bool read_rmargs(struct gpu_model *m, uint64_t pa, uint64_t size)
                           (unsigned long long)pa, (unsigned long long)size, total);
         return false;
     }
+    model_trace_struct(m, l, "GSP_ARGUMENTS_CACHED", b, total);
     const uint64_t old_level = fw_get(b, total, l->GSP_ARGUMENTS_CACHED.srInitArguments_oldLevel);
     if (old_level != 0) {
         model_rule_broken(m, RULE_RMARGS, "srInitArguments.oldLevel is %llu on a cold boot",
@@ -186,6 +187,8 @@ static bool read_arguments(struct gpu_model *m)
         if (id == 0) {
             break;
         }
+        model_trace_text(m, "libos argument %zu", i);
+        model_trace_struct(m, l, "LibosMemoryRegionInitArgument", a, ARG_BYTES);
         if (kind != KIND_CONTIGUOUS || loc != LOC_SYSMEM || pa == 0 ||
             !is_aligned_u64(pa, FL_PAGE_SIZE) || size == 0) {
             model_rule_broken(m, RULE_LIBOS_ARGS,
@@ -486,7 +489,7 @@ static void handle_once(struct gpu_model *m, uint32_t bytes, uint32_t slots)
     uint8_t *payload = m->msg + head;
     const uint32_t len = bytes - head;
     const uint32_t avail = slots * QUEUE_SLOT_BYTES - head;
-    model_trace_text(m, "message from the driver: function %u, %u bytes of payload", function, len);
+    model_trace_message(m, function, payload, len, avail);
     if (function == FUNCTION_CONTINUATION) {
         if (g->large == NULL) {
             model_rule_broken(m, RULE_QUEUE_CONTINUATION,

@@ -25,6 +25,12 @@ void model_log_setup(struct gpu_model *m, uint32_t index, uint64_t pa, uint64_t 
         !model_dma_read(m, pa, head, sizeof(head), "log buffer")) {
         return;
     }
+    uint32_t words = 0;
+    while (words < PAGE_WORDS_CHECKED && get_le64(head + 8 * (1 + (size_t)words)) != 0) {
+        words++;
+    }
+    model_trace_value(m, "log", "put", get_le64(head));
+    model_trace_value(m, "log", "page words", words);
     m->gsp.log[index] = (struct gsp_log_state){.pa = pa, .size = size};
     for (uint32_t i = 0; i < PAGE_WORDS_CHECKED && (uint64_t)i * FL_PAGE_SIZE < size; i++) {
         const uint64_t page = get_le64(head + 8 * (1 + (size_t)i));

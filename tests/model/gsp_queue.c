@@ -123,6 +123,7 @@ static bool read_command_header(struct gpu_model *m)
     const uint32_t flags = (uint32_t)fw_get(tx, sizeof(tx), l->msgqTxHeader.flags);
     const uint32_t rx = (uint32_t)fw_get(tx, sizeof(tx), l->msgqTxHeader.rxHdrOff);
     const uint32_t entry = (uint32_t)fw_get(tx, sizeof(tx), l->msgqTxHeader.entryOff);
+    model_trace_struct(m, l, "msgqTxHeader", tx, sizeof(tx));
     if (version != 0 || slot != QUEUE_SLOT_BYTES || flags != 1) {
         model_rule_broken(m, RULE_QUEUE_SETUP,
                           "command queue header: version %u msgSize 0x%x flags 0x%x; "
@@ -489,8 +490,8 @@ static void send_record(struct gpu_model *m, uint32_t function, uint32_t result,
     put_le32(msg + l->GSP_MSG_QUEUE_ELEMENT.rpc_rpc_result.off, result);
     put_le32(msg + l->GSP_MSG_QUEUE_ELEMENT.rpc_sequence.off, sequence);
     put_le32(msg + l->GSP_MSG_QUEUE_ELEMENT.checkSum.off, checksum(msg, covered));
-    model_trace_text(m, "message to the driver: function 0x%x result 0x%x, %u bytes of payload",
-                     function, result, len);
+    model_trace_text(m, "message to the driver: function 0x%x %s result 0x%x, %u bytes of payload",
+                     function, model_function_name(m, function), result, len);
     bool twice = false;
     if (m->faults.count == 0 || model_fault_message(m, function, msg, total, &twice)) {
         append(m, msg, total);

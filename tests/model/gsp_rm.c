@@ -156,7 +156,6 @@ static bool check_registry(struct gpu_model *m, const struct rm_call *c)
         if (type != TYPE_DWORD && !range_ok(data, length, size)) {
             return registry_bad(m, "data leave the table", i, data);
         }
-        model_trace_text(m, "registry: %s", (const char *)p + name);
     }
     return true;
 }
@@ -407,8 +406,10 @@ static void do_control(struct gpu_model *m, struct rm_call *c)
     const uint32_t status = model_rm_find(m, client, client) == NULL ? (uint32_t)RM_INVALID_CLIENT
                             : o == NULL                              ? (uint32_t)RM_OBJECT_NOT_FOUND
                                         : model_rm_control(m, o, cmd, c->payload + head, size);
-    model_trace_text(m, "control 0x%08x on 0x%08x/0x%08x, %u bytes: status 0x%x", cmd, client,
-                     handle, size, status);
+    if (status != RM_OK) {
+        model_trace_text(m, "control 0x%08x on 0x%08x/0x%08x, %u bytes: status 0x%x", cmd, client,
+                         handle, size, status);
+    }
     fw_put(c->payload, c->len, l->rpc_gsp_rm_control_v03_00.status, status);
     answer(m, c, 0);
 }

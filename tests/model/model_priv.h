@@ -609,6 +609,15 @@ struct trace_state {
 };
 void model_trace_reg(struct gpu_model *m, bool write, uint32_t off, uint32_t value);
 void model_trace_text(struct gpu_model *m, const char *fmt, ...) FL_PRINTF(2, 3);
+/* trace_data.c: what is handed over in memory, field by field. Without a trace they do nothing. */
+void model_trace_struct(struct gpu_model *m, const struct gsp_layout *l, const char *structure,
+                        const void *bytes, size_t len);
+void model_trace_value(struct gpu_model *m, const char *structure, const char *field,
+                       uint64_t value);
+/* avail: bytes that are there, which may be more than the message says. */
+void model_trace_message(struct gpu_model *m, uint32_t function, const uint8_t *p, uint32_t len,
+                         uint32_t avail);
+const char *model_function_name(const struct gpu_model *m, uint32_t function);
 void model_trace_flush(struct gpu_model *m);
 
 /* ---- the whole ---- */

@@ -16,6 +16,9 @@ Two formats, told apart line by line: what `gpu-model --trace FILE` writes (test
 the log of QEMU's `-trace 'vfio_region_*'` (QEMU: hw/vfio/trace-events), which also traces a real
 board. Names come from the register list, gsp/regs/regs.def.
 
+Two traces of the model are compared in what they hand over, too: structures in memory and messages,
+field by field (tests/trace/handed.py).
+
 Stages begin at landmarks that every driver for these GPUs passes; a stage that nobody entered is
 left out. Exit status: 0, 1 when two traces differ, 2 when a file cannot be read or holds no access.
 """
@@ -26,6 +29,9 @@ import re
 import sys
 from collections import Counter
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+import handed  # noqa: E402
 
 TOP = Path(__file__).resolve().parent.parent.parent
 STRING = r'"(?:[^"\\]|\\.)*"'
@@ -39,9 +45,14 @@ PROM_BASE, PRAMIN_BASE, WINDOW_SPAN = 0x300000, 0x700000, 0x100000
 FALCON_BOOT = {"TU", "GA100", "GA10X", "AD10X"}
 FSP = {"GH100", "GB10X", "GB20X"}
 
-STAGES = ["identify", "devinit", "vbios", "frts", "gsp-reset", "booter", "riscv", "sequencer",
-          "init-done", "after"]
-PROM, PRAMIN = "PROM window", "PRAMIN"
+STAGES = ["identify", "devinit", "vbios", "frts", "gsp-reset", "booter", "fsp", "lockdown", "riscv",
+          "sequencer", "init-done", "after", "unload"]
+UP_TO_INIT_DONE = STAGES[:STAGES.index("after")]
+FSP_STAGES = ["fsp", "lockdown"]  # in the place of frts, gsp-reset, booter, sequencer, init-done
+# Families by the beginning of a chip's name; the longest that fits.
+FAMILY_OF = {"tu": "TU", "ga100": "GA100", "ga": "GA10X", "ad": "AD10X", "gh100": "GH100",
+             "gb10": "GB10X", "gb20": "GB20X"}
+PROM, PRAMIN, TIMER = "PROM window", "PRAMIN", "NV_PTIMER_TIME_"
 RESET_BIT = 1      # NV_PFALCON_FALCON_ENGINE.RESET
 START_BIT = 2      # NV_PFALCON_FALCON_CPUCTL.STARTCPU
 VALUES_SHOWN_MAX = 4  # of a register that was written several times in a row
@@ -51,6 +62,13 @@ LOOP_TIMES_MIN = 3  # of a body of several accesses; a single access folds from 
 
 class TraceError(Exception):
     pass
+
+
+def family_of(chip):
+    fits = [prefix for prefix in FAMILY_OF if chip.startswith(prefix)]
+    if not fits:
+        raise TraceError(f"{chip}: no family is known for a chip of this name")
+    return FAMILY_OF[max(fits, key=len)]
 
 
 # --- names ----------------------------------------------------------------------------------------
@@ -129,6 +147,7 @@ class Run:
 
     def __init__(self):
         self.accesses, self.rules, self.other_bars, self.unknown_lines = [], [], Counter(), 0
+        self.remarks = []  # (number of accesses before it, line, text); only the model's traces have them
 
     def total(self):
         return sum(a.count for a in self.accesses)
@@ -163,6 +182,7 @@ def add_qemu(run, m, registers, number):
 def add_model(run, m, registers, number):
     """Returns the access that a following "more like this" counts, or None for a remark."""
     if m[1] is None:
+        run.remarks.append((len(run.accesses), number, m[3]))
         if m[3].startswith("RULE "):
             run.rules.append({"line": number, "words": m[3][len("RULE "):]})
         return None
@@ -218,8 +238,14 @@ class Landmarks:
         self.engine, self.cpuctl, self.os = gsp["ENGINE"], gsp["CPUCTL"], gsp["OS"]
         self.riscv = where("NV_PRISCV_RISCV_CPUCTL", "gsp")
         self.devinit = {where("NV_PGC6_AON_SECURE_SCRATCH_GROUP_05_PRIV_LEVEL_MASK"),
-                        where("NV_PGC6_AON_SECURE_SCRATCH_GROUP_05_0_GFW_BOOT")} - {None}
+                        where("NV_PGC6_AON_SECURE_SCRATCH_GROUP_05_0_GFW_BOOT"),
+                        where("NV_THERM_I2CS_SCRATCH_FSP_BOOT_COMPLETE"),
+                        where("NV_THERM_I2CS_SCRATCH_FSP_BOOT_COMPLETE_GB20X")} - {None}
         self.doorbell = where("NV_PGSP_QUEUE_HEAD", "gsp")
+        fsp = [row for row in registers.rows if row[0].startswith("NV_PFSP_")]
+        self.fsp = {offset + i * stride for _, _, offset, stride, count in fsp
+                    for i in range(max(count, 1))}
+        self.mailboxes = (gsp["MAILBOX0"], gsp["MAILBOX1"])
         # Writes of a driver that only waits: acknowledgements and what it hands to the GSP.
         self.quiet = {self.os, gsp["MAILBOX0"], gsp["MAILBOX1"], gsp["IRQSCLR"], MIRROR_BASE +
                       (where("NV_PCFG_MSI_REARM") or 0)}
@@ -238,8 +264,35 @@ class Landmarks:
             a.offset not in self.interrupts
 
 
-def find_landmarks(accesses, marks):
-    """Index of the access that begins each stage that was entered."""
+FROM_DRIVER, TO_DRIVER = "message from the driver: function ", "message to the driver: function "
+FUNCTION_UNLOADING, FUNCTION_INIT_DONE = 47, 0x1001  # spec of the RPC numbers: gsp/rpc.h
+
+
+def after_message(remarks, begin, prefix, function):
+    """Index of the first access after a message; None when the trace does not tell."""
+    return next((at for at, _, text in remarks if at > begin and text.startswith(prefix) and
+                 int(re.split(r"[ ,]", text[len(prefix):])[0], 0) == function), None)
+
+
+def find_landmarks(accesses, marks, remarks=()):
+    """Index of the access that begins each stage that was entered. remarks: of the model's trace; they
+    say when INIT_DONE came and when unloading began, which registers show less exactly."""
+    found = registers_landmarks(accesses, marks)
+    up = after_message(remarks, 0, TO_DRIVER, FUNCTION_INIT_DONE)
+    if up is not None:
+        found.pop("after", None)
+        begin = max(up, max(found.values()))  # sent already, but the driver may not have looked
+        after = next((i for i in range(begin, len(accesses)) if accesses[i].kind == "W" and
+                      accesses[i].offset not in (marks.os, *marks.mailboxes)), None)
+        if after is not None:
+            found["after"] = after
+    down = after_message(remarks, up or 0, FROM_DRIVER, FUNCTION_UNLOADING)
+    if down is not None:
+        found["unload"] = down
+    return {stage: i for stage, i in found.items() if i < len(accesses)}
+
+
+def registers_landmarks(accesses, marks):
     found = {"identify": 0}
     n = len(accesses)
 
@@ -253,6 +306,8 @@ def find_landmarks(accesses, marks):
 
     first("devinit", None, lambda a: a.offset in marks.devinit)
     first("vbios", None, lambda a: a.name == PROM)
+    if marks.fsp:
+        return fsp_landmarks(found, first, marks)
     booter = next((i for i, a in enumerate(accesses) if marks.sec2(a)), None)
     # The GSP's engine is reset for FWSEC-FRTS and again for its RISC-V core. Where the falcon was
     # never started there is no FRTS, and the last reset before SEC2's turn is the second one.
@@ -279,9 +334,20 @@ def find_landmarks(accesses, marks):
     return found
 
 
-def split_stages(accesses, marks):
+def fsp_landmarks(found, first, marks):
+    """Hopper, Blackwell: no falcon program and no script, only a wait before and after the message."""
+    first("fsp", None, lambda a: a.offset in marks.fsp)
+    first("lockdown", "fsp", lambda a: a.kind == "R" and a.offset is not None and
+          0 <= a.offset - ENGINES["gsp"] < ENGINE_SPAN)
+    first("riscv", "lockdown", lambda a: a.offset == marks.riscv or
+          (a.kind == "W" and a.offset == marks.os))
+    first("after", "riscv", lambda a: marks.loud(a) and a.offset != marks.doorbell)
+    return found
+
+
+def split_stages(accesses, marks, remarks=()):
     """[(stage, accesses)] in the order of STAGES."""
-    found = sorted(find_landmarks(accesses, marks).items(),
+    found = sorted(find_landmarks(accesses, marks, remarks).items(),
                    key=lambda item: (item[1], STAGES.index(item[0])))
     ends = [begin for _, begin in found[1:]] + [len(accesses)]
     return [(stage, accesses[begin:end]) for (stage, begin), end in zip(found, ends) if end > begin]
@@ -335,6 +401,25 @@ def fold(accesses):
         steps.append(Step(tuple(keys[i:i + best]), times, [a for a, _ in part]))
         i += best * best_times
     return steps
+
+
+# --- cost -----------------------------------------------------------------------------------------
+def cost(accesses):
+    """What a stretch costs, told apart by what makes two drivers comparable: reads (a register that is
+    read again and again, by itself or in a loop of reads, counts once: how often is a matter of
+    time), writes, reads of the VBIOS, reads of the timer."""
+    prom = sum(a.count for a in accesses if a.kind == "R" and a.name == PROM)
+    timer = sum(a.count for a in accesses if a.name.startswith(TIMER))
+    rest = [a for a in accesses if a.name != PROM and not a.name.startswith(TIMER)]
+    reads = writes = 0
+    for step in fold(rest):
+        kinds = [key[0] for key in step.body]
+        if "W" in kinds:
+            reads += kinds.count("R") * step.times
+            writes += kinds.count("W") * step.times
+        else:
+            reads += len(kinds)
+    return {"reads": reads, "writes": writes, "prom": prom, "timer": timer}
 
 
 # --- differences ----------------------------------------------------------------------------------
@@ -399,6 +484,19 @@ def diff_traces(a, b, ignore):
     return out
 
 
+def diff_handed(run_a, run_b, stages):
+    """What the drivers hand over in memory, in the form of diff_traces; nothing when stages are chosen."""
+    if stages:
+        return []
+    out = []
+    for part, found in handed.diff(run_a.remarks, run_b.remarks):
+        rows = [{"kind": kind, "what": what if kind == "order" or a is b is None else
+                 f"{what}: {a} | {b}" if kind == "value" else f"{what} {a or b or ''}".rstrip(),
+                 "line_a": None, "line_b": None} for kind, what, a, b in found]
+        out.append({"stage": part, "differences": rows})
+    return out
+
+
 # --- output ---------------------------------------------------------------------------------------
 def describe(path, run, number, runs, stages):
     rows = []
@@ -459,14 +557,24 @@ def arguments(argv):
     return args
 
 
-def load(path, args, registers, marks):
+def load(path, args, registers):
+    """(path, run, its number, how many runs)"""
     runs = read_trace(path, registers, args.device)
     if args.run is not None and not 1 <= args.run <= len(runs):
         raise TraceError(f"{path}: no run {args.run}, it has {len(runs)}")
     number = args.run or max(range(len(runs)), key=lambda i: runs[i].total()) + 1
-    run = runs[number - 1]
-    stages = [s for s in split_stages(run.accesses, marks) if not args.stage or s[0] in args.stage]
-    return describe(path, run, number, len(runs), stages), stages
+    return path, runs[number - 1], number, len(runs)
+
+
+def stages_of(loaded, args, marks):
+    """[(description, stages, run)]. Where one trace cannot tell about messages, none is asked."""
+    told = all(any(text.startswith(TO_DRIVER) for _, _, text in run.remarks) for _, run, _, _ in loaded)
+    out = []
+    for path, run, number, runs in loaded:
+        stages = [s for s in split_stages(run.accesses, marks, run.remarks if told else ())
+                  if not args.stage or s[0] in args.stage]
+        out.append((describe(path, run, number, runs, stages), stages, run))
+    return out
 
 
 def main(argv=None):
@@ -474,15 +582,18 @@ def main(argv=None):
     try:
         registers = Registers(args.list, args.family)
         marks = Landmarks(registers)
-        loaded = [load(path, args, registers, marks) for path in args.files]
+        loaded = stages_of([load(path, args, registers) for path in args.files], args, marks)
     except TraceError as e:
         print(f"trace.py: {e}", file=sys.stderr)
         return 2
-    described = [d for d, _ in loaded]
-    diff = diff_traces(loaded[0][1], loaded[1][1], args.ignore) if len(loaded) == 2 else None
+    described = [d for d, _, _ in loaded]
+    diff = None
+    if len(loaded) == 2:
+        diff = diff_traces(loaded[0][1], loaded[1][1], args.ignore)
+        diff += diff_handed(loaded[0][2], loaded[1][2], args.stage)
     if args.json:
         if not args.summary:
-            for d, stages in loaded:
+            for d, stages, _ in loaded:
                 for row, (_, accesses) in zip(d["stages"], stages):
                     row["list"] = [step.text() for step in fold(accesses)]
         print(json.dumps({"traces": described, "diff": diff}, indent=1))
