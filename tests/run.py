@@ -5,7 +5,8 @@
     run.py [--only GROUP[,GROUP]] [--no-build] [--match TEXT] [--fuzz-seconds N] [--target NAME]
 
 The groups, in order: build; checks (tests/checks/*.py); unit (the cmocka programs, with ASan and
-UBSan); fuzz (each target for a few seconds); boot (tests/boot/test_*.py: QEMU, OVMF, the model).
+UBSan); fuzz (each target for a few seconds); boot (tests/boot/test_*.py: QEMU, OVMF, the model);
+linux (tests/linux/test_*.py: Linux's drivers on the model).
 
 One protocol for every child: a line "ok NAME" or "not ok NAME: reason" per test (TAP's numbers and
 plan are understood, "# SKIP" counts as skipped). A child that dies, overruns its deadline, runs
@@ -22,11 +23,11 @@ import time
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parent.parent
-GROUPS = ("build", "checks", "unit", "fuzz", "boot")
+GROUPS = ("build", "checks", "unit", "fuzz", "boot", "linux")
 JOBS = os.cpu_count() or 1
 FUZZ_SECONDS = 5
 # Deadlines of one child, in seconds. A hang is a failure like any other.
-BUILD_S, CHECK_S, UNIT_S, FUZZ_EXTRA_S, BOOT_S = 1800, 300, 300, 120, 900
+BUILD_S, CHECK_S, UNIT_S, FUZZ_EXTRA_S, BOOT_S, LINUX_S = 1800, 300, 300, 120, 900, 1200
 
 RESULT = re.compile(r"^(not )?ok\b(?:\s+\d+)?(?:\s+-)?\s*(.*)$")
 PLAN = re.compile(r"^1\.\.(\d+)\s*$")
@@ -36,11 +37,13 @@ SKIP = re.compile(r"#\s*SKIP", re.I)
 class Tally:
     def __init__(self):
         self.passed = self.failed = self.skipped = 0
+        self.skips = []  # what was not run, and why
 
     def add(self, other):
         self.passed += other.passed
         self.failed += other.failed
         self.skipped += other.skipped
+        self.skips += other.skips
 
     def __str__(self):
         skipped = f", {self.skipped} skipped" if self.skipped else ""
@@ -81,6 +84,7 @@ def read_results(output, status, trouble):
         elif match := RESULT.match(line):
             if SKIP.search(line):  # cmocka writes "not ok 3 # SKIP name"
                 tally.skipped += 1
+                tally.skips.append(match.group(2))
             elif match.group(1):
                 tally.failed += 1
                 reasons.append(match.group(2))
@@ -101,6 +105,8 @@ def read_results(output, status, trouble):
 
 def report(name, tally, reasons, output, seconds):
     say(f"  {name}: {tally} ({seconds:.1f} s)")
+    for text in tally.skips:
+        say(f"  SKIPPED {name}: {text}")
     if reasons:
         say("".join(f"  | {line}\n" for line in output.splitlines()).rstrip("\n") or "  | (silent)")
         for reason in reasons:
@@ -153,8 +159,9 @@ def make_variable(name):
 
 # --- the groups -----------------------------------------------------------------------------------------
 def group_build(groups, _args):
-    goals = {"checks": ["gen"], "unit": ["units"], "fuzz": ["fuzzers"], "boot": ["all", "test-kernels"]}
-    wanted = ["all", "units", "fuzzers", "benches", "test-kernels"] if set(GROUPS) <= set(groups) else \
+    goals = {"checks": ["gen"], "unit": ["units"], "fuzz": ["fuzzers"],
+             "boot": ["all", "test-kernels"], "linux": ["gpu-model", "linux-tools"]}
+    wanted = ["all", "units", "fuzzers", "benches", "test-kernels", "linux-tools"] if set(GROUPS) <= set(groups) else \
         sorted({goal for group in groups for goal in goals.get(group, [])})
     tally = Tally()
     done = make(f"-j{JOBS}", "-k", *wanted, show=True)  # -k: all errors at once
@@ -241,6 +248,11 @@ def deps_env():
 def group_boot(_groups, args):
     # One at a time: a virtual machine needs both cores of a small machine.
     return run_tests(scripts("tests/boot", "test_*.py", args), BOOT_S, 1, deps_env())
+
+
+def group_linux(_groups, args):
+    # One program at a time: it runs a machine on every processor.
+    return run_tests(scripts("tests/linux", "test_*.py", args), LINUX_S, 1, deps_env())
 
 
 def main():

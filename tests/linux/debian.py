@@ -3,7 +3,7 @@
 
 Nothing is installed: the packages come through apt on a private state (images/toolroot/setup.py) and
 are unpacked without their scripts. Which kernel: the newest of the series in SERIES that the
-backports suite has, or the package version named by LINUX_KERNEL.
+backports suite has, or the series or version named by LINUX_KERNEL. When that suite has moved on: its newest.
 """
 import fcntl
 import os
@@ -24,6 +24,10 @@ LIST_S = 60
 DRIVERS = ("nouveau",)  # kept with what they need; the package holds a hundred times as much
 
 
+class NotReachable(setup.SetupError):
+    """Debian's archive did not give what is asked for: no network, or not there."""
+
+
 def _names(apt, pattern):
     text = setup.run(["apt-cache", "search", "--names-only", pattern], LIST_S, "list of kernels",
                      env=apt.env)
@@ -37,12 +41,12 @@ def _newest(names):
 def choose(apt):
     """The kernel's release, such as 7.2.12+deb13-amd64."""
     wanted = os.environ.get("LINUX_KERNEL", "")
-    pattern = rf"^linux-binary-{re.escape(wanted or SERIES)}[.0-9]*\+[a-z0-9]+-{FLAVOUR}$"
-    names = _names(apt, pattern)
-    if not names:
-        raise setup.SetupError(f"{setup.BACKPORTS} has no kernel {wanted or SERIES}; name another "
-                               f"series with LINUX_KERNEL")
-    return _newest(names).removeprefix("linux-binary-")
+    for series in [wanted] if wanted else [SERIES, ""]:
+        names = _names(apt, rf"^linux-binary-{re.escape(series)}[.0-9]*\+[a-z0-9]+-{FLAVOUR}$")
+        if names:
+            return _newest(names).removeprefix("linux-binary-")
+    raise NotReachable(f"apt shows no kernel {wanted or SERIES} in {setup.BACKPORTS}: the archive "
+                       f"cannot be reached, or has none (LINUX_KERNEL names another series)")
 
 
 def _fill(apt, release, debs):
@@ -86,14 +90,19 @@ def get():
         if found:
             return found
         with tempfile.TemporaryDirectory(prefix="firstlight-") as folder:
-            apt = setup.Apt(Path(folder) / "apt", [("deb", f"{setup.SUITE} main"),
-                                                   ("deb", f"{setup.BACKPORTS} main")])
-            apt.update()
-            release = choose(apt)
-            debs = apt.folder / "debs"
-            debs.mkdir()
-            apt.get("download of a kernel (about 120 MB)", "download",
-                    f"linux-binary-{release}", f"linux-modules-{release}", "busybox-static", cwd=debs)
+            try:
+                apt = setup.Apt(Path(folder) / "apt", [("deb", f"{setup.SUITE} main"),
+                                                       ("deb", f"{setup.BACKPORTS} main")])
+                apt.update()
+                release = choose(apt)
+                if setup.is_whole(setup.CACHE / f"linux-{release}"):
+                    return setup.CACHE / f"linux-{release}"
+                debs = apt.folder / "debs"
+                debs.mkdir()
+                apt.get("download of a kernel (about 120 MB)", "download", f"linux-binary-{release}",
+                        f"linux-modules-{release}", "busybox-static", cwd=debs)
+            except setup.SetupError as e:
+                raise NotReachable(str(e)) from e
             entry = setup.CACHE / f"linux-{release}"
             setup.make_entry(entry, _fill(apt, release, sorted(debs.glob("*.deb"))))
             return entry

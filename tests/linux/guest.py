@@ -27,9 +27,10 @@ CMDLINE = "console=ttyS0,115200 quiet loglevel=3 mitigations=off panic=-1 rdinit
 class Result:
     """serial: the text; model_status: 0 when no rule was broken; report: the model's words."""
 
-    def __init__(self, serial, model_status, report, seconds, ended, trace, errors):
+    def __init__(self, serial, model_status, report, seconds, ended, trace, errors, samples):
         self.serial, self.model_status, self.report = serial, model_status, report
         self.seconds, self.ended, self.trace, self.errors = seconds, ended, trace, errors
+        self.samples = samples  # of the model's process, one after each round
 
     def marks(self, word):
         """What followed "FL:word" on the serial line, line by line."""
@@ -42,17 +43,33 @@ class Result:
                 if re.match(r"\[ *\d+\.\d+\]", line) and re.search(pattern, line)]
 
 
-def read_all(stream, into, echo):
+class Sample:
+    """What a process holds: resident bytes and open files."""
+
+    def __init__(self, pid):
+        status = Path(f"/proc/{pid}/status").read_text()
+        self.rss = int(re.search(r"^RssAnon:\s+(\d+) kB", status, re.M)[1]) << 10
+        self.files = len(os.listdir(f"/proc/{pid}/fd"))
+
+
+def read_all(stream, into, echo, model, samples):
+    """Reads the serial line to its end; looks at the model whenever a round is over."""
+    seen = 0
     while data := os.read(stream.fileno(), 4096):
         into.extend(data)
+        while (end := into.find(b"\n", seen)) >= 0:
+            if into.startswith(b"FL:unloaded ", seen) and model.poll() is None:
+                samples.append(Sample(model.pid))
+            seen = end + 1
         if echo:
             sys.stderr.buffer.write(data)
             sys.stderr.buffer.flush()
 
 
 def run(kernel, initramfs, *, chip, firmware, model_args=(), record, trace=False, echo=False,
-        deadline_s=RUN_S, qemu_args=(), cmdline=""):
-    """Boots until the guest switches the machine off. Keeps the logs in the directory record."""
+        deadline_s=RUN_S, qemu_args=(), cmdline="", cpu=0):
+    """Boots until the guest switches the machine off. Keeps the logs in the directory record. cpu: which
+    of our processors it runs on, counted from 0."""
     deps = launch.read_deps()
     record = Path(record)
     record.mkdir(parents=True, exist_ok=True)
@@ -62,7 +79,7 @@ def run(kernel, initramfs, *, chip, firmware, model_args=(), record, trace=False
     begin = time.monotonic()
     try:
         # QEMU and the model on one CPU: a register read then costs 13 us instead of 14 to 100.
-        os.sched_setaffinity(0, {sorted(mine)[os.getpid() % len(mine)]})
+        os.sched_setaffinity(0, {sorted(mine)[cpu % len(mine)]})
         ready, ready_child = os.pipe()
         args = [launch.MODEL, "--chip", chip, "--socket", work / "gpu.sock", "--strict",
                 "--ready-fd", ready_child, "--report", record / "model.report",
@@ -86,8 +103,9 @@ def run(kernel, initramfs, *, chip, firmware, model_args=(), record, trace=False
             "-device", "pcie-root-port,id=port0,bus=pcie.0,chassis=1,slot=1",
             "-device", json.dumps(device), *qemu_args], work, stdout=subprocess.PIPE)
         os.sched_setaffinity(0, mine)
-        serial = bytearray()
-        reader = threading.Thread(target=read_all, args=(qemu.process.stdout, serial, echo))
+        serial, samples = bytearray(), []
+        reader = threading.Thread(target=read_all,
+                                  args=(qemu.process.stdout, serial, echo, model.process, samples))
         reader.start()
         ended = "power off"
         try:
@@ -105,7 +123,7 @@ def run(kernel, initramfs, *, chip, firmware, model_args=(), record, trace=False
         (record / "serial.log").write_text(text)
         report = (record / "model.report").read_text(errors="replace")
         return Result(text, status, report, time.monotonic() - begin, ended,
-                      record / "model.trace", qemu.errors.read_text(errors="replace"))
+                      record / "model.trace", qemu.errors.read_text(errors="replace"), samples)
     finally:
         os.sched_setaffinity(0, mine)
         for child in (qemu, model):

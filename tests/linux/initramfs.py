@@ -147,6 +147,13 @@ state() {
             echo "FL:bound $(basename $d) $(basename $(readlink $d/driver))"
     done
 }
+# What a register of the GPU holds while no driver is bound to it.
+peek() {
+    for d in /sys/bus/pci/devices/*; do
+        [ "$(cat $d/vendor)" = 0x10de ] &&
+            devmem $(($(head -n 1 $d/resource | cut -d ' ' -f 1) + $1)) 32
+    done
+}
 echo "FL:start $(uname -r) $(seconds)"
 for m in @NEEDED@; do
     insmod /modules/$m.ko || echo "FL:insmod-failed $m"
@@ -161,8 +168,9 @@ while [ $round -lt @ROUNDS@ ]; do
     @WORK@
     echo "FL:unloading $round $(seconds)"
     rmmod @MODULE@ || echo "FL:rmmod-failed @MODULE@"
-    echo "FL:unloaded $round $(seconds)"
     state
+    [ -z "@WPR2@" ] || echo "FL:wpr2 $(peek @WPR2@)"
+    echo "FL:unloaded $round $(seconds)"
 done
 echo "FL:tainted $(cat /proc/sys/kernel/tainted)"
 echo "FL:end $(seconds)"
@@ -183,14 +191,16 @@ def firmware_files(top, chip, versions):
 
 
 def build(out, kernel, firmware, *, chip, versions, module="nouveau", params="", rounds=1, work=":",
-          extra=()):
-    """Writes an initramfs. kernel: a directory of debian.get(). extra: (name, bytes) pairs."""
+          wpr2=None, extra=()):
+    """Writes an initramfs. kernel: a directory of debian.get(). wpr2: the register that the guest looks
+    at after each round, if any. extra: (name, bytes) pairs."""
     kernel = Path(kernel)
     modules = Modules(kernel / "modules")
     order = modules.order(module)
     init = INIT
     for name, value in (("NEEDED", " ".join(order[:-1])), ("MODULE", order[-1]), ("PARAMS", params),
-                        ("ROUNDS", str(rounds)), ("WORK", work)):
+                        ("ROUNDS", str(rounds)), ("WORK", work),
+                        ("WPR2", "" if wpr2 is None else f"{wpr2:#x}")):
         init = init.replace(f"@{name}@", value)
     files = list(firmware_files(firmware, chip, versions))
     if not any("/gsp-" in name for name, _ in files):

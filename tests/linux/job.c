@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A job for the copy engine, given to nouveau through its own device node: bytes go from video
- * memory to system memory and back into video memory, many times over, and are looked at. Linked
- * statically; runs in the test's initramfs. Interface: Linux include/uapi/drm/nouveau_drm.h, of
+ * memory to system memory and back into video memory, many times over, and are looked at. Some wait
+ * at a gate until somebody sleeps for them: only an interrupt can wake him. Linked statically; runs
+ * in the test's initramfs. Interface: Linux include/uapi/drm/nouveau_drm.h, of
  * which the layouts below are; methods: channels.md 9.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 struct channel_alloc {
@@ -66,6 +69,7 @@ struct cpu_prep {
 #define GEM_CPU_PREP           NOUVEAU(0x42, struct cpu_prep, _IOC_WRITE)
 enum { DOMAIN_VRAM = 2, DOMAIN_GART = 4, DOMAIN_MAPPABLE = 8, ENGINE_CE = 0x30 };
 enum { BYTES = 16384, PUSH_BYTES = 4096, JOBS = 1500, PREP_WRITE = 4 };
+enum { HELD = 20, ASLEEP_S = 30, LOOK_US = 1000 };
 
 static int fd;
 
@@ -102,26 +106,26 @@ static void wait_for(const struct buffer *b)
     }
 }
 
-static uint32_t at;
+/* Words for the channel: they start where the last ones ended. */
+static uint32_t at, first;
 
-static void word(const struct buffer *push, uint32_t w) { push->map[at++] = w; }
-
-/* One copy of BYTES bytes as 4 lines; its words start where the last one's ended. */
-static void copy(uint32_t channel, const struct buffer *push, const struct buffer *from,
-                 const struct buffer *to, uint32_t cls)
+static void begin_words(const struct buffer *push, uint32_t words)
 {
-    enum {
-        LINES = 4,
-        INC = 0x20000000,
-        SUBCHANNEL = 4 << 13,
-        PITCH_LINES_FLUSH = 0x386,
-        WORDS = 14
-    };
-    if ((at + WORDS) * 4 > PUSH_BYTES) {
+    if ((at + words) * 4 > PUSH_BYTES) {
         wait_for(push);
         at = 0;
     }
-    const uint32_t first = at;
+    first = at;
+}
+
+static void word(const struct buffer *push, uint32_t w) { push->map[at++] = w; }
+
+/* One copy of BYTES bytes as 4 lines. */
+enum { COPY_WORDS = 14 };
+static void copy_words(const struct buffer *push, const struct buffer *from,
+                       const struct buffer *to, uint32_t cls)
+{
+    enum { LINES = 4, INC = 0x20000000, SUBCHANNEL = 4 << 13, PITCH_LINES_FLUSH = 0x386 };
     word(push, INC | 1 << 16 | SUBCHANNEL);
     word(push, cls);
     word(push, INC | 8 << 16 | SUBCHANNEL | 0x400 / 4);
@@ -135,25 +139,102 @@ static void copy(uint32_t channel, const struct buffer *push, const struct buffe
     word(push, LINES);
     word(push, INC | 1 << 16 | SUBCHANNEL | 0x300 / 4);
     word(push, PITCH_LINES_FLUSH);
-    const struct buffer *all[] = {push, from, to};
-    struct push_bo bo[3] = {0};
-    for (int i = 0; i < 3; i++) {
+}
+
+/* The channel goes on once the word is value or more. */
+enum { GATE_WORDS = 6 };
+static void gate_words(const struct buffer *push, const struct buffer *gate, uint32_t value)
+{
+    enum { SEM_FIVE = 0x20050017, ACQUIRE_GEQ_SWITCH = 0x1003 };
+    word(push, SEM_FIVE);
+    word(push, (uint32_t)gate->gem.offset);
+    word(push, (uint32_t)(gate->gem.offset >> 32));
+    word(push, value);
+    word(push, 0);
+    word(push, ACQUIRE_GEQ_SWITCH);
+}
+
+/* Hands the words over. The first buffer holds them, the last one is written. */
+static void submit(uint32_t channel, const struct buffer *const *all, uint32_t count)
+{
+    enum { MOST = 4 };
+    struct push_bo bo[MOST] = {0};
+    for (uint32_t i = 0; i < count && i < MOST; i++) {
         bo[i].handle = all[i]->gem.handle;
         bo[i].valid_domains = all[i]->gem.domain & (DOMAIN_VRAM | DOMAIN_GART);
-        bo[i].read_domains = i < 2 ? bo[i].valid_domains : 0;
-        bo[i].write_domains = i == 2 ? bo[i].valid_domains : 0;
+        bo[i].read_domains = i + 1 < count ? bo[i].valid_domains : 0;
+        bo[i].write_domains = i + 1 == count ? bo[i].valid_domains : 0;
         bo[i].presumed_valid = 1;
         bo[i].presumed_domain = bo[i].valid_domains;
         bo[i].presumed_offset = all[i]->gem.offset;
     }
     struct push p = {.offset = (uint64_t)first * 4, .length = (uint64_t)(at - first) * 4};
     struct pushbuf pb = {.channel = channel,
-                         .nr_buffers = 3,
+                         .nr_buffers = count,
                          .buffers = (uintptr_t)bo,
                          .nr_push = 1,
                          .push = (uintptr_t)&p};
     if (ioctl(fd, GEM_PUSHBUF, &pb) != 0) {
         give_up("push");
+    }
+}
+
+static void copy(uint32_t channel, const struct buffer *push, const struct buffer *from,
+                 const struct buffer *to, uint32_t cls)
+{
+    begin_words(push, COPY_WORDS);
+    copy_words(push, from, to, cls);
+    submit(channel, (const struct buffer *[]){push, from, to}, 3);
+}
+
+/* A process sleeps: state S in its line of /proc, behind the name in brackets. */
+static int asleep(pid_t pid)
+{
+    char path[32], line[256] = "";
+    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+    FILE *f = fopen(path, "r");
+    if (f == NULL) {
+        give_up("look at a process");
+    }
+    if (fgets(line, sizeof(line), f) == NULL) {
+        line[0] = '\0';
+    }
+    fclose(f);
+    const char *state = strrchr(line, ')');
+    return state != NULL && state[1] != '\0' && state[2] == 'S';
+}
+
+static void nobody_woke(int number)
+{
+    static const char words[] = "FL:job failed: a wait for the channel did not end\n";
+    (void)number;
+    _exit(write(1, words, sizeof(words) - 1) > 0 ? 1 : 2);
+}
+
+/* A copy that waits at the gate; the gate opens when somebody sleeps until the copy is done. */
+static void held_copy(uint32_t channel, const struct buffer *push, const struct buffer *gate,
+                      const struct buffer *from, const struct buffer *to, uint32_t cls,
+                      uint32_t value)
+{
+    begin_words(push, GATE_WORDS + COPY_WORDS);
+    gate_words(push, gate, value);
+    copy_words(push, from, to, cls);
+    submit(channel, (const struct buffer *[]){push, gate, from, to}, 4);
+    const pid_t sleeper = fork();
+    if (sleeper < 0) {
+        give_up("fork");
+    }
+    if (sleeper == 0) {
+        wait_for(to);
+        _exit(0);
+    }
+    int status;
+    while (!asleep(sleeper)) { /* SIGALRM ends this */
+        usleep(LOOK_US);
+    }
+    gate->map[0] = value;
+    if (waitpid(sleeper, &status, 0) != sleeper || status != 0) {
+        give_up("sleeper");
     }
 }
 
@@ -174,7 +255,8 @@ int main(int argc, char **argv)
     }
     const struct buffer push = make_buffer(DOMAIN_GART, PUSH_BYTES);
     const struct buffer a = make_buffer(DOMAIN_VRAM, BYTES), b = make_buffer(DOMAIN_GART, BYTES),
-                        c = make_buffer(DOMAIN_VRAM, BYTES);
+                        c = make_buffer(DOMAIN_VRAM, BYTES),
+                        gate = make_buffer(DOMAIN_GART, PUSH_BYTES);
     for (uint32_t i = 0; i < BYTES / 4; i++) {
         a.map[i] = 0x5eed0000 + i * 7;
         b.map[i] = 0;
@@ -191,11 +273,19 @@ int main(int argc, char **argv)
             a.map[n % (BYTES / 4)] = ~n; /* the next round differs */
         }
     }
+    signal(SIGALRM, nobody_woke);
+    gate.map[0] = 0;
+    for (uint32_t n = 1; n <= HELD; n++) {
+        alarm(ASLEEP_S);
+        held_copy((uint32_t)ch.channel, &push, &gate, &a, &b, cls, n);
+    }
+    alarm(0);
     wait_for(&b);
     wait_for(&c);
     for (uint32_t i = 0; i < BYTES / 4; i++) {
         wrong += b.map[i] != a.map[i] || c.map[i] != a.map[i];
     }
-    printf("FL:job done %u copies, %u words wrong, channel %d\n", 2u * JOBS, wrong, ch.channel);
+    printf("FL:job done %u copies, %u words wrong, %u sleepers woken, channel %d\n",
+           2u * JOBS + HELD, wrong, (unsigned)HELD, ch.channel);
     return wrong != 0;
 }

@@ -5,6 +5,15 @@ build/linux/job: tests/linux/job.c
 	$(Q)$(CC) -std=c17 -D_GNU_SOURCE -O2 -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror \
 	    -static -o $@ $<
 
-.PHONY: test-linux
-test-linux: gpu-model build/linux/job ## boot the GSP with unmodified Linux drivers on the GPU model, under QEMU
+.PHONY: linux-tools
+linux-tools: build/linux/job
+
+.PHONY: test-linux test-linux-all test-linux-cycles
+test-linux: gpu-model linux-tools ## boot the GSP with unmodified Linux drivers on the GPU model, under QEMU
 	$(Q)python3 tests/linux/test_nouveau.py $(LINUX_ARGS)
+
+test-linux-all: gpu-model linux-tools ## the same with every chip and every firmware version: a quarter of an hour
+	$(Q)python3 tests/linux/test_nouveau.py --all $(LINUX_ARGS)
+
+test-linux-cycles: gpu-model linux-tools ## a hundred times nouveau loaded and unloaded in one machine
+	$(Q)python3 tests/linux/test_cycles.py --cycles 100 $(LINUX_ARGS)

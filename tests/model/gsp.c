@@ -88,6 +88,7 @@ static void forget(struct gpu_model *m)
 {
     model_queue_free(m);
     model_rm_free_all(m);
+    model_host_free(m); /* channels are objects too */
     free(m->gsp.large);
     m->gsp = (struct gsp_state){.phase = GSPP_OFF};
     m->due[WORK_GSP] = m->due[WORK_GSP_RX] = m->due[WORK_GSP_TX] = UINT64_MAX;

@@ -510,6 +510,18 @@ static void do_page_directory(struct gpu_model *m, struct rm_call *c)
                : model_rm_unset_page_directory(m, client, p, params.size));
 }
 
+static void count_left(struct gpu_model *m)
+{
+    uint32_t objects = 0, channels = 0;
+    for (size_t i = 0; i < m->gsp.object_count; i++) {
+        const struct rm_object *o = &m->gsp.objects[i];
+        objects += o->client != RM_INTERNAL_CLIENT;
+        channels += model_class_kind(m, o->cls) == CLASS_CHANNEL;
+    }
+    m->stats.objects_left = (uint32_t)max_u64(m->stats.objects_left, objects);
+    m->stats.channels_left = (uint32_t)max_u64(m->stats.channels_left, channels);
+}
+
 static void do_unload(struct gpu_model *m, struct rm_call *c)
 {
     if (c->len < m->gsp.l->rpc_unloading_guest_driver_v1F_07.total) {
@@ -519,6 +531,7 @@ static void do_unload(struct gpu_model *m, struct rm_call *c)
     }
     answer(m, c, 0);
     model_queue_check_status_slots(m);
+    count_left(m);
     m->gsp.phase = GSPP_SUSPENDED;
 }
 

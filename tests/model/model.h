@@ -91,6 +91,8 @@ const struct model_verdict *model_first_violation(const struct gpu_model *m);
 
 struct model_stats {
     uint64_t reads, writes, dma_bytes, irqs;
+    /* What the driver had not freed when it unloaded the GSP, the most of all times. */
+    uint32_t objects_left, channels_left;
     uint64_t unmodelled_reads, unmodelled_writes; /* accesses */
     uint32_t unmodelled_registers;                /* distinct */
     uint64_t refused; /* RM controls and classes answered NOT_SUPPORTED */

@@ -198,6 +198,8 @@ void model_report(const struct gpu_model *m, FILE *out)
             m->stats.gsp_boots, m->stats.gsp_unloads,
             m->gsp_falcon.riscv_active ? "running" : "stopped",
             m->wpr2.hi > m->wpr2.lo ? "up" : "down", m->stats.image_pages_checked);
+    fprintf(out, "left at an unload: %u objects, %u of them channels\n", m->stats.objects_left,
+            m->stats.channels_left);
     fprintf(out,
             "host: %" PRIu64 " doorbells, %" PRIu64 " methods (%" PRIu64 " of engines that are not "
             "modelled), %" PRIu64 " semaphores released, %" PRIu64 " copies of %" PRIu64

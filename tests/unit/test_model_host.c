@@ -468,6 +468,25 @@ static void tables_for_drivers(void **state)
     no_rule_broken();
 }
 
+/* Objects that a driver leaves behind are counted and end with their GSP, channels too. */
+static void left_at_an_unload(void **state)
+{
+    struct model_stats st;
+    (void)state;
+    channel_up();
+    assert_true(mini_unload(&d));
+    model_get_stats(d.m, &st);
+    assert_int_equal(st.objects_left, 6); /* client, device, subdevice, space, channel, copy */
+    assert_int_equal(st.channels_left, 1);
+    d.ram_used = 0;
+    assert_true(mini_boot(&d));
+    assert_null(d.m->host.channels);
+    assert_true(mini_unload(&d));
+    model_get_stats(d.m, &st);
+    assert_int_equal(st.objects_left, 6); /* the most of all times */
+    no_rule_broken();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -480,6 +499,7 @@ int main(void)
         cmocka_unit_test_teardown(semaphores, close_it),
         cmocka_unit_test_teardown(fault_kills_the_channel_only, close_it),
         cmocka_unit_test_teardown(tables_for_drivers, close_it),
+        cmocka_unit_test_teardown(left_at_an_unload, close_it),
     };
     return cmocka_run_group_tests_name("model host", tests, NULL, NULL);
 }
