@@ -20,10 +20,10 @@ import test_nouveau as nouveau  # noqa: E402
 
 CYCLES = 5
 CYCLE_S = 20  # deadline of one, for hangs
-# The first cycles meet new pages of video memory and of the interpreter's own; after these the process
-# holds what it will hold. What a cycle may still add is less than one queue of one boot.
+# The first cycles meet new pages of video memory; after these the process holds what it will hold: in
+# a hundred it stayed at 1232 KiB to the page.
 SETTLED = 3
-GROWTH_MOST = 64 << 10
+GROWTH_MOST = 128 << 10
 
 
 def look(c, result, chip, fw, cycles):
@@ -50,7 +50,7 @@ def look(c, result, chip, fw, cycles):
         return
     c.equal("open-files", {x.files for x in s}, {s[0].files})
     grown = s[-1].rss - s[SETTLED - 1].rss
-    c.ok("memory", grown <= GROWTH_MOST * (cycles - SETTLED),
+    c.ok("memory", grown <= GROWTH_MOST,
          f"{grown >> 10} KiB more after cycle {cycles} than after cycle {SETTLED}: "
          f"{[x.rss >> 10 for x in s]}")
     began = [float(x.split()[1]) for x in result.marks("round")]

@@ -15,9 +15,10 @@ enum {
     ANSWER_NS = 2000000,
     FMC_NS = 3000000,
     /* nouveau reads the mailbox, then the lockdown bit, and takes an address in the one and an
-     * open lock in the other for an error: on boards the two are further apart than its reads. In
-     * an emulator those may be milliseconds apart. */
-    RELEASE_NS = 20000000,
+     * open lock in the other for an error: on boards, where the GSP's image is verified in between,
+     * the two are further apart than its reads. In an emulator those may be tens of milliseconds
+     * apart. */
+    RELEASE_NS = 100000000,
     TEARDOWN_NS = 1000000,
     /* Message headers, boot.md 11.2. */
     HEADER_BYTES = 8,

@@ -14,7 +14,9 @@
 
 #define SERVE_NS_PER_S UINT64_C(1000000000)
 
-/* For struct model_bus: the machine's monotonic clock, in nanoseconds. ctx is not used. */
+/* For struct model_bus: the machine's monotonic clock, in nanoseconds, which stands still while
+ * serve_wait() lets the model work: what a GPU does takes as long as the model says. ctx is not
+ * used. */
 uint64_t serve_now_ns(void *ctx);
 
 /* The next client's socket; -1 when *stop is set, or with a sentence in err (err[0] != 0) when it
