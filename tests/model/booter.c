@@ -12,6 +12,7 @@ enum {
     UNLOAD_MAILBOX = 0xff,
     FRTS_BYTES = 0x100000,     /* what FWSEC makes; more means that booter has been here */
     HANDOFF_RESUMED = 1 << 26, /* NV_PGC6_BSI_SECURE_SCRATCH_14 */
+    BCR_RISCV = 0x10,
     BCR_RISCV_FETCH = 0x110,
 };
 #define META_VERIFIED 0xa0a0a0a0a0a0a0a0ull
@@ -98,7 +99,7 @@ static void run_load(struct gpu_model *m, const struct fw_set *fw)
     struct falcon *g = &m->gsp_falcon;
     struct wpr_meta mt = {.address = (uint64_t)m->sec2.mailbox[1] << 32 | m->sec2.mailbox[0]};
     const struct fault *fault = model_fault_get(m, FAULT_BOOTER_MAILBOX);
-    mt.l = fw != NULL ? fw->layout : model_gsp_default_layout(m);
+    mt.l = fw != NULL ? fw->layout : model_gsp_default_layout(m); /* until it is known better */
     if (fault != NULL) {
         finish(m, fault->value);
         return;
@@ -118,6 +119,12 @@ static void run_load(struct gpu_model *m, const struct fw_set *fw)
         finish(m, BOOTER_NO_META);
         return;
     }
+    if (fw == NULL) {
+        mt.l = model_recognise(m, META(&mt, sizeOfRadix3Elf),
+                               (uint64_t)g->mailbox[1] << 32 | g->mailbox[0]);
+    } else {
+        snprintf(m->fw_seen, sizeof(m->fw_seen), "%s, by comparing", fw->version);
+    }
     model_trace_struct(m, mt.l, "GspFwWprMeta", mt.raw, META_BYTES);
     if (m->wpr2.hi - m->wpr2.lo > FRTS_BYTES) {
         model_rule_broken(m, RULE_BOOTER_WPR2_EXTENDED, "WPR2 is already [0x%llx, 0x%llx)",
@@ -128,6 +135,11 @@ static void run_load(struct gpu_model *m, const struct fw_set *fw)
     uint32_t code = model_meta_check(m, &mt);
     if (code == 0) {
         code = model_contents_check(m, &mt, fw);
+    }
+    if (code == 0 && !m->chip->pio && (g->bcr_ctrl & BCR_RISCV_FETCH) == BCR_RISCV) {
+        model_rule_broken(m, RULE_BOOTER_CORE_SELECT,
+                          "the GSP's BCR_CTRL is 0x%x: CORE_SELECT without BRFETCH", g->bcr_ctrl);
+        code = BOOTER_REFUSED;
     }
     if (code == 0 && g->loaded) {
         model_rule_broken(m, RULE_BOOTER_GSP_DIRTY, "the GSP falcon still holds a program");
@@ -151,6 +163,7 @@ static void run_load(struct gpu_model *m, const struct fw_set *fw)
     m->misc.secure_scratch_14 &= ~(uint32_t)HANDOFF_RESUMED;
     g->bcr_ctrl = BCR_RISCV_FETCH;
     g->riscv_active = true;
+    m->sb_ran = false;
     m->gsp.fw = fw;
     m->gsp.l = mt.l;
     m->sec2.mailbox[1] = 0;
@@ -184,6 +197,11 @@ static void run_unload(struct gpu_model *m)
         model_rule_broken(m, RULE_BOOTER_GSP_RUNNING, "the RISC-V core is active");
         finish(m, BOOTER_REFUSED);
         return;
+    }
+    if (m->wpr2.hi > m->wpr2.lo && !m->sb_ran) {
+        model_rule_broken(m, RULE_BOOTER_UNLOAD_ORDER,
+                          "WPR2 is [0x%llx, 0x%llx) and FWSEC-SB has not run since it was made",
+                          (unsigned long long)m->wpr2.lo, (unsigned long long)m->wpr2.hi);
     }
     if (m->wpr2.hi > m->wpr2.lo && m->stats.gsp_unloads < m->stats.gsp_boots) {
         m->stats.gsp_unloads++;

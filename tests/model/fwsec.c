@@ -311,12 +311,14 @@ static void run_frts(struct gpu_model *m, const uint8_t *cmd)
         fail(m, 0, SCRATCH_FRTS_ERR, ERR_REGION);
         return;
     }
+    m->sb_ran = false;
     m->wpr2 = (struct wpr2){.lo = start, .hi = start + size, .frts = start, .reserved = start};
     fail(m, 0, SCRATCH_FRTS_ERR, 0);
 }
 
 static void run_sb(struct gpu_model *m, const uint8_t *cmd)
 {
+    m->sb_ran = true;
     if (!read_vbios_ok(m, cmd)) {
         fail(m, 0, SCRATCH_SB_ERR, ERR_COMMAND);
         return;

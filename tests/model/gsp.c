@@ -38,7 +38,6 @@ enum {
 #define ID8_LOGRM   0x4c4f47524dull
 #define ID8_LOGMNOC 0x4c4f474d4e4f43ull
 #define ID8_LOGKRNL 0x4c4f474b524e4cull
-#define ID8_RMARGS  0x524d41524753ull
 
 static const struct gsp_version versions[] = {
     {.name = "570.144",
@@ -154,6 +153,11 @@ static bool read_rmargs(struct gpu_model *m, uint64_t pa, uint64_t size)
                           (unsigned long long)old_level);
         return false;
     }
+    if (l->GSP_ARGUMENTS_CACHED.bDmemStack.present &&
+        fw_get(b, total, l->GSP_ARGUMENTS_CACHED.bDmemStack) != 1) {
+        model_rule_broken(m, RULE_RMARGS_STACK, "bDmemStack is %u, every driver sets 1",
+                          (unsigned)fw_get(b, total, l->GSP_ARGUMENTS_CACHED.bDmemStack));
+    }
     return model_queue_init(
         m, fw_get(b, total, l->GSP_ARGUMENTS_CACHED.messageQueueInitArguments_sharedMemPhysAddr),
         (uint32_t)fw_get(b, total,
@@ -210,7 +214,7 @@ static bool read_arguments(struct gpu_model *m)
                 model_log_setup(m, log, pa, size);
             }
         }
-        if (id == ID8_RMARGS) {
+        if (id == GSP_ID8_RMARGS) {
             rmargs = pa;
             rmargs_size = size;
         }
@@ -420,6 +424,10 @@ void model_gsp_doorbell(struct gpu_model *m, uint32_t queue, uint32_t value)
         model_rule_broken(m, RULE_QUEUE_DOORBELL,
                           "QUEUE_HEAD(%u) = 0x%x; drivers write 0 to QUEUE_HEAD(0)", queue, value);
         return;
+    }
+    if (m->gsp.phase == GSPP_SUSPENDED) {
+        model_rule_broken(m, RULE_RM_AFTER_UNLOAD,
+                          "the doorbell was rung after UNLOADING_GUEST_DRIVER was answered");
     }
     if (listening(m) && m->due[WORK_GSP_RX] == UINT64_MAX) {
         model_schedule(m, WORK_GSP_RX, RX_NS);

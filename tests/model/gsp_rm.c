@@ -75,9 +75,11 @@ static bool check_system_info(struct gpu_model *m, const struct rm_call *c)
     const struct gsp_layout *l = m->gsp.l;
     const uint32_t total = l->GspSystemInfo.total;
     const uint8_t *p = c->payload;
-    if (c->len < total) {
-        model_rule_broken(m, RULE_RM_PAYLOAD, "GSP_SET_SYSTEM_INFO has %u bytes, %s has %u", c->len,
-                          l->version, total);
+    char other[80];
+    if (c->len != total) {
+        model_rule_broken(m, RULE_RM_PAYLOAD, "GSP_SET_SYSTEM_INFO has %u bytes, %s has %u%s",
+                          c->len, l->version, total,
+                          model_other_version(m, c->len, other, sizeof(other)));
         m->gsp.init_result = MISSING_INFO_RESULT;
         return false;
     }

@@ -121,6 +121,7 @@ static void reset_state(struct gpu_model *m, enum model_reset kind)
         m->misc.secure_scratch_14 = scratch_14;
     }
     m->wpr2 = (struct wpr2){0};
+    m->sb_ran = false;
     m->vram.window = 0;
     m->vga = (struct vga_state){0};
     model_bar_gsp_unbind(m);
@@ -241,7 +242,7 @@ struct gpu_model *model_create(const struct model_config *cfg, const struct mode
             return NULL;
         }
     }
-    if (m->title == NULL || !model_vram_init(m) || !make_vbios(m)) {
+    if (m->title == NULL || !model_vram_init(m) || !make_vbios(m) || !model_readonly_init(m)) {
         snprintf(err, err_size, "out of memory");
         model_destroy(m);
         return NULL;
@@ -279,6 +280,7 @@ void model_destroy(struct gpu_model *m)
     model_vram_free(m);
     model_report_free(m);
     free(m->vbios);
+    free(m->readonly);
     free(m->title);
     free(m->firmware_dir);
     free(m->fw_version);

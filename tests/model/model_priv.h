@@ -409,6 +409,13 @@ const struct gsp_version *model_gsp_version_find(const char *name);
  * is made for the chip. */
 const struct gsp_layout *model_gsp_default_layout(const struct gpu_model *m);
 
+/* fw_version.c: the one that the driver starts, from what it hands over. */
+const struct gsp_layout *model_recognise(struct gpu_model *m, uint64_t image_bytes,
+                                         uint64_t libos_args);
+const char *model_other_version(const struct gpu_model *m, uint32_t info_bytes, char *buf,
+                                size_t size);
+#define GSP_ID8_RMARGS 0x524d41524753ull
+
 /* One request, complete: answers it. avail >= len bytes exist at payload (the rest of the slots).
  */
 struct rm_call {
@@ -506,6 +513,9 @@ bool model_flush_page_read(struct gpu_model *m, uint32_t off, uint32_t *value);
 bool model_flush_page_write(struct gpu_model *m, uint32_t off, uint32_t value);
 bool model_vf_read(struct gpu_model *m, uint32_t off, uint32_t *value);
 bool model_vf_write(struct gpu_model *m, uint32_t off, uint32_t value);
+/* readonly.c */
+bool model_readonly_init(struct gpu_model *m);
+void model_readonly_check(struct gpu_model *m, uint32_t off, uint32_t value); /* after a write */
 uint32_t model_prom_read(struct gpu_model *m, uint32_t off);
 
 /* VGA ports in BAR0 (vga.c). */
@@ -667,6 +677,10 @@ struct gpu_model {
     struct host_state host;
     struct vga_state vga;
     struct strict_state strict;
+    uint32_t *readonly; /* owned: ascending offsets in BAR0 */
+    size_t readonly_count;
+    char fw_seen[64]; /* the firmware started last, and what told */
+    bool sb_ran;      /* FWSEC-SB, since WPR2 was made or filled */
     struct report_state report;
     struct trace_state trace;
     struct fault_state faults;

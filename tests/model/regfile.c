@@ -146,6 +146,7 @@ void model_regfile_write(struct gpu_model *m, uint32_t off, uint32_t value)
     if (r == NULL || r->write == NULL || !r->write(m, off, value)) {
         model_report_unmodelled(m, off, true, value);
     }
+    model_readonly_check(m, off, value);
 }
 
 /* ---- public: BAR accesses ---- */

@@ -176,6 +176,9 @@ void model_report(const struct gpu_model *m, FILE *out)
     for (uint32_t i = 0; i < m->fw_count; i++) {
         fprintf(out, "firmware compared: %s\n", m->fw[i].version);
     }
+    if (m->fw_seen[0] != '\0') {
+        fprintf(out, "firmware started: %s\n", m->fw_seen);
+    }
     if (v == NULL) {
         fprintf(out, "verdict: no rule broken\n");
     } else {

@@ -397,6 +397,7 @@ static void make_arguments(struct mini *d)
     fw_put(r, n, l->GSP_ARGUMENTS_CACHED.messageQueueInitArguments_pageTableEntryCount, 129);
     fw_put(r, n, l->GSP_ARGUMENTS_CACHED.messageQueueInitArguments_cmdQueueOffset, 0x1000);
     fw_put(r, n, l->GSP_ARGUMENTS_CACHED.messageQueueInitArguments_statQueueOffset, 0x41000);
+    fw_put(r, n, l->GSP_ARGUMENTS_CACHED.bDmemStack, 1);
 }
 
 static void make_meta(struct mini *d, uint64_t image_size, uint32_t boot_size)

@@ -358,7 +358,7 @@ void rig_open(struct rig *r, const struct rig_options *opt)
         .faults = opt->faults,
         .trace = opt->trace,
         .seed = opt->seed != 0 ? opt->seed : 1,
-        .fw_version = opt->version,
+        .fw_version = opt->untold ? NULL : opt->version,
         .firmware_dir = dir[0] != '\0' ? dir : opt->firmware_dir,
     };
     const struct model_bus bus = {.ctx = r, .dma = bus_dma, .irq = bus_irq, .now_ns = bus_now};

@@ -29,6 +29,7 @@ struct rig_options {
     uint64_t seed;        /* of the model; 0 = 1 */
     bool compare;         /* the model compares what it is given with the files, byte by byte */
     bool unaligned_image; /* put .fwimage off a page boundary */
+    bool untold;          /* the model is not told the version */
     bool no_msi;          /* the device offers no interrupts */
     bool beside;          /* another bench is open: share its time and fibers, close before it */
 };

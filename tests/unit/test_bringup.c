@@ -446,6 +446,34 @@ static void malformed_event(void **state)
     assert_true(rig_close(&rig));
 }
 
+/* The model is not told which firmware comes; the driver is not told what the model expects. */
+static void model_recognises_the_firmware(void **state)
+{
+    static const struct {
+        const char *chip, *version;
+        bool compare;
+    } cases[] = {
+        {"ga102", "570.144", false}, {"ga102", "535.113.01", false}, {"tu102", "535.113.01", false},
+        {"ga100", "570.144", false}, {"ad102", "535.113.01", false}, {"ga102", "535.113.01", true},
+        {"tu102", "570.144", true},  {"gb202", "570.144", false},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        const struct rig_options opt = {.chip = cases[i].chip,
+                                        .version = cases[i].version,
+                                        .compare = cases[i].compare,
+                                        .strict = MODEL_STRICT,
+                                        .untold = true};
+        rig_open(&rig, &opt);
+        boots();
+        no_violation();
+        assert_string_equal(rig_snapshot(&rig).firmware_version, cases[i].version);
+        assert_int_equal(rig_unload(&rig), FL_OK);
+        no_violation();
+        assert_true(rig_close(&rig));
+    }
+}
+
 /* From 0x101b on the numbers differ (rpc.md B3). */
 static void event_numbers(void **state)
 {
@@ -476,6 +504,7 @@ int main(void)
         cmocka_unit_test(controls),
         cmocka_unit_test(many_callers),
         cmocka_unit_test(unload_under_calls),
+        cmocka_unit_test(model_recognises_the_firmware),
         cmocka_unit_test(malformed_event),
         cmocka_unit_test(event_numbers),
     };

@@ -311,7 +311,35 @@ static void skip_modify(void) { d.seq_skip_op = 1; }
 static void skip_start(void) { d.seq_skip_op = 6; }
 static void resume_mailbox(void) { mini_wr(&d, GSP(0x40), 0x1000); }
 
+/* ---- order ---- */
+static void write_read_only(void) { mini_wr(&d, NV_PMC_BOOT_0__OFFSET, 0); }
+static void riscv_without_fetch(void) { mini_wr(&d, GSP(0x1668), 0x10); }
+static void no_stack_in_dmem(void) { ((uint8_t *)mini_ptr(&d, d.rmargs))[48] = 0; }
+static void say_goodbye(void)
+{
+    const uint8_t payload[8] = {0};
+    mini_send(&d, 47, payload, sizeof(payload));
+    assert_true(mini_wait(&d, 47));
+    assert_true(mini_poll(&d, GSP(0x40), 0x80000000, 0x80000000, 2000000));
+}
+static void unload_without_sb(void)
+{
+    say_goodbye();
+    mini_booter(&d, false);
+}
+static void command_after_goodbye(void)
+{
+    say_goodbye();
+    build();
+    post();
+}
+
 static const struct wrong wrongs[] = {
+    {"register.read-only", write_read_only, MINI_POINTS, 0, false},
+    {"booter.core-select", riscv_without_fetch, MINI_GSP_MAILBOX, 0x31, true},
+    {"booter.unload-before-sb", unload_without_sb, MINI_UP, 0, true},
+    {"libos.dmem-stack", no_stack_in_dmem, MINI_META, 0, true},
+    {"rm.after-unload", command_after_goodbye, MINI_UP, 0, false},
     {"dma.bus-master-off", master_off, MINI_BOOTER_START, 0, false},
     {"dma.address-too-wide", dma_too_wide, MINI_POINTS, 0, false},
     {"dma.unmapped", dma_unmapped, MINI_POINTS, 0, false},
