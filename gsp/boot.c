@@ -20,6 +20,7 @@
 #include "gsp/fwsec.h"
 #include "gsp/gpu.h"
 #include "gsp/init_rpc.h"
+#include "gsp/reset.h"
 #include "gsp/rm.h"
 #include "gsp/static_info.h"
 #include "gsp/status.h"
@@ -32,7 +33,7 @@
 /* Which chip is it, and can this build boot it? */
 static enum fl_err identify(struct gsp_gpu *g, struct fl_fail *fail)
 {
-    pci_enable(g->pci, true, true);
+    pci_enable(g->pci, true, false); /* bus mastering only when nothing old can use it */
     g->boot0 = REG_READ(&g->io, NV_PMC_BOOT_0).raw;
     g->boot42 = REG_READ(&g->io, NV_PMC_BOOT_42).raw;
     if (g->io.lost) {
@@ -66,36 +67,10 @@ static enum fl_err devinit(struct gsp_gpu *g, struct fl_fail *fail)
     return g->family->ops->wait_devinit(g, fail);
 }
 
-/* A region left by an earlier boot cannot be replaced, only reset away. Once. */
+/* What an earlier boot left cannot be booted over, only taken down. */
 static enum fl_err wpr2_clear(struct gsp_gpu *g, struct fl_fail *fail)
 {
-    const struct gsp_wpr2 old = g->wpr2 = g->family->ops->wpr2(g);
-
-    if (g->io.lost || !old.up) {
-        return gsp_io_check(&g->io);
-    }
-    log_warn(g->label, "WPR2 is up from an earlier boot (0x%llx to 0x%llx): function level reset",
-             (unsigned long long)old.start, (unsigned long long)old.end);
-    enum fl_err err = pci_flr(g->pci, fail);
-    if (err == FL_OK) {
-        pci_enable(g->pci, true, true); /* a reset takes bus mastering away */
-        err = g->family->ops->wait_devinit(g, fail);
-    }
-    if (err != FL_OK) {
-        fl_fail_hint(
-            fail,
-            "WPR2 is up from an earlier boot, only a reset removes it: power-cycle the machine");
-        return err;
-    }
-    g->wpr2 = g->family->ops->wpr2(g);
-    if (g->wpr2.up) {
-        FL_FAIL(fail, FL_EBUSY, "NV_PFB_PRI_MMU_WPR2_ADDR_HI",
-                "WPR2 is up (0x%llx to 0x%llx) even after a function level reset",
-                (unsigned long long)g->wpr2.start, (unsigned long long)g->wpr2.end);
-        fl_fail_hint(fail, "a warm reboot keeps WPR2: power the machine off and on");
-        return FL_EBUSY;
-    }
-    return gsp_io_check(&g->io);
+    return gsp_reset_leftover(g, fail);
 }
 
 /* Not every version that this build knows runs on every family. */
@@ -198,7 +173,9 @@ static enum fl_err memory(struct gsp_gpu *g, struct fl_fail *fail)
 /* From the next stage on there is something to undo: be ready for it now. */
 static enum fl_err unload_armed(struct gsp_gpu *g, struct fl_fail *fail)
 {
-    return gsp_unload_arm(g, fail);
+    const enum fl_err err = gsp_unload_arm(g, fail);
+
+    return err == FL_OK && g->left_up ? gsp_reset_unload_leftover(g, fail) : err;
 }
 
 /* WPR2 comes up, as large as FWSEC's own region. */
@@ -333,7 +310,8 @@ static enum fl_err rm_objects(struct gsp_gpu *g, struct fl_fail *fail)
 /* The story. parts: what a family must have for the stage; else it is skipped (family.h). limit: by
  * when it has ended, come what may: the sum of what its waits allow (each has its own named
  * timeout), plus a second for register accesses and copies. A program on a falcon: three transfers
- * and its run, 2 s each; the GSP's script may come last and then take 10 s. */
+ * and its run, 2 s each (unload-armed runs two where an earlier boot cannot be reset away); the
+ * GSP's script may come last and then take 10 s. */
 static const struct {
     const char *name;
     enum fl_err (*step)(struct gsp_gpu *g, struct fl_fail *fail);
@@ -341,13 +319,13 @@ static const struct {
 } story[] = {
     {"identify", identify, 0, 1},
     {"devinit", devinit, 0, 9},
-    {"wpr2-clear", wpr2_clear, GSP_PART_BOOTER, 75},
+    {"wpr2-clear", wpr2_clear, 0, 75},
     {"firmware", firmware, 0, 1},
     {"vbios", vbios, GSP_PART_BOOTER, 5},
     {"flush-page", flush_page, 0, 1},
     {"fb-layout", fb_layout, 0, 1},
     {"memory", memory, 0, 5},
-    {"unload-armed", unload_armed, GSP_PART_BOOTER, 1},
+    {"unload-armed", unload_armed, GSP_PART_BOOTER, 19},
     {"frts", frts, GSP_PART_FRTS, 9},
     {"gsp-reset", gsp_reset, GSP_PART_BOOTER, 1},
     {"msi", msi, 0, 1},

@@ -10,6 +10,7 @@
 #include "arch/mmio.h"
 #include "gsp/fsp.h"
 #include "gsp/gpu.h"
+#include "gsp/reset.h"
 
 #define FRTS_ALIGN MIB(2)
 
@@ -34,9 +35,6 @@ static const struct gsp_wait wait_halted = {
     .timeout_us = 5 * US_PER_S, /* nova; nouveau and OG570 4 s */
     .step_us = 50,
 };
-/* Blackwell keeps BAR0 at all-ones for up to 5 s after a reset (gpu-admin-tools). */
-#define BAR0_BACK_TIMEOUT_US (5 * US_PER_S)
-#define BAR0_BACK_STEP_US    US_PER_MS
 
 uint64_t gsp_fmc_frts_distance(uint64_t non_wpr_heap_bytes, uint64_t pmu_reserved_bytes)
 {
@@ -205,6 +203,14 @@ enum fl_err gsp_fmc_wait_release(struct gsp_gpu *g, struct fl_fail *fail)
     }
 }
 
+bool gsp_fmc_core_runs(struct gsp_gpu *g)
+{
+    const struct NV_PRISCV_RISCV_CPUCTL v = ENG_READ(&g->io, NV_PGSP_BASE, NV_PRISCV_RISCV_CPUCTL);
+
+    return !gsp_io_no_value(v.raw) && NV_PRISCV_RISCV_CPUCTL__ACTIVE_STAT(v) &&
+           !NV_PRISCV_RISCV_CPUCTL__HALTED(v);
+}
+
 /* HALTED (nouveau, OG570) or no longer ACTIVE (nova): either will do. */
 static enum fl_err wait_core_halted(struct gsp_gpu *g, struct fl_fail *fail)
 {
@@ -236,29 +242,6 @@ static enum fl_err wait_core_halted(struct gsp_gpu *g, struct fl_fail *fail)
     }
 }
 
-/* A GSP that did not say goodbye cannot be stopped by us: only a reset takes it down, and makes the
- * FSP willing to start it again. */
-static enum fl_err reset_function(struct gsp_gpu *g, struct fl_fail *fail)
-{
-    const struct deadline d = deadline_in_us(BAR0_BACK_TIMEOUT_US);
-
-    gsp_recorder_stage(&g->rec, "function-reset");
-    log_warn(g->label, "the GSP was not stopped: function level reset");
-    const enum fl_err err = pci_flr(g->pci, fail);
-    if (err != FL_OK) {
-        return err;
-    }
-    while (gsp_io_read_bulk(&g->io, NV_PMC_BOOT_0__OFFSET) == UINT32_MAX) {
-        if (deadline_passed(d)) {
-            return FL_FAIL(fail, FL_ELINKLOST, "NV_PMC_BOOT_0",
-                           "the GPU does not answer %llu ms after a function level reset",
-                           (unsigned long long)(deadline_waited_us(d) / US_PER_MS));
-        }
-        fiber_sleep_us(BAR0_BACK_STEP_US);
-    }
-    return FL_OK;
-}
-
 enum fl_err gsp_fmc_take_down(struct gsp_gpu *g, bool stopped, struct fl_fail *fail)
 {
     enum fl_err err = FL_OK;
@@ -270,6 +253,10 @@ enum fl_err gsp_fmc_take_down(struct gsp_gpu *g, bool stopped, struct fl_fail *f
             return err;
         }
     }
-    const enum fl_err second = reset_function(g, fail);
+    /* A GSP that did not say goodbye cannot be stopped by us: only a reset takes it down, and makes
+     * the FSP willing to start it again. */
+    gsp_recorder_stage(&g->rec, "card-reset");
+    log_warn(g->label, "the GSP was not stopped: the card is reset");
+    const enum fl_err second = gsp_reset_card(g, fail);
     return err != FL_OK ? err : second;
 }

@@ -71,6 +71,7 @@ struct gsp_gpu {
     struct gsp_stage stage[GSP_MAX_STAGES];
     uint32_t stage_count;
     bool stage_skipped; /* the running stage found nothing to do */
+    bool left_up;       /* an earlier boot's WPR2, to be taken down by the unload programs */
     uint32_t boots, unloads;
     uint64_t events;
     uint64_t last_ping_us;

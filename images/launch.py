@@ -450,6 +450,18 @@ class Machine:
         self.models[index].process.kill()
         self.models[index].process.wait()
 
+    def kill_and_start_again(self):
+        """The machine dies without a word and another one is started on the same models (--stay-powered:
+        with their GPUs as they are). The serial log begins anew."""
+        self.qemu.end(signal.SIGKILL)
+        self._reader.join(STOP_S)
+        self.qemu.process.stdout.close()
+        with self._lock:
+            self._serial.clear()
+        self._qmp = None
+        (self.work / "qmp.sock").unlink(missing_ok=True)
+        self._start_qemu()
+
     def qmp(self, command, **arguments):
         if self._qmp is None:
             self._qmp = Qmp(self.work / "qmp.sock")

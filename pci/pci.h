@@ -118,6 +118,12 @@ const char *pci_speed_name(uint8_t speed); /* "16.0 GT/s" */
 /* Function level reset. FL_ENOTSUP without the capability; FL_ETIMEDOUT when the device does not
  * come back within 1 s. Saves and restores command, BARs and MSI. Yields. */
 FL_MUST_CHECK enum fl_err pci_flr(const struct pci_dev *d, struct fl_fail *fail);
+/* Resets the card through the bridge above it; its other functions (a GPU's audio) stay as the
+ * reset leaves them. FL_ENOTSUP without a bridge or when other cards are on that bus; else as
+ * pci_flr(). */
+FL_MUST_CHECK enum fl_err pci_bus_reset(const struct pci_dev *d, struct fl_fail *fail);
+/* The first of the two that the device has. */
+FL_MUST_CHECK enum fl_err pci_reset(const struct pci_dev *d, struct fl_fail *fail);
 
 /* "VGA controller", "Ethernet controller", "PCI bridge" ...; never NULL. */
 const char *pci_class_name(uint32_t class_code);

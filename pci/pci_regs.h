@@ -63,6 +63,8 @@
 #define PCI_CFG_PREF_WINDOW     0x24u
 #define PCI_CFG_PREF_BASE_HIGH  0x28u
 #define PCI_CFG_PREF_LIMIT_HIGH 0x2cu
+#define PCI_CFG_BRIDGE_CONTROL  0x3eu
+#define PCI_BRIDGE_BUS_RESET    0x0040u
 #define PCI_WINDOW_ADDR_MASK    0xfff0u /* address bits 31:20 */
 #define PCI_WINDOW_64           0x1u
 #define PCI_WINDOW_LOW_BITS     0xfffffu

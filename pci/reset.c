@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Function level reset (PCI Express Base 4.0 section 6.6.2): quiesce, reset, wait 100 ms, then
- * until the function answers again; what the firmware and we had configured is written back.
+ * Resets of a function (PCI Express Base 4.0 section 6.6.2) or of its card through the bridge above
+ * (6.6.1, 7.5.1.3.13): quiesce, reset, wait 100 ms, then until the function answers again; what the
+ * firmware and we had configured is written back.
  */
 #include <stdlib.h>
 
@@ -10,10 +11,11 @@
 #include "arch/log.h"
 #include "pci/pci_priv.h"
 
-#define FLR_DRAIN_US    (100 * US_PER_MS) /* for transactions still under way */
-#define FLR_SETTLE_US   (100 * US_PER_MS) /* the specification's minimum before the first access */
-#define FLR_DEADLINE_US US_PER_S          /* after the settle time */
-#define FLR_POLL_US     (5 * US_PER_MS)
+#define DRAIN_US     (100 * US_PER_MS) /* for transactions still under way */
+#define BUS_RESET_US (2 * US_PER_MS)   /* Trst is 1 ms at least; Linux takes 2 */
+#define SETTLE_US    (100 * US_PER_MS) /* the specification's minimum before the first access */
+#define DEADLINE_US  US_PER_S          /* after the settle time */
+#define POLL_US      (5 * US_PER_MS)
 
 struct saved {
     uint32_t bar[PCI_BARS_NORMAL];
@@ -100,8 +102,8 @@ static void restore(const struct pci_dev *d, struct saved *s)
 static enum fl_err wait_back(const struct pci_dev *d, uint32_t *id)
 {
     uint32_t expected = (uint32_t)d->device << 16 | d->vendor;
-    fiber_sleep_us(FLR_SETTLE_US);
-    struct deadline end = deadline_in_us(FLR_DEADLINE_US);
+    fiber_sleep_us(SETTLE_US);
+    struct deadline end = deadline_in_us(DEADLINE_US);
     for (;;) {
         bool last = deadline_passed(end);
         *id = pci_read(d, PCI_CFG_ID, 4);
@@ -115,8 +117,66 @@ static enum fl_err wait_back(const struct pci_dev *d, uint32_t *id)
         if (last) {
             return FL_ETIMEDOUT;
         }
-        fiber_sleep_us(FLR_POLL_US);
+        fiber_sleep_us(POLL_US);
     }
+}
+
+/* Before a reset: keeps the configuration, stops the function. On FL_OK saved->msi is the caller's
+ * to free, which finish() does. */
+static enum fl_err quiesce(const struct pci_dev *d, const char *name, struct saved *saved,
+                           struct fl_fail *fail)
+{
+    if (pci_read(d, PCI_CFG_ID, 4) == PCI_ID_NONE) {
+        return FL_FAIL(fail, FL_ELINKLOST, name, "the function does not answer (all-ones)");
+    }
+    const enum fl_err err = save(d, saved);
+    if (err != FL_OK) {
+        free(saved->msi.entries);
+        return FL_FAIL(fail, err, name, "cannot save the interrupt set-up: %s", fl_err_name(err));
+    }
+    pci_enable(d, false, false);
+    const struct deadline drain = deadline_in_us(DRAIN_US);
+    while ((pci_read(d, exp_off(d, PCI_EXP_DEVSTA), 2) & PCI_EXP_DEVSTA_PENDING) != 0) {
+        if (deadline_passed(drain)) {
+            log_warn("pci", "%s: transactions still pending after %llu ms, resetting anyway", name,
+                     (unsigned long long)(DRAIN_US / US_PER_MS));
+            break;
+        }
+        fiber_sleep_us(POLL_US);
+    }
+    return FL_OK;
+}
+
+/* After a reset: waits for the function and configures it as it was. */
+static enum fl_err finish(const struct pci_dev *d, const char *name, const char *kind,
+                          struct saved *saved, struct fl_fail *fail)
+{
+    const struct deadline since = deadline_never();
+    uint32_t id = 0;
+    const enum fl_err err = wait_back(d, &id);
+
+    if (err != FL_OK) {
+        free(saved->msi.entries);
+        fl_fail_set(fail, err, name, __FILE__, __LINE__,
+                    "id reads 0x%08x after a %s, expected 0x%04x%04x", (unsigned)id, kind,
+                    d->device, d->vendor);
+        if (fail != NULL) {
+            fl_fail_values(fail, id, (uint32_t)d->device << 16 | d->vendor,
+                           deadline_waited_us(since));
+            fl_fail_hint(fail, "power the machine off and on: the device did not come back");
+        }
+        return err;
+    }
+    restore(d, saved);
+    log_info("pci", "%s: %s done in %llu ms", name, kind,
+             (unsigned long long)(deadline_waited_us(since) / US_PER_MS));
+    return FL_OK;
+}
+
+static bool has_flr(const struct pci_dev *d)
+{
+    return d->header_type == PCI_HEADER_NORMAL && d->cap_pcie != 0 &&
+           (pci_read(d, exp_off(d, PCI_EXP_DEVCAP), 4) & PCI_EXP_DEVCAP_FLR) != 0;
 }
 
 enum fl_err pci_flr(const struct pci_dev *d, struct fl_fail *fail)
@@ -125,48 +185,53 @@ enum fl_err pci_flr(const struct pci_dev *d, struct fl_fail *fail)
     struct saved saved;
 
     pci_name(d, name);
-    if (d->header_type != PCI_HEADER_NORMAL || d->cap_pcie == 0 ||
-        (pci_read(d, exp_off(d, PCI_EXP_DEVCAP), 4) & PCI_EXP_DEVCAP_FLR) == 0) {
+    if (!has_flr(d)) {
         return FL_FAIL(fail, FL_ENOTSUP, name, "the function has no function level reset");
     }
-    if (pci_read(d, PCI_CFG_ID, 4) == PCI_ID_NONE) {
-        return FL_FAIL(fail, FL_ELINKLOST, name, "the function does not answer (all-ones)");
-    }
-    enum fl_err err = save(d, &saved);
+    const enum fl_err err = quiesce(d, name, &saved, fail);
     if (err != FL_OK) {
-        free(saved.msi.entries);
-        return FL_FAIL(fail, err, name, "cannot save the interrupt set-up: %s", fl_err_name(err));
-    }
-
-    pci_enable(d, false, false);
-    struct deadline drain = deadline_in_us(FLR_DRAIN_US);
-    while ((pci_read(d, exp_off(d, PCI_EXP_DEVSTA), 2) & PCI_EXP_DEVSTA_PENDING) != 0) {
-        if (deadline_passed(drain)) {
-            log_warn("pci", "%s: transactions still pending after %llu ms, resetting anyway", name,
-                     (unsigned long long)(FLR_DRAIN_US / US_PER_MS));
-            break;
-        }
-        fiber_sleep_us(FLR_POLL_US);
-    }
-    struct deadline since = deadline_never();
-    pci_write(d, exp_off(d, PCI_EXP_DEVCTL), 2, saved.devctl | PCI_EXP_DEVCTL_FLR);
-
-    uint32_t id = 0;
-    err = wait_back(d, &id);
-    if (err != FL_OK) {
-        free(saved.msi.entries);
-        fl_fail_set(fail, err, name, __FILE__, __LINE__,
-                    "id reads 0x%08x after a function level reset, expected 0x%04x%04x",
-                    (unsigned)id, d->device, d->vendor);
-        if (fail != NULL) {
-            fl_fail_values(fail, id, (uint32_t)d->device << 16 | d->vendor,
-                           deadline_waited_us(since));
-            fl_fail_hint(fail, "power the machine off and on: the device did not come back");
-        }
         return err;
     }
-    restore(d, &saved);
-    log_info("pci", "%s: function level reset done in %llu ms", name,
-             (unsigned long long)(deadline_waited_us(since) / US_PER_MS));
-    return FL_OK;
+    pci_write(d, exp_off(d, PCI_EXP_DEVCTL), 2, saved.devctl | PCI_EXP_DEVCTL_FLR);
+    return finish(d, name, "function level reset", &saved, fail);
+}
+
+/* The bridge above; NULL when its reset would hit others than this card's own functions. */
+static const struct pci_dev *bridge_of_card(const struct pci_dev *d)
+{
+    for (size_t i = 0; i < d->pci->count; i++) {
+        const struct pci_dev *o = &d->pci->dev[i];
+        if (o->segment == d->segment && o->bus == d->bus &&
+            PCI_SLOT(o->devfn) != PCI_SLOT(d->devfn)) {
+            return NULL;
+        }
+    }
+    return d->parent >= 0 ? &d->pci->dev[d->parent] : NULL;
+}
+
+enum fl_err pci_bus_reset(const struct pci_dev *d, struct fl_fail *fail)
+{
+    char name[PCI_NAME_MAX];
+    struct saved saved;
+    const struct pci_dev *bridge = bridge_of_card(d);
+
+    pci_name(d, name);
+    if (d->header_type != PCI_HEADER_NORMAL || d->cap_pcie == 0 || bridge == NULL) {
+        return FL_FAIL(fail, FL_ENOTSUP, name,
+                       "the card cannot be reset through a bridge: it has none of its own");
+    }
+    const enum fl_err err = quiesce(d, name, &saved, fail);
+    if (err != FL_OK) {
+        return err;
+    }
+    const uint32_t control = pci_read(bridge, PCI_CFG_BRIDGE_CONTROL, 2);
+    pci_write(bridge, PCI_CFG_BRIDGE_CONTROL, 2, control | PCI_BRIDGE_BUS_RESET);
+    fiber_sleep_us(BUS_RESET_US);
+    pci_write(bridge, PCI_CFG_BRIDGE_CONTROL, 2, control & ~(uint32_t)PCI_BRIDGE_BUS_RESET);
+    return finish(d, name, "bus reset", &saved, fail);
+}
+
+enum fl_err pci_reset(const struct pci_dev *d, struct fl_fail *fail)
+{
+    return has_flr(d) ? pci_flr(d, fail) : pci_bus_reset(d, fail);
 }

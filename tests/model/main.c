@@ -59,6 +59,9 @@ static const char help_text[] =
     "  --report FILE        the report at the end; default standard error\n"
     "  --ready-fd N         a line is written here once the socket accepts\n"
     "  --once               end when the first client has gone\n"
+    "  --stay-powered       with --socket: the next client finds the GPU as the last one left it, "
+    "as\n"
+    "                       after a warm reboot; else each finds one that was just powered on\n"
     "  --list-chips         chips and boards\n"
     "\n"
     "With QEMU guest RAM must be shared: -object memory-backend-memfd,id=m,size=1G,share=on "
@@ -144,7 +147,7 @@ struct options {
     uint16_t tcp_port; /* 0: not asked for */
     const char *faults[MAX_FAULTS + 1];
     int ready_fd;
-    bool once;
+    bool once, stay_powered;
 };
 
 static int parse(int argc, char **argv, struct options *o)
@@ -166,6 +169,7 @@ static int parse(int argc, char **argv, struct options *o)
         REPORT,
         READY_FD,
         ONCE,
+        STAY_POWERED,
         LIST,
         HELP
     };
@@ -186,6 +190,7 @@ static int parse(int argc, char **argv, struct options *o)
         {"report", required_argument, NULL, REPORT},
         {"ready-fd", required_argument, NULL, READY_FD},
         {"once", no_argument, NULL, ONCE},
+        {"stay-powered", no_argument, NULL, STAY_POWERED},
         {"list-chips", no_argument, NULL, LIST},
         {"help", no_argument, NULL, HELP},
         {NULL, 0, NULL, 0},
@@ -260,6 +265,9 @@ static int parse(int argc, char **argv, struct options *o)
             break;
         case ONCE:
             o->once = true;
+            break;
+        case STAY_POWERED:
+            o->stay_powered = true;
             break;
         case LIST:
             exit(list_chips());
@@ -391,6 +399,9 @@ int main(int argc, char **argv)
     struct sigaction sa = {.sa_handler = on_signal}; /* no SA_RESTART: waits must end */
     sigaction(SIGTERM, &sa, NULL);
     sigaction(SIGINT, &sa, NULL);
+    if (o.stay_powered && w.vfu != NULL) {
+        vfu_stay_powered(w.vfu);
+    }
     if (o.ready_fd >= 0 && write(o.ready_fd, "ready\n", 6) != 6) {
         fprintf(stderr, "gpu-model: --ready-fd %d: %s\n", o.ready_fd, strerror(errno));
         return EXIT_CANNOT_SERVE;

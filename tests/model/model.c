@@ -141,10 +141,17 @@ static void reset_state(struct gpu_model *m, enum model_reset kind)
 
 void model_reset(struct gpu_model *m, enum model_reset kind)
 {
-    model_trace_text(m, "reset: %s",
-                     kind == MODEL_RESET_FLR   ? "FLR"
-                     : kind == MODEL_RESET_BUS ? "bus"
-                                               : "power");
+    static const char *const names[] = {[MODEL_RESET_FLR] = "FLR",
+                                        [MODEL_RESET_BUS] = "bus",
+                                        [MODEL_RESET_POWER] = "power",
+                                        [MODEL_RESET_WARM] = "warm"};
+
+    model_trace_text(m, "reset: %s", names[kind]);
+    if (kind == MODEL_RESET_WARM) {
+        model_config_init(m);
+        model_intr_power_on(m);
+        return;
+    }
     if (kind == MODEL_RESET_POWER) {
         m->unplugged = false;
         m->unplug_at = 0;

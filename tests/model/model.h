@@ -70,8 +70,10 @@ void model_bar_write(struct gpu_model *m, unsigned bar, uint64_t off, unsigned s
 unsigned model_msi_count(const struct gpu_model *m);
 unsigned model_msix_count(const struct gpu_model *m);
 
-/* Function level reset / bus reset / power-on. */
-enum model_reset { MODEL_RESET_FLR, MODEL_RESET_BUS, MODEL_RESET_POWER };
+/* Function level reset / bus reset / power-on / the machine's own reset, which takes configuration
+ * space and interrupts back to their beginning and leaves the rest, WPR2 and a running GSP too
+ * (measured.md 6: "warm reboot keeps WPR2"). */
+enum model_reset { MODEL_RESET_FLR, MODEL_RESET_BUS, MODEL_RESET_POWER, MODEL_RESET_WARM };
 void model_reset(struct gpu_model *m, enum model_reset kind);
 
 /* Work that is not the direct effect of an access (the GSP's side of the boot, replies, events).

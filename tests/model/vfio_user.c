@@ -89,6 +89,7 @@ struct vfu_server {
     struct vfio_dma *dma;
     int irq_fd[IRQ_COUNT][MAX_VECTORS]; /* -1 = none */
     bool intx_asserted, intx_masked;    /* masked: the client has not unmasked since the last one */
+    bool stay_powered, machine_started; /* see vfu_stay_powered(); of this client */
     struct vfu_stats stats;
     uint8_t *in, *out; /* one message each */
 };
@@ -231,6 +232,7 @@ struct vfu_server *vfu_listen(const char *path, char *err, size_t err_size)
 }
 
 const struct model_bus *vfu_bus(const struct vfu_server *s) { return &s->bus; }
+void vfu_stay_powered(struct vfu_server *s) { s->stay_powered = true; }
 void vfu_get_stats(const struct vfu_server *s, struct vfu_stats *out) { *out = s->stats; }
 
 /* ---- handlers: payload in, payload out; return the reply's payload length or -errno ---- */
@@ -493,6 +495,17 @@ static long on_write_multi(struct vfu_server *s, struct gpu_model *m, const uint
     return 0;
 }
 
+/* QEMU sends the same message when its machine starts, when the machine is reset, and when the bus
+ * above is. The first one of a client is the start: a warm reboot to a GPU that stayed powered. */
+static long on_device_reset(struct vfu_server *s, struct gpu_model *m)
+{
+    const bool start = !s->machine_started;
+
+    s->machine_started = true;
+    model_reset(m, start && s->stay_powered ? MODEL_RESET_WARM : MODEL_RESET_BUS);
+    return 0;
+}
+
 static long dispatch(struct vfu_server *s, struct gpu_model *m, uint16_t command, const uint8_t *p,
                      size_t size, int *fds, size_t fd_count, uint8_t *out)
 {
@@ -519,8 +532,7 @@ static long dispatch(struct vfu_server *s, struct gpu_model *m, uint16_t command
     case VFU_REGION_WRITE_MULTI:
         return on_write_multi(s, m, p, size);
     case VFU_DEVICE_RESET:
-        model_reset(m, MODEL_RESET_BUS);
-        return 0;
+        return on_device_reset(s, m);
     case VFU_GET_REGION_IO_FDS:
     case VFU_DEVICE_FEATURE:
         return -ENOTTY;
@@ -652,7 +664,10 @@ int vfu_serve(struct vfu_server *s, struct gpu_model *m, const volatile sig_atom
             return err[0] == '\0' ? 0 : -1;
         }
         s->stats.clients++;
-        model_reset(m, MODEL_RESET_POWER);
+        s->machine_started = false;
+        if (!s->stay_powered || s->stats.clients == 1) {
+            model_reset(m, MODEL_RESET_POWER);
+        }
         serve_client(s, m, stop);
         close(s->client_fd);
         s->client_fd = -1;

@@ -30,6 +30,10 @@ const struct model_bus *vfu_bus(const struct vfu_server *s);
 /* Serves clients one after the other until *stop is set (by a signal handler: the wait ends with
  * EINTR) or, with once, until the first client has gone. Returns 0, or -1 with a sentence in err.
  */
+/* The GPU stays powered between clients: a new one finds it as the last has left it, after the
+ * reset of its machine. Without this each client finds a GPU after power-on. */
+void vfu_stay_powered(struct vfu_server *s);
+
 int vfu_serve(struct vfu_server *s, struct gpu_model *m, const volatile sig_atomic_t *stop,
               bool once, char *err, size_t err_size);
 void vfu_get_stats(const struct vfu_server *s, struct vfu_stats *out);

@@ -26,6 +26,8 @@
 #define PCI_CFG_CAP_POINTER 0x34u
 #define PCI_CAP_MSI         0x05u
 #define MSI_ENABLE          1u
+#define PCI_EXP_DEVCAP      4u
+#define PCI_EXP_DEVCAP_FLR  (1u << 28)
 
 static void die(const char *what, const char *why)
 {
@@ -59,7 +61,10 @@ static uint32_t cfg_read(void *ctx, uint16_t seg, uint8_t bus, uint8_t devfn, ui
     if (!is_gpu(bus, devfn)) {
         return size == 4 ? UINT32_MAX : (1u << 8 * size) - 1;
     }
-    const uint32_t v = model_cfg_read(r->model, off, size);
+    uint32_t v = model_cfg_read(r->model, off, size);
+    if (r->no_flr && r->dev != NULL && off == r->dev->cap_pcie + PCI_EXP_DEVCAP) {
+        v &= ~PCI_EXP_DEVCAP_FLR;
+    }
     const uint16_t cap = r->no_msi ? msi_cap(r->model) : 0;
     return cap != 0 && off == cap ? v & ~0xffu
                                   : v; /* a capability whose id reads 0, as on data-centre boards */
@@ -71,7 +76,7 @@ static void cfg_write(void *ctx, uint16_t seg, uint8_t bus, uint8_t devfn, uint1
     struct rig *r = ctx;
 
     (void)seg;
-    if (is_gpu(bus, devfn)) {
+    if (is_gpu(bus, devfn) && !r->cut) {
         model_cfg_write(r->model, off, size, value);
     }
 }
@@ -79,12 +84,14 @@ static void cfg_write(void *ctx, uint16_t seg, uint8_t bus, uint8_t devfn, uint1
 static uint64_t bar_read(void *ctx, uint64_t off, unsigned size)
 {
     const struct rig_bar *b = ctx;
-    return model_bar_read(b->rig->model, b->bar, off, size);
+    return b->rig->cut ? UINT64_MAX : model_bar_read(b->rig->model, b->bar, off, size);
 }
 static void bar_write(void *ctx, uint64_t off, unsigned size, uint64_t value)
 {
     const struct rig_bar *b = ctx;
-    model_bar_write(b->rig->model, b->bar, off, size, value);
+    if (!b->rig->cut) {
+        model_bar_write(b->rig->model, b->bar, off, size, value);
+    }
 }
 static const struct mmio_ops bar_ops = {bar_read, bar_write};
 
@@ -328,6 +335,24 @@ void rig_new_gpu(struct rig *r)
     }
 }
 
+static void destroy_gpu(void *arg)
+{
+    struct rig *r = arg;
+
+    gsp_destroy(r->gpu);
+    r->gpu = NULL;
+}
+
+void rig_killed(struct rig *r)
+{
+    r->cut = true;
+    rig_run(destroy_gpu, r);
+    r->cut = false;
+    model_reset(r->model, MODEL_RESET_WARM);
+    assign_bars(r);
+    rig_new_gpu(r);
+}
+
 void rig_open(struct rig *r, const struct rig_options *opt)
 {
     static const struct rig_options defaults;
@@ -338,7 +363,7 @@ void rig_open(struct rig *r, const struct rig_options *opt)
     if (!opt->beside) {
         host_reset();
     }
-    *r = (struct rig){.no_msi = opt->no_msi, .beside = opt->beside};
+    *r = (struct rig){.no_msi = opt->no_msi, .no_flr = opt->no_flr, .beside = opt->beside};
     dma_get_stats(&dma);
     r->dma_bytes_before = dma.live_bytes;
 
@@ -388,14 +413,6 @@ void rig_open(struct rig *r, const struct rig_options *opt)
     r->gsp_options = (struct gsp_options){
         .files = r->files, .file_count = r->file_count, .force_version = opt->version};
     rig_new_gpu(r);
-}
-
-static void destroy_gpu(void *arg)
-{
-    struct rig *r = arg;
-
-    gsp_destroy(r->gpu);
-    r->gpu = NULL;
 }
 
 bool rig_close(struct rig *r)

@@ -31,6 +31,7 @@ struct rig_options {
     bool unaligned_image; /* put .fwimage off a page boundary */
     bool untold;          /* the model is not told the version */
     bool no_msi;          /* the device offers no interrupts */
+    bool no_flr;          /* ... and no function level reset */
     bool beside;          /* another bench is open: share its time and fibers, close before it */
 };
 
@@ -47,7 +48,8 @@ struct rig {
         struct rig *rig;
         unsigned bar;
     } bar[PCI_BAR_COUNT];
-    bool no_msi, beside;
+    bool no_msi, no_flr, beside;
+    bool cut;           /* nothing of the driver's reaches the GPU */
     uint64_t irqs;      /* messages that reached the CPU */
     uint64_t irqs_lost; /* sent while MSI was off */
     uint64_t dma_bytes_before, heap_before;
@@ -67,6 +69,10 @@ void rig_run(void (*fn)(void *arg), void *arg);
 void rig_power_cycle(struct rig *r);
 /* Destroys and makes the GPU object anew; the model stays as it is. */
 void rig_new_gpu(struct rig *r);
+
+/* The run is killed: the GPU object goes without a word to the GPU, the machine starts again (a
+ * warm reboot: the GPU goes on) and a new object is made. */
+void rig_killed(struct rig *r);
 
 struct gsp_snapshot rig_snapshot(struct rig *r);
 /* The named stage of the last boot; aborts when there is none. */

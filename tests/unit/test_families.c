@@ -107,11 +107,10 @@ static bool stage_applies(const struct gsp_chip *c, const char *stage)
         const char *name;
         uint32_t parts;
     } special[] = {
-        {"wpr2-clear", GSP_PART_BOOTER},   {"vbios", GSP_PART_BOOTER},
-        {"unload-armed", GSP_PART_BOOTER}, {"frts", GSP_PART_FRTS},
-        {"gsp-reset", GSP_PART_BOOTER},    {"booter", GSP_PART_BOOTER},
-        {"sequencer", GSP_PART_BOOTER},    {"chain-of-trust", GSP_PART_FSP},
-        {"lockdown", GSP_PART_FSP},
+        {"vbios", GSP_PART_BOOTER},       {"unload-armed", GSP_PART_BOOTER},
+        {"frts", GSP_PART_FRTS},          {"gsp-reset", GSP_PART_BOOTER},
+        {"booter", GSP_PART_BOOTER},      {"sequencer", GSP_PART_BOOTER},
+        {"chain-of-trust", GSP_PART_FSP}, {"lockdown", GSP_PART_FSP},
     };
     for (size_t i = 0; i < ARRAY_SIZE(special); i++) {
         if (strcmp(special[i].name, stage) == 0) {

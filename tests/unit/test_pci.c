@@ -128,6 +128,14 @@ static void fake_write(void *ctx, uint16_t seg, uint8_t bus, uint8_t devfn, uint
         fake_reset(f);
         return;
     }
+    if (off == PCI_CFG_BRIDGE_CONTROL && (v & PCI_BRIDGE_BUS_RESET) != 0 &&
+        (f->cfg[PCI_CFG_HEADER_TYPE] & 0x7f) == PCI_HEADER_BRIDGE) {
+        for (size_t i = 0; i < fake.count; i++) { /* all below, whatever they are */
+            if (fake.fn[i]->bus == f->cfg[PCI_CFG_BUSES + 1]) {
+                fake_reset(fake.fn[i]);
+            }
+        }
+    }
     if (size == 1) {
         f->cfg[off] = (uint8_t)v;
     } else if (size == 2) {
@@ -626,13 +634,14 @@ static struct fake_fn *fake_flr(void)
     return f;
 }
 
-static uint64_t run_flr(void)
+static uint64_t run_reset(void (*fn)(void *), struct pci_dev *d)
 {
     uint64_t start = clock_now_us();
-    assert_non_null(fiber_spawn("flr", flr_fiber, dev_at(0, 3, 0), FIBER_STACK_DEFAULT));
+    assert_non_null(fiber_spawn("reset", fn, d, FIBER_STACK_DEFAULT));
     fiber_run(NULL, NULL);
     return clock_now_us() - start;
 }
+static uint64_t run_flr(void) { return run_reset(flr_fiber, dev_at(0, 3, 0)); }
 
 static void test_flr(void **state)
 {
@@ -684,6 +693,61 @@ static void test_flr_failures(void **state)
     assert_int_equal(f->resets, 2);
 }
 
+static void reset_fiber(void *arg)
+{
+    fl_fail_clear(&fail);
+    flr_result = pci_reset(arg, &fail);
+}
+
+/* A card behind a bridge. */
+static struct fake_fn *fake_card(unsigned slot)
+{
+    struct fake_fn *f = fake_add(1, slot, 0, 0x1eb810de, 0x030200);
+    put_le32(f->cfg + PCI_CFG_BAR0, 0xb0000000);
+    f->bar_mask[0] = 0xff000000;
+    fake_cap(f, 0x60, PCI_CAP_PCIE);
+    put_le16(f->cfg + PCI_CFG_COMMAND, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+    f->away_us = 150 * US_PER_MS;
+    f->away_id = 0xffffffff;
+    return f;
+}
+
+/* Without a function level reset the bridge has to do it; not when others would be hit. */
+static void test_bus_reset(void **state)
+{
+    (void)state;
+    struct fake_fn *bridge = fake_bridge(0, 1, 1, 1);
+    put_le16(bridge->cfg + PCI_CFG_BRIDGE_CONTROL, 0x0013);
+    struct fake_fn *f = fake_card(0);
+    enumerate();
+    uint64_t us = run_reset(reset_fiber, dev_at(1, 0, 0));
+    assert_int_equal(flr_result, FL_OK);
+    assert_int_equal(f->resets, 1);
+    assert_in_range(us, 150 * US_PER_MS, 250 * US_PER_MS);
+    assert_int_equal(get_le16(bridge->cfg + PCI_CFG_BRIDGE_CONTROL), 0x0013);
+    assert_int_equal(get_le32(f->cfg + PCI_CFG_BAR0), 0xb0000000);
+    assert_int_equal(get_le16(f->cfg + PCI_CFG_COMMAND), PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+
+    /* What has its own reset takes that. */
+    f->exp = 0x60;
+    put_le32(f->cfg + 0x60 + PCI_EXP_DEVCAP, PCI_EXP_DEVCAP_FLR);
+    run_reset(reset_fiber, dev_at(1, 0, 0));
+    assert_int_equal(flr_result, FL_OK);
+    assert_int_equal(f->resets, 2);
+    f->exp = 0;
+    put_le32(f->cfg + 0x60 + PCI_EXP_DEVCAP, 0);
+
+    fake_add(1, 0, 1, 0x10f810de, 0x040300); /* its own audio function: no obstacle */
+    enumerate();
+    run_reset(reset_fiber, dev_at(1, 0, 0));
+    assert_int_equal(flr_result, FL_OK);
+    fake_card(4); /* somebody else */
+    enumerate();
+    run_reset(reset_fiber, dev_at(1, 0, 0));
+    assert_int_equal(flr_result, FL_ENOTSUP);
+    assert_int_equal(f->resets, 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -702,6 +766,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_msi, setup, teardown),
         cmocka_unit_test_setup_teardown(test_flr, setup, teardown),
         cmocka_unit_test_setup_teardown(test_flr_failures, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_bus_reset, setup, teardown),
     };
     return cmocka_run_group_tests_name("pci", tests, NULL, NULL);
 }

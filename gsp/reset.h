@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What an earlier boot left behind (a run that was killed, a warm reboot): WPR2 that is up, a GSP
+ * that still runs. It cannot be booted over, only taken down. Source: boot.md 12.1, 13; measured.md
+ * 6 (a function level or a bus reset clears WPR2, a warm reboot keeps it).
+ */
+#pragma once
+
+#include "arch/base.h"
+#include "arch/fail.h"
+
+struct gsp_gpu;
+
+/* The card's reset: of the function, else through the bridge above. Until its registers answer
+ * again; bus mastering is off then. FL_ENOTSUP when it has neither. Yields. */
+FL_MUST_CHECK enum fl_err gsp_reset_card(struct gsp_gpu *g, struct fl_fail *fail);
+
+/* Looks for leftovers and resets them away, once; then the GPU may be bus master. Where the card
+ * has no reset and unload programs exist, g->left_up is set instead, and the GPU is kept from the
+ * bus until gsp_reset_unload_leftover() has run them. Yields. */
+FL_MUST_CHECK enum fl_err gsp_reset_leftover(struct gsp_gpu *g, struct fl_fail *fail);
+FL_MUST_CHECK enum fl_err gsp_reset_unload_leftover(struct gsp_gpu *g, struct fl_fail *fail);
