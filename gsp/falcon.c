@@ -69,9 +69,12 @@ enum fl_err gsp_falcon_program_check(const struct gsp_falcon_program *p, struct 
 
 void gsp_falcon_reset_pulse(struct gsp_io *io, const struct gsp_falcon *f)
 {
-    struct NV_PFALCON_FALCON_ENGINE v = ENG_READ(io, f->base, NV_PFALCON_FALCON_ENGINE);
+    const struct NV_PFALCON_FALCON_ENGINE v = ENG_READ(io, f->base, NV_PFALCON_FALCON_ENGINE);
 
     ENG_WRITE(io, f->base, NV_PFALCON_FALCON_ENGINE, NV_PFALCON_FALCON_ENGINE__with_RESET(v, 1));
+    /* Writes are posted: without this read the two could arrive one right after the other. nova and
+     * nouveau read between them, too. */
+    (void)ENG_READ(io, f->base, NV_PFALCON_FALCON_ENGINE);
     clock_spin_us(RESET_PULSE_US);
     ENG_WRITE(io, f->base, NV_PFALCON_FALCON_ENGINE, NV_PFALCON_FALCON_ENGINE__with_RESET(v, 0));
 }
