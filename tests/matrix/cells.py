@@ -9,6 +9,7 @@ import gzip
 import hashlib
 import importlib.util
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -168,6 +169,40 @@ class Nouveau(LinuxDriver):
     def up(self, chip, result):
         return re.search(r"gsp: RM version", result.serial) and \
             re.search(r"\[drm\] Initialized nouveau", result.serial)
+
+
+class Nova(LinuxDriver):
+    """nova-core, built from the kernel's own source (tests/linux/nova.py), or one of your own: a
+    directory with nova-core.ko, named by the environment's NOVA_MODULES."""
+    name, title, module = "nova", "nova-core", "nova_core"
+
+    def __init__(self, firmware):
+        super().__init__(firmware)
+        modules = self.modules()
+        self.made_by += f" {text_of(modules / 'nova-core.ko')}"
+        stock, self.kernel = self.kernel, STORE / "nova-kernel"
+        shutil.rmtree(self.kernel, ignore_errors=True)
+        self.kernel.mkdir(parents=True)
+        for name, target in (("vmlinuz", stock / "vmlinuz"), ("busybox", stock / "busybox"),
+                             ("modules", modules)):
+            (self.kernel / name).symlink_to(target)
+
+    @staticmethod
+    def available():
+        return "NOVA_MODULES" in os.environ or (TOP / "tests/linux/nova.py").is_file()
+
+    @staticmethod
+    def modules():
+        if "NOVA_MODULES" in os.environ:
+            return Path(os.environ["NOVA_MODULES"]).resolve()
+        import nova  # builds the module the first time
+        return nova.get()
+
+    def unknown(self, result):
+        return False  # it refuses in many words: a failure that the page explains
+
+    def up(self, chip, result):
+        return re.search(r"nova-core \S+: GPU name: ", result.serial) and result.marks("bound")
 
 
 def stage_table(path, chip):

@@ -23,8 +23,9 @@ import cells  # noqa: E402
 import page  # noqa: E402
 
 V570, V535 = cells.V570, cells.V535
-DRIVERS = {d.name: d for d in (cells.Firstlight, cells.Nouveau)}
-COLUMNS = [(cells.Firstlight, V570), (cells.Firstlight, V535), (cells.Nouveau, V570), (cells.Nouveau, V535)]
+COLUMNS = [(cells.Firstlight, V570), (cells.Firstlight, V535), (cells.Nouveau, V570),
+           (cells.Nouveau, V535)] + [(cells.Nova, V570)] * cells.Nova.available()
+DRIVERS = {kind.name: kind for kind, _ in COLUMNS}
 
 
 def chips_of_the_model():

@@ -6,6 +6,9 @@ $(BOOT_TRACE): $(BOOT_TRACE).o $(addprefix build/host/lib,firstlight.a model.a s
 	$(call link,host)
 ALL_OBJS += $(BOOT_TRACE).o
 
-.PHONY: matrix
+.PHONY: matrix differences
 matrix: gpu-model build/linux/job $(BOOT_TRACE) ## every chip with every driver on the GPU model: docs/matrix.md
 	$(Q)python3 tests/matrix/matrix.py $(MATRIX)
+
+differences: ## explain every difference between the drivers' traces of make matrix: docs/differences.md
+	$(Q)python3 tests/trace/differences.py $(DIFFERENCES)

@@ -295,6 +295,174 @@ def test_loop_counts():
     same([(s, k) for s, k, _ in differences(a, b)], [("frts", "value")])
 
 
+# --- what is handed over --------------------------------------------------------------------------
+HANDED = ["t=0.000000 # reset: power", model_line("R", BOOT_0, 1),
+          *("t=0.000002 # " + text for text in (
+              "GspFwWprMeta.magic = 0xdc3aae21371a60b3", "GspFwWprMeta.fbSize = 0x5ff800000",
+              "libos argument 0", "LibosMemoryRegionInitArgument.id8 = 0x4c4f47494e4954",
+              "LibosMemoryRegionInitArgument.pa = 0x1000",
+              "libos argument 1", "LibosMemoryRegionInitArgument.id8 = 0x4c4f47524d",
+              "LibosMemoryRegionInitArgument.pa = 0x2000",
+              "message from the driver: function 73 SET_REGISTRY, 16 bytes of payload",
+              "registry.RMDevidCheckIgnore = 0x1 type 1",
+              "message to the driver: function 0x1001 GSP_INIT_DONE result 0x0, 4 bytes of payload")),
+          model_line("W", DOORBELL, 0),
+          *("t=0.000003 # " + text for text in (
+              "message from the driver: function 76 GSP_RM_CONTROL, 24 bytes of payload",
+              "rpc_gsp_rm_control_v03_00.cmd = 0x20800a5c",
+              "control NV2080_INTERNAL_INTR_GET_KERNEL_TABLE", "params.bytes = 4, sum 0x1",
+              "message from the driver: function 103 GSP_RM_ALLOC, 36 bytes of payload",
+              "rpc_gsp_rm_alloc_v03_00.hClass = 0xabcd", "class of an unknown number",
+              "message from the driver: function 47 UNLOADING_GUEST_DRIVER, 8 bytes of payload")),
+          model_line("W", SCRATCH, 1)]
+
+
+def handed_of(lines):
+    run_ = trace.read_trace(write("handed", lines), REGISTERS)[0]
+    return run_.remarks
+
+
+def changed_line(words, other):
+    """HANDED with the line that has these words changed, or left out."""
+    where = [i for i, line in enumerate(HANDED) if words in line]
+    assert where, words
+    return HANDED[:where[0]] + ([HANDED[where[0]].replace(words, other)] if other else []) + \
+        HANDED[where[0] + 1:]
+
+
+def test_handed_is_read():
+    structures, messages = trace.handed.read(handed_of(HANDED))
+    same([s.name for s in structures],
+         ["GspFwWprMeta", "LibosMemoryRegionInitArgument(LOGINIT)",
+          "LibosMemoryRegionInitArgument(LOGRM)"])
+    same(structures[0].fields["fbSize"], "0x5ff800000")
+    same([(m.name, m.length, m.after) for m in messages],
+         [("SET_REGISTRY", 16, False),
+          ("GSP_RM_CONTROL NV2080_INTERNAL_INTR_GET_KERNEL_TABLE", 24, True),
+          ("GSP_RM_ALLOC 0xabcd", 36, True), ("UNLOADING_GUEST_DRIVER", 8, True)])
+    same(messages[0].fields(), {"length": "16", "registry.RMDevidCheckIgnore": "0x1 type 1"})
+
+
+def test_handed_differs():
+    same(trace.handed.diff(handed_of(HANDED), handed_of(HANDED)), [])
+    same(trace.handed.diff(handed_of(HANDED), []), [])  # a log of QEMU tells nothing
+
+    def found(words, other):
+        return trace.handed.diff(handed_of(HANDED), handed_of(changed_line(words, other)))
+
+    same(found("fbSize = 0x5ff800000", "fbSize = 0x1"),
+         [("structures", [("value", "GspFwWprMeta.fbSize", "0x5ff800000", "0x1")])])
+    same(found("fbSize = 0x5ff800000", None),
+         [("structures", [("only-a", "GspFwWprMeta.fbSize", "0x5ff800000", None)])])
+    same(found("0x1 type 1", "0x0 type 1"),
+         [("messages", [("value", "SET_REGISTRY.registry.RMDevidCheckIgnore", "0x1 type 1",
+                         "0x0 type 1")])])
+    same(found("0xabcd", "0xabce"),
+         [("messages-after", [("only-a", "GSP_RM_ALLOC 0xabcd", "", None),
+                              ("only-b", "GSP_RM_ALLOC 0xabce", None, "")])])
+    a, b = write("a", HANDED), write("b", changed_line("fbSize = 0x5ff800000", "fbSize = 0x1"))
+    same(differences(a, b), [("structures", "value", "GspFwWprMeta.fbSize: 0x5ff800000 | 0x1")])
+    same(run("--stage", "identify", a, b)[0], 0)
+
+
+def test_handed_order():
+    part = [line for line in HANDED if "LibosMemory" in line or "libos arg" in line]
+    begin = HANDED.index(part[0])
+    other = HANDED[:begin] + part[3:] + part[:3] + HANDED[begin + len(part):]
+    found = trace.handed.diff(handed_of(HANDED), handed_of(other))
+    same([(p, [k for k, *_ in rows]) for p, rows in found], [("structures", ["order"])])
+
+
+def test_stages_by_messages():
+    got = as_json(write("a", HANDED))["traces"][0]["stages"]
+    same([(s["name"], s["reads"], s["writes"]) for s in got],
+         [("identify", 1, 0), ("after", 0, 1), ("unload", 0, 1)])
+
+
+def test_stages_of_the_fsp():
+    fsp = trace.Registers(LIST, "GH100")
+
+    def line(kind, name, value, engine=None):
+        offset = fsp.offset(name, engine)
+        return f"t=1.0 {kind} {name} 0x{offset:06x} = 0x{value:08x}"
+
+    lines = ["t=0.000000 # reset: power", line("R", "NV_PMC_BOOT_0", 1),
+             line("R", "NV_THERM_I2CS_SCRATCH_FSP_BOOT_COMPLETE", 0xff),
+             line("W", "NV_PGSP_QUEUE_HEAD", 0, "gsp"), line("W", "NV_PFSP_EMEMC", 0),
+             line("W", "NV_PFSP_QUEUE_HEAD", 0),
+             line("R", "NV_PFALCON_FALCON_HWCFG2", 0, "gsp"),
+             line("W", "NV_PFALCON_FALCON_OS", 0, "gsp"),
+             line("R", "NV_PRISCV_RISCV_CPUCTL", 0x180, "gsp"),
+             "t=2.0 # message to the driver: function 0x1001 GSP_INIT_DONE result 0x0, 4 bytes of payload",
+             line("W", "NV_PGSP_QUEUE_HEAD", 0, "gsp")]
+    got = as_json("--family", "GH100", write("a", lines))["traces"][0]["stages"]
+    same([(s["name"], s["reads"], s["writes"]) for s in got],
+         [("identify", 1, 0), ("devinit", 1, 1), ("fsp", 0, 2), ("lockdown", 1, 0), ("riscv", 1, 1),
+          ("after", 0, 1)])
+
+
+def test_families_of_chips():
+    same([trace.family_of(c) for c in ("tu117", "ga100", "ga107", "ad104", "gh100", "gb102", "gb207")],
+         ["TU", "GA100", "GA10X", "AD10X", "GH100", "GB10X", "GB20X"])
+    try:
+        trace.family_of("nv50")
+    except trace.TraceError:
+        return
+    raise AssertionError("nv50 has a family")
+
+
+def test_cost():
+    timer = REGISTERS.offset("NV_PTIMER_TIME_0")
+    part = [("R", trace.PROM_BASE, 0)] * 3 + [("R", BOOT_0, 0)] * 2 + \
+        [("R", SCRATCH, 0), ("R", SCRATCH + 4, 0)] * 3 + [("W", SCRATCH, 1)] + \
+        [("R", TRFCMD, 0), ("R", timer, 1)] * 5 + [("W", MOFFS, 1), ("R", TRFCMD, 2)] * 4
+    run_ = trace.read_trace(write("a", [qemu_line(*a) for a in part]), REGISTERS)[0]
+    same(trace.cost(run_.accesses), {"reads": 1 + 2 + 1 + 4, "writes": 1 + 4, "prom": 3, "timer": 5})
+
+
+def load_differences():
+    import differences as module
+    return module
+
+
+def test_differences_of_registers():
+    d = load_differences()
+
+    def stages(part):
+        run_ = trace.read_trace(write("a", model_lines(flat(part))), REGISTERS)[0]
+        return dict(trace.split_stages(run_.accesses, MARKS))
+
+    other = {k: list(v) for k, v in SMALL.items()}
+    same(d.compare_registers(stages(SMALL), stages(other)), [])
+    other["booter"] = [("W", at(ENGINE, "sec2"), 1), ("W", SCRATCH + 8, 1), ("R", at(CPUCTL, "sec2"), 0)]
+    other["frts"] = [*other["frts"], ("R", BOOT_0, 0xb72000a1)]
+    other["sequencer"] = [("W", SCRATCH, 5), ("W", MAILBOX, 8), ("W", at(ENGINE, "gsp"), 1)]
+    got = d.compare_registers(stages(SMALL), stages(other))
+    same(sorted(x[:3] for x in got),
+         [("boot", "where", "R NV_PMC_BOOT_0"), ("boot", "where", "W NV_PBUS_SW_SCRATCH(*)"),
+          ("booter", "read", "R NV_PFALCON_FALCON_CPUCTL@sec2"),
+          ("sequencer", "order", "W NV_PFALCON_FALCON_MAILBOX0@gsp"),
+          ("sequencer", "written", "W NV_PFALCON_FALCON_MAILBOX0@gsp")])
+
+
+def test_explanations():
+    d = load_differences()
+    path = write("explained", ["# words", "reason\tr1\tbecause", "row\t.*\tga.*\tbooter\tread\tR X\tr1"])
+    e = d.Explained(path)
+    same(e.find("nouveau", "ga102", "booter", "read", "R X"), "r1")
+    same(e.find("nouveau", "tu102", "booter", "read", "R X"), None)
+    same(e.find("nouveau", "ga102", "booter", "read", "R XY"), None)
+    same(e.unused(["nouveau"]), [])
+    e.used.clear()
+    same(e.unused(["nouveau"]), [3])
+    for bad in (["reason\tr1"], ["row\t.*\t.*\t.*\t.*\t.*\tr2"]):
+        try:
+            d.Explained(write("explained", bad))
+        except SystemExit:
+            continue
+        raise AssertionError(f"{bad} was taken")
+
+
 def test_errors():
     for argv, words in (((str(Path(FOLDER.name) / "missing"),), "No such file"),
                         ((write("empty", ["nothing", "here"]),), "no register access in 2 lines")):
@@ -335,6 +503,29 @@ def golden_names(args):
                 same(REGISTERS.name(int(m[2], 16)), m[1])
             checked += 1
     assert checked > 500, f"only {checked} names"
+
+
+def golden_handed(args):
+    """Every structure and message of a bring-up is there, named to the last field."""
+    run_ = max(trace.read_trace(args.golden, REGISTERS), key=lambda r: r.total())
+    structures, messages = trace.handed.read(run_.remarks)
+    names = {s.name for s in structures}
+    for name in ("GspFwWprMeta", "GSP_ARGUMENTS_CACHED", "msgqTxHeader", "radix3", "FWSEC", "log",
+                 "LibosMemoryRegionInitArgument(LOGINIT)", "LibosMemoryRegionInitArgument(RMARGS)"):
+        assert name in names, f"no {name} in {names}"
+    meta = next(s for s in structures if s.name == "GspFwWprMeta").fields
+    same((meta["magic"], meta["revision"]), ("0xdc3aae21371a60b3", "0x1"))
+    assert len(meta) > 35, meta
+    same([m.name for m in messages[:3]],
+         ["GSP_SET_SYSTEM_INFO", "SET_REGISTRY", "GET_GSP_STATIC_INFO"])
+    same(messages[-1].name, "UNLOADING_GUEST_DRIVER")
+    assert not [m.name for m in messages if re.search(r"function|0x", m.name)], "a message has no name"
+    assert "registry.RMDevidCheckIgnore" in messages[1].fields(), messages[1].fields()
+    lines = golden_lines(args)
+    where = next(i for i, line in enumerate(lines) if "GspSystemInfo.maxUserVa" in line)
+    other = re.sub(r"= 0x\w+", "= 0x1000", lines[where])
+    found = differences(args.golden, write("other", lines[:where] + [other] + lines[where + 1:]))
+    same([(s, k) for s, k, _ in found], [("messages", "value")])
 
 
 def golden_through_qemu(args):
