@@ -27,7 +27,7 @@ static const struct gsp_wait wait_dma_idle = {
 static const struct gsp_wait wait_halt = {
     .what = "the falcon to halt",
     .timeout_us = 2 * US_PER_S,
-    .step_us = 20,
+    .step_us = 100, /* its programs take milliseconds (measured.md 10) */
     .hint = "the program hangs: wrong firmware for this chip, or VRAM that was not initialised",
 };
 

@@ -27,7 +27,7 @@ enum { TARGET_COHERENT_SYSMEM = 1, TARGET_NONCOHERENT_SYSMEM = 2 };
 static const struct gsp_wait wait_release = {
     .what = "the FMC to start GSP-RM and release its registers",
     .timeout_us = 30 * US_PER_S, /* nova */
-    .step_us = 100,
+    .step_us = US_PER_MS,        /* nouveau; it takes several */
     .step_max_us = 10 * US_PER_MS,
 };
 static const struct gsp_wait wait_halted = {

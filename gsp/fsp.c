@@ -38,7 +38,7 @@ static const struct gsp_wait wait_room = {
 static const struct gsp_wait wait_answer = {
     .what = "the FSP's answer",
     .timeout_us = 5 * US_PER_S, /* nova 2 s, nouveau up to 2 s, tinygrad 10 s */
-    .step_us = 50,
+    .step_us = US_PER_MS,       /* nouveau; it takes several */
     .step_max_us = 10 * US_PER_MS,
 };
 

@@ -247,7 +247,7 @@ static enum fl_err seq_core_resume(void *ctx, struct fl_fail *fail)
     static const struct gsp_wait handoff = {
         .what = "SEC2 to hand the GSP over",
         .timeout_us = SEC2_HANDOFF_TIMEOUT_US,
-        .step_us = 20,
+        .step_us = 100,
     };
     struct gsp_gpu *g = ctx;
     struct gsp_io *io = &g->io;
