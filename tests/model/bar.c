@@ -20,6 +20,7 @@ static void bind(struct gpu_model *m, unsigned which, uint64_t inst, uint64_t ro
     model_vram_write(m, inst, zero, sizeof(zero));
     model_mmu_put_instance(m, inst, &dir);
     m->bar_bind[which] = (struct bar_bind){.inst = inst, .is_virtual = true};
+    model_tlb_invalidate(m, root);
 }
 
 void model_bar_gsp_bind(struct gpu_model *m)
@@ -47,8 +48,9 @@ bool model_bar_set_pde(struct gpu_model *m, uint32_t which, uint64_t value, uint
         return false;
     }
     put_le64(raw, value);
-    return model_vram_write(m, model_mmu_instance(m, m->bar_bind[which].inst).root, raw,
-                            sizeof(raw));
+    const uint64_t root = model_mmu_instance(m, m->bar_bind[which].inst).root;
+    model_tlb_invalidate(m, root); /* the GSP changes it, and the GSP sees to this */
+    return model_vram_write(m, root, raw, sizeof(raw));
 }
 
 /* ---- accesses ---- */
@@ -61,7 +63,7 @@ static bool find(struct gpu_model *m, unsigned which, uint64_t off, bool write,
         return true;
     }
     const struct page_dir dir = model_mmu_instance(m, m->bar_bind[which].inst);
-    enum mmu_result r = model_mmu_walk(m, &dir, off, page);
+    enum mmu_result r = model_tlb_translate(m, &dir, off, page);
     if (r == MMU_MAPPED && write && page->read_only) {
         r = MMU_FAULT_READ_ONLY;
     }

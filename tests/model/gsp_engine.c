@@ -204,6 +204,7 @@ uint32_t model_rm_set_page_directory(struct gpu_model *m, uint32_t client, const
         return RM_INVALID_ARGUMENT;
     }
     v->dir = (struct page_dir){.root = root, .sysmem = aperture != 0, .valid = true};
+    model_tlb_invalidate(m, root); /* RM does, and the page may have been another space's root */
     return RM_OK;
 }
 
@@ -216,6 +217,7 @@ uint32_t model_rm_unset_page_directory(struct gpu_model *m, uint32_t client, con
     if (v == NULL) {
         return RM_OBJECT_NOT_FOUND;
     }
+    model_tlb_invalidate(m, v->dir.root);
     v->dir = (struct page_dir){0};
     return RM_OK;
 }
@@ -246,6 +248,7 @@ uint32_t model_ctrl_reserved_pdes(struct gpu_model *m, const struct rm_object *o
     v->dir = (struct page_dir){.root = LEVEL(levels_physAddress),
                                .sysmem = LEVEL(levels_aperture) != VIDEO,
                                .valid = true};
+    model_tlb_invalidate(m, v->dir.root);
 #undef LEVEL
     return RM_OK;
 }

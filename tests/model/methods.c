@@ -13,6 +13,7 @@ enum { /* methods of the host */
        OLD_SEM_C = 0x18,
        OLD_SEM_D = 0x1c,
        NON_STALL_INTERRUPT = 0x20,
+       MEM_OP_D = 0x34,
        SET_REFERENCE = 0x50,
        SEM_ADDR_LO = 0x5c,
        SEM_ADDR_HI = 0x60,
@@ -23,6 +24,7 @@ enum { /* methods of the host */
 };
 enum { XID_MMU = 31, XID_PBDMA = 32, XID_CLASS = 69 };
 enum { USERD_REFERENCE = 0x48 };
+enum { MEM_OP_SHIFT = 27, TLB_INVALIDATE = 9, TLB_TARGETED = 10 };
 
 bool model_semaphore_release(struct gpu_model *m, struct channel *c, uint64_t va, uint64_t payload,
                              bool wide, bool timestamp)
@@ -218,6 +220,11 @@ static bool host_method(struct gpu_model *m, struct channel *c, uint32_t subchan
         return true;
     case SEM_EXECUTE:
         return sem_execute(m, c, data);
+    case MEM_OP_D: /* which directory is in A to C; more than asked for is legal */
+        if (data >> MEM_OP_SHIFT == TLB_INVALIDATE || data >> MEM_OP_SHIFT == TLB_TARGETED) {
+            model_tlb_invalidate(m, TLB_ALL_ROOTS);
+        }
+        return true;
     default: /* membars, WFI, NOP, YIELD: all is done in order here */
         return true;
     }

@@ -238,7 +238,7 @@ static enum mmu_result copy(struct gpu_model *m, const struct page_dir *dir, uin
     for (size_t done = 0; done < len;) {
         struct mmu_page page;
         *at = va + done;
-        enum mmu_result r = model_mmu_walk(m, dir, va + done, &page);
+        enum mmu_result r = model_tlb_translate(m, dir, va + done, &page);
         if (r != MMU_MAPPED) {
             return r;
         }

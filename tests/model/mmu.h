@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The GPU's own address translation: formats 2 (Turing to Ada) and 3 (Hopper on), as a walk through
- * the tables in video or bus memory each time. There is no TLB: a driver that forgets to invalidate
- * one is not found out. Source: mmu.md 1-6.
+ * the tables in video or bus memory, and what is remembered of it (tlb.c). Source: mmu.md 1-6, 10.
  */
 #pragma once
 
@@ -37,7 +36,7 @@ struct mmu_page {
     bool sparse; /* reads 0, writes vanish */
 };
 
-/* Where va is. */
+/* Where va is by the tables. */
 enum mmu_result model_mmu_walk(struct gpu_model *m, const struct page_dir *dir, uint64_t va,
                                struct mmu_page *out);
 /* Copies between buf and [va, va + len). On a fault: its type, and *at is the address. */
@@ -54,6 +53,23 @@ enum mmu_result model_phys_write(struct gpu_model *m, bool sysmem, uint64_t addr
 struct page_dir model_mmu_instance(struct gpu_model *m, uint64_t inst);
 /* Lays a root into an instance block, as the GSP does. */
 void model_mmu_put_instance(struct gpu_model *m, uint64_t inst, const struct page_dir *dir);
+
+/* ---- TLB (tlb.c) ---- */
+
+enum { TLB_ENTRIES = 4096 };
+struct tlb_entry {
+    uint64_t page, root; /* page: address >> 12 */
+    struct mmu_page to;  /* of the page's first byte */
+    bool root_sysmem, used;
+};
+#define TLB_ALL_ROOTS UINT64_MAX
+/* Where va is for a client of the MMU: as it was when last used, until invalidated. A difference
+ * breaks a rule. */
+enum mmu_result model_tlb_translate(struct gpu_model *m, const struct page_dir *dir, uint64_t va,
+                                    struct mmu_page *out);
+void model_tlb_invalidate(struct gpu_model *m, uint64_t root);
+/* What the three registers say. */
+void model_tlb_command(struct gpu_model *m, uint32_t pdb, uint32_t upper, uint32_t command);
 
 /* ---- BAR1 and BAR2 (bar.c); BAR2 is PCI BAR 3 ---- */
 

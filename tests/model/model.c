@@ -125,6 +125,7 @@ static void reset_state(struct gpu_model *m, enum model_reset kind)
     m->vram.window = 0;
     m->vga = (struct vga_state){0};
     model_bar_gsp_unbind(m);
+    model_tlb_invalidate(m, TLB_ALL_ROOTS);
     model_host_free(m);
     model_gsp_power_on(m);
     model_falcon_power_on(m, &m->gsp_falcon, "gsp", NV_PGSP_BASE);

@@ -674,6 +674,7 @@ struct gpu_model {
     struct gsp_state gsp;
     struct intr_state intr;
     struct bar_bind bar_bind[MODEL_MAPPED_BARS];
+    struct tlb_entry tlb[TLB_ENTRIES];
     struct host_state host;
     struct vga_state vga;
     struct strict_state strict;

@@ -368,6 +368,7 @@ bool model_vf_write(struct gpu_model *m, uint32_t off, uint32_t value)
         return true;
     case NV_VIRTUAL_FUNCTION_PRIV_MMU_INVALIDATE__OFFSET:
         m->misc.mmu_inval = value;
+        model_tlb_command(m, m->misc.mmu_pdb[0], m->misc.mmu_pdb[1], value);
         return true;
     default:
         return false;

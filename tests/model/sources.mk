@@ -9,12 +9,12 @@ MODEL_SRCS += $(addprefix tests/model/,serve.c vfio_user.c vfio_dma.c)
 MODEL_SRCS += $(addprefix tests/model/remote_,pci.c bars.c memory.c)
 TEST_SUPPORT_SRCS += tests/unit/mini_driver.c tests/unit/mini_turing.c tests/unit/mini_fsp.c
 UNIT_TESTS += tests/unit/test_model.c tests/unit/test_model_rules.c tests/unit/test_model_fsp.c \
-    tests/unit/test_model_turing.c tests/unit/test_model_host.c tests/unit/test_model_display.c
+    tests/unit/test_model_turing.c tests/unit/test_model_host.c tests/unit/test_model_display.c tests/unit/test_model_tlb.c
 FUZZ_TARGETS += tests/fuzz/fuzz_model.c
 # Names of every field of the structures that the layout tables describe.
 MODEL_SRCS += build/gen/gsp_layout_names.c
 # The host and the MMU: what works once the GSP is up.
-MODEL_SRCS += $(addprefix tests/model/,mmu.c bar.c engines.c channel.c methods.c ce.c gsp_engine.c gsp_display.c \
+MODEL_SRCS += $(addprefix tests/model/,mmu.c tlb.c bar.c engines.c channel.c methods.c ce.c gsp_engine.c gsp_display.c \
     vga.c)
 TEST_SUPPORT_SRCS += tests/unit/remote_client.c
 UNIT_TESTS += tests/unit/test_remote_pci.c tests/unit/test_remote_boot.c \

@@ -379,6 +379,23 @@ static void fill_and_copy(void **state)
     no_rule_broken();
 }
 
+/* A page of an address space moves: its channel finds the old place until it invalidates. */
+static void channel_invalidates(void **state)
+{
+    (void)state;
+    channel_up();
+    KICK(0x20050017, SEM_VA, 0, 1, 0, 0x00100001);
+    put64(PT + 8 * (SEM_VA >> 12), (PAGES + 0xf0000) >> 4 | 1);
+    KICK(0x2001000d, 9u << 27, 0x20050017, SEM_VA, 0, 2, 0, 0x00100001);
+    assert_int_equal(get32(PAGES + SEM_VA), 1);
+    assert_int_equal(get32(PAGES + 0xf0000), 2);
+    no_rule_broken();
+    put64(PT + 8 * (SEM_VA >> 12), (PAGES + SEM_VA) >> 4 | 1);
+    KICK(0x20050017, SEM_VA, 0, 3, 0, 0x00100001);
+    assert_int_equal(get32(PAGES + 0xf0000), 3); /* the old place */
+    assert_string_equal(model_first_violation(d.m)->rule, "mmu.stale");
+}
+
 static void semaphores(void **state)
 {
     (void)state;
@@ -496,6 +513,7 @@ int main(void)
         cmocka_unit_test_teardown(directories_start_empty, close_it),
         cmocka_unit_test_teardown(vga_ports_are_bytes, close_it),
         cmocka_unit_test_teardown(fill_and_copy, close_it),
+        cmocka_unit_test_teardown(channel_invalidates, close_it),
         cmocka_unit_test_teardown(semaphores, close_it),
         cmocka_unit_test_teardown(fault_kills_the_channel_only, close_it),
         cmocka_unit_test_teardown(tables_for_drivers, close_it),

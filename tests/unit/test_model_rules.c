@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "gsp/regs/regs.h"
+#include "tests/model/model_priv.h"
 #include "tests/unit/mini_driver.h"
 
 static struct mini d;
@@ -262,6 +263,26 @@ static void continuation(void)
     mini_pass(&d, 1000);
 }
 
+/* ---- MMU ---- */
+/* BAR1's root entry 0 leads to tables that say one thing, then another. */
+static void stale_mapping(void)
+{
+    enum { PD2 = 0x4000000, PD1 = 0x4001000, PD0 = 0x4002000, PT = 0x4003000 };
+    static const uint64_t entries[][2] = {{PD2, PD1 >> 4 | 2},        {PD1, PD0 >> 4 | 2},
+                                          {PD0 + 8, PT >> 4 | 2},     {PT, 0x4004000 >> 4 | 1},
+                                          {UINT64_MAX, PD2 >> 4 | 2}, {PT, 0x4005000 >> 4 | 1}};
+    uint64_t inst;
+    const uint64_t root = model_rm_bar_root(d.m, MODEL_BAR1, &inst);
+    for (size_t i = 0; i < ARRAY_SIZE(entries); i++) {
+        uint8_t b[8];
+        put_le64(b, entries[i][1]);
+        model_vram_write(d.m, entries[i][0] == UINT64_MAX ? root : entries[i][0], b, sizeof(b));
+        if (i >= ARRAY_SIZE(entries) - 2) {
+            model_bar_read(d.m, 1, 0, 4);
+        }
+    }
+}
+
 /* ---- RPC ---- */
 static uint8_t info[1024];
 static void send_bad_info(void)
@@ -409,6 +430,7 @@ static const struct wrong wrongs[] = {
     {"rm.payload", short_payload, MINI_UP, 0, false},
     {"rm.params-size", params_size, MINI_UP, 0, false},
     {"rm.early", too_early, MINI_COMMANDS, 0, false},
+    {"mmu.stale", stale_mapping, MINI_UP, 0, false},
     {"sequencer.not-run", skip_writes, MINI_COMMANDS, 0, false},
     {"sequencer.not-run", skip_modify, MINI_COMMANDS, 0, false},
     {"sequencer.not-run", skip_start, MINI_COMMANDS, 0, false},

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Remembered translations (mmu.md 10). One that was used stays until it is invalidated, whatever
+ * the tables say meanwhile, or until another one needs its place: a GPU may keep it as long, and a
+ * driver may not count on either. What is not mapped is not remembered. All clients that the model
+ * has (BARs, host, copy engines) share one.
+ */
+#include "tests/model/model_priv.h"
+
+#define SPREAD 0x9e3779b1u /* 2^32 over the golden ratio */
+
+static struct tlb_entry *place(struct gpu_model *m, const struct page_dir *dir, uint64_t page)
+{
+    const uint32_t key = (uint32_t)(page ^ page >> 20 ^ dir->root >> FL_PAGE_SHIFT);
+    return &m->tlb[key * SPREAD % TLB_ENTRIES];
+}
+
+static bool is_for(const struct tlb_entry *e, const struct page_dir *dir, uint64_t page)
+{
+    return e->used && e->page == page && e->root == dir->root && e->root_sysmem == dir->sysmem;
+}
+
+/* Both of the same address. */
+static bool same(const struct mmu_page *a, const struct mmu_page *b)
+{
+    return a->sparse == b->sparse && a->read_only == b->read_only &&
+           (a->sparse || (a->addr == b->addr && a->sysmem == b->sysmem));
+}
+
+enum mmu_result model_tlb_translate(struct gpu_model *m, const struct page_dir *dir, uint64_t va,
+                                    struct mmu_page *out)
+{
+    const uint64_t page = va >> FL_PAGE_SHIFT, in = va & (FL_PAGE_SIZE - 1);
+    struct tlb_entry *e = place(m, dir, page);
+    const enum mmu_result r = model_mmu_walk(m, dir, va, out);
+    if (!is_for(e, dir, page)) {
+        if (r == MMU_MAPPED) {
+            *e = (struct tlb_entry){.used = true,
+                                    .page = page,
+                                    .root = dir->root,
+                                    .root_sysmem = dir->sysmem,
+                                    .to = *out};
+            e->to.addr -= in;
+        }
+        return r;
+    }
+    struct mmu_page old = e->to;
+    old.addr += in;
+    old.left = FL_PAGE_SIZE - in; /* what lies behind is another entry's */
+    if (r == MMU_MAPPED && same(&old, out)) {
+        return r;
+    }
+    model_rule_broken(m, RULE_MMU_STALE,
+                      "address 0x%llx below the directory 0x%llx was used with 0x%llx%s, which the "
+                      "tables no longer say: they say %s0x%llx",
+                      (unsigned long long)va, (unsigned long long)dir->root,
+                      (unsigned long long)old.addr, old.sysmem ? " on the bus" : "",
+                      r == MMU_MAPPED ? "" : "fault type ",
+                      r == MMU_MAPPED ? (unsigned long long)out->addr : (unsigned long long)r);
+    *out = old;
+    return MMU_MAPPED;
+}
+
+void model_tlb_invalidate(struct gpu_model *m, uint64_t root)
+{
+    for (size_t i = 0; i < TLB_ENTRIES; i++) {
+        if (root == TLB_ALL_ROOTS || m->tlb[i].root == root) {
+            m->tlb[i].used = false;
+        }
+    }
+}
+
+void model_tlb_command(struct gpu_model *m, uint32_t pdb, uint32_t upper, uint32_t command)
+{
+    enum { ALL_PDB = 1 << 1, APERTURE = 0xf, ADDRESS_SHIFT = 8, UPPER_SHIFT = 40 };
+    const struct NV_VIRTUAL_FUNCTION_PRIV_MMU_INVALIDATE c = {command};
+    if (NV_VIRTUAL_FUNCTION_PRIV_MMU_INVALIDATE__TRIGGER(c) != 0) {
+        model_tlb_invalidate(m, (command & ALL_PDB) != 0
+                                    ? TLB_ALL_ROOTS
+                                    : (uint64_t)upper << UPPER_SHIFT |
+                                          (uint64_t)(pdb & ~(uint32_t)APERTURE) << ADDRESS_SHIFT);
+    }
+}
