@@ -500,10 +500,10 @@ static void handle_once(struct gpu_model *m, uint32_t bytes, uint32_t slots)
     const uint32_t avail = slots * QUEUE_SLOT_BYTES - head;
     model_trace_message(m, function, payload, len, avail);
     if (function == FUNCTION_CONTINUATION) {
-        if (g->large == NULL) {
+        if (g->large == NULL && !g->more_refused) {
             model_rule_broken(m, RULE_QUEUE_CONTINUATION,
                               "a CONTINUATION_RECORD continues nothing");
-        } else {
+        } else if (g->large != NULL) {
             large_record(m, payload, len);
         }
         return;
@@ -527,6 +527,8 @@ static void handle_once(struct gpu_model *m, uint32_t bytes, uint32_t slots)
         }
         return;
     }
+    /* Of a function that is not known nobody can say how long it is. */
+    g->more_refused = len == RPC_RECORD_MAX && need == len;
     give_to_rm(m, function, sequence, payload, len, avail);
 }
 

@@ -358,6 +358,7 @@ struct gsp_state {
     uint32_t seq_resets_before;
     bool seq_program_ran;
     /* a request in several records */
+    bool more_refused; /* records may follow that belong to a refused request */
     uint8_t *large;
     uint32_t large_len, large_need, large_function, large_sequence;
     /* objects */

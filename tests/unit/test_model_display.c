@@ -2,7 +2,8 @@
 /*
  * What nouveau, a driver for a desktop, needs of the model and the bring-up does not: a display
  * without outputs where a board has one, none at all elsewhere; which engines are fused off; copy
- * engines that belong to graphics; the INTx line, on boards that have no MSI.
+ * engines that belong to graphics; the INTx line, on boards that have no MSI; long requests that
+ * the model refuses.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -218,6 +219,26 @@ static void interrupt_line(void **state)
     assert_null(model_first_violation(d.m));
 }
 
+/* A function that is not known, in three records: refused as a whole, and no rule is broken. Its
+ * records end with the next request. */
+static void long_request_refused(void **state)
+{
+    enum { RECORD = 0xffd0 - 32, ALLOC_MEMORY = 4, CONTINUATION = 71 };
+    static uint8_t record[RECORD];
+    (void)state;
+    up("ga102");
+    mini_send(&d, ALLOC_MEMORY, record, sizeof(record));
+    assert_true(mini_wait(&d, ALLOC_MEMORY));
+    assert_int_equal(d.msg_result, 0xff100001);
+    mini_send(&d, CONTINUATION, record, sizeof(record));
+    mini_send(&d, CONTINUATION, record, 100);
+    assert_int_equal(mini_alloc_object(&d, MINI_CLIENT, DEVICE, 0x90f1, 0x90f1, 48), 0);
+    assert_null(model_first_violation(d.m));
+    mini_send(&d, CONTINUATION, record, 100);
+    mini_pass(&d, 1000);
+    assert_string_equal(model_first_violation(d.m)->rule, "queue.continuation");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -226,6 +247,7 @@ int main(void)
         cmocka_unit_test_teardown(engines_fused_off, close_it),
         cmocka_unit_test_teardown(graphics_copy_engines, close_it),
         cmocka_unit_test_teardown(interrupt_line, close_it),
+        cmocka_unit_test_teardown(long_request_refused, close_it),
     };
     return cmocka_run_group_tests_name("model display", tests, NULL, NULL);
 }
