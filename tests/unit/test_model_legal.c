@@ -130,6 +130,42 @@ static void reset_while_up(void) { model_reset(d.m, MODEL_RESET_FLR); }
 
 /* ---- cases ---- */
 
+/* A driver that only adds mappings need not invalidate, nor one that writes the same again;
+ * tinygrad invalidates everything at once. */
+static void poke64(uint64_t vram, uint64_t value)
+{
+    mini_wr(&d, WINDOW, (uint32_t)(vram >> 16));
+    mini_wr(&d, PRAMIN + (uint32_t)(vram & 0xffff), (uint32_t)value);
+    mini_wr(&d, PRAMIN + (uint32_t)(vram & 0xffff) + 4, (uint32_t)(value >> 32));
+}
+static void mappings_added(void)
+{
+    enum { PD2 = 0x4000000, PD1 = 0x4001000, PD0 = 0x4002000, PT = 0x4003000, STATIC_INFO = 65 };
+    enum { INVALIDATE = 0xb830b0, FIRST = 0x4100000, SECOND = 0x4200000 };
+    static uint8_t info[4096];
+    mini_send(&d, STATIC_INFO, info, d.l->GspStaticConfigInfo.total);
+    assert_true(mini_wait(&d, STATIC_INFO));
+    const uint64_t root =
+        fw_get(d.msg + d.l->GSP_MSG_QUEUE_ELEMENT.total, d.l->GspStaticConfigInfo.total,
+               d.l->GspStaticConfigInfo.bar1PdeBase);
+    poke64(PD2, PD1 >> 4 | 2);
+    poke64(PD1, PD0 >> 4 | 2);
+    poke64(PD0, 0);
+    poke64(PD0 + 8, PT >> 4 | 2);
+    poke64(PT, FIRST >> 4 | 1);
+    poke64(FIRST, 1);
+    poke64(SECOND, 2);
+    poke64(root, PD2 >> 4 | 2);
+    assert_int_equal(model_bar_read(d.m, 1, 0, 4), 1);
+    poke64(PT + 8, SECOND >> 4 | 1);
+    poke64(PT, FIRST >> 4 | 1);
+    assert_int_equal(model_bar_read(d.m, 1, 0x1000, 4), 2);
+    assert_int_equal(model_bar_read(d.m, 1, 0, 4), 1);
+    poke64(PT, SECOND >> 4 | 1);
+    mini_wr(&d, INVALIDATE, 0x80000043);
+    assert_int_equal(model_bar_read(d.m, 1, 0, 4), 2);
+}
+
 struct legal {
     const char *rule; /* that it comes close to */
     void (*deed)(void);
@@ -161,6 +197,7 @@ static const struct legal legals[] = {
     {"queue.stuck", event_at_leisure, MINI_UP, NULL, false},
     {"booter.unload-before-sb", unload_too_thoroughly, MINI_UP, NULL, true},
     {"rm.after-unload", ring_before_the_goodbye_is_answered, MINI_UP, NULL, true},
+    {"mmu.stale", mappings_added, MINI_UP, NULL, false},
     {"booter.unload-running", reset_while_up, MINI_UP, NULL, true},
     {"booter.already-extended", reset_while_up, MINI_UP, NULL, true},
     {"fwsec.wpr2-up", reset_while_up, MINI_UP, NULL, true},
