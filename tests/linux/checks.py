@@ -2,6 +2,7 @@
 """What the test programs of this folder share: result lines, what they need, machines side by side."""
 import concurrent.futures
 import queue
+import re
 import sys
 from pathlib import Path
 
@@ -13,6 +14,12 @@ TOP = Path(__file__).resolve().parent.parent.parent
 RESULTS = TOP / "build/test-results"
 IMAGES = TOP / "build/test-images"
 NAME = "linux"
+# The levels of the kernel's messages are not on the serial line; these words are what its warnings
+# and errors have in common.
+TROUBLE = re.compile(r"\b(WARNING|BUG|Oops|error|failed|fail|timeout|timed out|unable|invalid|fault|"
+                     r"stall|unhandled|unknown|unexpected|corrupt|killed|Call Trace)\b|-E[A-Z]+|\*ERROR\*",
+                     re.I)
+CLOCK = re.compile(r"clocksource|tsc|TSC|sched_clock")  # the emulator's clock, not the driver
 
 
 class Checks:
@@ -34,6 +41,24 @@ class Checks:
 
     def note(self, text):
         print(f"# {self.name}: {text}", flush=True)
+
+
+def number(pattern, text):
+    found = re.search(pattern, text)
+    return int(found[1]) if found else -1
+
+
+def messages(serial):
+    """The kernel's lines since the driver was first loaded, without those about the clock."""
+    start = max(serial.find("FL:round 1"), 0)
+    return [line for line in serial[start:].splitlines()
+            if re.match(r"\[ *\d+\.\d+\]", line) and not CLOCK.search(line)]
+
+
+def complaints(serial, harmless):
+    """Those that tell of something wrong."""
+    return [line for line in messages(serial)
+            if TROUBLE.search(line) and not any(h in line for h in harmless)]
 
 
 def prepare(programs):

@@ -36,15 +36,15 @@ def look(c, result, chip, fw, cycles):
     if chip in nouveau.BY_FALCON:
         c.equal("wpr2-down-each-time", result.marks("wpr2"), ["0x00000000"] * cycles)
     c.equal("tainted", result.marks("tainted"), ["0"])
-    bad = nouveau.complaints(serial)
+    bad = checks.complaints(serial, nouveau.HARMLESS)
     c.ok("no-complaints", not bad, f"{len(bad)} lines: {bad[:3]}")
     c.ok("model-verdict", "verdict: no rule broken" in report and result.model_status == 0,
          f"status {result.model_status}: {report[:700]}")
-    c.equal("gsp-boots", nouveau.number(r"GSP: (\d+) boots", report), cycles)
-    c.equal("gsp-unloads", nouveau.number(r"GSP: \d+ boots, (\d+) unloads", report), cycles)
-    c.equal("objects-left", nouveau.number(r"left at an unload: (\d+) objects", report), 0)
-    c.equal("unmodelled", nouveau.number(r"not modelled: (\d+) registers", report), 0)
-    c.equal("refused", nouveau.number(r"refused: (\d+)", report), 0)
+    c.equal("gsp-boots", checks.number(r"GSP: (\d+) boots", report), cycles)
+    c.equal("gsp-unloads", checks.number(r"GSP: \d+ boots, (\d+) unloads", report), cycles)
+    c.equal("objects-left", checks.number(r"left at an unload: (\d+) objects", report), 0)
+    c.equal("unmodelled", checks.number(r"not modelled: (\d+) registers", report), 0)
+    c.equal("refused", checks.number(r"refused: (\d+)", report), 0)
     s = result.samples
     if not c.equal("samples", len(s), cycles):
         return

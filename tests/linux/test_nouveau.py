@@ -23,7 +23,7 @@ import checks  # noqa: E402
 import guest  # noqa: E402
 import initramfs  # noqa: E402
 import launch  # noqa: E402
-from checks import IMAGES, NAME, RESULTS, TOP, Checks  # noqa: E402
+from checks import IMAGES, NAME, RESULTS, TOP, Checks, complaints, number  # noqa: E402
 
 JOB = TOP / "build/linux/job"
 # What job.c does in one round, and how often it can only go on by an interrupt.
@@ -44,29 +44,10 @@ COPY_CLASS = {"tu": "c5b5", "ga100": "c6b5", "ga10": "c7b5", "ad10": "c7b5", "gh
               "gb10": "c9b5", "gb20": "cab5"}
 # Messages that nouveau prints on a GPU without a display; they are no faults.
 HARMLESS = ("No compatible format found", "Cannot find any crtc or sizes", "vgaarb: deactivate")
-# The levels of the kernel's messages are not on the serial line; these words are what its warnings
-# and errors have in common.
-TROUBLE = re.compile(r"\b(WARNING|BUG|Oops|error|failed|fail|timeout|timed out|unable|invalid|fault|"
-                     r"stall|unhandled|unknown|unexpected|corrupt|killed|Call Trace)\b|-E[A-Z]+|\*ERROR\*",
-                     re.I)
-CLOCK = re.compile(r"clocksource|tsc|TSC|sched_clock")  # the emulator's clock, not the driver
 
 
 def copy_class(chip):
     return next(v for k, v in COPY_CLASS.items() if chip.startswith(k))
-
-
-def number(pattern, text):
-    found = re.search(pattern, text)
-    return int(found[1]) if found else -1
-
-
-def complaints(serial):
-    """The kernel's lines since the driver was first loaded that tell of something wrong."""
-    start = max(serial.find("FL:round 1"), 0)
-    return [line for line in serial[start:].splitlines()
-            if re.match(r"\[ *\d+\.\d+\]", line) and TROUBLE.search(line)
-            and not CLOCK.search(line) and not any(h in line for h in HARMLESS)]
 
 
 def kernel_side(c, result, chip, fw, rounds):
@@ -88,7 +69,7 @@ def kernel_side(c, result, chip, fw, rounds):
     for word in ("insmod-failed", "rmmod-failed"):
         c.equal(word.replace("-", "-not-"), result.marks(word), [])
     c.equal("tainted", result.marks("tainted"), ["0"])
-    bad = complaints(serial)
+    bad = complaints(serial, HARMLESS)
     c.ok("no-complaints", not bad, f"{len(bad)} lines: {bad[:3]}")
 
 

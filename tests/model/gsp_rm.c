@@ -531,6 +531,7 @@ static void do_unload(struct gpu_model *m, struct rm_call *c)
         answer(m, c, RPC_BAD_FORMAT);
         return;
     }
+    c->len = 0; /* an answer without a payload, which is what nova-core's authors expect */
     answer(m, c, 0);
     model_queue_check_status_slots(m);
     count_left(m);

@@ -310,7 +310,7 @@ static void record_and_logs(void **state)
     text[at] = '\0';
     assert_non_null(strstr(text, "stage booter"));
     assert_non_null(strstr(text, "NV_PFALCON_FALCON_CPUCTL@sec2"));
-    assert_non_null(strstr(text, "recv  GSP_INIT_DONE (0x1001)"));
+    assert_non_null(strstr(text, "recv  GSP_INIT_DONE (0x1001), 0 bytes"));
     assert_non_null(strstr(text, "result 0x59"));
     /* The logs of a boot that failed are what one needs. */
     assert_true(gsp_log_put(rig.gpu, GSP_LOG_INIT) > 0);
