@@ -65,7 +65,8 @@ def main():
             faults += cost_faults(rows, reasons)
     if not counted:
         faults.append("no table of costs")
-    return finish("docs/matrix.md", [f"docs/matrix.md: {f}" for f in faults], f"{len(chips)} chips, {counted} costs")
+    return finish("docs/matrix.md", [f"docs/matrix.md: {f}" for f in faults],
+                  f"{len(chips)} chips, {counted} costs")
 
 
 if __name__ == "__main__":

@@ -47,6 +47,9 @@ NO_FILES = "no files"
 NOT_FOR_IT = "not supported by the driver"
 
 
+COMPLAINT = re.compile(r"fail|error|timeout|unable|invalid|WARN|-E[A-Z]+|-\d+$", re.I)
+
+
 def text_of(path):
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
@@ -82,8 +85,9 @@ class Firstlight:
         self.program = own_copy(BOOT_TRACE)
 
     def run(self, chip, version, trace):
-        done = subprocess.run([self.program, chip, version, self.firmware, trace], text=True, timeout=FIRSTLIGHT_S,
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+        done = subprocess.run([self.program, chip, version, self.firmware, trace], text=True,
+                              timeout=FIRSTLIGHT_S, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              check=False)
         try:
             got = json.loads(done.stdout)
         except ValueError:
@@ -120,7 +124,7 @@ class LinuxDriver:
             initramfs.build(image, self.kernel, self.firmware, chip=chip, versions=[version],
                             module=self.module, params=self.params.get(version, ""), rounds=1)
             result = guest.run(self.kernel, image, chip=chip, firmware=self.firmware, record=work,
-                               trace=True, deadline_s=GUEST_S)
+                               trace=True, deadline_s=GUEST_S, cpu=os.getpid())
         except initramfs.InitramfsError as e:
             return {"state": "none", "reason": one_line(e)}
         except launch.MachineError as e:
@@ -146,7 +150,7 @@ class LinuxDriver:
             cell["reason"] = result.ended
         elif not self.up(chip, result):
             complaints = [m for m in self.messages(result) if
-                          re.search(r"fail|error|timeout|unable|invalid|WARN|-E[A-Z]+|-\d+$", m, re.I)]
+                          COMPLAINT.search(m) and "module verification" not in m]
             cell["reason"] = (complaints or self.messages(result) or ["no message"])[0]
         elif result.marks("insmod-failed") or result.marks("rmmod-failed"):
             cell["reason"] = "the module was not loaded or not unloaded"
@@ -231,7 +235,8 @@ class Store:
         return STORE / f"{chip}.{driver}.{version}.{suffix}"
 
     def key(self, driver):
-        return hashlib.sha256(f"{driver.made_by} {self.firmware_version} {self.here}".encode()).hexdigest()
+        of = f"{driver.made_by} {self.firmware_version} {self.here}"
+        return hashlib.sha256(of.encode()).hexdigest()
 
     def get(self, chip, driver, version, any_age=False):
         """The cell, None when there is none or when something that made it has changed."""
@@ -271,6 +276,8 @@ class Store:
             with open(trace, "rb") as plain, gzip.open(f"{trace}.gz", "wb", compresslevel=4) as packed:
                 shutil.copyfileobj(plain, packed)
             trace.unlink()
+        if cell["state"] == "ready" and "after" not in [s["name"] for s in cell["stages"]]:
+            cell.update(state="failed", reason="the driver says that it is up, the trace does not")
         if cell["state"] == "failed" and not cell.get("stage") and cell["stages"]:
             entered = [s["name"] for s in cell["stages"] if s["name"] != "unload"]
             cell["stage"] = entered[-1]

@@ -11,6 +11,7 @@ all chips and drivers docs/matrix.md. --again runs the chosen cells anew; --keep
 builds as they are. The exit status is 1 when a cell that should be ready is not.
 """
 import argparse
+import fcntl
 import re
 import subprocess
 import sys
@@ -29,8 +30,8 @@ DRIVERS = {kind.name: kind for kind, _ in COLUMNS}
 
 
 def chips_of_the_model():
-    text = subprocess.run([cells.MODEL, "--list-chips"], capture_output=True, text=True, check=True).stdout
-    return [line.split()[0] for line in text.splitlines() if re.match(r"[a-z]+\d+ ", line)]
+    listed = subprocess.run([cells.MODEL, "--list-chips"], capture_output=True, text=True, check=True)
+    return [line.split()[0] for line in listed.stdout.splitlines() if re.match(r"[a-z]+\d+ ", line)]
 
 
 def words(cell):
@@ -48,7 +49,8 @@ def clock(seconds):
 
 
 def arguments(argv):
-    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ap = argparse.ArgumentParser(description=__doc__,
+                                 formatter_class=argparse.RawDescriptionHelpFormatter)
     chips = chips_of_the_model()
 
     def some(known):
@@ -99,6 +101,12 @@ def main():
     firmware = cells.launch.read_deps().get("FIRMWARE_DIR", "")
     if not Path(firmware, "nvidia").is_dir():
         sys.exit("matrix.py: no firmware: run make setup")
+    cells.STORE.mkdir(parents=True, exist_ok=True)
+    lock = open(cells.STORE / ".lock", "w", encoding="ascii")  # until the program ends
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        sys.exit("matrix.py: another one is running in this tree")
     drivers = {name: DRIVERS[name](firmware) for name in DRIVERS}
     store = cells.Store(firmware)
     got = fill(args, drivers, store)

@@ -131,7 +131,8 @@ def write(rows, kernel, firmware):
     out.append("| chip | " + " | ".join(f"{t} {short(v)}" for _, t, v in rows.columns) + " |\n")
     out.append("|---" * (len(rows.columns) + 1) + "|\n")
     for chip in rows.chips:
-        out.append(f"| {chip} | " + " | ".join(rows.state(chip, d, v) for d, _, v in rows.columns) + " |\n")
+        states = [rows.state(chip, d, v) for d, _, v in rows.columns]
+        out.append(f"| {chip} | {' | '.join(states)} |\n")
     failed = [(chip, t, v, rows.cell(chip, d, v)) for chip in rows.chips for d, t, v in rows.columns
               if rows.cell(chip, d, v)["state"] == "failed"]
     if failed:
@@ -149,7 +150,8 @@ reads it in every wait, ours needs none). The same landmarks cut every trace (`t
         above.setdefault((chip, version), []).append(kind)
     for version in rows.versions():
         others = rows.others(version)
-        out.append(f"\n### {version}\n\n| chip | Firstlight | " + " | ".join(t for _, t in others) + " |\n")
+        heads = " | ".join(t for _, t in others)
+        out.append(f"\n### {version}\n\n| chip | Firstlight | {heads} |\n")
         out.append("|---" * (len(others) + 2) + "|\n")
         for chip in rows.chips:
             ours, theirs = rows.costs(chip, version)
@@ -169,15 +171,20 @@ reads it in every wait, ours needs none). The same landmarks cut every trace (`t
     PAGE.write_text("".join(out), encoding="utf-8")
 
 
+REPRESENTATIVES = ("tu102", "ga100", "ga102", "ad102", "gh100", "gb100", "gb202")
+
+
 def stages_part(rows):
     """Stage by stage, one chip of each family."""
     version = rows.columns[0][2]
-    chosen = [c for c in ("tu102", "ga100", "ga102", "ad102", "gh100", "gb100", "gb202") if c in rows.chips]
-    out = [f"\n## Stage by stage\n\nFirmware {version}, one chip of each family; reads / writes / reads of the VBIOS. "
-           "What a driver does in which order is its own: the stages begin at landmarks that each of them passes.\n"]
+    chosen = [c for c in REPRESENTATIVES if c in rows.chips]
+    out = [f"\n## Stage by stage\n\nFirmware {version}, one chip of each family; reads / writes / reads "
+           "of the VBIOS. What a driver does in which order is its own: the stages begin at landmarks "
+           "that each of them passes.\n"]
     for chip in chosen:
         parts = [(t, rows.cell(chip, d, version)) for d, t, v in rows.columns if v == version]
-        parts = [(t, {s["name"]: s for s in c["stages"]}) for t, c in parts if c and c["state"] == "ready"]
+        parts = [(t, {s["name"]: s for s in c["stages"]}) for t, c in parts
+                 if c and c["state"] == "ready"]
         names = list(dict.fromkeys(n for _, stages in parts for n in stages))
         names.sort(key=lambda n: ORDER.index(n))
         out.append(f"\n### {chip}\n\n| stage | " + " | ".join(t for t, _ in parts) + " |\n")

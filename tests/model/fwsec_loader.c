@@ -60,6 +60,22 @@ static bool size_is(uint32_t have, uint32_t want)
     return have == want || have == align_up_u64(want, FALCON_BLOCK);
 }
 
+static void trace_descriptor(struct gpu_model *m, const uint8_t *d)
+{
+    static const struct {
+        const char *name;
+        uint32_t off, bytes;
+    } fields[] = {{"ctxDma", DESC_CTX, 4},           {"codeDmaBase", DESC_CODE, 8},
+                  {"nonSecCodeOff", DESC_NS_OFF, 4}, {"nonSecCodeSize", DESC_NS_SIZE, 4},
+                  {"secCodeOff", DESC_SEC_OFF, 4},   {"secCodeSize", DESC_SEC_SIZE, 4},
+                  {"codeEntryPoint", DESC_ENTRY, 4}, {"dataDmaBase", DESC_DATA, 8},
+                  {"dataSize", DESC_DATA_SIZE, 4},   {"argc", DESC_ARGC, 4}};
+    for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
+        model_trace_value(m, "FWSEC.loader", fields[i].name,
+                          fw_load(d + fields[i].off, fields[i].bytes));
+    }
+}
+
 static bool descriptor_ok(struct gpu_model *m, const uint8_t *d)
 {
     const struct fwsec_info *w = &m->fwsec;
@@ -143,6 +159,7 @@ uint32_t model_fwsec_loader(struct gpu_model *m)
         return FWSEC_BAD_SIGNATURE;
     }
     memcpy(d, f->dmem + m->loader.dmem_off, DESC_BYTES);
+    trace_descriptor(m, d);
     if (!descriptor_ok(m, d) || !model_falcon_context_ok(m, f, get_le32(d + DESC_CTX))) {
         return FWSEC_BAD_SIGNATURE;
     }

@@ -29,8 +29,10 @@ import trace as tool  # noqa: E402  tests/trace/trace.py: this folder comes firs
 STORE = TOP / "build/matrix"
 PAGE = TOP / "docs/differences.md"
 EXPLAINED = HERE / "explained.tsv"
-VERSION = "570.144"
-CHIPS = ("tu102", "ga100", "ga102", "ad102", "gh100", "gb100", "gb202")  # one of each family
+V570, V535 = "570.144", "535.113.01"
+# One chip of each family; the older firmware runs up to Ada.
+CASES = {chip: (chip, V570) for chip in ("tu102", "ga100", "ga102", "ad102", "gh100", "gb100", "gb202")}
+CASES |= {f"{chip}/535": (chip, V535) for chip in ("tu102", "ga100", "ga102", "ad102")}
 OTHERS = ("nouveau", "nova")
 TITLES = {"nouveau": "nouveau", "nova": "nova-core"}
 VALUES_MAX = 6
@@ -64,7 +66,7 @@ def compare_key(key, ours, theirs):
         a, b = sum(x.count for x in ours), sum(x.count for x in theirs)
         return ("times", str(a), str(b)) if a != b else None
     if key.startswith("W "):
-        a, b = [x.value for x in ours for _ in range(x.count)], [x.value for x in theirs for _ in range(x.count)]
+        a, b = ([x.value for x in side for _ in range(x.count)] for side in (ours, theirs))
         return ("written", shown(a), shown(b)) if a != b else None
     a, b = ours[-1].value, theirs[-1].value
     return ("read", shown([a]), shown([b])) if a != b else None
@@ -75,7 +77,8 @@ def compare_order(ours, theirs):
     one = [k for k in ours if k.startswith("W ") and k in theirs]
     two = [k for k in theirs if k.startswith("W ") and k in ours]
     matcher = difflib.SequenceMatcher(None, one, two, autojunk=False)
-    return [k for op, a0, a1, _, _ in matcher.get_opcodes() if op in ("delete", "replace") for k in one[a0:a1]]
+    return [k for op, a0, a1, _, _ in matcher.get_opcodes() if op in ("delete", "replace")
+            for k in one[a0:a1]]
 
 
 def compare_registers(ours, theirs):
@@ -108,14 +111,16 @@ def compare_registers(ours, theirs):
 def compare_handed(run_a, run_b):
     kinds = {"only-a": "only-ours", "only-b": "only-theirs"}
     return [(part, kinds.get(kind, kind), what, a or "", b or "")
-            for part, found in tool.handed.diff(run_a.remarks, run_b.remarks) for kind, what, a, b in found]
+            for part, found in tool.handed.diff(run_a.remarks, run_b.remarks)
+            for kind, what, a, b in found]
 
 
-def load(chip, driver):
+def load(case, driver):
     """(run, {stage: accesses}); None when it was not recorded or did not come up."""
 
-    packed = STORE / f"{chip}.{driver}.{VERSION}.trace.gz"
-    cell = STORE / f"{chip}.{driver}.{VERSION}.json"
+    chip, version = CASES[case]
+    packed = STORE / f"{chip}.{driver}.{version}.trace.gz"
+    cell = STORE / f"{chip}.{driver}.{version}.json"
     if not packed.exists() or json.loads(cell.read_text())["state"] != "ready":
         return None
     registers = tool.Registers(TOP / "gsp/regs/regs.def", tool.family_of(chip))
@@ -166,7 +171,7 @@ HEAD = """<!-- SPDX-License-Identifier: MIT -->
      tests/trace/explained.tsv. -->
 # What we do differently
 
-Our driver beside Linux's, on the same GPU model with the same firmware files ({version}): every register access,
+Our driver beside Linux's, on the same GPU model with the same firmware files ({versions}): every register access,
 every field of every structure in memory, every message. The other drivers run on real GPUs, so
 where all agree is what is known to work; each difference is explained below, or `make differences` fails.
 `make matrix` records the traces, `tests/trace/trace.py A B` shows two of them side by side.
@@ -179,6 +184,9 @@ taken together): who touches it (`only-ours`, `only-theirs`), in which stage (`w
 and what it took of them (`times`). Of structures and messages: who has them, order, every field (`value`).
 
 """
+
+
+TABLE = "| what | kind | stage | ours | theirs | chips |\n|---|---|---|---|---|---|\n"
 
 
 def merge(rows):
@@ -198,9 +206,8 @@ def cell(text):
 
 def page(found, explained, compared):
     """found: {(driver, reason): [(chip, stage, kind, what, ours, theirs, hide)]}."""
-    every = [c for c in CHIPS if any(c in chips for chips in compared.values())]
-    out = [HEAD.format(version=VERSION, compared="; ".join(
-        f"{TITLES[d]} on {', '.join(c.upper() for c in chips)}" for d, chips in compared.items() if chips))]
+    out = [HEAD.format(versions=f"{V570}, {V535}", compared="; ".join(
+        f"{TITLES[d]} on {', '.join(chips)}" for d, chips in compared.items() if chips))]
     for driver, chips in compared.items():
         if not chips:
             continue
@@ -210,23 +217,27 @@ def page(found, explained, compared):
             rows = found.get((driver, identity))
             if not rows:
                 continue
-            out.append(f"\n### {identity}\n\n{reason}\n\n| what | kind | stage | ours | theirs | chips |\n|---|---|---|---|---|---|\n")
+            out.append(f"\n### {identity}\n\n{reason}\n\n{TABLE}")
             for (kind, what, ours, theirs), (stages, where) in merge(rows).items():
                 on = "all" if set(where) == set(chips) else " ".join(where)
-                out.append(f"| `{cell(what)}` | {kind} | {' '.join(stages)} | {cell(ours)} | {cell(theirs)} | {on} |\n")
+                row = (f"`{cell(what)}`", kind, " ".join(stages), cell(ours), cell(theirs), on)
+                out.append(f"| {' | '.join(row)} |\n")
         out.append("\n")
-    assert every
     return "".join(out)
 
 
 def main():
-    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    ap.add_argument("--chips", type=lambda t: t.split(","), default=list(CHIPS))
+    ap = argparse.ArgumentParser(description=__doc__,
+                                 formatter_class=argparse.RawDescriptionHelpFormatter)
+    ap.add_argument("--chips", type=lambda t: t.split(","), default=list(CASES),
+                    help=f"of {','.join(CASES)}")
     ap.add_argument("--list", action="store_true")
     ap.add_argument("--check", action="store_true")
     args = ap.parse_args()
     explained = Explained(EXPLAINED)
     found, compared, bare, count = defaultdict(list), {d: [] for d in OTHERS}, [], 0
+    if lost := set(args.chips) - set(CASES):
+        ap.error(f"no {' '.join(sorted(lost))} among {' '.join(CASES)}")
     for chip in args.chips:
         ours = load(chip, "firstlight")
         for driver in OTHERS:
@@ -239,7 +250,7 @@ def main():
                 count += 1
                 identity = explained.find(driver, chip, stage, kind, what)
                 if args.list:
-                    print("\t".join((driver, chip, stage, kind, what, mine, other, identity or "?")))
+                    print(driver, chip, stage, kind, what, mine, other, identity or "?", sep="\t")
                 if identity is None:
                     bare.append((driver, chip, stage, kind, what, mine, other))
                 else:
@@ -251,7 +262,7 @@ def main():
         sys.exit("no traces: run make matrix")
     for row in bare:
         print("not explained: " + "  ".join(row))
-    dead = explained.unused(seen) if len(args.chips) == len(CHIPS) else []
+    dead = explained.unused(seen) if len(args.chips) == len(CASES) else []
     for number in dead:
         print(f"{EXPLAINED.relative_to(TOP)}:{number}: fits no difference")
     if bare or dead:
@@ -262,7 +273,7 @@ def main():
         same = PAGE.exists() and PAGE.read_text(encoding="utf-8") == text
         print("docs/differences.md is up to date" if same else "docs/differences.md is not up to date")
         return 0 if same else 1
-    if len(args.chips) == len(CHIPS):
+    if len(args.chips) == len(CASES):
         PAGE.write_text(text, encoding="utf-8")
         print(f"wrote {PAGE.relative_to(TOP)}")
     return 0

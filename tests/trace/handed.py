@@ -105,11 +105,13 @@ def diff_items(a, b, fields):
         alone = Counter(n for n, i, _ in mine if (n, i) not in other)
         for name, count in alone.items():
             text = f"{count} times" if count > 1 else ""
-            out.append((kind, name, text if kind == "only-a" else None, text if kind == "only-b" else None))
+            out.append((kind, name, text if kind == "only-a" else None,
+                        text if kind == "only-b" else None))
     order_a = [key[:2] for key in one if key[:2] in in_two]
     order_b = [key[:2] for key in two if key[:2] in in_one]
     matcher = difflib.SequenceMatcher(None, order_a, order_b, autojunk=False)
-    moved = [key for op, a0, a1, _, _ in matcher.get_opcodes() if op in ("delete", "replace") for key in order_a[a0:a1]]
+    moved = [key for op, a0, a1, _, _ in matcher.get_opcodes() if op in ("delete", "replace")
+             for key in order_a[a0:a1]]
     out += [("order", name, None, None) for name in dict.fromkeys(n for n, _ in moved)]
     for name, i, item in one:
         if (name, i) in in_two:

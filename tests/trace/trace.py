@@ -147,7 +147,7 @@ class Run:
 
     def __init__(self):
         self.accesses, self.rules, self.other_bars, self.unknown_lines = [], [], Counter(), 0
-        self.remarks = []  # (number of accesses before it, line, text); only the model's traces have them
+        self.remarks = []  # (number of accesses before it, line, text); only of the model's traces
 
     def total(self):
         return sum(a.count for a in self.accesses)
@@ -568,7 +568,8 @@ def load(path, args, registers):
 
 def stages_of(loaded, args, marks):
     """[(description, stages, run)]. Where one trace cannot tell about messages, none is asked."""
-    told = all(any(text.startswith(TO_DRIVER) for _, _, text in run.remarks) for _, run, _, _ in loaded)
+    told = all(any(text.startswith(TO_DRIVER) for _, _, text in run.remarks)
+               for _, run, _, _ in loaded)
     out = []
     for path, run, number, runs in loaded:
         stages = [s for s in split_stages(run.accesses, marks, run.remarks if told else ())
