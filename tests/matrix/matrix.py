@@ -118,7 +118,9 @@ def main():
                 if cell:
                     everything[chip, kind.name, version] = cell
     columns = [(kind.name, kind.title, version) for kind, version in COLUMNS]
-    rows = page.Rows(args.all_chips, columns, everything)
+    why = {(chip, kind.name): kind.why(chip) for kind, _ in COLUMNS for chip in args.all_chips
+           if hasattr(kind, "why")}
+    rows = page.Rows(args.all_chips, columns, everything, why)
     print(page.terminal(rows), end="")
     if not args.no_page:
         lost = rows.missing()

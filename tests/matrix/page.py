@@ -35,9 +35,11 @@ def marks():
 
 
 class Rows:
-    """cells: {(chip, driver, version): cell}; columns: (driver, title, version)."""
+    """cells: {(chip, driver, version): cell}; columns: (driver, title, version); why: {(chip, driver):
+    what is known of a failure}."""
 
-    def __init__(self, chips, columns, cells):
+    def __init__(self, chips, columns, cells, why=None):
+        self.why = why or {}
         self.chips, self.columns, self.cells = chips, columns, cells
         self.ours = columns[0][0]
 
@@ -119,7 +121,8 @@ get there. [differences.md](differences.md) tells what they do differently and w
 - **Firstlight** runs in one process with the model (`tests/matrix/boot_trace.c`): the same driver code as
   on the machine, the same files, strict rules, time virtual, so that all chips take seconds.
   `make test` boots GA102 under QEMU and OVMF as well.
-- **nouveau** and **nova-core** are Debian's modules, unmodified, in QEMU: loaded, looked at, unloaded.
+- **nouveau** is Debian's module, **nova-core** is built from the source of the same Debian kernel (`tests/linux/nova.py`);
+  both unmodified, in QEMU: loaded, looked at, unloaded.
 - `ready`: the GSP came up, the driver registered its device, unloading took everything down, and the model
   saw no rule broken. `failed: STAGE`: where it stopped.
 
@@ -133,11 +136,13 @@ def write(rows, kernel, firmware):
     for chip in rows.chips:
         states = [rows.state(chip, d, v) for d, _, v in rows.columns]
         out.append(f"| {chip} | {' | '.join(states)} |\n")
-    failed = [(chip, t, v, rows.cell(chip, d, v)) for chip in rows.chips for d, t, v in rows.columns
+    failed = [(chip, d, t, v, rows.cell(chip, d, v)) for chip in rows.chips for d, t, v in rows.columns
               if rows.cell(chip, d, v)["state"] == "failed"]
     if failed:
         out.append("\nWhat failed:\n")
-        out += [f"- {chip}, {title} {short(v)}: {c['reason']}\n" for chip, title, v, c in failed]
+        for chip, driver, title, version, c in failed:
+            why = rows.why.get((chip, driver))
+            out.append(f"- {chip}, {title} {short(version)}: \"{c['reason']}\"{'; ' + why if why else ''}\n")
     out.append("""
 ## What it costs
 
