@@ -25,9 +25,17 @@
 #define PCI_COMMAND_MASTER  4u
 #define PCI_CFG_CAP_POINTER 0x34u
 #define PCI_CAP_MSI         0x05u
+#define PCI_CAP_MSIX        0x11u
 #define MSI_ENABLE          1u
 #define PCI_EXP_DEVCAP      4u
-#define PCI_EXP_DEVCAP_FLR  (1u << 28)
+/* MSI-X: control word, place of the table, words of an entry. */
+#define MSIX_CONTROL       2u
+#define MSIX_ENABLE        0x8000u
+#define MSIX_TABLE         4u
+#define MSIX_BIR_MASK      7u
+#define MSIX_ENTRY_WORDS   4u
+#define MSIX_MASKED        1u
+#define PCI_EXP_DEVCAP_FLR (1u << 28)
 
 static void die(const char *what, const char *why)
 {
@@ -39,12 +47,12 @@ static void die(const char *what, const char *why)
 
 static bool is_gpu(uint8_t bus, uint8_t devfn) { return bus == 0 && devfn == GPU_DEVFN; }
 
-static uint16_t msi_cap(struct gpu_model *m)
+static uint16_t cap_at(struct gpu_model *m, uint32_t id)
 {
     uint8_t at = (uint8_t)model_cfg_read(m, PCI_CFG_CAP_POINTER, 1);
 
     for (unsigned i = 0; i < 48 && at >= 0x40; i++) {
-        if (model_cfg_read(m, at, 1) == PCI_CAP_MSI) {
+        if (model_cfg_read(m, at, 1) == id) {
             return at;
         }
         at = (uint8_t)model_cfg_read(m, (uint16_t)(at + 1), 1);
@@ -65,9 +73,10 @@ static uint32_t cfg_read(void *ctx, uint16_t seg, uint8_t bus, uint8_t devfn, ui
     if (r->no_flr && r->dev != NULL && off == r->dev->cap_pcie + PCI_EXP_DEVCAP) {
         v &= ~PCI_EXP_DEVCAP_FLR;
     }
-    const uint16_t cap = r->no_msi ? msi_cap(r->model) : 0;
-    return cap != 0 && off == cap ? v & ~0xffu
-                                  : v; /* a capability whose id reads 0, as on data-centre boards */
+    const bool hidden =
+        r->no_msi && off != 0 &&
+        (off == cap_at(r->model, PCI_CAP_MSI) || off == cap_at(r->model, PCI_CAP_MSIX));
+    return hidden ? v & ~0xffu : v; /* the id reads 0, as that of MSI on data-centre boards */
 }
 
 static void cfg_write(void *ctx, uint16_t seg, uint8_t bus, uint8_t devfn, uint16_t off,
@@ -86,10 +95,24 @@ static uint64_t bar_read(void *ctx, uint64_t off, unsigned size)
     const struct rig_bar *b = ctx;
     return b->rig->cut ? UINT64_MAX : model_bar_read(b->rig->model, b->bar, off, size);
 }
+/* The MSI-X table is kept by who delivers, as QEMU does; the model stores it, too. */
+static void keep_msix_entry(struct rig *r, unsigned bar, uint64_t off, unsigned size,
+                            uint64_t value)
+{
+    const uint16_t cap = cap_at(r->model, PCI_CAP_MSIX);
+    const uint32_t where = cap != 0 ? model_cfg_read(r->model, (uint16_t)(cap + MSIX_TABLE), 4) : 0;
+    const uint64_t table = where & ~MSIX_BIR_MASK;
+    if (cap != 0 && bar == (where & MSIX_BIR_MASK) && size == 4 && off >= table &&
+        off - table < sizeof(r->msix)) {
+        r->msix[(off - table) / 4] = (uint32_t)value;
+    }
+}
+
 static void bar_write(void *ctx, uint64_t off, unsigned size, uint64_t value)
 {
     const struct rig_bar *b = ctx;
     if (!b->rig->cut) {
+        keep_msix_entry(b->rig, b->bar, off, size, value);
         model_bar_write(b->rig->model, b->bar, off, size, value);
     }
 }
@@ -128,19 +151,34 @@ static void *bus_dma(void *ctx, uint64_t addr, size_t *len, enum model_dma_dir d
     return host_dma_ptr(addr, len);
 }
 
+/* The message of a vector: false when the driver has not enabled it. */
+static bool message_of(struct rig *r, unsigned vector, uint64_t *address, uint32_t *data)
+{
+    const uint16_t msi = cap_at(r->model, PCI_CAP_MSI), msix = cap_at(r->model, PCI_CAP_MSIX);
+
+    if (msi != 0 && (model_cfg_read(r->model, (uint16_t)(msi + 2), 2) & MSI_ENABLE) != 0) {
+        *address = model_cfg_read(r->model, (uint16_t)(msi + 4), 4) |
+                   (uint64_t)model_cfg_read(r->model, (uint16_t)(msi + 8), 4) << 32;
+        *data = model_cfg_read(r->model, (uint16_t)(msi + 12), 2);
+        return true;
+    }
+    if (msix != 0 && vector < RIG_MSIX_MAX &&
+        (model_cfg_read(r->model, (uint16_t)(msix + MSIX_CONTROL), 2) & MSIX_ENABLE) != 0) {
+        const uint32_t *entry = r->msix + (size_t)vector * MSIX_ENTRY_WORDS;
+        *address = entry[0] | (uint64_t)entry[1] << 32;
+        *data = entry[2];
+        return (entry[3] & MSIX_MASKED) == 0;
+    }
+    return false;
+}
+
 static void bus_irq(void *ctx, unsigned vector)
 {
     struct rig *r = ctx;
-    const uint16_t cap = msi_cap(r->model);
+    uint64_t address = 0;
+    uint32_t data = 0;
 
-    (void)vector;
-    if (cap == 0 || (model_cfg_read(r->model, (uint16_t)(cap + 2), 2) & MSI_ENABLE) == 0) {
-        r->irqs_lost++;
-        return;
-    }
-    const uint64_t address = model_cfg_read(r->model, (uint16_t)(cap + 4), 4) |
-                             (uint64_t)model_cfg_read(r->model, (uint16_t)(cap + 8), 4) << 32;
-    if (host_irq_raise_msi(address, model_cfg_read(r->model, (uint16_t)(cap + 12), 2))) {
+    if (message_of(r, vector, &address, &data) && host_irq_raise_msi(address, data)) {
         r->irqs++;
     } else {
         r->irqs_lost++;

@@ -16,6 +16,7 @@
 #include "tests/model/model.h"
 
 #define RIG_FILES_MAX 8
+#define RIG_MSIX_MAX  16
 
 struct rig_options {
     const char *chip; /* NULL = "ga102" */
@@ -49,9 +50,10 @@ struct rig {
         unsigned bar;
     } bar[PCI_BAR_COUNT];
     bool no_msi, no_flr, beside;
-    bool cut;           /* nothing of the driver's reaches the GPU */
-    uint64_t irqs;      /* messages that reached the CPU */
-    uint64_t irqs_lost; /* sent while MSI was off */
+    bool cut;                        /* nothing of the driver's reaches the GPU */
+    uint32_t msix[4 * RIG_MSIX_MAX]; /* the table, as the driver wrote it */
+    uint64_t irqs;                   /* messages that reached the CPU */
+    uint64_t irqs_lost;              /* sent while MSI was off */
     uint64_t dma_bytes_before, heap_before;
 };
 

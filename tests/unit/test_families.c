@@ -136,6 +136,7 @@ static void check_ready(const struct gsp_chip *c, const char *version)
         }
     }
     assert_true(model().gsp_running);
+    assert_true(s.interrupts > 0); /* every board has MSI or MSI-X */
 }
 
 /* What nova-core (Linux 7.2) reads of registers on this model until GSP_INIT_DONE, without the
