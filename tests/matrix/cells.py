@@ -200,7 +200,7 @@ class Nova(LinuxDriver):
         if "NOVA_MODULES" in os.environ:
             return Path(os.environ["NOVA_MODULES"]).resolve()
         import nova  # builds the module the first time
-        return nova.get()
+        return nova.get() / "modules"
 
     @staticmethod
     def why(chip):
