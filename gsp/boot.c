@@ -212,7 +212,7 @@ static enum fl_err rpc_queued(struct gsp_gpu *g, struct fl_fail *fail)
 /* SEC2 verifies the image, moves it into WPR2 and starts the GSP. */
 static enum fl_err booter(struct gsp_gpu *g, struct fl_fail *fail)
 {
-    return gsp_booter_run_load(g, fail);
+    return gsp_booter_run_load(g, g->mem.wpr_meta.bus.raw, fail);
 }
 
 /* The FSP verifies the GSP's first program and starts it. */
@@ -261,7 +261,7 @@ static bool init_done_seen(void *ctx)
 
     return g->ev.seen[GSP_EV_INIT_DONE] > 0;
 }
-static enum fl_err init_done(struct gsp_gpu *g, struct fl_fail *fail)
+enum fl_err gsp_boot_init_done(struct gsp_gpu *g, struct fl_fail *fail)
 {
     const enum fl_err err =
         gsp_rpc_wait(&g->rpc, init_done_seen, INIT_DONE_TIMEOUT_US, "GSP_INIT_DONE",
@@ -335,7 +335,7 @@ static const struct {
     {"lockdown", lockdown, GSP_PART_FSP, 31},
     {"riscv", riscv, 0, 6},
     {"sequencer", sequencer, GSP_PART_BOOTER, 21},
-    {"init-done", init_done, 0, 41},
+    {"init-done", gsp_boot_init_done, 0, 41},
     {"static-info", static_info, 0, 6},
     {"interrupts", interrupts, 0, 6},
     {"rm-objects", rm_objects, 0, 16},
@@ -415,6 +415,9 @@ enum fl_err gsp_boot(struct gsp_gpu *g)
 {
     if (g->busy || g->state == GSP_READY) {
         return FL_ESTATE;
+    }
+    if (g->state == GSP_SUSPENDED) { /* what was saved is given up */
+        gsp_gpu_free_boot(g);
     }
     g->busy = true;
     const uint64_t start = clock_now_us();

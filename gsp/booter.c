@@ -7,7 +7,6 @@
 #include "gsp/gpu.h"
 
 /* Both mailbox words of a cold unload (nova, nouveau). */
-#define UNLOAD_MAILBOXES 0x000000ff000000ffull
 
 /* What is known of booter_load's result codes. Source: measured.md 6, seen on real boards. */
 static const struct {
@@ -88,9 +87,8 @@ enum fl_err gsp_booter_prepare(struct gsp_gpu *g, struct fl_fail *fail)
     return err;
 }
 
-enum fl_err gsp_booter_run_load(struct gsp_gpu *g, struct fl_fail *fail)
+enum fl_err gsp_booter_run_load(struct gsp_gpu *g, uint64_t meta, struct fl_fail *fail)
 {
-    const uint64_t meta = g->mem.wpr_meta.bus.raw;
     uint32_t mailbox;
 
     g->undo.wpr2 = true;
@@ -125,11 +123,11 @@ enum fl_err gsp_booter_run_load(struct gsp_gpu *g, struct fl_fail *fail)
     return gsp_io_check(&g->io);
 }
 
-enum fl_err gsp_booter_run_unload(struct gsp_gpu *g, struct fl_fail *fail)
+enum fl_err gsp_booter_run_unload(struct gsp_gpu *g, uint64_t mailboxes, struct fl_fail *fail)
 {
     uint32_t mailbox;
     enum fl_err err =
-        gsp_falcon_run(g, &gsp_falcon_sec2, &g->booter_unload, UNLOAD_MAILBOXES, &mailbox, fail);
+        gsp_falcon_run(g, &gsp_falcon_sec2, &g->booter_unload, mailboxes, &mailbox, fail);
 
     if (err != FL_OK) {
         return err;

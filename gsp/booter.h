@@ -20,6 +20,8 @@ void gsp_booter_program_port(const struct fw_booter *b, struct gsp_falcon_progra
 /* Chooses the signatures by fuse and makes DMA copies of both. Yields. */
 FL_MUST_CHECK enum fl_err gsp_booter_prepare(struct gsp_gpu *g, struct fl_fail *fail);
 /* Runs booter_load on the WPR metadata. Yields. */
-FL_MUST_CHECK enum fl_err gsp_booter_run_load(struct gsp_gpu *g, struct fl_fail *fail);
+FL_MUST_CHECK enum fl_err gsp_booter_run_load(struct gsp_gpu *g, uint64_t meta,
+                                              struct fl_fail *fail);
 /* Runs booter_unload and checks that WPR2 is down. Yields. */
-FL_MUST_CHECK enum fl_err gsp_booter_run_unload(struct gsp_gpu *g, struct fl_fail *fail);
+FL_MUST_CHECK enum fl_err gsp_booter_run_unload(struct gsp_gpu *g, uint64_t mailboxes,
+                                                struct fl_fail *fail);

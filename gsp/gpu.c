@@ -29,7 +29,8 @@
 
 const char *gsp_state_name(enum gsp_state s)
 {
-    static const char *const names[] = {"absent", "booting", "ready", "failed", "unloaded"};
+    static const char *const names[] = {"absent", "booting",  "ready",
+                                        "failed", "unloaded", "suspended"};
     return (unsigned)s < ARRAY_SIZE(names) ? names[s] : "?";
 }
 
@@ -87,7 +88,8 @@ void gsp_gpu_free_boot(struct gsp_gpu *g)
         &g->mem.flush_page,    &g->mem.radix3,     &g->mem.image_copy, &g->mem.signature,
         &g->mem.bootloader,    &g->mem.wpr_meta,   &g->mem.libos_args, &g->mem.rm_args,
         &g->mem.queues,        &g->mem.fwsec_frts, &g->mem.fwsec_sb,   &g->mem.booter_load,
-        &g->mem.booter_unload, &g->mem.fmc_image,  &g->mem.fmc_params,
+        &g->mem.booter_unload, &g->mem.fmc_image,  &g->mem.fmc_params, &g->mem.sr_save,
+        &g->mem.sr_radix3,     &g->mem.sr_meta,
     };
 
     _Static_assert(ARRAY_SIZE(all) * sizeof(struct dma_buf) == sizeof(struct gsp_memory),
@@ -352,6 +354,9 @@ void gsp_destroy(struct gsp_gpu *g)
     }
     if (g->state == GSP_READY && gsp_unload(g) != FL_OK) {
         log_warn(g->label, "unload before destruction failed: %s", g->fail.text);
+    }
+    if (g->state == GSP_SUSPENDED) {
+        gsp_gpu_free_boot(g);
     }
     if (g->intr.msi) {
         pci_disable_msi(g->pci);

@@ -28,6 +28,8 @@
 /* Bits of addresses that every GPU's engines can put on the bus (nova: 47 up to Ada, then 52). */
 #define GSP_DMA_BITS 47u
 
+#define GSP_PM_LEVEL_SUSPEND 3u /* S3 (nouveau, OG570) */
+
 #define GSP_LOG_BYTES KIB(64) /* of each log buffer */
 
 /* Buffers that the GPU reads or writes, in the order of their making. */
@@ -41,9 +43,10 @@ struct gsp_memory {
     struct dma_buf libos_args;
     struct dma_buf rm_args;
     struct dma_buf queues;
-    struct dma_buf fwsec_frts, fwsec_sb;       /* FWSEC with its command patched in */
-    struct dma_buf booter_load, booter_unload; /* with their signatures */
-    struct dma_buf fmc_image, fmc_params;      /* path B */
+    struct dma_buf fwsec_frts, fwsec_sb;        /* FWSEC with its command patched in */
+    struct dma_buf booter_load, booter_unload;  /* with their signatures */
+    struct dma_buf fmc_image, fmc_params;       /* path B */
+    struct dma_buf sr_save, sr_radix3, sr_meta; /* between suspend and resume */
 };
 
 /* What must be undone when a boot ends, for whatever reason. */
@@ -71,6 +74,7 @@ struct gsp_gpu {
     struct gsp_stage stage[GSP_MAX_STAGES];
     uint32_t stage_count;
     bool stage_skipped; /* the running stage found nothing to do */
+    bool suspending;    /* booter_unload is to store, not to forget */
     bool left_up;       /* an earlier boot's WPR2, to be taken down by the unload programs */
     uint32_t boots, unloads;
     uint64_t events;

@@ -13,7 +13,8 @@
 
 struct gsp_gpu; /* opaque, heap */
 
-enum gsp_state { GSP_ABSENT, GSP_BOOTING, GSP_READY, GSP_FAILED, GSP_UNLOADED };
+/* SUSPENDED: only between gsp_suspend() and gsp_resume(), which nothing of the appliance calls. */
+enum gsp_state { GSP_ABSENT, GSP_BOOTING, GSP_READY, GSP_FAILED, GSP_UNLOADED, GSP_SUSPENDED };
 const char *gsp_state_name(enum gsp_state s); /* "absent", "booting", ... as in the API */
 
 enum gsp_stage_state {
@@ -96,6 +97,15 @@ void gsp_destroy(struct gsp_gpu *g);
 FL_MUST_CHECK enum fl_err gsp_boot(struct gsp_gpu *g);
 /* READY to UNLOADED. Yields. */
 FL_MUST_CHECK enum fl_err gsp_unload(struct gsp_gpu *g);
+
+/* READY to SUSPENDED: the GSP's memory is saved to ours (about 200 MiB), the GPU may lose its
+ * power. Turing to Ada; FL_ENOTSUP on others, which stay READY. Any other failure ends in FAILED.
+ * Yields. */
+FL_MUST_CHECK enum fl_err gsp_suspend(struct gsp_gpu *g);
+/* SUSPENDED to READY, once the GPU has its power, its BARs and its own firmware again: objects in
+ * the resource manager are as they were. A failure ends in FAILED; gsp_boot() works then. Yields.
+ */
+FL_MUST_CHECK enum fl_err gsp_resume(struct gsp_gpu *g);
 
 /* Serves events of a READY GPU until stop is set: interrupt-driven, does not poll. Runs in the
  * GPU's own fiber after a successful boot. */

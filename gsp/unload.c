@@ -9,6 +9,7 @@
 #include "gsp/fwsec.h"
 #include "gsp/gpu.h"
 
+#define UNLOAD_MAILBOXES      0x000000ff000000ffull /* what booter_unload finds for a cold unload */
 #define UNLOAD_RPC_TIMEOUT_US (5 * US_PER_S)
 #define SUSPENDED             (1u << 31) /* of GSP MAILBOX0: the core has stopped (nova, nouveau, OG570) */
 
@@ -25,8 +26,7 @@ enum fl_err gsp_unload_arm(struct gsp_gpu *g, struct fl_fail *fail)
     return err != FL_OK ? err : gsp_booter_prepare(g, fail);
 }
 
-/* Says goodbye to the resource manager and waits until its core has stopped. */
-static enum fl_err stop_rm(struct gsp_gpu *g, struct fl_fail *fail)
+enum fl_err gsp_unload_stop_rm(struct gsp_gpu *g, bool suspend, struct fl_fail *fail)
 {
     const struct gsp_layout *l = g->layout;
     uint8_t p[16] = {0}; /* all zero: a full unload, no power transition */
@@ -38,6 +38,10 @@ static enum fl_err stop_rm(struct gsp_gpu *g, struct fl_fail *fail)
     if (size > sizeof(p)) {
         return FL_FAIL(fail, FL_ENOTSUP, "unload",
                        "UNLOADING_GUEST_DRIVER of this firmware has %u bytes", (unsigned)size);
+    }
+    if (suspend) {
+        fw_put(p, size, l->rpc_unloading_guest_driver_v1F_07.bInPMTransition, 1);
+        fw_put(p, size, l->rpc_unloading_guest_driver_v1F_07.newLevel, GSP_PM_LEVEL_SUSPEND);
     }
     err = gsp_rpc_call(&g->rpc, GSP_RPC_UNLOADING_GUEST_DRIVER, p, size, 0, UNLOAD_RPC_TIMEOUT_US,
                        NULL, fail);
@@ -62,7 +66,8 @@ enum fl_err gsp_shared_take_down_by_booter(struct gsp_gpu *g, bool stopped, stru
     g->wpr2 = g->family->ops->wpr2(g);
     if (g->wpr2.up) { /* also when SB failed: it may be all that is needed */
         gsp_recorder_stage(&g->rec, "booter-unload");
-        const enum fl_err second = gsp_booter_run_unload(g, fail);
+        const uint64_t mailboxes = g->suspending ? g->mem.sr_meta.bus.raw : UNLOAD_MAILBOXES;
+        const enum fl_err second = gsp_booter_run_unload(g, mailboxes, fail);
         err = err != FL_OK ? err : second;
     }
     return err;
@@ -74,7 +79,7 @@ enum fl_err gsp_unload_run(struct gsp_gpu *g, struct fl_fail *fail)
     bool stopped = false;
 
     if (g->undo.rm && !g->io.lost) {
-        first = stop_rm(g, fail);
+        first = gsp_unload_stop_rm(g, false, fail);
         stopped = first == FL_OK;
     }
     g->undo.rm = g->undo.core = false;

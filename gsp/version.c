@@ -8,7 +8,7 @@
 #include "arch/base.h"
 
 static const struct gsp_version versions[] = {
-    {.name = "570.144", .whole_slot_checksum = false, .gsp_engine_index = 50},
+    {.name = "570.144", .whole_slot_checksum = false, .gsp_engine_index = 50, .resume_flags = 5},
     {.name = "535.113.01", .whole_slot_checksum = true, .gsp_engine_index = 49},
 };
 

@@ -12,6 +12,7 @@
 struct gsp_version {
     const char *name;          /* "570.144" */
     bool whole_slot_checksum;  /* a message's sum covers whole slots, else only the message */
+    uint32_t resume_flags;     /* of its arguments: r570 preserving (1), power transition (4) */
     uint32_t gsp_engine_index; /* of the GSP in the resource manager's interrupt table */
 };
 

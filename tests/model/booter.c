@@ -184,8 +184,40 @@ static void run_resume(struct gpu_model *m)
     finish(m, 0);
 }
 
+static uint64_t mailboxes(const struct gpu_model *m)
+{
+    return (uint64_t)m->sec2.mailbox[1] << 32 | m->sec2.mailbox[0];
+}
+
+/* After suspend: the SR metadata's address; everything comes from the save area (boot.md 12.2). */
+static void run_wake(struct gpu_model *m)
+{
+    struct falcon *g = &m->gsp_falcon;
+    if (m->wpr2.hi != 0 || !model_sleep_wake(m, mailboxes(m))) {
+        finish(m, BOOTER_REFUSED);
+        return;
+    }
+    g->bcr_ctrl = BCR_RISCV_FETCH;
+    g->riscv_active = true;
+    m->sb_ran = false;
+    m->sec2.mailbox[1] = 0;
+    finish(m, 0);
+}
+
 static void run_unload(struct gpu_model *m)
 {
+    const bool suspend = m->sleep.have && !m->sleep.stored && m->sec2.mailbox[0] != UNLOAD_MAILBOX;
+    if (suspend && !m->gsp_falcon.riscv_active && m->sb_ran) {
+        if (!model_sleep_store(m, mailboxes(m))) {
+            finish(m, BOOTER_REFUSED);
+            return;
+        }
+        m->wpr2 = (struct wpr2){0};
+        m->gsp.phase = GSPP_OFF;
+        m->sec2.mailbox[1] = 0;
+        finish(m, 0);
+        return;
+    }
     if (m->sec2.mailbox[0] != UNLOAD_MAILBOX || m->sec2.mailbox[1] != UNLOAD_MAILBOX) {
         model_rule_broken(m, RULE_BOOTER_UNLOAD_MAILBOX,
                           "mailboxes 0x%x 0x%x; a cold unload wants 0xff 0xff", m->sec2.mailbox[0],
@@ -206,6 +238,7 @@ static void run_unload(struct gpu_model *m)
     if (m->wpr2.hi > m->wpr2.lo && m->stats.gsp_unloads < m->stats.gsp_boots) {
         m->stats.gsp_unloads++;
     }
+    model_sleep_free(m);
     m->wpr2 = (struct wpr2){0};
     m->gsp.phase = GSPP_OFF;
     m->sec2.mailbox[1] = 0;
@@ -223,6 +256,8 @@ static void run_compared(struct gpu_model *m)
             model_trace_text(m, "booter_%s %s", load ? "load" : "unload", fw->version);
             if (!boot_rom_accepts(m, load ? &fw->load : &fw->unload)) {
                 finish(m, BOOTER_SIGNATURE);
+            } else if (load && model_sleep_asked(m, mailboxes(m))) {
+                run_wake(m);
             } else if (load) {
                 run_load(m, fw);
             } else {
@@ -265,8 +300,11 @@ void model_booter_run(struct gpu_model *m)
     }
     if (m->fw_count != 0) {
         run_compared(m);
-    } else if (f->mailbox[0] == UNLOAD_MAILBOX && f->mailbox[1] == UNLOAD_MAILBOX) {
-        run_unload(m); /* without files the mailboxes tell the two apart */
+    } else if ((f->mailbox[0] == UNLOAD_MAILBOX && f->mailbox[1] == UNLOAD_MAILBOX) ||
+               (m->sleep.have && !m->sleep.stored)) {
+        run_unload(m); /* without files the mailboxes and the state tell them apart */
+    } else if (model_sleep_asked(m, mailboxes(m))) {
+        run_wake(m);
     } else {
         run_load(m, NULL);
     }

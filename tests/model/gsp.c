@@ -94,7 +94,11 @@ static void forget(struct gpu_model *m)
 }
 
 void model_gsp_power_on(struct gpu_model *m) { forget(m); }
-void model_gsp_free(struct gpu_model *m) { forget(m); }
+void model_gsp_free(struct gpu_model *m)
+{
+    forget(m);
+    model_sleep_free(m);
+}
 
 void model_gsp_engine_reset(struct gpu_model *m)
 {
@@ -117,6 +121,7 @@ void model_gsp_boot(struct gpu_model *m, uint64_t libos_args)
     const struct gsp_layout *l = g->l;
     const struct fw_set *fw = g->fw;
     forget(m);
+    model_sleep_free(m); /* a cold boot: what was stored is of no use any more */
     g->l = l;
     g->fw = fw;
     g->v = model_gsp_version_find(l->version);
@@ -141,6 +146,7 @@ static bool read_rmargs(struct gpu_model *m, uint64_t pa, uint64_t size)
     const struct gsp_layout *l = m->gsp.l;
     uint8_t b[128];
     const uint32_t total = l->GSP_ARGUMENTS_CACHED.total;
+    m->gsp.rmargs = pa;
     if (total > sizeof(b) || size < total || !model_dma_read(m, pa, b, total, "RM arguments")) {
         model_rule_broken(m, RULE_RMARGS, "RMARGS at 0x%llx has %llu bytes, needs %u",
                           (unsigned long long)pa, (unsigned long long)size, total);
@@ -400,6 +406,9 @@ void model_gsp_step(struct gpu_model *m)
             model_fsp_gsp_down(m);
         } else {
             m->gsp_falcon.riscv_active = false;
+            if (m->gsp.pm_level != 0) {
+                model_sleep_begin(m);
+            }
         }
         break;
     case GSPP_OFF:

@@ -531,10 +531,18 @@ static void do_unload(struct gpu_model *m, struct rm_call *c)
         answer(m, c, RPC_BAD_FORMAT);
         return;
     }
+    const struct gsp_layout *l = m->gsp.l;
+    const bool pm =
+        fw_get(c->payload, c->len, l->rpc_unloading_guest_driver_v1F_07.bInPMTransition) != 0;
+    m->gsp.pm_level =
+        pm ? (uint32_t)fw_get(c->payload, c->len, l->rpc_unloading_guest_driver_v1F_07.newLevel)
+           : 0;
     c->len = 0; /* an answer without a payload, which is what nova-core's authors expect */
     answer(m, c, 0);
     model_queue_check_status_slots(m);
-    count_left(m);
+    if (!pm) {
+        count_left(m);
+    }
     m->gsp.phase = GSPP_SUSPENDED;
 }
 

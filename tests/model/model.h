@@ -99,7 +99,7 @@ struct model_stats {
     uint32_t unmodelled_registers;                /* distinct */
     uint64_t refused; /* RM controls and classes answered NOT_SUPPORTED */
     uint64_t image_pages_checked;
-    uint32_t gsp_boots, gsp_unloads;
+    uint32_t gsp_boots, gsp_unloads, gsp_resumes;
     bool wpr2_up, gsp_running;
 };
 void model_get_stats(const struct gpu_model *m, struct model_stats *out);

@@ -348,6 +348,8 @@ struct gsp_state {
     struct gsp_log_state log[GSP_LOGS];
     uint32_t log_count;
     bool have_info, have_registry;
+    uint64_t rmargs;   /* where the RM arguments lie */
+    uint32_t pm_level; /* of the power transition it was told of; 0: none */
     uint32_t init_result;
     uint32_t init_step;
     uint64_t info_deadline_ns;
@@ -365,6 +367,12 @@ struct gsp_state {
     struct rm_object *objects;
     size_t object_count, object_cap;
 };
+
+void model_sleep_begin(struct gpu_model *m); /* the GSP stops for a power transition */
+bool model_sleep_store(struct gpu_model *m, uint64_t sr_metadata);
+bool model_sleep_wake(struct gpu_model *m, uint64_t sr_metadata);
+bool model_sleep_asked(struct gpu_model *m, uint64_t address); /* SR metadata lie there */
+void model_sleep_free(struct gpu_model *m);
 
 void model_gsp_power_on(struct gpu_model *m);
 void model_gsp_free(struct gpu_model *m);
@@ -646,6 +654,14 @@ enum work {
     WORK_COUNT
 };
 
+/* A GSP between suspend and resume (sleep.c). */
+struct sleep_state {
+    bool have, stored; /* the GSP has stopped; booter_unload has stored it */
+    struct gsp_state gsp;
+    struct wpr2 wpr2;
+    uint64_t root, bytes; /* of the save area */
+};
+
 struct gpu_model {
     struct model_bus bus;
     const struct model_chip *chip;
@@ -673,6 +689,7 @@ struct gpu_model {
     uint32_t fw_count;
     struct fw_loader loader; /* code NULL: not known */
     struct gsp_state gsp;
+    struct sleep_state sleep;
     struct intr_state intr;
     struct bar_bind bar_bind[MODEL_MAPPED_BARS];
     struct tlb_entry tlb[TLB_ENTRIES];
