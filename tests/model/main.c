@@ -49,14 +49,14 @@ static const char help_text[] =
     "  --vram SIZE          e.g. 24G, 10240M; default: the board's\n"
     "  --firmware DIR       holds nvidia/<chip>/gsp/*.bin: what the driver hands over is compared "
     "with it\n"
-    "  --fw-version V       e.g. 570.144; default: what the driver's image says\n"
+    "  --fw-version V       e.g. 570.144; default: recognised from what the driver hands over\n"
     "  --strict[=coverage]  exit 1 at a broken rule; coverage: exit 3 when something touched is "
     "not modelled\n"
     "  --explain RULE       what a rule means and where it comes from; RULE 'all' lists them\n"
     "  --fault SPEC         make something go wrong (repeatable; --fault help)\n"
     "  --seed N             seed of everything random\n"
     "  --trace FILE         every access, decoded; '-' is standard output\n"
-    "  --report FILE        the report at the end; default standard error\n"
+    "  --report FILE        the report at the end; default standard error; .json: for programs\n"
     "  --ready-fd N         a line is written here once the socket accepts\n"
     "  --once               end when the first client has gone\n"
     "  --stay-powered       with --socket: the next client finds the GPU as the last one left it, "
@@ -413,8 +413,13 @@ int main(int argc, char **argv)
     } else {
         status = verdict(m, o.model.strict);
     }
-    model_report(m, report);
-    wire_report(&w, report);
+    const char *ending = o.report != NULL ? strrchr(o.report, '.') : NULL;
+    if (ending != NULL && strcmp(ending, ".json") == 0) {
+        model_report_json(m, report);
+    } else {
+        model_report(m, report);
+        wire_report(&w, report);
+    }
     fflush(report);
     if (o.model.trace != NULL) {
         fflush(o.model.trace);

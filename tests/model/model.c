@@ -250,7 +250,8 @@ struct gpu_model *model_create(const struct model_config *cfg, const struct mode
             return NULL;
         }
     }
-    if (m->title == NULL || !model_vram_init(m) || !make_vbios(m) || !model_readonly_init(m)) {
+    if (m->title == NULL || !model_vram_init(m) || !make_vbios(m) || !model_readonly_init(m) ||
+        (m->touched = calloc(TOUCH_WORDS, sizeof(*m->touched))) == NULL) {
         snprintf(err, err_size, "out of memory");
         model_destroy(m);
         return NULL;
@@ -289,6 +290,7 @@ void model_destroy(struct gpu_model *m)
     model_report_free(m);
     free(m->vbios);
     free(m->readonly);
+    free(m->touched);
     free(m->title);
     free(m->firmware_dir);
     free(m->fw_version);

@@ -97,6 +97,7 @@ struct model_stats {
     uint32_t objects_left, channels_left;
     uint64_t unmodelled_reads, unmodelled_writes; /* accesses */
     uint32_t unmodelled_registers;                /* distinct */
+    uint32_t registers_known, registers_touched;  /* of the chip's list; distinct ones of BAR0 */
     uint64_t refused; /* RM controls and classes answered NOT_SUPPORTED */
     uint64_t image_pages_checked;
     uint32_t gsp_boots, gsp_unloads, gsp_resumes;
@@ -106,6 +107,7 @@ void model_get_stats(const struct gpu_model *m, struct model_stats *out);
 /* The report for people: verdict, what was touched but not modelled (ranked), what was refused,
  * registers the driver spun on. */
 void model_report(const struct gpu_model *m, FILE *out);
+void model_report_json(const struct gpu_model *m, FILE *out); /* the same for programs */
 
 /* Lists for --list-chips and --explain. */
 const char *model_chip_name(size_t index);                        /* NULL past the end */

@@ -698,8 +698,9 @@ struct gpu_model {
     struct strict_state strict;
     uint32_t *readonly; /* owned: ascending offsets in BAR0 */
     size_t readonly_count;
-    char fw_seen[64]; /* the firmware started last, and what told */
-    bool sb_ran;      /* FWSEC-SB, since WPR2 was made or filled */
+    char fw_seen[64];  /* the firmware started last, and what told */
+    uint32_t *touched; /* owned: a bit for each register of BAR0 */
+    bool sb_ran;       /* FWSEC-SB, since WPR2 was made or filled */
     struct report_state report;
     struct trace_state trace;
     struct fault_state faults;
@@ -707,6 +708,18 @@ struct gpu_model {
     uint8_t out[GSP_MSG_MAX_BYTES];    /* the message being made */
     uint32_t programme[SEQ_WORDS_MAX]; /* for the CPU sequencer, being made */
 };
+
+enum { TOUCH_BYTES = MIB(16), TOUCH_WORDS = TOUCH_BYTES / 4 / 32 };
+/* A register of BAR0 was read or written; the windows do not count. */
+static inline void model_report_touch(struct gpu_model *m, uint32_t off)
+{
+    if (off < TOUCH_BYTES && off - NV_PROM_BASE >= NV_PROM_SIZE) {
+        uint32_t *word = &m->touched[off / 4 / 32];
+        const uint32_t bit = 1u << off / 4 % 32;
+        m->stats.registers_touched += (*word & bit) == 0;
+        *word |= bit;
+    }
+}
 
 static inline uint64_t model_now(struct gpu_model *m) { return m->bus.now_ns(m->bus.ctx); }
 void model_schedule(struct gpu_model *m, enum work w, uint64_t delay_ns);

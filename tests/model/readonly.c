@@ -58,6 +58,7 @@ static bool holds(const uint32_t *list, size_t n, uint32_t off)
 bool model_readonly_init(struct gpu_model *m)
 {
     const size_t n = offsets(m, true, NULL), others = offsets(m, false, NULL);
+    m->stats.registers_known = (uint32_t)(n + others);
     uint32_t *writable = calloc(others + 1, sizeof(*writable));
     m->readonly = calloc(n + 1, sizeof(*m->readonly));
     if (writable == NULL || m->readonly == NULL) {

@@ -166,6 +166,7 @@ static bool count_access(struct gpu_model *m)
 static uint32_t read32(struct gpu_model *m, uint32_t off)
 {
     uint32_t v = model_regfile_read(m, off);
+    model_report_touch(m, off);
     if (m->faults.count != 0) {
         v = model_fault_read(m, off, v);
     }
@@ -187,6 +188,7 @@ static void write32(struct gpu_model *m, uint32_t off, uint32_t v)
         return;
     }
     m->report.spin_count = 0;
+    model_report_touch(m, off);
     model_regfile_write(m, off, v);
 }
 

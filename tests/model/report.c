@@ -137,6 +137,9 @@ static void report_registers(const struct gpu_model *m, FILE *out)
             list[n++] = r->table[i];
         }
     }
+    fprintf(out, "registers: %u known of %s, %u touched, %u of them not modelled\n",
+            m->stats.registers_known, m->chip->name, m->stats.registers_touched,
+            m->stats.unmodelled_registers);
     fprintf(out, "not modelled: %u registers, %" PRIu64 " reads, %" PRIu64 " writes\n",
             m->stats.unmodelled_registers, m->stats.unmodelled_reads, m->stats.unmodelled_writes);
     if (list == NULL) {

@@ -23,4 +23,4 @@ FUZZ_TARGETS += tests/fuzz/fuzz_remote_pci.c
 # Things that go wrong on purpose.
 UNIT_TESTS += tests/unit/test_model_legal.c tests/unit/test_fault_sweep.c tests/unit/test_fault_names.c tests/unit/test_model_fault.c
 # What a driver may not write; which firmware it starts.
-MODEL_SRCS += tests/model/readonly.c tests/model/fw_version.c
+MODEL_SRCS += tests/model/readonly.c tests/model/fw_version.c tests/model/report_json.c

@@ -663,6 +663,41 @@ static void books(void **state)
     free(text);
 }
 
+/* Each register counts once, the PROM's window does not; the report for programs says the same. */
+static void books_in_numbers(void **state)
+{
+    struct model_stats before, st;
+    char *text = NULL;
+    size_t size = 0;
+    (void)state;
+    mini_open(&d, NULL, false);
+    model_get_stats(d.m, &before);
+    assert_true(before.registers_known > 300);
+    for (uint32_t i = 0; i < 3; i++) {
+        mini_rd(&d, NV_PMC_BOOT_42__OFFSET);
+        mini_wr(&d, 0x00abcc, i);
+        mini_rd(&d, NV_PROM_BASE + 4 * i);
+    }
+    mini_wr(&d, NV_PMC_BOOT_42__OFFSET, 7); /* read-only */
+    model_get_stats(d.m, &st);
+    assert_int_equal(st.registers_touched, before.registers_touched + 2);
+    FILE *f = open_memstream(&text, &size);
+    model_report_json(d.m, f);
+    fclose(f);
+    assert_int_equal(text[0], '{');
+    assert_string_equal(text + size - 2, "}\n");
+    assert_non_null(strstr(text, "\"chip\":\"ga102\""));
+    assert_non_null(strstr(text, "\"verdict\":{\"rule\":\"register.read-only\",\"words\":\"wrote "
+                                 "0x00000007 to NV_PMC_BOOT_42"));
+    assert_non_null(strstr(text, "\"broken\":{\"register.read-only\":1}"));
+    char want[64];
+    snprintf(want, sizeof(want), "\"touched\":%u,", st.registers_touched);
+    assert_non_null(strstr(text, want));
+    assert_non_null(
+        strstr(text, "\"offset\":43980,\"name\":\"0x00abcc\",\"reads\":0,\"writes\":3}"));
+    free(text);
+}
+
 static void trace_lines(void **state)
 {
     char *text = NULL;
@@ -713,6 +748,7 @@ int main(void)
         T(faults),
         T(effects_of_faults),
         T(books),
+        T(books_in_numbers),
         T(trace_lines),
     };
     return cmocka_run_group_tests_name("model", tests, NULL, NULL);

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/* The report for programs: one JSON object (docs/model.md says what is in it). */
+#include <inttypes.h>
+
+#include "tests/model/model_priv.h"
+
+static void text(FILE *out, const char *s)
+{
+    fputc('"', out);
+    for (; *s != '\0'; s++) {
+        if (*s == '"' || *s == '\\') {
+            fputc('\\', out);
+        }
+        fputc((unsigned char)*s < ' ' ? ' ' : *s, out);
+    }
+    fputc('"', out);
+}
+
+static void pair(FILE *out, const char *name, const char *value)
+{
+    fprintf(out, ",\"%s\":", name);
+    text(out, value);
+}
+
+static void verdict(const struct gpu_model *m, FILE *out)
+{
+    const struct model_verdict *v = model_first_violation(m);
+    if (v == NULL) {
+        fputs(",\"verdict\":null", out);
+    } else {
+        fputs(",\"verdict\":{\"rule\":", out);
+        text(out, v->rule);
+        pair(out, "words", v->words);
+        pair(out, "source", v->source);
+        fprintf(out, ",\"access\":%" PRIu64 "}", v->access);
+    }
+    fputs(",\"broken\":{", out);
+    bool first = true;
+    for (size_t i = 0; i < RULE_COUNT; i++) {
+        if (m->strict.hits[i] != 0) {
+            fprintf(out, "%s\"%s\":%u", first ? "" : ",", model_rule_id(i), m->strict.hits[i]);
+            first = false;
+        }
+    }
+    fputc('}', out);
+}
+
+static void unmodelled(const struct gpu_model *m, FILE *out)
+{
+    const struct report_state *r = &m->report;
+    bool first = true;
+    fprintf(out, ",\"registers\":{\"known\":%u,\"touched\":%u,\"not_modelled\":[",
+            m->stats.registers_known, m->stats.registers_touched);
+    for (uint32_t i = 0; i < r->table_size; i++) {
+        const struct unmodelled *u = &r->table[i];
+        char name[96];
+        if (!u->used) {
+            continue;
+        }
+        const unsigned bar = u->off >> 28;
+        reg_name(u->off, m->chip->family, name, sizeof(name));
+        fprintf(out, "%s{\"bar\":%u,\"offset\":%u", first ? "" : ",", bar, u->off & 0x0fffffff);
+        pair(out, "name", bar == 0 ? name : "");
+        fprintf(out, ",\"reads\":%u,\"writes\":%u}", u->reads, u->writes);
+        first = false;
+    }
+    fputs("]}", out);
+}
+
+void model_report_json(const struct gpu_model *m, FILE *out)
+{
+    static const char *const kinds[] = {
+        [REFUSED_CONTROL] = "control", [REFUSED_CLASS] = "class", [REFUSED_FUNCTION] = "function"};
+    const struct report_state *r = &m->report;
+    fputs("{\"chip\":", out);
+    text(out, m->chip->name);
+    pair(out, "board", m->board->name);
+    pair(out, "firmware", m->fw_seen);
+    verdict(m, out);
+    fprintf(out,
+            ",\"gsp\":{\"boots\":%u,\"unloads\":%u,\"running\":%s,\"wpr2\":%s,\"pages_compared\":"
+            "%" PRIu64 "}",
+            m->stats.gsp_boots, m->stats.gsp_unloads, m->gsp_falcon.riscv_active ? "true" : "false",
+            m->wpr2.hi > m->wpr2.lo ? "true" : "false", m->stats.image_pages_checked);
+    fprintf(out,
+            ",\"accesses\":{\"reads\":%" PRIu64 ",\"writes\":%" PRIu64 ",\"dma_bytes\":%" PRIu64
+            ",\"interrupts\":%" PRIu64 "}",
+            m->stats.reads, m->stats.writes, m->stats.dma_bytes, m->stats.irqs);
+    unmodelled(m, out);
+    fputs(",\"refused\":[", out);
+    for (uint32_t i = 0; i < r->refused_count; i++) {
+        fprintf(out, "%s{\"kind\":\"%s\",\"number\":%u,\"times\":%u}", i == 0 ? "" : ",",
+                kinds[r->refused[i].cls], r->refused[i].what, r->refused[i].count);
+    }
+    fprintf(out, "],\"seed\":%" PRIu64 ",\"faults\":[", m->seed);
+    for (uint64_t i = 0; i < min_u64(m->faults.struck, FAULT_NOTES_MAX); i++) {
+        fputs(i == 0 ? "" : ",", out);
+        text(out, m->faults.note[i]);
+    }
+    fputs("]}\n", out);
+}
