@@ -27,7 +27,7 @@ GROUPS = ("build", "checks", "unit", "fuzz", "boot", "linux")
 JOBS = os.cpu_count() or 1
 FUZZ_SECONDS = 5
 # Deadlines of one child, in seconds. A hang is a failure like any other.
-BUILD_S, CHECK_S, UNIT_S, FUZZ_EXTRA_S, BOOT_S, LINUX_S = 1800, 300, 300, 120, 900, 1200
+BUILD_S, CHECK_S, UNIT_S, FUZZ_EXTRA_S, BOOT_S, LINUX_S, NOVA_S = 1800, 300, 300, 120, 900, 1200, 2400
 
 RESULT = re.compile(r"^(not )?ok\b(?:\s+\d+)?(?:\s+-)?\s*(.*)$")
 PLAN = re.compile(r"^1\.\.(\d+)\s*$")
@@ -251,8 +251,17 @@ def group_boot(_groups, args):
 
 
 def group_linux(_groups, args):
+    """Linux's drivers. nova-core is built first (once, minutes: shown as it goes)."""
+    total = Tally()
+    if args.match in "test_nova.py":
+        nova = subprocess.run([sys.executable, TOP / "tests/linux/nova.py", "--try"], cwd=TOP, check=False,
+                              stdin=subprocess.DEVNULL, timeout=NOVA_S, env=dict(os.environ, **deps_env()))
+        if nova.returncode != 0:
+            total.failed += 1
+            say(f"  FAILED tests/linux/nova.py: status {nova.returncode}")
     # One program at a time: it runs a machine on every processor.
-    return run_tests(scripts("tests/linux", "test_*.py", args), LINUX_S, 1, deps_env())
+    total.add(run_tests(scripts("tests/linux", "test_*.py", args), LINUX_S, 1, deps_env()))
+    return total
 
 
 def main():

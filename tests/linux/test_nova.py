@@ -10,7 +10,8 @@ Without a choice: a few that stand for the rest. Prints "ok NAME" or "not ok NAM
 test_nouveau.py. A round loads the module, unbinds the GPU, binds it again and removes the module: two
 boots. nova.py makes the module for Debian's kernel; of that one every line it prints is known, so any
 other line is a failure. What this release refuses is tested too: it must be refused in its own words.
-Without --build the test is skipped when that module has not been made yet (make nova-core makes it).
+Without --build the test is skipped when that module has not been made yet: make nova-core makes it, and so
+does make test before it comes here.
 """
 import argparse
 import os
