@@ -4,7 +4,7 @@ MODEL_SRCS += $(addprefix tests/model/,model.c chips.c boards.c config.c cfg_lay
     gsp_seq.c gsp_log.c strict.c names.c trace.c trace_data.c report.c fault.c fault_parse.c fault_events.c)
 MODEL_MAIN_SRCS += tests/model/main.c
 # The servers are library parts so that tests reach them; the program is main.c.
-MODEL_SRCS += $(addprefix tests/model/,serve.c vfio_user.c vfio_dma.c)
+MODEL_SRCS += $(addprefix tests/model/,serve.c vfio_user.c vfio_dma.c vfio_irq.c)
 # The same model over TCP.
 MODEL_SRCS += $(addprefix tests/model/remote_,pci.c bars.c memory.c)
 TEST_SUPPORT_SRCS += tests/unit/mini_driver.c tests/unit/mini_turing.c tests/unit/mini_fsp.c

@@ -23,6 +23,7 @@
 #include "arch/base.h"
 #include "tests/model/serve.h"
 #include "tests/model/vfio_dma.h"
+#include "tests/model/vfio_irq.h"
 
 enum vfu_command {
     VFU_VERSION = 1,
@@ -55,25 +56,6 @@ enum {
     REGION_FLAG_WRITE = 2,
     CONFIG_BYTES = 4096,
 
-    IRQ_INTX = 0,
-    IRQ_MSI = 1,
-    IRQ_MSIX = 2,
-    IRQ_ERR = 3,
-    IRQ_REQ = 4,
-    IRQ_COUNT = 5,
-    IRQ_FLAG_EVENTFD = 1,
-    IRQ_FLAG_MASKABLE = 2,
-    IRQ_FLAG_AUTOMASKED = 4,
-    IRQ_FLAG_NORESIZE = 8,
-    SET_IRQS_DATA_NONE = 1,
-    SET_IRQS_DATA_EVENTFD = 4,
-    SET_IRQS_DATA_BOOL = 2,
-    SET_IRQS_ACTION_MASK = 8,
-    SET_IRQS_ACTION_UNMASK = 16,
-    SET_IRQS_ACTION_TRIGGER = 32,
-    SET_IRQS_DATA_MASK = 7,
-    MAX_VECTORS = 64,
-
     DEVICE_FLAG_RESET = 1,
     DEVICE_FLAG_PCI = 2,
 
@@ -87,8 +69,7 @@ struct vfu_server {
     char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
     struct model_bus bus;
     struct vfio_dma *dma;
-    int irq_fd[IRQ_COUNT][MAX_VECTORS]; /* -1 = none */
-    bool intx_asserted, intx_masked;    /* masked: the client has not unmasked since the last one */
+    struct vfio_irqs irqs;
     bool stay_powered, machine_started; /* see vfu_stay_powered(); of this client */
     struct vfu_stats stats;
     uint8_t *in, *out; /* one message each */
@@ -100,57 +81,21 @@ static void *bus_dma(void *ctx, uint64_t addr, size_t *len, enum model_dma_dir d
     return vfio_dma_pointer(s->dma, addr, len, dir == MODEL_DMA_WRITE);
 }
 
-static bool signal_fd(struct vfu_server *s, int index, unsigned vector)
-{
-    const uint64_t one = 1;
-    const int fd = s->irq_fd[index][vector];
-    if (fd < 0 || write(fd, &one, sizeof(one)) != (ssize_t)sizeof(one)) {
-        return false;
-    }
-    s->stats.interrupts++;
-    return true;
-}
-
 static void bus_irq(void *ctx, unsigned vector)
 {
     struct vfu_server *s = ctx;
-    if (vector >= MAX_VECTORS ||
-        (!signal_fd(s, IRQ_MSIX, vector) && !signal_fd(s, IRQ_MSI, vector))) {
-        s->stats.lost_interrupts++;
-    }
-}
-
-/* Told once while it is high; then it is masked until the client has seen to it. */
-static void tell_intx(struct vfu_server *s)
-{
-    if (s->intx_asserted && !s->intx_masked && signal_fd(s, IRQ_INTX, 0)) {
-        s->intx_masked = true;
-    }
+    vfio_irq_raise(&s->irqs, vector);
 }
 
 static void bus_intx(void *ctx, bool asserted)
 {
     struct vfu_server *s = ctx;
-    s->intx_asserted = asserted;
-    tell_intx(s);
-}
-
-static void drop_irqs(struct vfu_server *s, unsigned index)
-{
-    for (size_t v = 0; v < MAX_VECTORS; v++) {
-        if (s->irq_fd[index][v] >= 0) {
-            close(s->irq_fd[index][v]);
-            s->irq_fd[index][v] = -1;
-        }
-    }
+    vfio_irq_intx(&s->irqs, asserted);
 }
 
 void vfu_drop_client(struct vfu_server *s)
 {
-    for (unsigned i = 0; i < IRQ_COUNT; i++) {
-        drop_irqs(s, i);
-    }
-    s->intx_masked = false;
+    vfio_irq_drop(&s->irqs);
     vfio_dma_clear(s->dma);
 }
 
@@ -161,7 +106,7 @@ struct vfu_server *vfu_create_detached(void)
         return NULL;
     }
     s->listen_fd = s->client_fd = -1;
-    memset(s->irq_fd, 0xff, sizeof(s->irq_fd)); /* all -1 */
+    vfio_irq_init(&s->irqs);
     s->bus = (struct model_bus){
         .ctx = s, .dma = bus_dma, .irq = bus_irq, .now_ns = serve_now_ns, .intx = bus_intx};
     s->dma = vfio_dma_create();
@@ -233,7 +178,13 @@ struct vfu_server *vfu_listen(const char *path, char *err, size_t err_size)
 
 const struct model_bus *vfu_bus(const struct vfu_server *s) { return &s->bus; }
 void vfu_stay_powered(struct vfu_server *s) { s->stay_powered = true; }
-void vfu_get_stats(const struct vfu_server *s, struct vfu_stats *out) { *out = s->stats; }
+
+void vfu_get_stats(const struct vfu_server *s, struct vfu_stats *out)
+{
+    *out = s->stats;
+    out->interrupts = s->irqs.sent;
+    out->lost_interrupts = s->irqs.lost;
+}
 
 /* ---- handlers: payload in, payload out; return the reply's payload length or -errno ---- */
 
@@ -266,7 +217,7 @@ static long on_get_info(const uint8_t *p, size_t size, uint8_t *out)
     put_le32(out, 16);
     put_le32(out + 4, DEVICE_FLAG_RESET | DEVICE_FLAG_PCI);
     put_le32(out + 8, REGION_COUNT);
-    put_le32(out + 12, IRQ_COUNT);
+    put_le32(out + 12, VFIO_IRQ_COUNT);
     return 16;
 }
 
@@ -297,102 +248,6 @@ static long on_region_info(const struct gpu_model *m, const uint8_t *p, size_t s
     put_le32(out + 8, index);
     put_le64(out + 16, bytes);
     return INFO_BYTES;
-}
-
-static uint32_t irq_vectors(const struct gpu_model *m, uint32_t index)
-{
-    switch (index) {
-    case IRQ_INTX:
-        return 1;
-    case IRQ_MSI:
-        return model_msi_count(m);
-    case IRQ_MSIX:
-        return model_msix_count(m);
-    default:
-        return 1;
-    }
-}
-
-static long on_irq_info(const struct gpu_model *m, const uint8_t *p, size_t size, uint8_t *out)
-{
-    if (size < 16 || get_le32(p) < 16 || get_le32(p + 8) >= IRQ_COUNT) {
-        return -EINVAL;
-    }
-    static const uint32_t flags[IRQ_COUNT] = {
-        [IRQ_INTX] = IRQ_FLAG_EVENTFD | IRQ_FLAG_MASKABLE | IRQ_FLAG_AUTOMASKED,
-        [IRQ_MSI] = IRQ_FLAG_EVENTFD,
-        /* Without NORESIZE: with it QEMU tears all vectors down to add one. */
-        [IRQ_MSIX] = IRQ_FLAG_EVENTFD,
-        [IRQ_ERR] = IRQ_FLAG_EVENTFD | IRQ_FLAG_NORESIZE,
-        [IRQ_REQ] = IRQ_FLAG_EVENTFD | IRQ_FLAG_NORESIZE,
-    };
-    uint32_t index = get_le32(p + 8);
-    put_le32(out, 16);
-    put_le32(out + 4, flags[index]);
-    put_le32(out + 8, index);
-    put_le32(out + 12, irq_vectors(m, index));
-    return 16;
-}
-
-/* Only INTx has a mask. */
-static long mask_irq(struct vfu_server *s, uint32_t flags, uint32_t index, uint32_t count,
-                     const uint8_t *data, size_t size)
-{
-    const uint32_t action = flags & ~(uint32_t)SET_IRQS_DATA_MASK,
-                   kind = flags & SET_IRQS_DATA_MASK;
-    const bool by_bool = kind == SET_IRQS_DATA_BOOL;
-    if (index != IRQ_INTX || count == 0 || (by_bool ? size == 0 : kind != SET_IRQS_DATA_NONE) ||
-        (action != SET_IRQS_ACTION_MASK && action != SET_IRQS_ACTION_UNMASK)) {
-        return -EINVAL;
-    }
-    if (!by_bool || data[0] != 0) {
-        s->intx_masked = action == SET_IRQS_ACTION_MASK;
-        tell_intx(s);
-    }
-    return 0;
-}
-
-static long on_set_irqs(struct vfu_server *s, const struct gpu_model *m, const uint8_t *p,
-                        size_t size, int *fds, size_t fd_count)
-{
-    if (size < 20) {
-        return -EINVAL;
-    }
-    uint32_t flags = get_le32(p + 4), index = get_le32(p + 8), start = get_le32(p + 12),
-             count = get_le32(p + 16);
-    if (index >= IRQ_COUNT ||
-        !range_ok(start, count, min_u64(irq_vectors(m, index), MAX_VECTORS))) {
-        return -EINVAL;
-    }
-    if ((flags & SET_IRQS_ACTION_TRIGGER) == 0) {
-        return mask_irq(s, flags, index, count, p + 20, size - 20);
-    }
-    switch (flags & SET_IRQS_DATA_MASK) {
-    case SET_IRQS_DATA_NONE:
-        if (count == 0) {
-            drop_irqs(s, index);
-        }
-        return 0;
-    case SET_IRQS_DATA_EVENTFD:
-        for (uint32_t i = 0; i < count; i++) {
-            int *slot = &s->irq_fd[index][start + i];
-            if (*slot >= 0) {
-                close(*slot);
-                *slot = -1;
-            }
-            if (i < fd_count) {
-                *slot = fds[i];
-                fds[i] = -1; /* taken */
-            }
-        }
-        if (index == IRQ_INTX) {
-            s->intx_masked = false;
-            tell_intx(s);
-        }
-        return 0;
-    default:
-        return -EINVAL;
-    }
 }
 
 static bool access_size_ok(uint32_t n) { return n == 1 || n == 2 || n == 4 || n == 8; }
@@ -522,9 +377,9 @@ static long dispatch(struct vfu_server *s, struct gpu_model *m, uint16_t command
     case VFU_GET_REGION_INFO:
         return on_region_info(m, p, size, out);
     case VFU_GET_IRQ_INFO:
-        return on_irq_info(m, p, size, out);
+        return vfio_irq_info(m, p, size, out);
     case VFU_SET_IRQS:
-        return on_set_irqs(s, m, p, size, fds, fd_count);
+        return vfio_irq_set(&s->irqs, m, p, size, fds, fd_count);
     case VFU_REGION_READ:
         return region_read(s, m, p, size, out);
     case VFU_REGION_WRITE:
