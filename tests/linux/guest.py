@@ -52,7 +52,7 @@ class Sample:
         self.files = len(os.listdir(f"/proc/{pid}/fd"))
 
 
-def read_all(stream, into, echo, model, samples):
+def read_all(stream, into, echo, model, samples, progress):
     """Reads the serial line to its end; looks at the model whenever a round is over."""
     seen = 0
     while data := os.read(stream.fileno(), 4096):
@@ -60,6 +60,7 @@ def read_all(stream, into, echo, model, samples):
         while (end := into.find(b"\n", seen)) >= 0:
             if into.startswith(b"FL:unloaded ", seen) and model.poll() is None:
                 samples.append(Sample(model.pid))
+                progress(len(samples))
             seen = end + 1
         if echo:
             sys.stderr.buffer.write(data)
@@ -67,9 +68,9 @@ def read_all(stream, into, echo, model, samples):
 
 
 def run(kernel, initramfs, *, chip, firmware, model_args=(), record, trace=False, echo=False,
-        deadline_s=RUN_S, qemu_args=(), cmdline="", cpu=0):
+        deadline_s=RUN_S, qemu_args=(), cmdline="", cpu=0, progress=lambda rounds: None):
     """Boots until the guest switches the machine off. Keeps the logs in the directory record. cpu: which
-    of our processors it runs on, counted from 0."""
+    of our processors it runs on, counted from 0. progress: called after each round, with their number."""
     deps = launch.read_deps()
     record = Path(record)
     record.mkdir(parents=True, exist_ok=True)
@@ -105,7 +106,8 @@ def run(kernel, initramfs, *, chip, firmware, model_args=(), record, trace=False
         os.sched_setaffinity(0, mine)
         serial, samples = bytearray(), []
         reader = threading.Thread(target=read_all,
-                                  args=(qemu.process.stdout, serial, echo, model.process, samples))
+                                  args=(qemu.process.stdout, serial, echo, model.process, samples,
+                                        progress))
         reader.start()
         ended = "power off"
         try:

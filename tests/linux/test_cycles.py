@@ -24,6 +24,7 @@ CYCLE_S = 20  # deadline of one, for hangs
 # a hundred it stayed at 1232 KiB to the page.
 SETTLED = 3
 GROWTH_MOST = 128 << 10
+TELL = 10  # a line of progress every so many
 
 
 def look(c, result, chip, fw, cycles):
@@ -81,7 +82,9 @@ def main():
                         wpr2=nouveau.WPR2_HI if opt.chip in nouveau.BY_FALCON else None)
         result = guest.run(kernel, image, chip=opt.chip, firmware=firmware,
                            record=checks.RESULTS / name,
-                           deadline_s=guest.RUN_S + opt.cycles * CYCLE_S)
+                           deadline_s=guest.RUN_S + opt.cycles * CYCLE_S,
+                           progress=lambda n: n % TELL or c.note(f"{n} of {opt.cycles} cycles, "
+                                                                 f"{time.monotonic() - begin:.0f} s"))
         look(c, result, opt.chip, opt.fw, opt.cycles)
         if c.failed:
             print(f"--- end of {checks.RESULTS / name}/serial.log\n{result.serial[-2500:]}")
