@@ -20,7 +20,8 @@ NO_SETUP := help clean distclean format
 # These start the virtual machine or need firmware; the rest does with the libraries.
 MACHINE_GOALS := setup run test bench image
 SETUP := images/toolroot/setup.sh
-SETUP_FILES := $(SETUP) images/toolroot/setup.py $(wildcard images/toolroot/*.list)
+SETUP_FILES := $(SETUP) images/toolroot/setup.py $(wildcard images/toolroot/*.list) \
+    $(wildcard images/toolroot/patches/*.patch)
 
 .PHONY: setup FORCE
 FORCE:

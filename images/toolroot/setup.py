@@ -223,7 +223,11 @@ class Source:
     def __init__(self, row):
         (self.name, self.version, self.package, self.archive, self.sha256, self.part,
          self.tree) = row
-        self.entry = CACHE / f"{self.name}-{self.version}-{self.tree[:12]}"
+        # Our own changes, each with its reason in its head; they are part of the entry's name.
+        self.patches = sorted((HERE / "patches").glob(f"{self.name}-*.patch"))
+        ours = hashlib.sha256(b"".join(p.read_bytes() for p in self.patches)).hexdigest()[:8]
+        self.entry = CACHE / (f"{self.name}-{self.version}-{self.tree[:12]}" +
+                              (f"-{ours}" if self.patches else ""))
 
     def pool_uri(self, base):
         folder = self.package[:4] if self.package.startswith("lib") else self.package[0]
@@ -253,6 +257,9 @@ class Source:
         if self.tree not in ("-", seen):
             raise SetupError(f"{archive}: the files of {self.name} {self.version} are not the "
                              f"pinned ones (tree {seen}, expected {self.tree})")
+        for patch in self.patches:  # no fuzz: the context must be as it was when it was written
+            run(["patch", "--strip=1", "--fuzz=0", "--silent", "--no-backup-if-mismatch",
+                 f"--directory={into}", f"--input={patch}"], UNPACK_S, f"applying {patch.name}")
 
     def candidates(self, folder):
         """Where the archive may come from, best first, each a function that returns its path."""
