@@ -9,6 +9,7 @@
 #include "arch/clock.h"
 #include "arch/log.h"
 #include "net/http_priv.h"
+#include "net/log_limit.h"
 
 struct http_conn {
     llhttp_t parser;
@@ -16,9 +17,10 @@ struct http_conn {
     struct text_buf body_in;
     size_t url_len;
     char url[HTTP_PATH_MAX];
-    size_t header_bytes;
-    int reject; /* status to answer instead of calling a handler; 0 = none */
-    bool in_request, complete, closing, keep_alive;
+    size_t head_bytes; /* taken since the last request, up to the piece that ended the headers */
+    size_t rest_bytes; /* taken after that */
+    int reject;        /* status to answer instead of calling a handler; 0 = none */
+    bool headers_done, complete, closing, keep_alive;
 
     char head[512];
     size_t head_len, head_sent;
@@ -31,12 +33,21 @@ struct http_conn {
 static struct {
     const struct http_route *routes;
     struct http_stats stats;
-} http;
+    struct text_budget memory;
+    struct net_log_limit log;
+} http = {.memory = {.own_bytes = HTTP_MEMORY_OWN, .shared_bytes = HTTP_MEMORY_SHARED}};
 
 struct http_stats *http_stats_mut(void) { return &http.stats; }
 
 void http_set_routes(const struct http_route *routes) { http.routes = routes; }
-void http_get_stats(struct http_stats *out) { *out = http.stats; }
+struct text_budget *http_memory(void) { return &http.memory; }
+
+void http_get_stats(struct http_stats *out)
+{
+    *out = http.stats;
+    out->memory_used = http.memory.shared_used;
+    out->memory_peak = http.memory.shared_peak;
+}
 
 void http_error(struct http_response *res, int status, const char *fmt, ...)
 {
@@ -95,10 +106,8 @@ static struct http_conn *conn_of(llhttp_t *p) { return p->data; }
 static int on_begin(llhttp_t *p)
 {
     struct http_conn *c = conn_of(p);
-    c->in_request = true;
     c->url_len = 0;
     c->reject = 0;
-    c->header_bytes = 0;
     c->body_in.len = 0;
     return 0;
 }
@@ -115,21 +124,9 @@ static int on_url(llhttp_t *p, const char *at, size_t len)
     return 0;
 }
 
-static int on_header_bytes(llhttp_t *p, const char *at, size_t len)
-{
-    (void)at;
-    struct http_conn *c = conn_of(p);
-    c->header_bytes += len;
-    if (c->header_bytes > HTTP_HEADERS_MAX) {
-        c->reject = 431;
-        llhttp_set_error_reason(p, "headers too large");
-        return HPE_USER;
-    }
-    return 0;
-}
-
 static int on_headers_complete(llhttp_t *p)
 {
+    conn_of(p)->headers_done = true;
     p->upgrade = 0; /* we speak HTTP/1.1 only: an offer to upgrade is ignored, as it may be */
     return 0;
 }
@@ -159,8 +156,6 @@ static const llhttp_settings_t *settings(void)
         llhttp_settings_init(&s);
         s.on_message_begin = on_begin;
         s.on_url = on_url;
-        s.on_header_field = on_header_bytes;
-        s.on_header_value = on_header_bytes;
         s.on_headers_complete = on_headers_complete;
         s.on_body = on_body;
         s.on_message_complete = on_complete;
@@ -175,6 +170,7 @@ struct http_conn *http_conn_new(void)
     if (c != NULL) {
         llhttp_init(&c->parser, HTTP_REQUEST, settings());
         c->parser.data = c;
+        c->body_in.budget = c->res.body.budget = &http.memory;
     }
     return c;
 }
@@ -301,7 +297,8 @@ static void respond(struct http_conn *c)
 {
     uint64_t start_us = clock_now_us();
     text_free(&c->res.body);
-    c->res = (struct http_response){.status = 200, .type = "application/json"};
+    c->res = (struct http_response){
+        .status = 200, .type = "application/json", .body = {.budget = &http.memory}};
     split_url(c);
     c->req.method = method_of(&c->parser);
     c->req.body = c->body_in.len > 0 ? c->body_in.data : NULL;
@@ -322,10 +319,21 @@ static void respond(struct http_conn *c)
     } else {
         route(c);
     }
+    bool overloaded = c->reject == 503 || c->res.body.failed;
     if (c->res.body.failed) {
-        http_error(&c->res, 503, "out of memory for the answer to %s", c->req.path);
+        http_error(&c->res, 503, "no memory for the answer to %s now; try again", c->req.path);
         c->keep_alive = false;
     }
+    if (c->res.body.failed) { /* not even for that */
+        static const char text[] = "{\"error\":{\"status\":503,\"message\":\"no memory\"}}\n";
+        c->res.static_body = text;
+        c->res.static_len = sizeof(text) - 1;
+    }
+    if (overloaded) {
+        http.stats.overloaded++;
+        c->res.extra = "Retry-After: 1\r\n";
+    }
+    text_trim(&c->res.body);
     c->payload = c->res.static_body != NULL ? c->res.static_body : c->res.body.data;
     c->payload_len = c->res.static_body != NULL ? c->res.static_len : c->res.body.len;
     make_head(c);
@@ -334,15 +342,20 @@ static void respond(struct http_conn *c)
         c->payload_len = 0;
     }
     c->closing = !c->keep_alive || c->head_len == 0;
-    c->in_request = false;
+    c->head_bytes = c->rest_bytes = 0;
+    c->headers_done = false;
+    text_free(&c->body_in);
     http.stats.requests++;
     uint64_t us = clock_now_us() - start_us;
     if (us > http.stats.longest_us) {
         http.stats.longest_us = us;
     }
-    log_line(LOG_DEBUG, "http", "%s %s -> %d, %zu bytes",
-             llhttp_method_name((llhttp_method_t)c->parser.method), c->req.path, c->res.status,
-             c->payload_len);
+    uint64_t left_out;
+    if (log_get_level() >= LOG_DEBUG && net_log_allow(&http.log, &left_out)) {
+        log_debug("http", "%s %s -> %d, %zu bytes; %llu such lines were left out",
+                  llhttp_method_name((llhttp_method_t)c->parser.method), c->req.path, c->res.status,
+                  c->payload_len, (unsigned long long)left_out);
+    }
 }
 
 static bool output_left(const struct http_conn *c)
@@ -358,6 +371,16 @@ size_t http_conn_input(struct http_conn *c, const char *data, size_t len)
     if (output_left(c) || len == 0) {
         return 0;
     }
+    size_t *count = c->headers_done ? &c->rest_bytes : &c->head_bytes;
+    size_t room = (c->headers_done ? HTTP_CHUNKED_MAX : HTTP_HEADERS_MAX) - *count;
+    if (room == 0) {
+        c->reject = c->reject != 0 ? c->reject : c->headers_done ? 413 : 431;
+        c->keep_alive = false;
+        respond(c);
+        return len;
+    }
+    len = min_u64(len, room);
+    *count += len;
     llhttp_errno_t e = llhttp_execute(&c->parser, data, len);
     if (e == HPE_OK) {
         return len;
@@ -402,4 +425,4 @@ void http_conn_sent(struct http_conn *c, size_t n)
 }
 
 bool http_conn_closing(const struct http_conn *c) { return c->closing; }
-bool http_conn_in_request(const struct http_conn *c) { return c->in_request; }
+bool http_conn_in_request(const struct http_conn *c) { return c->head_bytes > 0; }

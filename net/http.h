@@ -23,8 +23,15 @@ enum http_method {
 };
 
 #define HTTP_PATH_MAX    256
-#define HTTP_HEADERS_MAX 8192        /* bytes of request line and headers */
+#define HTTP_HEADERS_MAX 8192        /* bytes up to the end of the headers, every one of them */
 #define HTTP_BODY_MAX    (64 * 1024) /* bytes of a request's body */
+#define HTTP_CHUNKED_MAX (2 * HTTP_BODY_MAX) /* the same with what chunked coding adds */
+
+/* Memory of all connections for answers, bodies and requests that wait: each buffer has the first
+ * number of bytes to itself, so that small answers always find room; the rest is shared. Without
+ * room the answer is 503. */
+#define HTTP_MEMORY_OWN    KIB(16)
+#define HTTP_MEMORY_SHARED MIB(4)
 
 struct http_request {
     enum http_method method;
@@ -58,6 +65,10 @@ void http_error(struct http_response *res, int status, const char *fmt, ...) FL_
 
 struct http_stats {
     uint64_t requests, connections, refused_connections, bad_requests, bytes_out, timeouts;
+    uint64_t evicted;     /* connections that made way for newer ones */
+    uint64_t overloaded;  /* requests answered with 503 because the memory was used up */
+    uint64_t memory_used; /* of HTTP_MEMORY_SHARED, now */
+    uint64_t memory_peak;
     uint32_t open;
     uint64_t first_answer_us; /* clock when the first answer was handed to TCP, 0 = none yet */
     uint64_t longest_us;      /* slowest handler */
@@ -69,8 +80,8 @@ void http_get_stats(struct http_stats *out);
 /* NULL when memory is out. */
 struct http_conn *http_conn_new(void);
 void http_conn_free(struct http_conn *c);
-/* Takes bytes off the wire; returns how many it used: fewer than len means that an answer has to go
- * out first (call again when http_conn_output() is empty). */
+/* Takes bytes off the wire; returns how many it used. Fewer than len: call again with the rest as
+ * soon as http_conn_output() is empty; none: an answer has to go out first. */
 size_t http_conn_input(struct http_conn *c, const char *data, size_t len);
 /* What is to be sent next; len 0 = nothing. Valid until http_conn_sent(). */
 const void *http_conn_output(struct http_conn *c, size_t *len);
@@ -78,7 +89,7 @@ const void *http_conn_output(struct http_conn *c, size_t *len);
 void http_conn_sent(struct http_conn *c, size_t n);
 /* Close after the output is out: the client asked for it, or sent something unusable. */
 bool http_conn_closing(const struct http_conn *c);
-/* In the middle of a request (for time-outs). */
+/* The first byte of a request has come (be it an empty line), its answer is not made yet. */
 bool http_conn_in_request(const struct http_conn *c);
 
 /* ---- lwIP side ---- */

@@ -6,3 +6,5 @@
 
 /* The counters, for the side that owns connections. Never NULL. */
 struct http_stats *http_stats_mut(void);
+/* What buffers of connections may take. Never NULL. */
+struct text_budget *http_memory(void);

@@ -30,7 +30,20 @@ static void big(const struct http_request *req, struct http_response *res)
     res->static_len = sizeof(block);
 }
 
+static size_t heap_bytes;
+
+static void heap(const struct http_request *req, struct http_response *res)
+{
+    (void)req;
+    char *at = text_reserve(&res->body, heap_bytes);
+    if (at != NULL) {
+        memset(at, 'h', heap_bytes);
+        res->body.len += heap_bytes;
+    }
+}
+
 static const struct http_route routes[] = {
+    {"/heap", HTTP_METHOD_GET, heap, ""},
     {"/hello", HTTP_METHOD_GET | HTTP_METHOD_POST, hello, ""},
     {"/tree/*", HTTP_METHOD_GET, hello, ""},
     {"/big", HTTP_METHOD_GET, big, ""},
@@ -182,13 +195,118 @@ static void test_refused(void **state)
     text_free(&b);
 }
 
+/* Feeds in pieces until the answer begins; how many bytes were taken before it, and the status. */
+static size_t taken_before_answer(const char *start, char fill, size_t step, int *status)
+{
+    struct http_conn *c = http_conn_new();
+    static char text[4 * HTTP_CHUNKED_MAX];
+    memset(text, fill, sizeof(text));
+    memcpy(text, start, strlen(start));
+    size_t at = 0, n;
+    const char *out;
+    while ((out = http_conn_output(c, &n)) == NULL && at < sizeof(text)) {
+        at += http_conn_input(c, text + at, min_u64(step, sizeof(text) - at));
+    }
+    *status = out != NULL ? atoi(out + strlen("HTTP/1.1 ")) : 0;
+    assert_true(http_conn_closing(c));
+    http_conn_free(c);
+    return at;
+}
+
+/* Every byte up to the end of the headers counts, of whatever it is part, in whatever pieces. */
+static void test_head_limit(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *start;
+        char fill;
+        int status;
+    } heads[] = {{"GET /", 'a', 414},
+                 {"", '\n', 431}, /* empty lines before a request are allowed, in moderation */
+                 {"GET / HTTP/1.1\r\n", 'a', 431},
+                 {"GET / HTTP/1.1\r\nX:", ' ', 431},
+                 {"GET / HTTP/1.1\r\nX: ", 'a', 431}};
+    for (size_t i = 0; i < ARRAY_SIZE(heads); i++) {
+        for (size_t step = 1; step < 3000; step += 999) {
+            int status;
+            size_t taken = taken_before_answer(heads[i].start, heads[i].fill, step, &status);
+            assert_int_equal(status, heads[i].status);
+            assert_in_range(taken, HTTP_HEADERS_MAX, HTTP_HEADERS_MAX + step);
+        }
+    }
+    /* a head of exactly so many bytes is fine, and its body does not count */
+    static char text[HTTP_HEADERS_MAX + 10];
+    memset(text, 'a', sizeof(text));
+    memcpy(text, "POST /hello HTTP/1.1\r\nContent-Length: 3\r\nX: ", 44);
+    memcpy(text + HTTP_HEADERS_MAX - 4, "\r\n\r\nabc", 8);
+    expect(text, "HTTP/1.1 200", "hello /hello? abc");
+    memcpy(text + HTTP_HEADERS_MAX - 4, "a\r\n\r\nabc", 9);
+    expect(text, "HTTP/1.1 431", "8 KiB");
+}
+
+/* A body that is all framing: extensions and trailers are limited, too. */
+static void test_chunk_limit(void **state)
+{
+    (void)state;
+    static const char *const starts[] = {
+        "POST /hello HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1;x=",
+        "POST /hello HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: "};
+    for (size_t i = 0; i < ARRAY_SIZE(starts); i++) {
+        int status;
+        size_t taken = taken_before_answer(starts[i], 'a', 1000, &status);
+        assert_int_equal(status, 413);
+        assert_in_range(taken, HTTP_CHUNKED_MAX, HTTP_CHUNKED_MAX + HTTP_HEADERS_MAX + 1000);
+    }
+}
+
+/* Answers of several connections share a budget; without room it is a clean 503, small answers
+ * always have room, and what is sent is given back. */
+static void test_memory(void **state)
+{
+    (void)state;
+    static const char request[] = "GET /heap HTTP/1.1\r\n\r\n";
+    struct http_conn *c[8];
+    struct http_stats before, s;
+    size_t n, refused = 0;
+    http_get_stats(&before);
+    heap_bytes = MIB(1);
+    for (size_t i = 0; i < ARRAY_SIZE(c); i++) {
+        c[i] = http_conn_new();
+        assert_int_equal(http_conn_input(c[i], request, strlen(request)), strlen(request));
+        bool ok = strncmp(http_conn_output(c[i], &n), "HTTP/1.1 200", 12) == 0;
+        refused += !ok;
+        assert_true(ok || strstr(http_conn_output(c[i], &n), "Retry-After: 1\r\n") != NULL);
+        http_get_stats(&s);
+        assert_in_range(s.memory_used, 0, HTTP_MEMORY_SHARED);
+    }
+    assert_int_equal(refused, 4); /* what each has to itself is for the heads of four more */
+    assert_int_equal(s.overloaded, before.overloaded + 4);
+    heap_bytes = HTTP_MEMORY_OWN - 1;
+    expect(request, "HTTP/1.1 200", "hhh");
+    for (size_t i = 0; i < ARRAY_SIZE(c); i++) {
+        size_t left;
+        while (http_conn_output(c[i], &left) != NULL) {
+            http_conn_sent(c[i], left);
+        }
+        http_get_stats(&s);
+        assert_true(s.memory_used < HTTP_MEMORY_SHARED - (i < 4 ? i * MIB(1) : 0));
+    }
+    assert_int_equal(s.memory_used, 0);
+    for (size_t i = 0; i < ARRAY_SIZE(c); i++) {
+        http_conn_free(c[i]);
+    }
+    heap_bytes = TEXT_BUF_MAX; /* more than any answer may have */
+    expect(request, "HTTP/1.1 503", "try again");
+}
+
 int main(void)
 {
     http_set_routes(routes);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_simple),           cmocka_unit_test(test_head),
         cmocka_unit_test(test_split_everywhere), cmocka_unit_test(test_close),
-        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_refused),          cmocka_unit_test(test_head_limit),
+        cmocka_unit_test(test_chunk_limit),      cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
