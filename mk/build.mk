@@ -21,10 +21,10 @@
 # One object rule per variant; the variants keep their objects apart under build/<variant>/.
 # A file may have flags of its own: "build/kernel/x.o: EXTRA_CFLAGS := ..." in <room>/rules.mk.
 
-# lwIP's core for IPv4 with TCP, UDP, DHCP and DNS.
-LWIP_SRCS += $(addprefix src/core/,init.c def.c dns.c inet_chksum.c ip.c mem.c memp.c netif.c \
+# lwIP's core for IPv4 with TCP, UDP and DHCP.
+LWIP_SRCS += $(addprefix src/core/,init.c def.c inet_chksum.c ip.c mem.c memp.c netif.c \
     pbuf.c stats.c sys.c tcp.c tcp_in.c tcp_out.c timeouts.c udp.c) \
-    $(addprefix src/core/ipv4/,acd.c dhcp.c etharp.c icmp.c igmp.c ip4.c ip4_addr.c ip4_frag.c) \
+    $(addprefix src/core/ipv4/,acd.c dhcp.c etharp.c icmp.c igmp.c ip4.c ip4_addr.c) \
     src/netif/ethernet.c
 
 HTTP_PARSER_SRCS := src/api.c src/http.c src/llhttp.c

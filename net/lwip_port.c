@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What lwIP asks of its platform: time, randomness, checksums, assertions, and initial sequence
- * numbers (RFC 6528, with SipHash-2-4 of Aumasson and Bernstein, 2012, as the keyed hash).
+ * What lwIP asks of its platform: time, randomness, checksums, and initial sequence numbers (RFC
+ * 6528, with SipHash-2-4 of Aumasson and Bernstein, 2012, as the keyed hash).
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -158,11 +158,6 @@ uint16_t net_chksum(const void *data, int len)
 }
 
 /* --- words ------------------------------------------------------------------------------------ */
-
-void net_lwip_assert(const char *text, const char *file, int line)
-{
-    machine_panic("lwIP: %s at %s:%d", text, file, line);
-}
 
 void net_lwip_diag(const char *fmt, ...)
 {

@@ -10,15 +10,13 @@
 #include <string.h>
 
 #include "lwip/dhcp.h"
-#include "lwip/dns.h"
 #include "lwip/etharp.h"
 #include "lwip/pbuf.h"
-#include "lwip/priv/tcp_priv.h"
 #include "lwip/timeouts.h"
-#include "netif/ethernet.h"
 
 #include "arch/clock.h"
 #include "arch/log.h"
+#include "net/stack.h"
 
 #define POLL_BUDGET 64u /* frames per visit, so that timers and other cards get their turn */
 #define PIECES_MAX  8u  /* more are copied together first */
@@ -56,20 +54,10 @@ static err_t link_output(struct netif *lw, struct pbuf *p)
     }
     if (err == FL_ENOSPC) {
         LINK_STATS_INC(link.memerr);
-        return ERR_MEM; /* TCP keeps the segment; resume_senders() comes back to it */
+        return ERR_MEM; /* TCP keeps the segment; stack_resume_senders() comes back to it */
     }
     LINK_STATS_INC(link.drop);
     return ERR_IF;
-}
-
-/* The ring was full and has room again. lwIP would wait for its timers. */
-static void resume_senders(void)
-{
-    for (struct tcp_pcb *pcb = tcp_active_pcbs; pcb != NULL; pcb = pcb->next) {
-        if ((pcb->flags & TF_NAGLEMEMERR) != 0 && pcb->unsent != NULL) {
-            (void)tcp_output(pcb); /* an error marks the pcb again */
-        }
-    }
 }
 
 /* --- in --------------------------------------------------------------------------------------- */
@@ -120,7 +108,7 @@ bool net_if_poll(struct net_if *p)
 
     follow_link(p);
     if (was_waiting && !nic->tx_waiting) {
-        resume_senders();
+        stack_resume_senders();
     }
     return n == POLL_BUDGET;
 }
@@ -178,7 +166,7 @@ static err_t lw_init(struct netif *lw)
 
     lw->name[0] = 'e';
     lw->name[1] = 'n';
-    lw->output = etharp_output;
+    lw->output = stack_output;
     lw->linkoutput = link_output;
     lw->mtu = NIC_MTU;
     lw->hwaddr_len = ETH_HWADDR_LEN;
@@ -210,7 +198,7 @@ enum fl_err net_if_add(struct net_if *p, struct nic *nic, unsigned index, bool d
     log_info("net", "net%u: %s at %s, %02x:%02x:%02x:%02x:%02x:%02x%s", index, nic->driver->name,
              pci_name(nic->pci, name), nic->mac[0], nic->mac[1], nic->mac[2], nic->mac[3],
              nic->mac[4], nic->mac[5], nic->link ? "" : ", no link");
-    if (netif_add(&p->lw, &ip, &mask, &gateway, NULL, lw_init, ethernet_input) == NULL) {
+    if (netif_add(&p->lw, &ip, &mask, &gateway, NULL, lw_init, stack_input) == NULL) {
         return FL_FAIL(fail, FL_ENOMEM, "netif_add", "lwIP refused interface net%u", index);
     }
     p->listed = true;
@@ -224,11 +212,6 @@ enum fl_err net_if_add(struct net_if *p, struct nic *nic, unsigned index, bool d
     }
     netif_set_up(&p->lw);
     if (!dhcp) {
-        if (cfg->dns != 0) {
-            ip_addr_t dns;
-            ip_addr_copy_from_ip4(dns, to_lwip(cfg->dns));
-            dns_setserver(0, &dns);
-        }
         return FL_OK;
     }
     if (dhcp_start(&p->lw) != ERR_OK) {

@@ -18,6 +18,7 @@
 #include "net/http.h"
 #include "net/netif.h"
 #include "net/nic.h"
+#include "net/stack.h"
 #include "pci/pci_regs.h"
 
 /* A frame is often followed by another soon (the next request of a client, its acknowledgement):
@@ -125,11 +126,11 @@ static bool round_trip(void)
     while (state.taken < state.found) {
         take_card(&state.cards[state.taken++]);
     }
-    sys_check_timeouts();
+    stack_timers();
     for (uint32_t i = 0; i < state.count; i++) {
         more |= net_if_poll(&state.ifs[i]);
     }
-    netif_poll_all(); /* what the appliance sends to itself */
+    stack_loopback();
     for (uint32_t i = 0; i < state.count; i++) {
         struct nic *nic = state.ifs[i].nic;
         nic->driver->flush(nic);
@@ -218,7 +219,8 @@ const char *net_nic_state_name(enum net_nic_state s)
 
 void net_get_status(struct net_status *out)
 {
-    *out = (struct net_status){.started = state.started, .wakeups = state.wakeups};
+    *out = (struct net_status){
+        .started = state.started, .dns = state.cfg.dns, .wakeups = state.wakeups};
     for (uint32_t i = 0; i < state.taken; i++) {
         const struct card *c = &state.cards[i];
         struct net_nic_status *n = &out->nic[out->nic_count++];

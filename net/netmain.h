@@ -18,7 +18,8 @@
 
 struct net_config {
     bool dhcp;                       /* else the address below, on the first card */
-    uint32_t ip, mask, gateway, dns; /* IPv4, host byte order, 0 = none */
+    uint32_t ip, mask, gateway;      /* IPv4, host byte order, 0 = none */
+    uint32_t dns;                    /* shown, not used: the appliance asks for no names */
     char hostname[NET_HOSTNAME_MAX]; /* told to the DHCP server; "" = none */
 };
 
@@ -65,6 +66,7 @@ struct net_status {
     bool started; /* lwIP runs */
     uint32_t nic_count;
     struct net_nic_status nic[NET_MAX_NICS];
+    uint32_t dns; /* as configured, host byte order, 0 = none */
     /* Totals of the stack */
     uint32_t tcp_active, tcp_max; /* connections now, and how many there can be */
     uint64_t tcp_drops, tcp_memory_errors;

@@ -9,3 +9,8 @@
 u32_t net_tcp_isn(const ip_addr_t *local_ip, u16_t local_port, const ip_addr_t *remote_ip,
                   u16_t remote_port);
 #define LWIP_HOOK_TCP_ISN net_tcp_isn
+
+/* How many buffers a connection may keep of data that waits for an earlier segment
+ * (TCP_OOSEQ_PBUFS_LIMIT); implemented in net/stack_tcp.c. */
+struct tcp_pcb;
+u16_t net_ooseq_limit(const struct tcp_pcb *pcb);

@@ -24,16 +24,16 @@
 #define PBUF_POOL_SIZE          1024 /* received frames: 4 rings of 256 that all wait for a reader */
 #define PBUF_POOL_BUFSIZE       1600 /* one Ethernet frame with VLAN tag in one buffer */
 #define MEMP_NUM_PBUF           1024 /* references to constant data (the web page) */
-#define MEMP_NUM_TCP_PCB        256
+#define MEMP_NUM_TCP_PCB        320  /* see NET_* in stack.h: TIME-WAIT gets what they leave */
 #define MEMP_NUM_TCP_PCB_LISTEN 8
-#define MEMP_NUM_TCP_SEG        2048
+#define MEMP_NUM_TCP_SEG        5120 /* so many that none who does not read makes others wait */
 #define MEMP_NUM_UDP_PCB        16
-#define MEMP_NUM_REASSDATA      16
-#define IP_REASS_MAX_PBUFS      64
-#define ARP_TABLE_SIZE          32
-#define ARP_QUEUEING            1
-#define ARP_QUEUE_LEN           16 /* a first burst waits for one answer */
-#define MEMP_NUM_ARP_QUEUE      64
+/* More than can be asked for in the seconds that an entry stays unanswered (NET_ARP_* in stack.h),
+ * because lwIP gives up an answered entry before an unanswered one. */
+#define ARP_TABLE_SIZE     120
+#define ARP_QUEUEING       1
+#define ARP_QUEUE_LEN      16 /* a first burst waits for one answer */
+#define MEMP_NUM_ARP_QUEUE 128
 
 /* --- protocols --- */
 #define LWIP_IPV4 1
@@ -44,7 +44,7 @@
 #define LWIP_UDP  1
 #define LWIP_TCP  1
 #define LWIP_IGMP 0
-#define LWIP_DNS  1
+#define LWIP_DNS  0 /* nobody asks for names */
 #define LWIP_DHCP 1
 /* Conflict detection would hold the address back for 7.8 s; a server that hands out an address in
  * use is the operator's to mend. */
@@ -52,23 +52,28 @@
 #define LWIP_ACD                 0
 #define LWIP_AUTOIP              0
 #define IP_FORWARD               0
+#define IP_REASSEMBLY            0 /* nothing that we serve comes in fragments */
+#define IP_FRAG                  0
 #define IP_OPTIONS_ALLOWED       0 /* source routing and the like: nothing that we want to see */
 
 /* --- TCP --- */
 #define TCP_MSS                    1460
 #define TCP_SND_BUF                (32 * TCP_MSS)
-#define TCP_SND_QUEUELEN           (4 * TCP_SND_BUF / TCP_MSS)
+#define TCP_SND_QUEUELEN           (2 * TCP_SND_BUF / TCP_MSS)
 #define LWIP_WND_SCALE             1
 #define TCP_RCV_SCALE              2
 #define TCP_WND                    (40 * TCP_MSS)
 #define TCP_OVERSIZE               TCP_MSS /* small writes share a segment */
 #define TCP_LISTEN_BACKLOG         1
-#define TCP_DEFAULT_LISTEN_BACKLOG 64
+#define TCP_DEFAULT_LISTEN_BACKLOG 0xff /* NET_HALF_OPEN_MAX in stack.h is the limit */
 #define TCP_QUEUE_OOSEQ            1
-#define TCP_OOSEQ_MAX_PBUFS        64 /* per connection: one cannot eat the pool */
-#define LWIP_TCP_KEEPALIVE         1
-#define LWIP_TCP_SACK_OUT          0
-#define SO_REUSE                   1
+#define TCP_OOSEQ_PBUFS_LIMIT(pcb) net_ooseq_limit(pcb)
+/* RFC 6298 wants a second at least; in ticks of 500 ms, of which the first may be short. Also how
+ * soon a SYN-ACK is repeated. */
+#define LWIP_TCP_RTO_TIME  1500
+#define LWIP_TCP_KEEPALIVE 1
+#define LWIP_TCP_SACK_OUT  0
+#define SO_REUSE           1
 
 /* --- interfaces --- */
 #define LWIP_HAVE_LOOPIF           1 /* host tests talk to the server through it */

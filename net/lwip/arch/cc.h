@@ -27,8 +27,8 @@ uint32_t net_rand32(void);
 uint16_t net_chksum(const void *data, int len);
 #define LWIP_CHKSUM net_chksum
 
-/* lwIP's assertions are invariants: a broken one stops the machine. */
-__attribute__((noreturn)) void net_lwip_assert(const char *text, const char *file, int line);
+/* Returns when the assertion costs a connection only (net/stack_assert.c). */
+void net_lwip_assert(const char *text, const char *file, int line);
 #define LWIP_PLATFORM_ASSERT(text) net_lwip_assert((text), __FILE__, __LINE__)
 
 /* Takes the text of a diagnostic; printed at debug level. */
