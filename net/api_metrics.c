@@ -11,6 +11,7 @@
 #include "arch/lockorder.h"
 #include "mm/dma.h"
 #include "net/api_priv.h"
+#include "net/stack.h"
 
 static void help(struct text_buf *b, const char *name, const char *type, const char *text)
 {
@@ -104,6 +105,45 @@ static const struct gpu_metric gpu_metrics[] = {
     {"firstlight_gpu_boots_total", "counter", "Bring-ups started.", boots, NULL},
 };
 
+/* The network, and what was refused at its doors. */
+static void put_network(struct text_buf *b)
+{
+    struct http_stats http;
+    http_get_stats(&http);
+    struct stack_stats stack;
+    stack_get_stats(&stack);
+    const struct {
+        const char *name, *type, *text;
+        uint64_t value;
+    } rows[] = {
+        {"firstlight_http_requests_total", "counter", "HTTP requests answered.", http.requests},
+        {"firstlight_http_connections_open", "gauge", "HTTP connections open.", http.open},
+        {"firstlight_http_bytes_sent_total", "counter", "Bytes of HTTP answers.", http.bytes_out},
+        {"firstlight_http_evicted_total", "counter",
+         "HTTP connections that made way for newer ones.", http.evicted},
+        {"firstlight_http_timeouts_total", "counter", "HTTP connections that stalled too long.",
+         http.timeouts},
+        {"firstlight_http_overloaded_total", "counter",
+         "HTTP requests refused because the memory for answers was used up.", http.overloaded},
+        {"firstlight_tcp_half_open", "gauge", "TCP connections not yet established.",
+         stack.half_open},
+        {"firstlight_tcp_half_open_evicted_total", "counter",
+         "TCP connection requests that made way for newer ones.", stack.half_open_evicted},
+        {"firstlight_net_short_frames_total", "counter", "Frames cut off within a header.",
+         stack.short_frames},
+        {"firstlight_net_fragments_total", "counter", "IP fragments dropped.", stack.fragments},
+        {"firstlight_net_spoofed_total", "counter", "Frames from an impossible address.",
+         stack.spoofed},
+        {"firstlight_net_arp_limited_total", "counter",
+         "Packets not sent because too many neighbours were unknown.", stack.arp_limited},
+        {"firstlight_lwip_assertions_total", "counter",
+         "Assertions of lwIP; each cost one connection.", stack.assertions},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        plain(b, rows[i].name, rows[i].type, rows[i].text, rows[i].value);
+    }
+}
+
 void api_get_metrics(const struct http_request *req, struct http_response *res)
 {
     (void)req;
@@ -111,7 +151,7 @@ void api_get_metrics(const struct http_request *req, struct http_response *res)
     struct text_buf *b = &res->body;
     res->type = "text/plain; version=0.0.4; charset=utf-8";
 
-    struct gsp_snapshot s[API_MAX_GPUS];
+    static struct gsp_snapshot s[API_MAX_GPUS]; /* large; the API runs in one fiber */
     for (uint32_t i = 0; i < ctx->gpu_count; i++) {
         api_snapshot(i, &s[i]);
     }
@@ -141,8 +181,8 @@ void api_get_metrics(const struct http_request *req, struct http_response *res)
         }
     }
 
-    struct http_stats http;
-    http_get_stats(&http);
+    put_network(b);
+
     struct fiber_stats f;
     fiber_get_stats(&f);
     struct dma_stats d;
@@ -151,10 +191,6 @@ void api_get_metrics(const struct http_request *req, struct http_response *res)
     uint64_t up_ms = clock_now_us() / US_PER_MS;
     text_printf(b, "firstlight_uptime_seconds %llu.%03u\n", (unsigned long long)(up_ms / 1000),
                 (unsigned)(up_ms % 1000));
-    plain(b, "firstlight_http_requests_total", "counter", "HTTP requests answered.", http.requests);
-    plain(b, "firstlight_http_connections_open", "gauge", "HTTP connections open.", http.open);
-    plain(b, "firstlight_http_bytes_sent_total", "counter", "Bytes of HTTP answers.",
-          http.bytes_out);
     plain(b, "firstlight_idle_microseconds_total", "counter", "Time the core was halted.",
           f.idle_ns / NS_PER_US);
     plain(b, "firstlight_fiber_switches_total", "counter", "Fiber switches.", f.switches);

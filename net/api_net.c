@@ -2,6 +2,7 @@
 /* The network part of the status document. */
 #include "net/api_priv.h"
 #include "net/netmain.h"
+#include "net/stack.h"
 
 static void put_ipv4(struct json *j, const char *key, uint32_t ip)
 {
@@ -13,10 +14,41 @@ static void put_ipv4(struct json *j, const char *key, uint32_t ip)
              (unsigned)(ip >> 8 & 0xff), (unsigned)(ip & 0xff));
 }
 
+/* What all cards share. */
+static void put_stack(struct json *j, const struct net_status *st)
+{
+    struct stack_stats s;
+    stack_get_stats(&s);
+    json_object(j, "stack");
+    put_ipv4(j, "dns", st->dns);
+    json_u64(j, "tcp_active", st->tcp_active);
+    json_u64(j, "tcp_max", st->tcp_max);
+    json_u64(j, "tcp_drops", st->tcp_drops);
+    json_u64(j, "tcp_memory_errors", st->tcp_memory_errors);
+    json_u64(j, "half_open", s.half_open);
+    json_u64(j, "half_open_evicted", s.half_open_evicted);
+    json_u64(j, "half_open_expired", s.half_open_expired);
+    json_u64(j, "closing", s.closing);
+    json_u64(j, "closing_expired", s.closing_expired);
+    json_u64(j, "time_wait", s.time_wait);
+    json_u64(j, "time_wait_reused", s.time_wait_reused);
+    json_u64(j, "buffers_used", st->pool_used);
+    json_u64(j, "buffers_max", st->pool_max);
+    json_u64(j, "buffers_missed", st->pool_errors);
+    json_u64(j, "ooseq_limited", s.ooseq_limited);
+    json_u64(j, "short_frames", s.short_frames);
+    json_u64(j, "fragments", s.fragments);
+    json_u64(j, "spoofed", s.spoofed);
+    json_u64(j, "arp_limited", s.arp_limited);
+    json_u64(j, "assertions", s.assertions);
+    json_end_object(j);
+}
+
 void api_put_network(struct json *j)
 {
     static struct net_status st; /* large; the API runs in one fiber */
     net_get_status(&st);
+    put_stack(j, &st);
     json_array(j, "network");
     for (uint32_t i = 0; i < st.nic_count; i++) {
         const struct net_nic_status *n = &st.nic[i];

@@ -11,6 +11,6 @@ void api_snapshot(uint32_t index, struct gsp_snapshot *out);
 
 void api_get_status(const struct http_request *req, struct http_response *res);
 void api_get_metrics(const struct http_request *req, struct http_response *res);
-void api_put_network(struct json *j); /* "network": [...] */
+void api_put_network(struct json *j); /* "stack": {...}, "network": [...] */
 void api_get_gpu(const struct http_request *req,
                  struct http_response *res); /* /api/v1/gpus/N/... */

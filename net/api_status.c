@@ -190,6 +190,13 @@ static void put_appliance(struct json *j, const struct api_context *ctx)
     json_u64(j, "requests", http.requests);
     json_u64(j, "connections", http.connections);
     json_u64(j, "open", http.open);
+    json_u64(j, "refused_connections", http.refused_connections);
+    json_u64(j, "evicted", http.evicted);
+    json_u64(j, "timeouts", http.timeouts);
+    json_u64(j, "bad_requests", http.bad_requests);
+    json_u64(j, "overloaded", http.overloaded);
+    json_u64(j, "memory_used", http.memory_used);
+    json_u64(j, "memory_peak", http.memory_peak);
     json_u64(j, "slowest_us", http.longest_us);
     json_end_object(j);
     json_array(j, "notes");
