@@ -91,7 +91,7 @@ static void read_link(struct e1000e *e)
     static const uint16_t mbps[] = {10, 100, 1000, 1000};
     uint32_t status = rd(e, STATUS);
     if (status == 0xffffffffu) {
-        nic_break(&e->nic, "STATUS", "reads all-ones: the device is gone");
+        NIC_BREAK(&e->nic, "STATUS", "reads all-ones: the device is gone");
         return;
     }
     e->nic.link = (status & STATUS_LU) != 0;
@@ -199,7 +199,7 @@ static void read_causes(struct e1000e *e)
     e->interrupted = false; /* before the look: a later interrupt says so again */
     uint32_t causes = rd(e, ICR);
     if (causes == 0xffffffffu) {
-        nic_break(&e->nic, "ICR", "reads all-ones: the device is gone");
+        NIC_BREAK(&e->nic, "ICR", "reads all-ones: the device is gone");
     } else if ((causes & INT_LSC) != 0) {
         read_link(e);
     }

@@ -48,7 +48,7 @@ void nic_gather(void *out, const struct nic_piece *pieces, size_t count)
     }
 }
 
-void nic_break(struct nic *nic, const char *what, const char *fmt, ...)
+void nic_break(struct nic *nic, const char *what, const char *file, int line, const char *fmt, ...)
 {
     char text[FL_FAIL_TEXT];
     char name[PCI_NAME_MAX];
@@ -62,7 +62,7 @@ void nic_break(struct nic *nic, const char *what, const char *fmt, ...)
     va_end(args);
     nic->broken = true;
     nic->link = false;
-    fl_fail_set(&nic->fail, FL_EPROTO, what, __FILE__, __LINE__, "%s", text);
+    fl_fail_set(&nic->fail, FL_EPROTO, what, file, line, "%s", text);
     fl_fail_stage(&nic->fail, "net");
     log_error("net", "%s %s: %s: %s; the device is stopped", nic->driver->name,
               pci_name(nic->pci, name), what, text);

@@ -83,5 +83,8 @@ FL_MUST_CHECK enum fl_err nic_frame_len(const struct nic_piece *pieces, size_t c
 /* Copies all pieces to out, which has room for them. */
 void nic_gather(void *out, const struct nic_piece *pieces, size_t count);
 
-/* Gives the device up: records why, logs it, stops it. */
-void nic_break(struct nic *nic, const char *what, const char *fmt, ...) FL_PRINTF(3, 4);
+/* Gives the device up: records why and where (the caller's line), logs it, stops it. Later calls
+ * change nothing. */
+void nic_break(struct nic *nic, const char *what, const char *file, int line, const char *fmt, ...)
+    FL_PRINTF(5, 6);
+#define NIC_BREAK(nic, what, ...) nic_break((nic), (what), __FILE__, __LINE__, __VA_ARGS__)

@@ -94,7 +94,7 @@ static void take_sent(struct virtio_net *vn)
         vn->tx_free[vn->tx_free_count++] = (uint16_t)id;
     }
     if (got == VIRTQ_BROKEN) {
-        nic_break(&vn->nic, "transmit used ring",
+        NIC_BREAK(&vn->nic, "transmit used ring",
                   "the device returns 0x%x with %u buffers in flight", (unsigned)id,
                   vn->tx.in_flight);
     } else if (vn->nic.tx_waiting && vn->tx_free_count >= vn->tx.size / 4) {
@@ -182,7 +182,7 @@ static unsigned vn_poll(struct nic *nic, unsigned budget)
         vn->config_changed = false; /* before the look: a later change signals again */
         uint8_t status = virtio_pci_status(&vn->v);
         if ((status & VIRTIO_STATUS_NEEDS_RESET) != 0) {
-            nic_break(nic, "device_status", "reads 0x%02x: the device asks for a reset", status);
+            NIC_BREAK(nic, "device_status", "reads 0x%02x: the device asks for a reset", status);
             return 0;
         }
         read_link(vn);
@@ -197,7 +197,7 @@ static unsigned vn_poll(struct nic *nic, unsigned budget)
         n++;
     }
     if (got == VIRTQ_BROKEN) {
-        nic_break(nic, "receive used ring", "the device returns 0x%x with %u buffers in flight",
+        NIC_BREAK(nic, "receive used ring", "the device returns 0x%x with %u buffers in flight",
                   (unsigned)id, vn->rx.in_flight);
     }
     if (!nic->broken) {
