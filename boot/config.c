@@ -18,6 +18,9 @@ static void complain(struct boot_config *c, unsigned line, const char *fmt, ...)
         va_start(ap, fmt);
         vsnprintf(to + n, (size_t)(CONFIG_MESSAGE_MAX - n), fmt, ap);
         va_end(ap);
+        for (; *to != '\0'; to++) {
+            *to = *to < ' ' || *to > '~' ? '?' : *to;
+        }
     }
     c->message_count++;
 }
@@ -137,15 +140,26 @@ static const struct {
     const char *name;
     bool (*set)(struct boot_config *c, const char *value);
     const char *expected;
+    bool secret; /* no message shows its value: messages go to the API and the serial line */
 } keys[] = {
-    {"hostname", set_hostname, "letters, digits and '-', at most 63"},
-    {"ip", set_ip, "'dhcp' or an address with prefix such as 192.168.1.20/24"},
-    {"gateway", set_gateway, "an IPv4 address"},
-    {"dns", set_dns, "an IPv4 address"},
-    {"token", set_token, "1 to 127 visible characters"},
-    {"firmware", set_firmware, "a version such as 570.144"},
-    {"log_level", set_log_level, "error, warn, info, debug or trace"},
+    {"hostname", set_hostname, "letters, digits and '-', at most 63", false},
+    {"ip", set_ip, "'dhcp' or an address with prefix such as 192.168.1.20/24", false},
+    {"gateway", set_gateway, "an IPv4 address", false},
+    {"dns", set_dns, "an IPv4 address", false},
+    {"token", set_token, "1 to 127 visible characters", true},
+    {"firmware", set_firmware, "a version such as 570.144", false},
+    {"log_level", set_log_level, "error, warn, info, debug or trace", false},
 };
+
+/* Whether an unknown key may be shown. What looks like anything else than a mistyped name may be a
+ * secret that slipped to the wrong place: the second line of one, or one in base64 that ends in
+ * '='. */
+static bool may_be_shown(const char *key, const char *value)
+{
+    enum { SHOWN_MAX = 16 }; /* the longest key has 9 */
+    size_t n = strspn(key, "abcdefghijklmnopqrstuvwxyz_-");
+    return n > 0 && n <= SHOWN_MAX && key[n] == '\0' && value[strspn(value, "=")] != '\0';
+}
 
 static void trim(char **text)
 {
@@ -170,7 +184,8 @@ static void parse_line(struct boot_config *c, unsigned number, char *line)
     }
     char *value = strchr(line, '=');
     if (value == NULL) {
-        complain(c, number, "expected 'key = value', found '%.40s'", line);
+        /* Nothing of it is shown: "token s3cret" is such a line. */
+        complain(c, number, "expected 'key = value', found no '='");
         return;
     }
     *value++ = '\0';
@@ -179,17 +194,23 @@ static void parse_line(struct boot_config *c, unsigned number, char *line)
     trim(&value);
     for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
         if (strcmp(key, keys[i].name) == 0) {
-            if (!keys[i].set(c, value)) {
+            if (keys[i].set(c, value)) {
+                return;
+            }
+            if (keys[i].secret) {
+                complain(c, number, "%s: expected %s, found %zu bytes; the default is kept", key,
+                         keys[i].expected, strlen(value));
+            } else {
                 complain(c, number, "%s = '%.40s': expected %s; the default is kept", key, value,
                          keys[i].expected);
             }
             return;
         }
     }
-    complain(
-        c, number,
-        "unknown key '%.24s'; known are hostname, ip, gateway, dns, token, firmware, log_level",
-        key);
+    bool show = may_be_shown(key, value);
+    complain(c, number,
+             "unknown key%s%s%s; known are hostname, ip, gateway, dns, token, firmware, log_level",
+             show ? " '" : "", show ? key : "", show ? "'" : "");
 }
 
 void config_parse(struct boot_config *c, const char *text, size_t len)

@@ -17,11 +17,12 @@ struct boot_config {
     char hostname[CONFIG_HOSTNAME_MAX]; /* letters, digits, '-'; default "firstlight" */
     bool dhcp;                          /* default true */
     uint32_t ip, mask, gateway, dns;    /* IPv4, host byte order, 0 = none */
-    char token[CONFIG_TOKEN_MAX];       /* "" = make one */
+    char token[CONFIG_TOKEN_MAX];       /* "" = none; checked and kept, nothing asks for it yet */
     char firmware[32];                  /* version to force, "" = newest that is complete */
     enum log_level log_level;           /* default info */
 
-    /* What was wrong, one sentence each: "firstlight.conf:3: unknown key 'ipp'; known are ..." */
+    /* What was wrong, one sentence each: "firstlight.conf:3: unknown key 'ipp'; known are ...".
+     * Printable ASCII; never a token's value nor what could be a part of one. */
     char message[CONFIG_MESSAGES_MAX][CONFIG_MESSAGE_MAX];
     uint32_t message_count; /* may exceed CONFIG_MESSAGES_MAX: the rest was only counted */
 };

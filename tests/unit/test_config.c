@@ -81,9 +81,56 @@ static void test_unknown_and_malformed(void **state)
     struct boot_config c = parse("ipp = dhcp\nnonsense\nhostname = ok");
     assert_int_equal(c.message_count, 2);
     assert_non_null(strstr(c.message[0], "firstlight.conf:1: unknown key 'ipp'"));
-    assert_non_null(
-        strstr(c.message[1], "firstlight.conf:2: expected 'key = value', found 'nonsense'"));
+    assert_string_equal(c.message[1], "firstlight.conf:2: expected 'key = value', found no '='");
     assert_string_equal(c.hostname, "ok");
+}
+
+/* Every way to mistype a token that we could think of: none of its words is in a message. */
+static void test_secret_stays_secret(void **state)
+{
+    (void)state;
+    static const char *const mistyped[] = {
+        "token = XYZZY PLUGH",          /* a blank */
+        "token = XYZZY\tPLUGH",         /* a tabulator */
+        "token = XYZZY\x01PLUGH",       /* a control byte */
+        "token = XYZZY\xc3\xa9",        /* a letter beyond ASCII */
+        "token XYZZY",                  /* no equals sign */
+        "token: XYZZY",                 /* another sign */
+        "XYZZY",                        /* on the line below its key */
+        "XYZZYPLUGH==",                 /* the same in base64: the padding makes it a key */
+        "XYZZYPLUGH = ",                /* likewise */
+        "XYZZY = PLUGH",                /* broken across the sign */
+        "xyzzy==",                      /* without a capital */
+        "xyzzyplughxyzzyplugh = PLUGH", /* longer than any name */
+        "tokem = XYZZY",                /* the key mistyped */
+        "Token = XYZZY",
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(mistyped); i++) {
+        struct boot_config c = parse(mistyped[i]);
+        assert_int_equal(c.message_count, 1);
+        assert_string_equal(c.token, "");
+        static const char *const words[] = {"XYZZY", "PLUGH", "xyzzy", "plugh"};
+        for (size_t k = 0; k < ARRAY_SIZE(words); k++) {
+            assert_null(strstr(c.message[0], words[k]));
+        }
+    }
+    assert_string_equal(parse("token = a b").message[0],
+                        "firstlight.conf:1: token: expected 1 to 127 visible characters, found 3 "
+                        "bytes; the default is kept");
+    assert_non_null(strstr(parse("tokem = x").message[0], "unknown key 'tokem';"));
+    assert_non_null(strstr(parse("Token = x").message[0], "unknown key; known are"));
+}
+
+/* Messages go to a terminal and a page: a value cannot steer either. */
+static void test_messages_are_printable(void **state)
+{
+    (void)state;
+    struct boot_config c = parse("hostname = a\x1b[2J\x9b\x7f\xc2\x9b");
+    assert_int_equal(c.message_count, 1);
+    assert_non_null(strstr(c.message[0], "hostname = 'a?[2J?"
+                                         "?"
+                                         "?"
+                                         "?'"));
 }
 
 static void test_odd_files(void **state)
@@ -119,8 +166,12 @@ static void test_odd_files(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_defaults),   cmocka_unit_test(test_all_keys),
-        cmocka_unit_test(test_bad_values), cmocka_unit_test(test_unknown_and_malformed),
+        cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_all_keys),
+        cmocka_unit_test(test_bad_values),
+        cmocka_unit_test(test_unknown_and_malformed),
+        cmocka_unit_test(test_secret_stays_secret),
+        cmocka_unit_test(test_messages_are_printable),
         cmocka_unit_test(test_odd_files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
