@@ -56,10 +56,13 @@ enum { /* offsets in capabilities, and bits */
        SRIOV_OFFSET = 0x14,
        SRIOV_DEVICE = 0x18,
        SRIOV_PAGES = 0x1c,
+       SRIOV_SYSTEM_PAGE = 0x20,
        SRIOV_PAGE_SIZES = 0x573,
        SRIOV_BAR0 = 0x24,
        SRIOV_BAR1 = 0x28,
+       SRIOV_BAR2 = 0x2c,
        SRIOV_BAR3 = 0x30,
+       SRIOV_BAR4 = 0x34,
 };
 
 static void put16(struct cfgspace *c, uint32_t off, uint32_t v, uint32_t writable)
@@ -193,12 +196,12 @@ static void put_sriov(struct gpu_model *m, const struct cfg_layout *l)
     put32(c, l->sriov + SRIOV_OFFSET, 4 | 1u << 16, 0);
     put32(c, l->sriov + SRIOV_DEVICE, b->vf_device << 16, 0);
     put32(c, l->sriov + SRIOV_PAGES, SRIOV_PAGE_SIZES, 0);
-    put32(c, l->sriov + SRIOV_PAGES + 4, 1, SRIOV_PAGE_SIZES);
+    put32(c, l->sriov + SRIOV_SYSTEM_PAGE, 1, SRIOV_PAGE_SIZES);
     put32(c, l->sriov + SRIOV_BAR0, 0, ~(uint32_t)(KIB(256) - 1));
     put32(c, l->sriov + SRIOV_BAR1, 0xc, ~(uint32_t)(GIB(2) - 1));
-    put32(c, l->sriov + SRIOV_BAR1 + 4, 0, ~0u);
+    put32(c, l->sriov + SRIOV_BAR2, 0, ~0u);
     put32(c, l->sriov + SRIOV_BAR3, 0xc, ~(uint32_t)(MIB(32) - 1));
-    put32(c, l->sriov + SRIOV_BAR3 + 4, 0, ~0u);
+    put32(c, l->sriov + SRIOV_BAR4, 0, ~0u);
 }
 
 void model_config_init(struct gpu_model *m)
