@@ -140,6 +140,7 @@ static void parse_madt(struct parser *p, const struct table *t)
     enum { MADT_LAPIC = 36, MADT_ENTRIES = 44, ENTRY_BYTES_USED = 12 };
     enum { TYPE_LAPIC = 0, TYPE_IOAPIC = 1, TYPE_LAPIC_ADDRESS = 5, TYPE_X2APIC = 9 };
     enum { LAPIC_BYTES = 8, LAPIC_FLAGS = 4, X2APIC_BYTES = 16, X2APIC_FLAGS = 8 };
+    enum { IOAPIC_ADDRESS = 4 };
     const uint32_t usable = 1; /* flag 0: enabled; "may be enabled later" does not count */
     uint8_t e[ENTRY_BYTES_USED];
 
@@ -160,8 +161,12 @@ static void parse_madt(struct parser *p, const struct table *t)
             p->out->cpus += get_le32(e + LAPIC_FLAGS) & usable;
         } else if (type == TYPE_X2APIC && bytes >= X2APIC_BYTES) {
             p->out->cpus += get_le32(e + X2APIC_FLAGS) & usable;
-        } else if (type == TYPE_IOAPIC) {
-            p->out->ioapics++;
+        } else if (type == TYPE_IOAPIC && bytes >= ENTRY_BYTES_USED) {
+            if (p->out->ioapic_count == ACPI_IOAPIC_MAX) {
+                damaged(p, "APIC", t->at, "has more I/O APICs than a machine can have");
+            } else {
+                p->out->ioapic[p->out->ioapic_count++] = get_le32(e + IOAPIC_ADDRESS);
+            }
         } else if (type == TYPE_LAPIC_ADDRESS && bytes >= ENTRY_BYTES_USED) {
             p->out->lapic_base = get_le64(e + 4);
         }

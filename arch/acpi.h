@@ -28,16 +28,18 @@ struct acpi_reg {
     uint64_t address;
 };
 
-#define ACPI_ECAM_MAX 32u
+#define ACPI_ECAM_MAX   32u
+#define ACPI_IOAPIC_MAX 64u /* the largest servers have some 40 */
 
 struct acpi_info {
     /* MCFG */
     struct machine_ecam ecam[ACPI_ECAM_MAX];
     size_t ecam_count;
     /* MADT */
-    uint64_t lapic_base; /* 0: no MADT */
-    uint32_t cpus;       /* usable ones; 1 when there is no MADT */
-    uint32_t ioapics;
+    uint64_t lapic_base;              /* 0: no MADT */
+    uint32_t cpus;                    /* usable ones; 1 when there is no MADT */
+    uint32_t ioapic[ACPI_IOAPIC_MAX]; /* physical addresses */
+    uint32_t ioapic_count;
     /* HPET */
     uint64_t hpet; /* 0: none */
     /* FADT */

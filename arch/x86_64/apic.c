@@ -2,11 +2,12 @@
 /*
  * The local APIC of the one core that runs: end of interrupt, errors, and the timer that ends a
  * halt. x2APIC (registers are MSRs) where the CPU has it, else the memory-mapped xAPIC. The two old
- * PICs are moved away from the exceptions' vectors and masked.
+ * PICs are moved away from the exceptions' vectors and masked, and so are the I/O APICs' inputs.
  *
  * Sources: Intel SDM volume 3, chapter 10 (10.4 xAPIC registers, 10.5.4 timer, 10.12 x2APIC); Intel
  * 8259A data sheet (initialisation words).
  */
+#include "arch/ioapic.h"
 #include "arch/log.h"
 #include "arch/mmio.h"
 #include "arch/x86_64/x86_priv.h"
@@ -127,6 +128,21 @@ static void apic_enable(uint64_t acpi_base)
     cpu_msr_write(MSR_APIC_BASE, base | APIC_BASE_ENABLE);
     if (mmio_map(at, APIC_SPAN_BYTES, MMIO_UNCACHED, &apic.regs) != FL_OK) {
         machine_panic("cannot map the local APIC at 0x%llx", (unsigned long long)at.raw);
+    }
+}
+
+void x86_ioapics_mask(void)
+{
+    const struct acpi_info *acpi = x86_acpi();
+    for (uint32_t i = 0; i < acpi->ioapic_count; i++) {
+        struct fl_fail fail = {.err = FL_OK};
+        unsigned opened;
+        if (ioapic_mask_all((struct phys_addr){acpi->ioapic[i]}, &opened, &fail) != FL_OK) {
+            log_warn("apic", "%s", fail.text);
+        } else if (opened != 0) {
+            log_info("apic", "I/O APIC at 0x%x: masked %u inputs that the firmware left open",
+                     (unsigned)acpi->ioapic[i], opened);
+        }
     }
 }
 

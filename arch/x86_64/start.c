@@ -60,6 +60,7 @@ __attribute__((no_stack_protector)) void x86_start(uint64_t handoff)
     x86_memory_boot_ranges_free();
 
     x86_firmware_start();
+    x86_ioapics_mask();
     x86_apic_start(x86_acpi()->lapic_base);
     x86_clock_begin(x86_acpi());
     x86_stacks_start();

@@ -61,6 +61,8 @@ FL_NORETURN void x86_trap(const struct x86_frame *f);
 void x86_irq(uint64_t vector); /* called by entry.S, interrupts off */
 void x86_nmi(void);            /* likewise; general registers only */
 
+/* Silences the I/O APICs that ACPI knows of. */
+void x86_ioapics_mask(void);
 void x86_apic_start(uint64_t acpi_base);
 uint32_t x86_apic_id(void);
 void x86_apic_eoi(void);

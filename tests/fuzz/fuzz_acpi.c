@@ -92,7 +92,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         mend_all();
     }
     if (acpi_parse(&reader, MEM_BASE, &info, &fail) == FL_OK) {
-        if (info.ecam_count > ACPI_ECAM_MAX || info.cpus == 0 || info.s5_a > 7 || info.s5_b > 7) {
+        if (info.ecam_count > ACPI_ECAM_MAX || info.ioapic_count > ACPI_IOAPIC_MAX ||
+            info.cpus == 0 || info.s5_a > 7 || info.s5_b > 7) {
             abort();
         }
         for (size_t i = 0; i < info.ecam_count; i++) {

@@ -134,13 +134,15 @@ static void make_dsdt(uint32_t at, const uint8_t *aml, size_t n, uint32_t bytes)
 static uint32_t make_madt(void)
 {
     static const uint8_t entries[] = {
-        0,  8,  0, 0, 1, 0, 0,    0,                            /* LAPIC, enabled */
-        0,  8,  1, 1, 0, 0, 0,    0,                            /* LAPIC, disabled */
-        0,  8,  2, 2, 2, 0, 0,    0,                            /* LAPIC, may be enabled later */
-        1,  12, 0, 0, 0, 0, 0xc0, 0xfe, 0, 0, 0, 0,             /* IOAPIC */
-        9,  16, 0, 0, 0, 1, 0,    0,    1, 0, 0, 0, 0, 0, 0, 0, /* x2APIC, enabled */
-        77, 3,  0,                                              /* unknown */
-        5,  12, 0, 0, 0, 0, 0xe0, 0xfe, 1, 0, 0, 0,             /* local APIC address */
+        0,  8,  0, 0, 1, 0, 0,    0,                             /* LAPIC, enabled */
+        0,  8,  1, 1, 0, 0, 0,    0,                             /* LAPIC, disabled */
+        0,  8,  2, 2, 2, 0, 0,    0,                             /* LAPIC, may be enabled later */
+        1,  12, 0, 0, 0, 0, 0xc0, 0xfe, 0,  0, 0, 0,             /* IOAPIC */
+        1,  8,  9, 0, 0, 0, 0xcc, 0xfe,                          /* IOAPIC, cut short */
+        1,  12, 1, 0, 0, 0, 0xc4, 0xfe, 24, 0, 0, 0,             /* another */
+        9,  16, 0, 0, 0, 1, 0,    0,    1,  0, 0, 0, 0, 0, 0, 0, /* x2APIC, enabled */
+        77, 3,  0,                                               /* unknown */
+        5,  12, 0, 0, 0, 0, 0xe0, 0xfe, 1,  0, 0, 0,             /* local APIC address */
     };
     put_le32(mem.bytes + AT_MADT + 36, 0xfee00000);
     memcpy(mem.bytes + AT_MADT + 44, entries, sizeof(entries));
@@ -201,7 +203,9 @@ static void check_all(const struct acpi_info *a)
     assert_int_equal(a->s5_a, 5);
     assert_int_equal(a->s5_b, 1);
     assert_int_equal(a->cpus, 2);
-    assert_int_equal(a->ioapics, 1);
+    assert_int_equal(a->ioapic_count, 2);
+    assert_int_equal(a->ioapic[0], 0xfec00000);
+    assert_int_equal(a->ioapic[1], 0xfec40000);
     assert_int_equal(a->lapic_base, 0x1fee00000ull);
     assert_int_equal(a->hpet, 0xfed00000);
     assert_int_equal(a->ecam_count, 1);
@@ -285,6 +289,31 @@ static void test_one_damaged(void **state)
             assert_int_equal(a.lapic_base != 0, tables[i].at != AT_MADT);
             assert_int_equal(a.has_s5, tables[i].at != AT_FADT && tables[i].at != AT_DSDT);
         }
+    }
+}
+
+/* More I/O APICs than the list has room for: those that fit are known, the rest is named. */
+static void test_many_ioapics(void **state)
+{
+    struct acpi_info a;
+    struct fl_fail fail;
+    (void)state;
+    for (uint32_t over = 0; over < 2; over++) {
+        uint32_t count = ACPI_IOAPIC_MAX + over;
+        make_all(false);
+        for (uint32_t i = 0; i < count; i++) {
+            uint8_t *e = mem.bytes + AT_MADT + 44 + 12 * i;
+            memset(e, 0, 12);
+            e[0] = 1;
+            e[1] = 12;
+            put_le32(e + 4, 0xfec00000 + 0x1000 * i);
+        }
+        seal(AT_MADT, "APIC", 44 + 12 * count);
+        assert_int_equal(parse(&a, &fail), FL_OK);
+        assert_int_equal(fail.err, over == 0 ? FL_OK : FL_EBADDATA);
+        assert_int_equal(a.ioapic_count, ACPI_IOAPIC_MAX);
+        assert_int_equal(a.ioapic[ACPI_IOAPIC_MAX - 1],
+                         0xfec00000 + 0x1000 * (ACPI_IOAPIC_MAX - 1));
     }
 }
 
@@ -640,6 +669,7 @@ int main(void)
         cmocka_unit_test(test_good),
         cmocka_unit_test(test_root_damaged),
         cmocka_unit_test(test_one_damaged),
+        cmocka_unit_test(test_many_ioapics),
         cmocka_unit_test(test_largest),
         cmocka_unit_test(test_root_entries),
         cmocka_unit_test(test_fadt),

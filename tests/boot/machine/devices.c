@@ -265,6 +265,32 @@ static void check_unasked(void)
     fiber_sleep_us(US_PER_MS); /* idling reports it */
 }
 
+/* --- I/O APICs --- */
+
+/* An input that something left open is masked, on the machine's own chip. */
+static void check_ioapic(void)
+{
+    enum { IOREGSEL = 0x00, IOWIN = 0x10, SPAN_BYTES = 0x20 }; /* 82093AA data sheet, 3.1 */
+    enum { IOREDTBL_20 = 0x10 + 2 * 20 };
+    const uint32_t masked = 1u << 16;
+    const struct acpi_info *acpi = x86_acpi();
+    struct mmio m;
+    CHECK("ioapic", (acpi->ioapic_count != 0) != case_poor_machine(), "%u of them",
+          acpi->ioapic_count);
+    if (acpi->ioapic_count == 0 ||
+        mmio_map((struct phys_addr){acpi->ioapic[0]}, SPAN_BYTES, MMIO_UNCACHED, &m) != FL_OK) {
+        return;
+    }
+    mmio_write32(&m, IOREGSEL, IOREDTBL_20);
+    uint32_t first = mmio_read32(&m, IOWIN);
+    CHECK("ioapic-start", (first & masked) != 0, "input 20 reads 0x%08x", first);
+    mmio_write32(&m, IOWIN, X86_VECTOR_SPURIOUS);
+    CHECK("ioapic-open", (mmio_read32(&m, IOWIN) & masked) == 0, "it stays masked");
+    x86_ioapics_mask();
+    mmio_write32(&m, IOREGSEL, IOREDTBL_20);
+    CHECK("ioapic-masked", (mmio_read32(&m, IOWIN) & masked) != 0, "input 20 is still open");
+}
+
 /* --- DMA --- */
 
 static bool dma_run(uint64_t from, uint64_t to, uint64_t command)
@@ -316,4 +342,5 @@ void case_devices(void)
         check_dma();
     }
     check_unasked();
+    check_ioapic();
 }
