@@ -9,7 +9,7 @@
 #include "arch/base.h"
 
 #define FL_HANDOFF_MAGIC   0x4c54535249464c46ull /* "FLFIRSTL" */
-#define FL_HANDOFF_VERSION 1u
+#define FL_HANDOFF_VERSION 2u
 
 enum fl_mem_kind {
     FL_MEM_FREE = 1, /* usable at once */
@@ -86,6 +86,7 @@ struct fl_handoff {
 
     uint64_t efi_runtime; /* EFI_RUNTIME_SERVICES *, physical, 0 = none */
     uint32_t message_count;
-    uint32_t pad;
+    uint32_t seed_bytes; /* 0: the firmware has no random source */
     struct fl_message messages[8];
+    uint8_t seed[64]; /* from EFI_RNG_PROTOCOL; the kernel wipes it */
 };

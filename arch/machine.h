@@ -33,7 +33,8 @@ bool machine_pci_port_available(void);
 uint32_t machine_pci_port_read(uint8_t bus, uint8_t devfn, uint16_t off, unsigned size);
 void machine_pci_port_write(uint8_t bus, uint8_t devfn, uint16_t off, unsigned size, uint32_t v);
 
-/* n random bytes from the CPU (RDSEED/RDRAND) or the host. FL_ENOTSUP when there is no source. */
+/* n random bytes: from a pool that the CPU (RDSEED, RDRAND) and the firmware fill, or from the
+ * host. FL_ENOTSUP, and buf all zeros, when there is no source. */
 FL_MUST_CHECK enum fl_err machine_random(void *buf, size_t n);
 
 /* ACPI S5 or platform reset; return only when it failed. */

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Configuration cycles by port, and randomness from the CPU.
+ * Configuration cycles by port, and randomness from the CPU and the firmware.
  *
  * Sources: PCI Local Bus 3.0 section 3.2.2.3.2 (configuration mechanism); Intel SDM volume 1,
  * section 7.3.17 (RDRAND, RDSEED: carry says whether the value is good, and how often to try).
  */
-#include <string.h>
-
+#include "arch/blake2s.h"
 #include "arch/fiber_arch.h"
+#include "arch/random.h"
 #include "arch/x86_64/x86_priv.h"
 
 /* --- configuration space by port --- */
@@ -80,12 +80,13 @@ void machine_pci_port_write(uint8_t bus, uint8_t devfn, uint16_t off, unsigned s
 enum { RDSEED_TRIES = 100, RDRAND_TRIES = 10 };
 
 static struct {
-    bool known, rdrand, rdseed;
+    bool rdrand, rdseed;
+    bool cpu, firmware; /* what the pool was filled from */
+    struct random_pool pool;
 } cpu_random;
 
 static void find_sources(void)
 {
-    cpu_random.known = true;
     cpu_random.rdrand = (cpu_id(1, 0).ecx & CPUID1_ECX_RDRAND) != 0;
     cpu_random.rdseed = cpu_id_max(0) >= 7 && (cpu_id(7, 0).ebx & CPUID7_EBX_RDSEED) != 0;
 }
@@ -94,12 +95,9 @@ static void find_sources(void)
  * once in 2^63. */
 static bool plausible(uint64_t v) { return v != 0 && v != UINT64_MAX; }
 
-bool x86_random_word(uint64_t *out)
+static bool random_word(uint64_t *out)
 {
     bool carry;
-    if (!cpu_random.known) {
-        find_sources();
-    }
     for (unsigned i = 0; cpu_random.rdseed && i < RDSEED_TRIES; i++) {
         __asm__ volatile("rdseed %0" : "=r"(*out), "=@ccc"(carry));
         if (carry && plausible(*out)) {
@@ -116,20 +114,25 @@ bool x86_random_word(uint64_t *out)
     return false;
 }
 
-enum fl_err machine_random(void *buf, size_t n)
+static const struct random_sources sources = {.word = random_word, .ticks = cpu_tsc};
+
+void x86_random_start(struct fl_handoff *h)
 {
-    uint8_t *p = buf;
-    uint64_t word, last = 0;
-    while (n > 0) {
-        if (!x86_random_word(&word) || word == last) {
-            memset(buf, 0, (size_t)(p - (uint8_t *)buf)); /* half a secret is none */
-            return FL_ENOTSUP;
-        }
-        last = word;
-        size_t take = n < sizeof(word) ? n : sizeof(word);
-        memcpy(p, &word, take);
-        p += take;
-        n -= take;
-    }
-    return FL_OK;
+    find_sources();
+    random_init(&cpu_random.pool, &sources);
+    cpu_random.cpu = cpu_random.pool.bits >= RANDOM_FULL_BITS;
+    uint32_t n = (uint32_t)min_u64(h->seed_bytes, sizeof(h->seed));
+    cpu_random.firmware = n != 0;
+    random_add_seed(&cpu_random.pool, h->seed, n);
+    secret_wipe(h->seed, sizeof(h->seed));
 }
+
+const char *x86_random_describe(void)
+{
+    if (cpu_random.cpu) {
+        return cpu_random.firmware ? "CPU and firmware" : "CPU";
+    }
+    return cpu_random.firmware ? "firmware" : "nowhere";
+}
+
+enum fl_err machine_random(void *buf, size_t n) { return random_draw(&cpu_random.pool, buf, n); }

@@ -38,7 +38,7 @@ FL_NORETURN void x86_start(uint64_t handoff);
 /* Never returns, so no function sees the guard change between its entry and its exit. */
 __attribute__((no_stack_protector)) void x86_start(uint64_t handoff)
 {
-    uint64_t random;
+    uintptr_t random;
 
     x86_serial_start();
     x86_tables_start();
@@ -47,7 +47,8 @@ __attribute__((no_stack_protector)) void x86_start(uint64_t handoff)
         refuse(wrong);
     }
     x86_clock_early(machine_handoff()->tsc_exit);
-    if (x86_random_word(&random)) {
+    x86_random_start((struct fl_handoff *)(uintptr_t)handoff);
+    if (machine_random(&random, sizeof(random)) == FL_OK) {
         __stack_chk_guard = random & GUARD_MASK;
     }
 
@@ -69,11 +70,13 @@ __attribute__((no_stack_protector)) void x86_start(uint64_t handoff)
     x86_clock_calibrate();
     cpu_irq_on();
 
-    log_info("x86", "%s, %u CPUs, this one runs; %s; TSC %llu.%03llu MHz by %s; %llu MiB free",
+    log_info("x86",
+             "%s, %u CPUs, this one runs; %s; TSC %llu.%03llu MHz by %s; randomness from %s; %llu "
+             "MiB free",
              machine_name()[0] != '\0' ? machine_name() : "unnamed machine", x86_acpi()->cpus,
              x86_apic_describe(), (unsigned long long)(x86_tsc_hz() / 1000000),
              (unsigned long long)(x86_tsc_hz() / 1000 % 1000), x86_clock_source(),
-             (unsigned long long)(x86_memory_total() / MIB(1)));
+             x86_random_describe(), (unsigned long long)(x86_memory_total() / MIB(1)));
     x86_clock_start();
     kernel_main();
     machine_panic("kernel_main returned");

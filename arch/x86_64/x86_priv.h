@@ -136,8 +136,10 @@ const struct acpi_info *x86_acpi(void);
 /* --- machine.c
  * ------------------------------------------------------------------------------------ */
 
-/* One word from RDSEED or RDRAND; false when neither works. */
-FL_MUST_CHECK bool x86_random_word(uint64_t *out);
+/* Fills the random pool from the CPU and the firmware's seed, which is wiped. Before, and without
+ * either, machine_random() has nothing. */
+void x86_random_start(struct fl_handoff *h);
+const char *x86_random_describe(void); /* "CPU, firmware" */
 
 /* --- serial.c, screen.c, font.c, console.c --- */
 
