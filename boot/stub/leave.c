@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The way out: the kernel's segments, the first page tables, ExitBootServices, the jump.
+ * The way out: the kernel's segments, the first page tables, the jump.
  *
- * Sources: UEFI 2.10 section 7.4.6 (ExitBootServices and the map key); Intel SDM vol. 3
- * sections 2.5 (control registers), 4.1 (paging modes), 4.10.4 (what invalidates the TLB); CPUID in
- * vol. 2.
+ * Sources: Intel SDM vol. 3 sections 2.5 (control registers), 4.1 (paging modes), 4.10.4 (what
+ * invalidates the TLB); CPUID in vol. 2.
  */
 #include "boot/stub/stub.h"
 
@@ -22,9 +21,6 @@ extern const uint8_t trampoline_start[], trampoline_end[];
 #define CR4_LA57             (1ull << 12)
 #define MSR_EFER             0xc0000080u
 #define EFER_NXE             (1ull << 11)
-/* Each try takes a fresh map; a second one is normal, a third means that something keeps
- * allocating. */
-enum { EXIT_TRIES = 8 };
 /* Between leave_prepare() and the last map a few descriptors may appear. */
 enum { SPARE_DESCRIPTORS = 64 };
 
@@ -96,21 +92,12 @@ static void make_executable(struct stub *s, uint64_t page)
     }
 }
 
-/* The memory map into s->map. */
-static EFI_STATUS take_map(struct stub *s, UINTN *bytes, UINTN *key, UINTN *stride)
-{
-    UINT32 version;
-    *bytes = (UINTN)s->map_bytes;
-    return s->bs->GetMemoryMap(bytes, (EFI_MEMORY_DESCRIPTOR *)(uintptr_t)s->map, key, stride,
-                               &version);
-}
-
 /* Room for the map and for what it becomes, and the map as it is now. */
 static const char *prepare_map(struct stub *s, UINTN *bytes, UINTN *stride)
 {
     UINTN key;
     s->map_bytes = 0;
-    EFI_STATUS status = take_map(s, bytes, &key, stride);
+    EFI_STATUS status = map_take(s, bytes, &key, stride);
     if (status != EFI_BUFFER_TOO_SMALL || *stride < PLAN_EFI_DESCRIPTOR_BYTES) {
         return "the firmware does not give its memory map";
     }
@@ -121,7 +108,7 @@ static const char *prepare_map(struct stub *s, UINTN *bytes, UINTN *stride)
     if (s->map == 0 || s->ranges == 0) {
         return "no memory for the memory map";
     }
-    return EFI_ERROR(take_map(s, bytes, &key, stride)) ? "the firmware does not give its memory map"
+    return EFI_ERROR(map_take(s, bytes, &key, stride)) ? "the firmware does not give its memory map"
                                                        : NULL;
 }
 
@@ -176,17 +163,18 @@ static void protect(void)
     __asm__ volatile("mov %0, %%cr0" : : "r"(cr0 | CR0_WP) : "memory");
 }
 
+void stub_halt(void)
+{
+    for (;;) {
+        __asm__ volatile("cli\n\thlt");
+    }
+}
+
 EFI_STATUS leave_firmware(struct stub *s)
 {
     struct fl_handoff *h = &s->handoff;
-    UINTN bytes = 0, key, stride = 0;
-    EFI_STATUS status = EFI_ABORTED;
-    for (unsigned i = 0; i < EXIT_TRIES && EFI_ERROR(status); i++) {
-        status = take_map(s, &bytes, &key, &stride);
-        if (!EFI_ERROR(status)) {
-            status = s->bs->ExitBootServices(s->image, key);
-        }
-    }
+    UINTN bytes, stride;
+    EFI_STATUS status = boot_services_exit(s, &bytes, &stride);
     if (EFI_ERROR(status)) {
         return status;
     }

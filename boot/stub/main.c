@@ -8,36 +8,6 @@
  */
 #include "boot/stub/stub.h"
 
-/* How long a fatal message stays on the screen when nobody presses a key. */
-#define FATAL_SHOW_100NS (10ull * 10000000ull)
-
-/* Shows why there is no way on, waits for a key, and hands back to the firmware. */
-static EFI_STATUS fatal(EFI_SYSTEM_TABLE *st, EFI_STATUS status, const char *why)
-{
-    char line[160];
-    CHAR16 wide[ARRAY_SIZE(line)];
-    struct text t = text_on(line, sizeof(line));
-    text_str(&t, "\r\nFirstlight cannot start: ");
-    text_str(&t, why);
-    text_str(&t, " (status 0x");
-    text_hex(&t, status);
-    text_str(&t, ")\r\n");
-    serial_str(line);
-    for (size_t i = 0; i <= t.length; i++) {
-        wide[i] = (CHAR16)line[i];
-    }
-    st->ConOut->OutputString(st->ConOut, wide);
-    EFI_EVENT events[2] = {st->ConIn != NULL ? st->ConIn->WaitForKey : NULL, NULL};
-    UINTN which;
-    if (events[0] != NULL && !EFI_ERROR(st->BootServices->CreateEvent(EVT_TIMER, TPL_APPLICATION,
-                                                                      NULL, NULL, &events[1]))) {
-        st->BootServices->SetTimer(events[1], TimerRelative, FATAL_SHOW_100NS);
-        st->BootServices->WaitForEvent(ARRAY_SIZE(events), events, &which);
-        st->BootServices->CloseEvent(events[1]);
-    }
-    return status;
-}
-
 /* The stub's state is the first thing to need memory. */
 static struct stub *state_create(EFI_HANDLE image, EFI_SYSTEM_TABLE *st)
 {
@@ -67,7 +37,7 @@ EFI_STATUS EFIAPI efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *st)
     st->BootServices->SetWatchdogTimer(0, 0, 0, NULL);
     struct stub *s = state_create(image, st);
     if (s == NULL) {
-        return fatal(st, EFI_OUT_OF_RESOURCES, "no memory for the boot stub");
+        return fatal(st, NULL, EFI_OUT_OF_RESOURCES, "no memory for the boot stub");
     }
     s->handoff.tsc_entry = tsc_entry;
     st->ConOut->ClearScreen(st->ConOut); /* the firmware's logo would show through */
@@ -77,17 +47,18 @@ EFI_STATUS EFIAPI efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *st)
     /* The kernel first: without it nothing else is worth the time. */
     const char *wrong = kernel_load(s);
     if (wrong != NULL) {
-        return fatal(st, EFI_LOAD_ERROR, wrong);
+        return fatal(st, s, EFI_LOAD_ERROR, wrong);
     }
 
     volume_open(s);
     config_read(s);
     gpus_read_firmware(s);
     machine_describe(s);
+    seed_read(s);
 
     wrong = leave_prepare(s);
     if (wrong != NULL) {
-        return fatal(st, EFI_OUT_OF_RESOURCES, wrong);
+        return fatal(st, s, EFI_OUT_OF_RESOURCES, wrong);
     }
-    return fatal(st, leave_firmware(s), "the firmware does not let go of the machine");
+    return fatal(st, s, leave_firmware(s), "the firmware does not let go of the machine");
 }

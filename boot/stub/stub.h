@@ -38,6 +38,7 @@ struct stub {
     uint64_t map_bytes;
     uint64_t ranges; /* room for the hand-off's memory ranges */
     uint64_t ranges_max;
+    bool exit_tried; /* ExitBootServices was called: see exit.c for what may be called since */
 };
 
 /* --- text.c: lines for people --- */
@@ -57,7 +58,8 @@ FL_MUST_CHECK bool text_from_ucs2(char *buf, size_t size, const CHAR16 *s);
 /* ASCII to UCS-2, '/' becomes '\'. False when it does not fit. */
 FL_MUST_CHECK bool text_to_path(CHAR16 *buf, size_t size, const char *s);
 
-/* COM1 by port, before and beside the firmware's console. Does nothing where there is no UART. */
+/* COM1 by port (serial.c), before, beside and after the firmware's console. Does nothing where
+ * there is no UART. */
 void serial_char(char c);
 void serial_str(const char *s);
 /* The firmware's console (screen, and serial where the firmware redirects). */
@@ -102,7 +104,21 @@ void firmware_missing(struct stub *s, const char *path, uint16_t devid);
 /* --- machine.c: what the firmware knows of the machine --- */
 
 void machine_describe(struct stub *s);
+/* Asks the firmware for random bytes, for the kernel's pool (seed.c). */
+void seed_read(struct stub *s);
 bool guid_equal(const EFI_GUID *a, const EFI_GUID *b);
+
+/* --- exit.c: the firmware's last calls --- */
+
+/* The memory map into s->map, whatever it is. */
+EFI_STATUS map_take(struct stub *s, UINTN *bytes, UINTN *key, UINTN *stride);
+/* Leaves boot services with the map of that moment in s->map. */
+EFI_STATUS boot_services_exit(struct stub *s, UINTN *bytes, UINTN *stride);
+/* Says why there is no way on, as far as the firmware may still be called. Returns status for the
+ * firmware; never once ExitBootServices was called. s: NULL before there is one. */
+EFI_STATUS fatal(EFI_SYSTEM_TABLE *st, const struct stub *s, EFI_STATUS status, const char *why);
+/* Stops the machine (leave.c). */
+FL_NORETURN void stub_halt(void);
 
 /* --- leave.c: the way out --- */
 

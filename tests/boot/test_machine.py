@@ -136,6 +136,8 @@ def check_ends(t, rich, poor):
             "power: reset")
     t.ok("rich.x2apic", " x2APIC," in rich, rich[:800])
     t.ok("poor.xapic", " xAPIC," in poor, poor[:800])
+    t.ok("rich.random", "; randomness from CPU and firmware;" in rich, rich[:800])
+    t.ok("poor.random", "; randomness from nowhere;" in poor, poor[:800])
     t.ok("rich.reference", " by PM timer" in rich, rich[:800])
     t.ok("poor.reference", " by PIT" in poor, poor[:800])
 

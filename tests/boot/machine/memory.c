@@ -110,6 +110,11 @@ static void check_random(void)
     uint8_t a[RANDOM_BYTES + 1], b[RANDOM_BYTES] = {0};
     memset(a, 0xa5, sizeof(a));
     enum fl_err err = machine_random(a, RANDOM_BYTES);
+    /* The pool has the firmware's seed, and nobody else. */
+    const struct fl_handoff *h = machine_handoff();
+    CHECK("seed-taken", (h->seed_bytes == sizeof(h->seed)) != case_poor_machine(), "%u bytes",
+          h->seed_bytes);
+    CHECK("seed-wiped", bits_set(h->seed, sizeof(h->seed)) == 0, "it still lies in the hand-off");
     if (case_poor_machine()) {
         CHECK("no-random", err == FL_ENOTSUP, "%s", fl_err_name(err));
         CHECK("guard", __stack_chk_guard == GUARD_WITHOUT_RANDOM, "no default guard");
