@@ -159,7 +159,7 @@ def make_variable(name):
 
 # --- the groups -----------------------------------------------------------------------------------------
 def group_build(groups, _args):
-    goals = {"checks": ["gen"], "unit": ["units"], "fuzz": ["fuzzers"],
+    goals = {"checks": ["gen", "efi"], "unit": ["units"], "fuzz": ["fuzzers"],
              "boot": ["all", "test-kernels"], "linux": ["gpu-model", "linux-tools"]}
     wanted = ["all", "units", "fuzzers", "benches", "test-kernels", "linux-tools"] if set(GROUPS) <= set(groups) else \
         sorted({goal for group in groups for goal in goals.get(group, [])})
