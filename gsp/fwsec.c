@@ -66,10 +66,13 @@ enum fl_err gsp_fwsec_program_dma(struct gsp_gpu *g, const struct dma_buf *buf,
 
     (void)buf;
     (void)fail;
-    out->imem = (struct gsp_falcon_part){
-        .source = 0, .target = f->imem_phys_base, .tag = f->imem_virt_base, .bytes = f->imem_bytes};
-    out->dmem = (struct gsp_falcon_part){
-        .source = f->imem_bytes, .target = f->dmem_phys_base, .bytes = f->dmem_bytes};
+    out->imem = (struct gsp_falcon_part){.source = 0,
+                                         .target = f->imem_phys_base,
+                                         .tag = f->imem_virt_base,
+                                         .bytes = fwsec_whole(f->imem_bytes)};
+    out->dmem = (struct gsp_falcon_part){.source = fwsec_data_at(f),
+                                         .target = f->dmem_phys_base,
+                                         .bytes = fwsec_whole(f->dmem_bytes)};
     out->signature_addr = f->pkc_data_offset;
     out->engine_mask = f->engine_mask;
     out->ucode_id = f->ucode_id;
@@ -106,7 +109,7 @@ enum fl_err gsp_fwsec_prepare(struct gsp_gpu *g, struct fl_fail *fail)
 {
     const struct vbios_fwsec *f = &g->fwsec;
     const bool with_frts = (g->family->parts & GSP_PART_FRTS) != 0;
-    const uint64_t image = align_up_u64((uint64_t)f->imem_bytes + f->dmem_bytes, GSP_FALCON_BLOCK);
+    const uint64_t image = fwsec_image_bytes(f);
     const uint64_t bytes = image + gsp_gen_bootloader_bytes(&g->fw.loader);
     struct fwsec_command command;
     unsigned signature;
@@ -127,15 +130,15 @@ enum fl_err gsp_fwsec_prepare(struct gsp_gpu *g, struct fl_fail *fail)
     err = vbios_read_ucode(&g->vbios, f, signature, sb, (size_t)image, fail);
     gsp_recorder_add(&g->rec, GSP_REC_DMA, (uint32_t)image, NV_PROM_BASE, "FWSEC from the PROM");
     if (err == FL_OK) {
-        err = fwsec_find_command(f, sb + f->imem_bytes, &command, fail);
+        err = fwsec_find_command(f, sb + fwsec_data_at(f), &command, fail);
     }
     if (err == FL_OK && with_frts) {
         memcpy(frts, sb, (size_t)image);
-        fwsec_put_frts(&command, frts + f->imem_bytes, g->fb.frts_start, g->fb.frts_bytes);
+        fwsec_put_frts(&command, frts + fwsec_data_at(f), g->fb.frts_start, g->fb.frts_bytes);
         err = make_program(g, "FWSEC-FRTS", &g->mem.fwsec_frts, &g->frts, fail);
     }
     if (err == FL_OK) {
-        fwsec_put_sb(&command, sb + f->imem_bytes);
+        fwsec_put_sb(&command, sb + fwsec_data_at(f));
         err = make_program(g, "FWSEC-SB", &g->mem.fwsec_sb, &g->sb, fail);
     }
     dma_wmb();

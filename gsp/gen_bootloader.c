@@ -38,11 +38,9 @@ enum fl_err gsp_gen_bootloader_program(struct gsp_gpu *g, const struct dma_buf *
     const struct vbios_fwsec *f = &g->fwsec;
     const uint32_t code = code_bytes(l);
 
-    if (buf->size < gsp_gen_bootloader_bytes(l) || code > GSP_FALCON_MEM_MAX ||
-        f->dmem_bytes % sizeof(uint32_t) != 0) {
-        return FL_FAIL(fail, FL_EBADDATA, out->name,
-                       "%s: a loader of 0x%x bytes for 0x%x bytes of data does not fit", out->name,
-                       (unsigned)l->code_size, (unsigned)f->dmem_bytes);
+    if (buf->size < gsp_gen_bootloader_bytes(l) || code > GSP_FALCON_MEM_MAX) {
+        return FL_FAIL(fail, FL_EBADDATA, out->name, "%s: a loader of 0x%x bytes does not fit",
+                       out->name, (unsigned)l->code_size);
     }
     const uint32_t loader_at = (uint32_t)(buf->size - gsp_gen_bootloader_bytes(l));
     const uint32_t desc_at = loader_at + code;
@@ -58,7 +56,7 @@ enum fl_err gsp_gen_bootloader_program(struct gsp_gpu *g, const struct dma_buf *
     put_le32(desc + DESC_SECURE_OFF, f->sec_offset);
     put_le32(desc + DESC_SECURE_BYTES, f->sec_bytes);
     put_le32(desc + DESC_ENTRY, 0); /* nova, nouveau; OG570 passes VirtualEntry, which is 0 */
-    put_le64(desc + DESC_DATA_BASE, buf->bus.raw + f->imem_bytes);
+    put_le64(desc + DESC_DATA_BASE, buf->bus.raw + fwsec_data_at(f));
     put_le32(desc + DESC_DATA_BYTES, f->dmem_bytes);
 
     out->by_port = true;

@@ -65,17 +65,20 @@ struct vbios {
 FL_MUST_CHECK enum fl_err vbios_open(struct vbios *v, const struct vbios_io *io,
                                      struct fl_fail *fail);
 
-/* FWSEC: a program of imem_bytes of code and dmem_bytes of data, stored one behind the other. */
+/* FWSEC: a program of imem_bytes of code and dmem_bytes of data, stored one behind the other. The
+ * sizes are those of the ROM and need not be whole blocks: real Ada boards have 0xd80 bytes of
+ * data, Turing's 0x3f0 to 0x420. */
 struct vbios_fwsec {
     unsigned desc_version;   /* 2: Turing, GA100; 3: GA10x, AD10x */
     uint32_t rom_offset;     /* of the code, from the PCI ROM's start; for vbios_read_ucode */
-    uint32_t imem_bytes;     /* a multiple of 256, at most 64 KiB */
+    uint32_t imem_bytes;     /* not 0; in whole blocks at most 64 KiB */
     uint32_t imem_phys_base; /* where the code goes in IMEM; 0 in version 2 */
     uint32_t imem_virt_base;
-    uint32_t dmem_bytes;     /* at most 64 KiB; a multiple of 256 in version 3, of 4 in version 2 */
-    uint32_t dmem_phys_base; /* 0 in version 2 */
+    uint32_t dmem_bytes;       /* likewise */
+    uint32_t dmem_phys_base;   /* 0 in version 2 */
     uint32_t interface_offset; /* of the application interface table, in DMEM */
-    /* Version 2: parts of the code. sec_offset is from the start of the code. */
+    /* Version 2: parts of the code, no block of which is in both. sec_offset is from the start of
+     * the code and a multiple of 256. */
     uint32_t ns_bytes, sec_offset, sec_bytes;
     uint32_t entry;
     /* Version 3: signature and boot ROM parameters. */
@@ -87,6 +90,23 @@ struct vbios_fwsec {
     uint32_t signatures;         /* from the PCI ROM's start */
 };
 #define FWSEC_SIGNATURE_BYTES 384u
+#define FWSEC_BLOCK           256u /* what a falcon takes at a time */
+
+/* How it lies in memory: code from 0 on, data from the next whole block on, and the rest of
+ * either's last block is 0. Transfers are rounded up to whole blocks, as nova-core, nouveau and
+ * open-gpu-kernel-modules do, and read nothing but this. */
+static inline uint32_t fwsec_whole(uint32_t bytes)
+{
+    return (uint32_t)align_up_u64(bytes, FWSEC_BLOCK);
+}
+static inline uint32_t fwsec_data_at(const struct vbios_fwsec *f)
+{
+    return fwsec_whole(f->imem_bytes);
+}
+static inline uint32_t fwsec_image_bytes(const struct vbios_fwsec *f)
+{
+    return fwsec_data_at(f) + fwsec_whole(f->dmem_bytes);
+}
 
 /* Resolves the falcon table and checks the production FWSEC's descriptor for this chip. Yields. */
 FL_MUST_CHECK enum fl_err vbios_find_fwsec(struct vbios *v, const struct gsp_chip *chip,
@@ -97,7 +117,7 @@ FL_MUST_CHECK enum fl_err vbios_find_fwsec(struct vbios *v, const struct gsp_chi
 FL_MUST_CHECK enum fl_err vbios_fwsec_signature(const struct vbios_fwsec *f, uint32_t fuse_register,
                                                 unsigned *index, struct fl_fail *fail);
 
-/* Reads code and data to dst, which has room for imem_bytes + dmem_bytes; in version 3 signature
+/* Reads code and data to dst, which has room for fwsec_image_bytes(); in version 3 signature
  * `index` goes into its slot (version 2: index is ignored, the code carries its own). Yields; about
  * imem_bytes / 4 reads. */
 FL_MUST_CHECK enum fl_err vbios_read_ucode(struct vbios *v, const struct vbios_fwsec *f,

@@ -21,7 +21,6 @@ enum {
     DESC_V3_BYTES = 44,
     MAX_SIGNATURES = 16,
     MAX_UCODE_ID = 16,
-    FALCON_BLOCK = 256,
     FALCON_MEM_BYTES = 0x10000,
     ENGINE_GSP = 0x0400,
 };
@@ -75,27 +74,26 @@ static enum fl_err find_descriptor(struct vbios *v, uint32_t *descriptor, struct
     return BAD("falcon table has no FWSEC (application 0x85) among %u entries", (unsigned)count);
 }
 
-/* What both versions must keep; `align` of the data. */
-static enum fl_err check_sizes(const struct vbios_fwsec *f, uint32_t stored, uint32_t align,
-                               struct fl_fail *fail)
+/* What both versions must keep. Nobody insists on whole blocks: what is loaded is rounded up. */
+static enum fl_err check_sizes(const struct vbios_fwsec *f, uint32_t stored, struct fl_fail *fail)
 {
-    if (f->imem_bytes == 0 || f->imem_bytes % FALCON_BLOCK != 0 || f->dmem_bytes == 0 ||
-        f->dmem_bytes % align != 0 ||
-        !range_ok(f->imem_phys_base, f->imem_bytes, FALCON_MEM_BYTES) ||
-        !range_ok(f->dmem_phys_base, f->dmem_bytes, FALCON_MEM_BYTES)) {
-        return BAD(
-            "FWSEC: 0x%x bytes of code to 0x%x, 0x%x of data to 0x%x: odd sizes or above 64 KiB",
-            (unsigned)f->imem_bytes, (unsigned)f->imem_phys_base, (unsigned)f->dmem_bytes,
-            (unsigned)f->dmem_phys_base);
+    if (f->imem_bytes == 0 || f->dmem_bytes == 0 || f->imem_bytes > FALCON_MEM_BYTES ||
+        f->dmem_bytes > FALCON_MEM_BYTES ||
+        !range_ok(f->imem_phys_base, fwsec_whole(f->imem_bytes), FALCON_MEM_BYTES) ||
+        !range_ok(f->dmem_phys_base, fwsec_whole(f->dmem_bytes), FALCON_MEM_BYTES)) {
+        return BAD("FWSEC: 0x%x bytes of code to 0x%x, 0x%x of data to 0x%x: none, or above 64 KiB",
+                   (unsigned)f->imem_bytes, (unsigned)f->imem_phys_base, (unsigned)f->dmem_bytes,
+                   (unsigned)f->dmem_phys_base);
     }
-    if (stored < f->imem_bytes + f->dmem_bytes) {
+    /* Only open-gpu-kernel-modules looks, and rounds up before it does. */
+    if (align_up_u64(stored, FWSEC_BLOCK) < f->imem_bytes + f->dmem_bytes) {
         return BAD("FWSEC: 0x%x bytes stored, code 0x%x and data 0x%x need more", (unsigned)stored,
                    (unsigned)f->imem_bytes, (unsigned)f->dmem_bytes);
     }
     return FL_OK;
 }
 
-/* Turing, GA100. Real TU117 data are 1056 bytes: only whole words are asked for. */
+/* Turing, GA100. */
 static enum fl_err parse_v2(const uint8_t d[DESC_V2_BYTES], struct vbios_fwsec *f,
                             struct fl_fail *fail)
 {
@@ -109,7 +107,7 @@ static enum fl_err parse_v2(const uint8_t d[DESC_V2_BYTES], struct vbios_fwsec *
     uint32_t dmem_offset = get_le32(d + 0x28);
     f->dmem_phys_base = get_le32(d + 0x2c);
     f->dmem_bytes = get_le32(d + 0x30);
-    enum fl_err err = check_sizes(f, get_le32(d + 4), 4, fail);
+    enum fl_err err = check_sizes(f, get_le32(d + 4), fail);
     if (err != FL_OK) {
         return err;
     }
@@ -128,6 +126,12 @@ static enum fl_err parse_v2(const uint8_t d[DESC_V2_BYTES], struct vbios_fwsec *
     }
     f->sec_offset = sec_base; /* the virtual base is 0 */
     f->ns_bytes = f->imem_bytes - f->sec_bytes;
+    /* A block of IMEM is secure or it is not. */
+    if (f->sec_bytes != 0 && (sec_base % FWSEC_BLOCK != 0 || fwsec_whole(f->ns_bytes) > sec_base)) {
+        return BAD("FWSEC: secure code 0x%x + 0x%x shares a block of %u bytes with 0x%x bytes that "
+                   "are not",
+                   (unsigned)sec_base, (unsigned)f->sec_bytes, FWSEC_BLOCK, (unsigned)f->ns_bytes);
+    }
     return FL_OK;
 }
 
@@ -165,7 +169,7 @@ static enum fl_err parse_v3(const uint8_t d[DESC_V3_BYTES], uint32_t size, struc
         return BAD("FWSEC: ucode id %u, engine mask 0x%04x; expected 1..%u and the GSP's 0x%04x",
                    f->ucode_id, f->engine_mask, MAX_UCODE_ID, (unsigned)ENGINE_GSP);
     }
-    enum fl_err err = check_sizes(f, get_le32(d + 4), FALCON_BLOCK, fail);
+    enum fl_err err = check_sizes(f, get_le32(d + 4), fail);
     if (err != FL_OK) {
         return err;
     }
@@ -236,19 +240,25 @@ enum fl_err vbios_fwsec_signature(const struct vbios_fwsec *f, uint32_t fuse_reg
 enum fl_err vbios_read_ucode(struct vbios *v, const struct vbios_fwsec *f, unsigned index,
                              void *dst, size_t dst_size, struct fl_fail *fail)
 {
-    uint32_t bytes = f->imem_bytes + f->dmem_bytes;
+    const uint32_t bytes = fwsec_image_bytes(f);
+    uint8_t *const code = dst;
+    uint8_t *const data = code + fwsec_data_at(f);
     bool v3 = f->desc_version == 3;
     if (dst_size < bytes || (v3 && index >= f->signature_count)) {
         return FL_FAIL(fail, FL_EINVAL, "vbios",
                        "FWSEC of 0x%x bytes into 0x%zx, signature %u of %u", (unsigned)bytes,
                        dst_size, index, f->signature_count);
     }
-    enum fl_err err = vbios_bytes(v, f->rom_offset, dst, bytes, false);
-    if (err == FL_OK && v3) {
-        uint8_t *slot = (uint8_t *)dst + f->imem_bytes + f->pkc_data_offset;
-        uint32_t at = f->signatures + index * FWSEC_SIGNATURE_BYTES;
-        err = vbios_bytes(v, at, slot, FWSEC_SIGNATURE_BYTES, false);
+    enum fl_err err = vbios_bytes(v, f->rom_offset, code, f->imem_bytes, false);
+    if (err == FL_OK) {
+        err = vbios_bytes(v, f->rom_offset + f->imem_bytes, data, f->dmem_bytes, false);
     }
+    if (err == FL_OK && v3) {
+        uint32_t at = f->signatures + index * FWSEC_SIGNATURE_BYTES;
+        err = vbios_bytes(v, at, data + f->pkc_data_offset, FWSEC_SIGNATURE_BYTES, false);
+    }
+    memset(code + f->imem_bytes, 0, fwsec_data_at(f) - f->imem_bytes);
+    memset(data + f->dmem_bytes, 0, fwsec_whole(f->dmem_bytes) - f->dmem_bytes);
     return err == FL_OK ? FL_OK : vbios_outside(v, err, f->rom_offset, "FWSEC", fail);
 }
 

@@ -48,13 +48,13 @@ static void walk(struct rom *r, const struct gsp_chip *chip, uint32_t fuse)
         (f.desc_version == 3 && vbios_fwsec_signature(&f, fuse, &index, NULL) != FL_OK)) {
         return;
     }
-    size_t bytes = (size_t)f.imem_bytes + f.dmem_bytes;
+    size_t bytes = fwsec_image_bytes(&f);
     FUZZ_REQUIRE(bytes <= 0x20000 && f.ns_bytes + f.sec_bytes <= f.imem_bytes);
     uint8_t *ucode = malloc(bytes);
     FUZZ_REQUIRE(ucode != NULL);
     FUZZ_REQUIRE(vbios_read_ucode(&v, &f, index, ucode, bytes, &fail) == FL_OK);
     /* The data part alone, so that a write before or behind it shows. */
-    uint8_t *dmem = fuzz_copy(ucode + f.imem_bytes, f.dmem_bytes);
+    uint8_t *dmem = fuzz_copy(ucode + fwsec_data_at(&f), f.dmem_bytes);
     if (fwsec_find_command(&f, dmem, &c, &fail) == FL_OK) {
         fwsec_put_frts(&c, dmem, 0x5ff600000ull, 0x100000);
         fwsec_put_sb(&c, dmem);

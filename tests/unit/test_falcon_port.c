@@ -258,7 +258,15 @@ static void generic_bootloader(void **state)
     /* FWSEC itself is not touched. */
     assert_int_equal(((const uint8_t *)buf->cpu)[0x14ff], 0xee);
 
-    g->fwsec.dmem_bytes = 0x422;
+    /* Sizes that are not even words: data lie on the next block, the size is told as it is. */
+    g->fwsec.imem_bytes = 0xff3;
+    g->fwsec.dmem_bytes = 0x421;
+    assert_int_equal(gsp_gen_bootloader_program(g, buf, &p, &fail), FL_OK);
+    d = (const uint8_t *)buf->cpu + p.dmem.source;
+    assert_int_equal(get_le64(d + 0x40), buf->bus.raw + 0x1000);
+    assert_int_equal(get_le32(d + 0x48), 0x421);
+
+    g->fw.loader.code_size = (uint32_t)buf->size;
     assert_int_equal(gsp_gen_bootloader_program(g, buf, &p, &fail), FL_EBADDATA);
 }
 

@@ -66,13 +66,15 @@ static const struct gsp_chip *chip_of(const struct rom *r)
     return gsp_chip_by_name(r->opt.desc_version == 2 ? "tu102" : "ga102");
 }
 
+enum { UNREAD = 0xee };
+
 /* The whole way a boot goes. stage gets how far it came. */
 enum stage { STAGE_OPEN, STAGE_FIND, STAGE_READ, STAGE_COMMAND, STAGE_DONE };
 struct walk {
     struct vbios v;
     struct vbios_fwsec f;
     struct fwsec_command c;
-    uint8_t ucode[0x20000];
+    uint8_t ucode[0x20000 + 1]; /* the largest, and a byte to see that nothing is behind */
     unsigned signature;
     enum stage stage;
     struct fl_fail fail;
@@ -92,6 +94,7 @@ static enum fl_err walk_rom(struct rom *r, struct walk *w)
         return err;
     }
     w->stage = STAGE_READ;
+    memset(w->ucode, UNREAD, sizeof(w->ucode));
     if (w->f.desc_version == 3) {
         err = vbios_fwsec_signature(&w->f, 1, &w->signature, &w->fail);
     }
@@ -102,7 +105,7 @@ static enum fl_err walk_rom(struct rom *r, struct walk *w)
         return err;
     }
     w->stage = STAGE_COMMAND;
-    err = fwsec_find_command(&w->f, w->ucode + w->f.imem_bytes, &w->c, &w->fail);
+    err = fwsec_find_command(&w->f, w->ucode + fwsec_data_at(&w->f), &w->c, &w->fail);
     if (err == FL_OK) {
         w->stage = STAGE_DONE;
     }
@@ -128,23 +131,28 @@ static void check_found(struct rom *r, const struct walk *w)
     assert_int_equal(w->c.in_offset, m->cmd_in - m->dmem);
     assert_true(w->c.in_size >= 44);
 
-    uint8_t *expected = malloc(m->imem_size + m->dmem_size);
+    /* Code, data from the next block on, zeros between and behind. */
+    const size_t data = align_up_u64(m->imem_size, 256);
+    const size_t bytes = data + align_up_u64(m->dmem_size, 256);
+    uint8_t *expected = calloc(1, bytes + 1);
     assert_non_null(expected);
-    memcpy(expected, r->window + m->imem, m->imem_size + m->dmem_size);
+    memcpy(expected, r->window + m->imem, m->imem_size);
+    memcpy(expected + data, r->window + m->dmem, m->dmem_size);
+    expected[bytes] = UNREAD;
     if (r->opt.desc_version != 2) {
         assert_int_equal(w->f.signature_count, m->signature_count);
         assert_int_equal(w->f.signatures, m->signatures - m->pci_rom);
         assert_int_equal(w->f.pkc_data_offset, m->pkc_data_offset);
         assert_int_equal(w->f.ucode_id, r->opt.ucode_id != 0 ? r->opt.ucode_id : 9);
         assert_int_equal(w->f.engine_mask, 0x400);
-        memcpy(expected + m->imem_size + m->pkc_data_offset,
+        memcpy(expected + data + m->pkc_data_offset,
                r->window + m->signatures + FWSEC_SIGNATURE_BYTES * w->signature,
                FWSEC_SIGNATURE_BYTES);
     } else {
         assert_int_equal(w->f.ns_bytes + w->f.sec_bytes, m->imem_size);
         assert_int_equal(w->f.sec_offset, w->f.ns_bytes);
     }
-    assert_memory_equal(w->ucode, expected, m->imem_size + m->dmem_size);
+    assert_memory_equal(w->ucode, expected, bytes + 1);
     free(expected);
 }
 
@@ -371,11 +379,31 @@ static void nbsi_ends_the_chain(void **state)
     rom_free(r);
 }
 
-/* Real TU117 data are 1056 bytes: no multiple of 256. */
-static void v2_data_need_not_be_whole_blocks(void **state)
+/* Real boards' data are no multiple of 256 (Ada, Turing); code is, but nobody insists. */
+static void sizes_need_not_be_whole_blocks(void **state)
+{
+    static const struct {
+        unsigned version;
+        uint32_t imem, dmem;
+    } cases[] = {{2, 0x9800, 1056},  {2, 0x9600, 0x410},    {2, 0x9a00, 0x3f0},
+                 {2, 0x1234, 0x421}, {3, 0xf600, 0xd80},    {3, 0xf700, 0xd80},
+                 {3, 0xe101, 0x7ff}, {3, 0x10000, 0x10000}, {2, 0x10000, 0xffff}};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct rom *r = rom_new(&(struct synth_vbios_options){.desc_version = cases[i].version,
+                                                              .imem_bytes = cases[i].imem,
+                                                              .dmem_bytes = cases[i].dmem});
+        walk_ok(r);
+        rom_free(r);
+    }
+}
+
+/* ... and StoredSize is rounded up before it is looked at. */
+static void stored_size_counts_in_blocks(void **state)
 {
     (void)state;
-    struct rom *r = rom_new(&(struct synth_vbios_options){.desc_version = 2, .dmem_bytes = 1056});
+    struct rom *r = rom_new(&(struct synth_vbios_options){.desc_version = 3, .dmem_bytes = 0xd80});
+    put_le32(r->window + r->map.descriptor + 4, r->map.imem_size + 0xd01);
     walk_ok(r);
     rom_free(r);
 }
@@ -432,7 +460,7 @@ static void ucode_needs_room(void **state)
     struct walk *w = malloc(sizeof(*w));
     struct rom *r = rom_new(&(struct synth_vbios_options){.desc_version = 3});
     assert_int_equal(walk_rom(r, w), FL_OK);
-    size_t bytes = w->f.imem_bytes + w->f.dmem_bytes;
+    size_t bytes = fwsec_image_bytes(&w->f);
     assert_int_equal(vbios_read_ucode(&w->v, &w->f, 0, w->ucode, bytes - 1, &w->fail), FL_EINVAL);
     assert_int_equal(vbios_read_ucode(&w->v, &w->f, 3, w->ucode, bytes, NULL), FL_EINVAL);
     assert_int_equal(vbios_read_ucode(&w->v, &w->f, 2, w->ucode, bytes, NULL), FL_OK);
@@ -674,23 +702,23 @@ static const struct row rows[] = {
     {"desc 3: not for the GSP", 3, 0, {{DESC, 0x24, 2, 1}}, STAGE_FIND, "engine mask 0x0001",
      0},
     {"desc 3: no code", 3, 0, {{DESC, 0x14, 4, 0}}, STAGE_FIND, "0x0 bytes of code", 0},
-    {"desc 3: code not in blocks", 3, 0, {{DESC, 0x14, 4, 0xf80}}, STAGE_FIND,
-     "0xf80 bytes of code", 0},
     {"desc 3: no data", 3, 0, {{DESC, 0x20, 4, 0}}, STAGE_FIND, "0x0 of data", 0},
-    {"desc 3: data not in blocks", 3, 0, {{DESC, 0x20, 4, 0x7f0}}, STAGE_FIND, "0x7f0 of data",
-     0},
-    {"desc 3: code above 64 KiB", 3, 0, {{DESC, 0x14, 4, 0x10100}}, STAGE_FIND,
-     "0x10100 bytes of code", 0},
-    {"desc 3: data above 64 KiB", 3, 0, {{DESC, 0x20, 4, 0x10100}}, STAGE_FIND,
-     "0x10100 of data", 0},
+    {"desc 3: code above 64 KiB", 3, 0, {{DESC, 0x14, 4, 0x10001}}, STAGE_FIND,
+     "0x10001 bytes of code", 0},
+    {"desc 3: data above 64 KiB", 3, 0, {{DESC, 0x20, 4, 0x10001}}, STAGE_FIND,
+     "0x10001 of data", 0},
+    {"desc 3: code wraps when rounded up", 3, 0, {{DESC, 0x14, 4, 0xffffffff}}, STAGE_FIND,
+     "above 64 KiB", 0},
+    {"desc 3: last block of data above 64 KiB", 3, 0, {{DESC, 0x1c, 4, 0xf880}}, STAGE_FIND,
+     "0x800 of data to 0xf880", 0},
     {"desc 3: sizes overflow", 3, 0, {{DESC, 0x14, 4, 0xffffff00}, {DESC, 0x20, 4, 0x800}},
      STAGE_FIND, "above 64 KiB", 0},
     {"desc 3: code base above 64 KiB", 3, 0, {{DESC, 0x10, 4, 0xff00}}, STAGE_FIND,
      "above 64 KiB", 0},
     {"desc 3: data base above 64 KiB", 3, 0, {{DESC, 0x1c, 4, 0xfff00}}, STAGE_FIND,
      "above 64 KiB", 0},
-    {"desc 3: stored less than loaded", 3, 0, {{DESC, 4, 4, 0x17ff}}, STAGE_FIND,
-     "0x17ff bytes stored", 0},
+    {"desc 3: stored less than loaded", 3, 0, {{DESC, 4, 4, 0x1700}}, STAGE_FIND,
+     "0x1700 bytes stored", 0},
     {"desc 3: past the images", 3, 0, {{DESC, 0x14, 4, 0x1200}, {DESC, 4, 4, 0x2000}},
      STAGE_FIND, "passes the end", 0},
     {"desc 3: signature slot past the data", 3, 0, {{DESC, 8, 4, 0x681}}, STAGE_FIND,
@@ -710,8 +738,11 @@ static const struct row rows[] = {
      0},
     {"desc 2: data base", 2, 0, {{DESC, 0x2c, 4, 0x100}}, STAGE_FIND, "the loader can do 0 only",
      0},
-    {"desc 2: data not in words", 2, 0, {{DESC, 0x30, 4, 0x7fe}}, STAGE_FIND, "0x7fe of data",
+    {"desc 2: secure code in the middle of a block", 2, 0,
+     {{DESC, 0x20, 4, 0x480}, {DESC, 0x24, 4, 0xb80}}, STAGE_FIND, "0x480 + 0xb80 shares a block",
      0},
+    {"desc 2: plain code reaches into a secure block", 2, 0, {{DESC, 0x24, 4, 0xb80}}, STAGE_FIND,
+     "shares a block of 256 bytes with 0x480 bytes", 0},
     {"desc 2: stored less than loaded", 2, 0, {{DESC, 4, 4, 0x1000}}, STAGE_FIND,
      "0x1000 bytes stored", 0},
     /* interface table */
@@ -783,7 +814,8 @@ int main(void)
         cmocka_unit_test(version_text_is_optional),
         cmocka_unit_test(a_full_cache_is_survived),
         cmocka_unit_test(nbsi_ends_the_chain),
-        cmocka_unit_test(v2_data_need_not_be_whole_blocks),
+        cmocka_unit_test(sizes_need_not_be_whole_blocks),
+        cmocka_unit_test(stored_size_counts_in_blocks),
         cmocka_unit_test(limits_are_inclusive),
         cmocka_unit_test(signature_follows_the_fuse),
         cmocka_unit_test(ucode_needs_room),
