@@ -38,3 +38,24 @@ struct synth_blob synth_bootloader(const struct synth_chip *c, const struct synt
 struct synth_blob synth_booter(const struct synth_chip *c, const struct synth_fw_options *opt,
                                enum synth_file which);
 struct synth_blob synth_gen_bootloader(const struct synth_fw_options *opt);
+
+/* Tokens of BIT and where their data lie in PCI-AT; 'B', 'i', 'p' always. */
+struct synth_token {
+    char id;
+    uint8_t version;
+    uint16_t size, data;
+};
+struct synth_tokens {
+    const struct synth_token *token;
+    unsigned count;
+    uint16_t dcb; /* place of the display table, behind the data */
+};
+struct synth_tokens synth_tokens_of(const struct synth_vbios_shape *s);
+
+/* Entries of the falcon table: application, target. */
+struct synth_ucodes {
+    const uint8_t (*id)[2];
+    unsigned count;
+};
+enum { SYNTH_APP_FWSEC = 0x85 };
+struct synth_ucodes synth_ucodes_of(const struct synth_vbios_shape *s);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A synthetic VBIOS: PCI-AT, an EFI image without code (so that the pointer rule is exercised), and
- * two FWSEC images. Sizes and orders follow what real GA102, AD104 and TU117 boards show and what
- * nova, nouveau, open-gpu-kernel-modules and tinygrad all accept.
+ * A synthetic VBIOS: PCI-AT, an EFI image without code (so that the pointer rule is exercised), two
+ * FWSEC images, and on Turing one of type 0x70. Sizes and places are those of a shape
+ * (synth_shapes.c); what is in all shapes alike is what nova, nouveau, open-gpu-kernel-modules and
+ * tinygrad accept.
  */
 #include "tests/synth/synth_priv.h"
 
@@ -10,47 +11,26 @@
 
 enum {
     BLOCK = 512,
-    AT_SIZE = 0x1000,
-    EFI_SIZE = BLOCK,
-    FWSEC1_SIZE = BLOCK,
     /* PCI-AT, as on real boards. */
     AT_PCIR = 0x170,
     AT_NPDE = 0x190,
     AT_BIT = 0x1b0,
     BIT_HEADER = 12,
     BIT_TOKEN = 6,
-    DATA_B = 0x200,
-    DATA_I = 0x210,
-    DATA_LOWER_I = 0x230,
-    LOWER_I_SIZE = 104,
-    DATA_P = 0x2a0,
-    DCB = 0x2c0,
     DCB_HEADER = 0x23,
+    FWSEC1_OTHERS = 0x180, /* zeros in the first FWSEC image */
     /* Second FWSEC image. */
     FWSEC2_PCIR = 0x20,
     FWSEC2_NPDE = 0x40,
-    FWSEC2_DESC = 0x80,
+    FWSEC2_HEADERS = 0x60,
     DESC_V3 = 44,
     DESC_V2 = 60,
     SIGNATURE = 384,
-    /* DMEM image: interface table where GA102 has it, then packed tightly. */
-    DMEM_INTERFACE = 0x1c,
-    DMEM_MAPPER = 0x40,
-    DMEM_CMD_IN = 0x80,
     CMD_IN_SIZE = 0x40,
-    DMEM_TARGETS = 0xc0, /* interface id 5, unknown use */
-    DMEM_PKC = 0x104,    /* not aligned to 8, like the real 0x5a4 */
-    DMEM_MIN = 0x300,
     FALCON_HEADER = 6,
     FALCON_ENTRY = 6,
-    FALCON_ENTRIES = 5,
-    /* IFR header: small versions of the real distances. */
-    IFR_FIXED = 0x18,
-    IFR_TOTAL = 0x40,
-    IFR_FLASH_STATUS = 0x200,
-    IFR_DIRECTORY = IFR_FLASH_STATUS + 0x1000,
+    IFR_DIRECTORY = 0x1000, /* behind the flash status */
     IFR_ROM_V1 = 0x200,
-    IFR_ROM_V3 = 0x1400,
 };
 #define IFR_SIGNATURE           0x4947564eu /* "NVGI" */
 #define IFR_DIRECTORY_SIGNATURE 0x44524652u /* "RFRD" */
@@ -60,9 +40,19 @@ enum {
 #define TAG_DMAP                0x50414d44u
 #define DCB_SIGNATURE           0x4edcbdcbu
 
+static const struct synth_token *token(struct synth_tokens t, char id)
+{
+    const struct synth_token *at = t.token;
+    while (at->id != id) { /* all lists have those that are asked for */
+        at++;
+    }
+    return at;
+}
+
 /* Options with the defaults filled in, and everything's place. */
 struct plan {
     struct synth_vbios_options o;
+    const struct synth_vbios_shape *s;
     struct synth_vbios_map map;
     size_t fwsec2, fwsec2_size, end;
     uint32_t l0, e0; /* length of PCI-AT and start of the first FWSEC image, from the PCI ROM */
@@ -70,44 +60,56 @@ struct plan {
 
 static struct plan make_plan(const struct synth_vbios_options *opt)
 {
-    struct plan p = {.o = *opt};
+    struct plan p = {.o = *opt, .s = opt->shape != NULL ? opt->shape : &synth_vbios_small};
     struct synth_vbios_options *o = &p.o;
-    o->desc_version = o->desc_version != 0 ? o->desc_version : 3;
-    o->imem_bytes = o->imem_bytes != 0 ? o->imem_bytes : 0x1000;
-    o->dmem_bytes = o->dmem_bytes != 0 ? o->dmem_bytes : 0x800;
-    o->dmem_bytes = o->dmem_bytes < DMEM_MIN ? DMEM_MIN : o->dmem_bytes;
-    o->signature_count = o->desc_version == 3 && o->signature_count == 0 ? 3 : o->signature_count;
+    const struct synth_vbios_shape *s = p.s;
+    const uint32_t least =
+        s->pkc + SIGNATURE > s->cmd_in + CMD_IN_SIZE ? s->pkc + SIGNATURE : s->cmd_in + CMD_IN_SIZE;
+    o->desc_version = o->desc_version != 0 ? o->desc_version : s->desc_version;
+    o->imem_bytes = o->imem_bytes != 0 ? o->imem_bytes : s->imem_bytes;
+    o->dmem_bytes = o->dmem_bytes != 0 ? o->dmem_bytes : s->dmem_bytes;
+    o->dmem_bytes = o->dmem_bytes < least ? least : o->dmem_bytes;
+    bool v3 = o->desc_version == 3;
+    const bool as_shape = o->signature_count == 0 && s->signature_versions != 0;
+    o->signature_count = v3 && o->signature_count == 0 ? s->signature_count : o->signature_count;
     if (o->signature_versions == 0) {
-        o->signature_versions = (uint16_t)((1u << o->signature_count) - 1);
+        o->signature_versions =
+            (uint16_t)(as_shape ? s->signature_versions : (1u << o->signature_count) - 1);
     }
     o->ucode_id = o->ucode_id != 0 ? o->ucode_id : 9;
     o->version = o->version != NULL ? o->version : "94.02.26.48.70";
 
     struct synth_vbios_map *m = &p.map;
-    m->pci_rom = o->ifr_version == 0 ? 0 : o->ifr_version == 3 ? IFR_ROM_V3 : IFR_ROM_V1;
+    m->pci_rom = o->ifr_version == 0 ? 0 : o->ifr_version == 3 ? s->ifr_rom : IFR_ROM_V1;
     m->pcir0 = m->pci_rom + AT_PCIR;
     m->npde0 = m->pci_rom + AT_NPDE;
     m->bit = m->pci_rom + AT_BIT;
-    p.l0 = AT_SIZE;
-    p.e0 = AT_SIZE + (o->no_efi ? 0 : EFI_SIZE);
+    const struct synth_tokens tokens = synth_tokens_of(s);
+    m->token_p = m->bit + BIT_HEADER + (size_t)(token(tokens, 'p') - tokens.token) * BIT_TOKEN;
+    p.l0 = s->at_bytes;
+    p.e0 = s->at_bytes + (o->no_efi ? 0 : s->efi_bytes);
     m->fwsec_first = m->pci_rom + p.e0;
-    p.fwsec2 = m->fwsec_first + FWSEC1_SIZE;
-    m->descriptor = p.fwsec2 + FWSEC2_DESC;
-    bool v3 = o->desc_version == 3;
+    p.fwsec2 = m->fwsec_first + s->fwsec1_bytes;
+    m->descriptor = p.fwsec2 + s->descriptor;
     m->signature_count = v3 ? o->signature_count : 0;
     m->signatures = m->descriptor + (v3 ? DESC_V3 : DESC_V2);
     m->imem = m->signatures + (size_t)SIGNATURE * m->signature_count;
     m->imem_size = o->imem_bytes;
     m->dmem = m->imem + o->imem_bytes;
     m->dmem_size = o->dmem_bytes;
-    m->pkc_data_offset = v3 ? DMEM_PKC : 0;
-    m->interface = m->dmem + DMEM_INTERFACE;
-    m->mapper = m->dmem + DMEM_MAPPER;
-    m->cmd_in = m->dmem + DMEM_CMD_IN;
-    m->falcon_table = m->dmem + o->dmem_bytes;
-    size_t used = m->falcon_table + FALCON_HEADER + FALCON_ENTRIES * FALCON_ENTRY + 1 - p.fwsec2;
-    p.fwsec2_size = (size_t)align_up_u64(used, BLOCK);
-    p.end = p.fwsec2 + p.fwsec2_size;
+    m->pkc_data_offset = v3 ? s->pkc : 0;
+    m->interface = m->dmem + s->interface_offset;
+    m->mapper = m->dmem + s->mapper;
+    m->cmd_in = m->dmem + s->cmd_in;
+    const size_t table = FALCON_HEADER + (size_t)synth_ucodes_of(s).count * FALCON_ENTRY + 1;
+    const size_t behind = table > s->table_from_end ? table : s->table_from_end;
+    const size_t used = m->dmem + o->dmem_bytes + behind - p.fwsec2;
+    p.fwsec2_size = (size_t)align_up_u64(used > s->fwsec2_bytes ? used : s->fwsec2_bytes, BLOCK);
+    m->fwsec_end = p.fwsec2 + p.fwsec2_size;
+    m->falcon_table =
+        s->table_from_end != 0 ? m->fwsec_end - s->table_from_end : m->dmem + o->dmem_bytes;
+    p.end = m->fwsec_end + s->nbsi_bytes;
+    m->images = 3u + (o->no_efi ? 0 : 1) + (s->nbsi_bytes != 0 ? 1 : 0);
     return p;
 }
 
@@ -161,15 +163,6 @@ static void put_checksum(uint8_t *p, size_t n)
     p[n - 1] = (uint8_t)-sum;
 }
 
-static void put_token(uint8_t **t, char id, uint8_t version, uint16_t size, uint16_t data)
-{
-    (*t)[0] = (uint8_t)id;
-    (*t)[1] = version;
-    put_le16(*t + 2, size);
-    put_le16(*t + 4, data);
-    *t += BIT_TOKEN;
-}
-
 /* "94.02.26.48.70" as five bytes. */
 static void version_bytes(const char *text, uint8_t out[5])
 {
@@ -188,9 +181,10 @@ static void version_bytes(const char *text, uint8_t out[5])
 static void put_pci_at(uint8_t *rom, const struct plan *p)
 {
     uint8_t *at = rom + p->map.pci_rom;
+    const struct synth_tokens tokens = synth_tokens_of(p->s);
     put_head(rom, &p->o,
              &(struct image_head){.at = p->map.pci_rom,
-                                  .size = AT_SIZE,
+                                  .size = p->s->at_bytes,
                                   .signature = 0xaa55,
                                   .pcir = AT_PCIR,
                                   .pcir_length = 0x18,
@@ -200,8 +194,8 @@ static void put_pci_at(uint8_t *rom, const struct plan *p)
                                   .npde_revision = 0x0101,
                                   .npde_length = 0x14,
                                   .npde_flags = 1});
-    at[2] = AT_SIZE / BLOCK;
-    put_le16(at + 0x36, DCB);
+    at[2] = (uint8_t)(p->s->at_bytes / BLOCK);
+    put_le16(at + 0x36, tokens.dcb);
 
     uint8_t *bit = at + AT_BIT;
     put_le16(bit, 0xb8ff);
@@ -209,49 +203,57 @@ static void put_pci_at(uint8_t *rom, const struct plan *p)
     put_le16(bit + 6, 0x0100);
     bit[8] = BIT_HEADER;
     bit[9] = BIT_TOKEN;
-    uint8_t *t = bit + BIT_HEADER;
-    put_token(&t, 'B', 2, 6, DATA_B);
-    put_token(&t, 'N', 0, 0, 0);
-    put_token(&t, 'I', 1, 14, DATA_I);
-    put_token(&t, 'i', 2, LOWER_I_SIZE, DATA_LOWER_I);
-    put_token(&t, 'p', 2, 4, DATA_P);
-    bit[10] = (uint8_t)((t - bit - BIT_HEADER) / BIT_TOKEN);
+    bit[10] = (uint8_t)tokens.count;
+    for (unsigned i = 0; i < tokens.count; i++) {
+        const struct synth_token *token = &tokens.token[i];
+        uint8_t *t = bit + BIT_HEADER + (size_t)i * BIT_TOKEN;
+        t[0] = (uint8_t)token->id;
+        t[1] = token->version;
+        put_le16(t + 2, token->size);
+        put_le16(t + 4, token->data);
+    }
     put_checksum(bit, BIT_HEADER);
 
+    uint8_t *big = at + token(tokens, 'B')->data;
+    uint8_t *small = at + token(tokens, 'i')->data;
     uint8_t v[5];
     version_bytes(p->o.version, v);
     /* 'B': the version as u32 and byte; 'i': +3 major, +2, +1, +0, +4 patch. */
-    put_le32(at + DATA_B, (uint32_t)v[0] << 24 | (uint32_t)v[1] << 16 | (uint32_t)v[2] << 8 | v[3]);
-    at[DATA_B + 4] = v[4];
+    put_le32(big, (uint32_t)v[0] << 24 | (uint32_t)v[1] << 16 | (uint32_t)v[2] << 8 | v[3]);
+    big[4] = v[4];
     for (int i = 0; i < 4; i++) {
-        at[DATA_LOWER_I + i] = v[3 - i];
+        small[i] = v[3 - i];
     }
-    at[DATA_LOWER_I + 4] = v[4];
-    put_le32(at + DATA_P, falcon_pointer(p, p->map.falcon_table));
+    small[4] = v[4];
+    put_le32(at + token(tokens, 'p')->data, falcon_pointer(p, p->map.falcon_table));
 
-    at[DCB] = 0x41;
-    at[DCB + 1] = DCB_HEADER;
-    at[DCB + 3] = 8;
-    put_le32(at + DCB + 6, DCB_SIGNATURE);
-    put_checksum(at, AT_SIZE);
+    uint8_t *dcb = at + tokens.dcb;
+    dcb[0] = 0x41;
+    dcb[1] = DCB_HEADER;
+    dcb[3] = 8;
+    put_le32(dcb + 6, DCB_SIGNATURE);
+    put_checksum(at, p->s->at_bytes);
+    if (p->s->bad_checksum) {
+        at[p->s->at_bytes - 1] ^= 0x5a;
+    }
 }
 
 static void put_dmem(uint8_t *rom, const struct plan *p)
 {
     uint8_t *dmem = rom + p->map.dmem;
     synth_fill(dmem, p->o.dmem_bytes, p->o.seed, "fwsec dmem");
-    uint8_t *table = dmem + DMEM_INTERFACE;
+    uint8_t *table = dmem + p->s->interface_offset;
     memcpy(table, (const uint8_t[]){1, 4, 8, 2}, 4);
     put_le32(table + 4, 4); /* DMEMMAPPER */
-    put_le32(table + 8, DMEM_MAPPER);
+    put_le32(table + 8, p->s->mapper);
     put_le32(table + 12, 5);
-    put_le32(table + 16, DMEM_TARGETS);
-    uint8_t *m = dmem + DMEM_MAPPER;
+    put_le32(table + 16, p->s->targets);
+    uint8_t *m = dmem + p->s->mapper;
     memset(m, 0, 0x40);
     put_le32(m, TAG_DMAP);
     put_le16(m + 4, 3);
     put_le16(m + 6, 0x40);
-    put_le32(m + 8, DMEM_CMD_IN);
+    put_le32(m + 8, p->s->cmd_in);
     put_le32(m + 0xc, CMD_IN_SIZE);
     put_le32(m + 0x10, 0x01000000); /* as on a real GA102: not a DMEM offset */
     put_le32(m + 0x14, 0x100);
@@ -259,10 +261,10 @@ static void put_dmem(uint8_t *rom, const struct plan *p)
     put_le32(m + 0x1c, 0x2600);
     put_le32(m + 0x30, 4);
     put_le32(m + 0x34, 0x44000);
-    put_le32(m + 0x3c, DMEM_TARGETS);
-    memset(dmem + DMEM_CMD_IN, 0, CMD_IN_SIZE);
+    put_le32(m + 0x3c, p->s->targets);
+    memset(dmem + p->s->cmd_in, 0, CMD_IN_SIZE);
     if (p->o.desc_version == 3) {
-        memset(dmem + DMEM_PKC, 0, SIGNATURE);
+        memset(dmem + p->s->pkc, 0, SIGNATURE);
     }
 }
 
@@ -275,24 +277,27 @@ static void put_descriptor(uint8_t *rom, const struct plan *p)
     put_le32(d, size << 16 | (uint32_t)o->desc_version << 8 | 1u);
     put_le32(d + 4, m->imem_size + m->dmem_size);
     if (o->desc_version == 3) {
-        put_le32(d + 8, DMEM_PKC);
-        put_le32(d + 0xc, DMEM_INTERFACE);
+        put_le32(d + 8, p->s->pkc);
+        put_le32(d + 0xc, p->s->interface_offset);
         put_le32(d + 0x14, m->imem_size);
         put_le32(d + 0x20, m->dmem_size);
         put_le16(d + 0x24, 0x0400); /* GSP */
         d[0x26] = o->ucode_id;
         d[0x27] = (uint8_t)o->signature_count;
         put_le16(d + 0x28, o->signature_versions);
+        put_le16(d + 0x2a, p->s->reserved);
         for (unsigned i = 0; i < m->signature_count; i++) {
             char tag[] = "fwsec signature 0";
             tag[sizeof(tag) - 2] = (char)('a' + i);
             synth_fill(rom + m->signatures + (size_t)SIGNATURE * i, SIGNATURE, o->seed, tag);
         }
     } else {
-        /* A quarter of the code is not secure, in whole blocks of 256. */
-        uint32_t non_secure = (uint32_t)align_up_u64(m->imem_size / 4, 0x100);
+        /* In whole blocks of 256; of other sizes than the shape's a quarter. */
+        uint32_t non_secure = m->imem_size == p->s->imem_bytes
+                                  ? p->s->plain_bytes
+                                  : (uint32_t)align_up_u64(m->imem_size / 4, 0x100);
         put_le32(d + 8, m->imem_size + m->dmem_size);
-        put_le32(d + 0x10, DMEM_INTERFACE);
+        put_le32(d + 0x10, p->s->interface_offset);
         put_le32(d + 0x18, m->imem_size);
         put_le32(d + 0x20, non_secure);
         put_le32(d + 0x24, m->imem_size - non_secure);
@@ -308,7 +313,7 @@ static void put_fwsec(uint8_t *rom, const struct plan *p)
 {
     put_head(rom, &p->o,
              &(struct image_head){.at = p->map.fwsec_first,
-                                  .size = FWSEC1_SIZE,
+                                  .size = p->s->fwsec1_bytes,
                                   .signature = 0x4e56,
                                   .pcir = 0x140,
                                   .pcir_length = 0x18,
@@ -317,7 +322,11 @@ static void put_fwsec(uint8_t *rom, const struct plan *p)
                                   .npde = 0x160,
                                   .npde_revision = 0x0101,
                                   .npde_length = 0x14});
-    put_checksum(rom + p->map.fwsec_first, FWSEC1_SIZE);
+    put_checksum(rom + p->map.fwsec_first, p->s->fwsec1_bytes);
+    /* What else is in there is other programs. */
+    synth_fill(rom + p->fwsec2 + FWSEC2_HEADERS, p->fwsec2_size - FWSEC2_HEADERS, p->o.seed,
+               "fwsec others");
+    const uint8_t last = p->s->nbsi_bytes == 0 ? 0x80 : 0;
     put_head(rom, &p->o,
              &(struct image_head){.at = p->fwsec2,
                                   .size = p->fwsec2_size,
@@ -326,43 +335,66 @@ static void put_fwsec(uint8_t *rom, const struct plan *p)
                                   .pcir_length = 0x18,
                                   .pcir_tag = TAG_NPDS,
                                   .code_type = 0xe0,
-                                  .pcir_last = 0x80,
+                                  .pcir_last = last,
                                   .npde = FWSEC2_NPDE,
                                   .npde_revision = 0x0101,
                                   .npde_length = 0x14,
-                                  .npde_last = 0x80});
+                                  .npde_last = last});
+    memset(rom + p->map.descriptor, 0, p->map.signatures - p->map.descriptor);
     put_descriptor(rom, p);
     put_dmem(rom, p);
 
     uint8_t *table = rom + p->map.falcon_table;
-    memcpy(table, (const uint8_t[]){1, FALCON_HEADER, FALCON_ENTRY, FALCON_ENTRIES, 1, 48},
-           FALCON_HEADER);
-    /* Other applications and an unused slot before and after, as on real boards. */
-    static const uint8_t ids[FALCON_ENTRIES][2] = {
-        {0x01, 1}, {0x07, 6}, {0x85, 7}, {0x89, 5}, {0, 0}};
-    for (int i = 0; i < FALCON_ENTRIES; i++) {
-        uint8_t *e = table + FALCON_HEADER + FALCON_ENTRY * i;
-        e[0] = ids[i][0];
-        e[1] = ids[i][1];
-        size_t place = ids[i][0] == 0x85 ? p->map.descriptor : p->map.fwsec_first + 0x180;
-        put_le32(e + 2, ids[i][0] == 0 ? 0 : falcon_pointer(p, place));
+    const struct synth_ucodes ucodes = synth_ucodes_of(p->s);
+    const uint8_t head[FALCON_HEADER] = {1, FALCON_HEADER, FALCON_ENTRY, (uint8_t)ucodes.count, 1,
+                                         48};
+    memcpy(table, head, sizeof(head));
+    for (unsigned i = 0; i < ucodes.count; i++) {
+        uint8_t *e = table + FALCON_HEADER + (size_t)FALCON_ENTRY * i;
+        const uint8_t app = ucodes.id[i][0];
+        const size_t place =
+            app == SYNTH_APP_FWSEC ? p->map.descriptor : p->map.fwsec_first + FWSEC1_OTHERS;
+        e[0] = app;
+        e[1] = ucodes.id[i][1];
+        put_le32(e + 2, app == 0 ? 0 : falcon_pointer(p, place));
     }
     put_checksum(rom + p->fwsec2, p->fwsec2_size);
 }
 
 static void put_ifr(uint8_t *rom, const struct plan *p)
 {
+    const struct synth_vbios_shape *s = p->s;
     put_le32(rom, IFR_SIGNATURE);
-    put_le32(rom + 4, (uint32_t)IFR_FIXED << 16 | p->o.ifr_version << 8);
-    put_le32(rom + 8, IFR_TOTAL);
+    put_le32(rom + 4, s->ifr_fixed << 16 | p->o.ifr_version << 8);
+    put_le32(rom + 8, s->ifr_total);
     if (p->o.ifr_version == 3) {
-        put_le32(rom + IFR_TOTAL, IFR_FLASH_STATUS);
-        put_le32(rom + IFR_DIRECTORY, IFR_DIRECTORY_SIGNATURE);
-        put_le32(rom + IFR_DIRECTORY + 8, (uint32_t)p->map.pci_rom);
-        put_le32(rom + IFR_DIRECTORY + 12, (uint32_t)(p->end - p->map.pci_rom));
+        uint8_t *directory = rom + s->ifr_status + IFR_DIRECTORY;
+        put_le32(rom + s->ifr_total, s->ifr_status);
+        put_le32(directory, IFR_DIRECTORY_SIGNATURE);
+        put_le32(directory + 8, (uint32_t)p->map.pci_rom);
+        put_le32(directory + 12, (uint32_t)(p->end - p->map.pci_rom));
     } else {
-        put_le32(rom + IFR_FIXED + 4, (uint32_t)p->map.pci_rom);
+        put_le32(rom + s->ifr_fixed + 4, (uint32_t)p->map.pci_rom);
     }
+}
+
+/* The fifth image of Turing boards: headers and nothing else. */
+static void put_nbsi(uint8_t *rom, const struct plan *p)
+{
+    put_head(rom, &p->o,
+             &(struct image_head){.at = p->map.fwsec_end,
+                                  .size = p->s->nbsi_bytes,
+                                  .signature = 0x4e56,
+                                  .pcir = 0x20,
+                                  .pcir_length = 0x18,
+                                  .pcir_tag = TAG_NPDS,
+                                  .code_type = 0x70,
+                                  .pcir_last = 0x80,
+                                  .npde = 0x40,
+                                  .npde_revision = 0x0101,
+                                  .npde_length = 0x14,
+                                  .npde_last = 0x80});
+    put_checksum(rom + p->map.fwsec_end, p->s->nbsi_bytes);
 }
 
 struct synth_blob synth_vbios(const struct synth_vbios_options *opt)
@@ -375,10 +407,10 @@ struct synth_blob synth_vbios(const struct synth_vbios_options *opt)
     }
     put_pci_at(b.data, &p);
     if (!p.o.no_efi) {
-        size_t efi = p.map.pci_rom + AT_SIZE;
+        size_t efi = p.map.pci_rom + p.s->at_bytes;
         put_head(b.data, &p.o,
                  &(struct image_head){.at = efi,
-                                      .size = EFI_SIZE,
+                                      .size = p.s->efi_bytes,
                                       .signature = 0xaa55,
                                       .pcir = 0x1c,
                                       .pcir_length = 0x1c,
@@ -389,9 +421,12 @@ struct synth_blob synth_vbios(const struct synth_vbios_options *opt)
                                       .npde = 0x40,
                                       .npde_revision = 0x0100,
                                       .npde_length = 0x10});
-        put_checksum(b.data + efi, EFI_SIZE);
+        put_checksum(b.data + efi, p.s->efi_bytes);
     }
     put_fwsec(b.data, &p);
+    if (p.s->nbsi_bytes != 0) {
+        put_nbsi(b.data, &p);
+    }
     return b;
 }
 
@@ -401,5 +436,4 @@ void synth_vbios_locate(const struct synth_blob *vbios, const struct synth_vbios
     (void)vbios;
     struct plan p = make_plan(opt);
     *out = p.map;
-    out->token_p = out->bit + BIT_HEADER + 4 * BIT_TOKEN;
 }
