@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Every family comes up under QEMU and OVMF with NVIDIA's real files, and the strict model is content.
+"""Every family comes up under QEMU and OVMF with NVIDIA's real files and a VBIOS as large and laid out
+as real boards' (tests/synth/synth_shapes.c), and the strict model is content.
 
     test_chips.py [--all] [CHIP[@VERSION] ...]
 
@@ -37,7 +38,8 @@ def stick(version, chips):
 def boot(t, disk, chip, version):
     """Boots it; returns its row of the table."""
     name = f"{chip}-{version}"
-    with t.machine(disk, chips=[chip], fw_version=version, model_args=["--strict"]) as m:
+    with t.machine(disk, chips=[chip], fw_version=version,
+                   model_args=["--strict", "--vbios", "real"]) as m:
         gpu = m.wait_gpu(deadline_s=BOOT_S)["gpus"][0]
         ended = m.stop()
     error = gpu["error"] or {}

@@ -14,15 +14,16 @@ enum { RAM_HBM2 = 0x0f, RAM_GDDR6 = 0x11, RAM_GDDR6X = 0x12, RAM_HBM3 = 0x14, RA
 #define BAR1_SIZES(max) (((2u << (max)) - (1u << 6)) << 4)
 
 /* Subsystem ids: 1462:397d and 19da:c630 were read off boards (measured.md 0); boards without a
- * published one carry the first. Fuses: FWSEC's ucode at version 1; booter's at version 1, which
- * the real files need on GA102 (firmware.md 5.2). Displays are fused off up to Ada, and a
- * driver then leaves them alone; no driver looks at that fuse on GB20x, so there is one. */
-#define BOARD_ANY                                                                                  \
-    .subvendor = 0x1462, .subdevice = 0x397d, .bar3_mib = 32, .fuse_gsp_fwsec = 1,                 \
-    .fuse_sec2_booter = 1
-#define BOARD_COMMON                                                                               \
-    BOARD_ANY, .layout = CFG_P1, .class_code = 0x030000, .bar0_mib = 16, .bar1_mib = 256,          \
-        .link_gen = 4, .msi_vectors = 1
+ * published one carry the first. Fuses: FWSEC's version is 1 or 2 on GA10x (vbios.md 6.3) and 0 or
+ * 1 on Ada, whose files have no other (errata.md); which board has which was not published, so one
+ * of each family has the rarer. Booter's is 1, which the real files need on GA102
+ * (firmware.md 5.2). Displays are fused off up to Ada, and a driver then leaves them alone; no
+ * driver looks at that fuse on GB20x, so there is one. */
+#define BOARD_ANY            .subvendor = 0x1462, .subdevice = 0x397d, .bar3_mib = 32, .fuse_sec2_booter = 1
+#define FWSEC_FUSED(version) .fuse_gsp_fwsec = (1u << (version)) - 1
+#define BOARD_COMMON(version)                                                                      \
+    BOARD_ANY, FWSEC_FUSED(version), .layout = CFG_P1, .class_code = 0x030000, .bar0_mib = 16,     \
+        .bar1_mib = 256, .link_gen = 4, .msi_vectors = 1
 /* Turing: 8 GT/s. */
 #define BOARD_TURING                                                                               \
     BOARD_ANY, .layout = CFG_P1, .class_code = 0x030000, .bar0_mib = 16, .bar1_mib = 256,          \
@@ -58,7 +59,7 @@ static const struct model_board boards[] = {
      .gpc_mask = 0x7f,
      .tpc_mask = 0x3f,
      .vbios_version = "94.02.4b.00.0b",
-     BOARD_COMMON},
+     BOARD_COMMON(1)},
     {.name = "rtx3080",
      .chip = "ga102",
      .title = "NVIDIA GeForce RTX 3080",
@@ -74,7 +75,7 @@ static const struct model_board boards[] = {
      .gpc_mask = 0x3f,
      .tpc_mask = 0x3f,
      .vbios_version = "94.02.26.48.70",
-     BOARD_COMMON},
+     BOARD_COMMON(2)},
     {.name = "rtx3080ti-laptop",
      .chip = "ga103",
      .title = "NVIDIA GeForce RTX 3080 Ti Laptop GPU",
@@ -90,7 +91,7 @@ static const struct model_board boards[] = {
      .gpc_mask = 0x3f,
      .tpc_mask = 0x1f,
      .vbios_version = "94.03.18.00.06",
-     BOARD_COMMON},
+     BOARD_COMMON(1)},
     {.name = "rtxa4000",
      .chip = "ga104",
      .title = "NVIDIA RTX A4000",
@@ -106,7 +107,7 @@ static const struct model_board boards[] = {
      .gpc_mask = 0x3f,
      .tpc_mask = 0xf,
      .vbios_version = "94.04.35.00.25",
-     BOARD_COMMON},
+     BOARD_COMMON(1)},
     {.name = "rtx3060",
      .chip = "ga106",
      .title = "NVIDIA GeForce RTX 3060",
@@ -122,7 +123,7 @@ static const struct model_board boards[] = {
      .gpc_mask = 7,
      .tpc_mask = 0x1f,
      .vbios_version = "94.06.37.00.40",
-     BOARD_COMMON},
+     BOARD_COMMON(1)},
     {.name = "rtx3050-laptop",
      .chip = "ga107",
      .title = "NVIDIA GeForce RTX 3050 Laptop GPU",
@@ -138,7 +139,7 @@ static const struct model_board boards[] = {
      .gpc_mask = 3,
      .tpc_mask = 0x1f,
      .vbios_version = "94.07.2a.00.13",
-     BOARD_COMMON},
+     BOARD_COMMON(1)},
     {.name = "rtx4090",
      .chip = "ad102",
      .title = "NVIDIA GeForce RTX 4090",
@@ -154,7 +155,7 @@ static const struct model_board boards[] = {
      .gpc_mask = 0x7ff,
      .tpc_mask = 0x3f,
      .vbios_version = "95.02.18.80.87",
-     BOARD_COMMON},
+     BOARD_COMMON(1)},
     {.name = "rtx4080",
      .chip = "ad103",
      .title = "NVIDIA GeForce RTX 4080",
@@ -170,7 +171,7 @@ static const struct model_board boards[] = {
      .gpc_mask = 0x7f,
      .tpc_mask = 0x3f,
      .vbios_version = "95.03.0e.00.01",
-     BOARD_COMMON},
+     BOARD_COMMON(1)},
     {.name = "rtx4070super",
      .chip = "ad104",
      .title = "NVIDIA GeForce RTX 4070 SUPER",
@@ -186,7 +187,7 @@ static const struct model_board boards[] = {
      .gpc_mask = 0x1f,
      .tpc_mask = 0x3f,
      .vbios_version = "95.04.31.00.01",
-     BOARD_COMMON},
+     BOARD_COMMON(1)},
     {.name = "rtx4060ti",
      .chip = "ad106",
      .title = "NVIDIA GeForce RTX 4060 Ti",
@@ -202,7 +203,7 @@ static const struct model_board boards[] = {
      .gpc_mask = 7,
      .tpc_mask = 0x3f,
      .vbios_version = "95.06.1f.00.01",
-     BOARD_COMMON},
+     BOARD_COMMON(1)},
     {.name = "rtx4060",
      .chip = "ad107",
      .title = "NVIDIA GeForce RTX 4060",
@@ -218,7 +219,7 @@ static const struct model_board boards[] = {
      .gpc_mask = 7,
      .tpc_mask = 0xf,
      .vbios_version = "95.07.1a.00.01",
-     BOARD_COMMON},
+     BOARD_COMMON(0)},
     {.name = "rtx2080ti",
      .chip = "tu102",
      .title = "NVIDIA GeForce RTX 2080 Ti",

@@ -8,16 +8,12 @@
 #include <string.h>
 
 #include "tests/model/model_priv.h"
-#include "tests/synth/synth.h"
 
 enum {
-    DESC_V3_BYTES = 44,
-    DESC_V2_BYTES = 60,
     SIGNATURE_BYTES = 384,
     CMD_FRTS = 0x15,
     CMD_SB = 0x19,
-    MAPPER_INIT_CMD = 0x2c,
-    MAPPER_CMD_IN_SIZE = 0x0c, /* offsets in DMEMMAPPER */
+    MAPPER_INIT_CMD = 0x2c, /* in DMEMMAPPER */
     /* Offsets in the command buffer. */
     READ_VBIOS_SIZE = 24,
     FRTS_VERSION = 0x18,
@@ -39,91 +35,6 @@ enum {
     ERR_WPR2_UP = 0x03,
     MAILBOX_REFUSED = 0x31,
 };
-
-struct synth_vbios_options model_vbios_options(const struct gpu_model *m)
-{
-    return (struct synth_vbios_options){
-        .desc_version = m->chip->pio ? 2 : 3,
-        .ifr_version = m->board->vbios_ifr,
-        .device_id = m->board->device,
-        .version = m->board->vbios_version,
-        .signature_count =
-            2, /* as on AD104; the fuses select the last, which tinygrad always takes */
-        .seed = (uint32_t)m->seed,
-    };
-}
-
-/* Version 2, Turing and GA100: no signatures here, two kinds of code. */
-static bool parse_v2(struct gpu_model *m, const uint8_t *d, size_t code)
-{
-    struct fwsec_info *w = &m->fwsec;
-    w->interface_off = get_le32(d + 0x10);
-    w->imem_phys = get_le32(d + 0x14);
-    w->imem_size = get_le32(d + 0x18);
-    w->imem_virt = get_le32(d + 0x1c);
-    w->sec_base = get_le32(d + 0x20);
-    w->sec_size = get_le32(d + 0x24);
-    w->dmem_phys = get_le32(d + 0x2c);
-    w->dmem_size = get_le32(d + 0x30);
-    const uint32_t dmem_off = get_le32(d + 0x28);
-    if (!range_ok(code, w->imem_size, m->vbios_size) ||
-        !range_ok((uint64_t)code + dmem_off, w->dmem_size, m->vbios_size) ||
-        !range_ok(w->imem_phys, w->imem_size, FALCON_MEM_BYTES) ||
-        !range_ok(w->dmem_phys, w->dmem_size, FALCON_MEM_BYTES) || w->sec_base < w->imem_virt ||
-        !range_ok(w->sec_base - w->imem_virt, w->sec_size, w->imem_size)) {
-        return false;
-    }
-    w->imem = m->vbios + code;
-    w->dmem = w->imem + dmem_off;
-    return true;
-}
-
-bool model_fwsec_parse(struct gpu_model *m, char *err, size_t err_size)
-{
-    const struct synth_vbios_options opt = model_vbios_options(m);
-    const struct synth_blob blob = {m->vbios, m->vbios_size};
-    struct synth_vbios_map map;
-    struct fwsec_info *w = &m->fwsec;
-    synth_vbios_locate(&blob, &opt, &map);
-    if (!range_ok(map.descriptor, DESC_V2_BYTES, m->vbios_size)) {
-        snprintf(err, err_size, "the VBIOS has no FWSEC descriptor");
-        return false;
-    }
-    const uint8_t *d = m->vbios + map.descriptor;
-    const size_t code = map.descriptor + (get_le32(d) >> 16);
-    w->version = get_le32(d) >> 8 & 0xff;
-    w->mapper_off = (uint32_t)(map.mapper - map.dmem);
-    w->cmd_in_off = (uint32_t)(map.cmd_in - map.dmem);
-    if (w->version == 2) {
-        if (!parse_v2(m, d, code)) {
-            snprintf(err, err_size, "the VBIOS's FWSEC descriptor is malformed");
-            return false;
-        }
-        return true;
-    }
-    w->pkc_off = get_le32(d + 0x08);
-    w->interface_off = get_le32(d + 0x0c);
-    w->imem_phys = get_le32(d + 0x10);
-    w->imem_size = get_le32(d + 0x14);
-    w->imem_virt = get_le32(d + 0x18);
-    w->dmem_phys = get_le32(d + 0x1c);
-    w->dmem_size = get_le32(d + 0x20);
-    w->engine_mask = get_le16(d + 0x24);
-    w->ucode_id = d[0x26];
-    w->signature_count = d[0x27];
-    w->signature_versions = get_le16(d + 0x28);
-    if (w->version != 3 || !range_ok(code, (uint64_t)w->imem_size + w->dmem_size, m->vbios_size) ||
-        !range_ok(w->imem_phys, w->imem_size, FALCON_MEM_BYTES) ||
-        !range_ok(w->dmem_phys, w->dmem_size, FALCON_MEM_BYTES) ||
-        !range_ok(w->pkc_off, SIGNATURE_BYTES, w->dmem_size)) {
-        snprintf(err, err_size, "the VBIOS's FWSEC descriptor is malformed");
-        return false;
-    }
-    w->signatures = d + DESC_V3_BYTES;
-    w->imem = m->vbios + code;
-    w->dmem = w->imem + w->imem_size;
-    return true;
-}
 
 static void fail(struct gpu_model *m, uint32_t mailbox, uint32_t scratch, uint32_t error)
 {
@@ -150,7 +61,7 @@ static uint32_t fuse_version(uint32_t fuse)
 
 static uint32_t signature_index(const struct gpu_model *m)
 {
-    const uint32_t bit = 1u << fuse_version(m->board->fuse_gsp_fwsec);
+    const uint32_t bit = 1u << fuse_version(m->fuse_fwsec);
     uint32_t below = m->fwsec.signature_versions & (bit - 1), index = 0;
     while (below != 0) {
         index += below & 1;
@@ -221,10 +132,9 @@ static bool data_is_fwsec(struct gpu_model *m, uint32_t *at)
 {
     const struct fwsec_info *w = &m->fwsec;
     const uint8_t *have = m->gsp_falcon.dmem + w->dmem_phys;
-    const uint32_t cmd_size = get_le32(w->dmem + w->mapper_off + MAPPER_CMD_IN_SIZE);
     for (uint32_t i = 0; i < w->dmem_size; i++) {
         const bool patched = (w->version == 3 && i - w->pkc_off < SIGNATURE_BYTES) ||
-                             i - w->cmd_in_off < cmd_size ||
+                             i - w->cmd_in_off < w->cmd_in_size ||
                              i - (w->mapper_off + MAPPER_INIT_CMD) < 4;
         if (have[i] != w->dmem[i] && !patched) {
             *at = i;
@@ -362,6 +272,13 @@ void model_fwsec_run(struct gpu_model *m)
         fail(m, FWSEC_BAD_SIGNATURE, 0, 0);
         return;
     } else if (!boot_rom_accepts(m)) {
+        fail(m, FWSEC_BAD_SIGNATURE, 0, 0);
+        return;
+    }
+    if (f->dmem_top < w->dmem_phys + w->dmem_size) {
+        model_rule_broken(m, RULE_FWSEC_DATA,
+                          "gsp: DMEM was loaded up to 0x%x, FWSEC's data end at 0x%x", f->dmem_top,
+                          w->dmem_phys + w->dmem_size);
         fail(m, FWSEC_BAD_SIGNATURE, 0, 0);
         return;
     }

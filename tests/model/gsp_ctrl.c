@@ -86,7 +86,7 @@ static bool bios_info(struct gpu_model *m, uint32_t index, uint32_t *data)
 {
     enum { REVISION = 0, OEM_REVISION = 1 };
     uint32_t parts[5] = {0};
-    const char *s = m->board->vbios_version;
+    const char *s = m->vbios_version;
     for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
         char *end;
         parts[i] = (uint32_t)strtoul(s, &end, 16) & 0xff;

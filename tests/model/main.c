@@ -47,6 +47,11 @@ static const char help_text[] =
     "  --board PRESET       a real board's ids and sizes (--list-chips names them)\n"
     "  --name TEXT          board name that the GSP reports\n"
     "  --vram SIZE          e.g. 24G, 10240M; default: the board's\n"
+    "  --vbios SHAPE        small (default: quick to read), real: as large and laid out as the "
+    "chip's\n"
+    "                       boards have it, or a shape's name (a wrong one lists them)\n"
+    "  --rom FILE           a board's own VBIOS: what its PROM window shows, or its whole flash\n"
+    "  --fwsec-fuse N       the version of FWSEC that is fused, 0 to 15; default: the board's\n"
     "  --firmware DIR       holds nvidia/<chip>/gsp/*.bin: what the driver hands over is compared "
     "with it\n"
     "  --fw-version V       e.g. 570.144; default: recognised from what the driver hands over\n"
@@ -109,6 +114,17 @@ static bool parse_port(const char *text, uint16_t *out)
     return true;
 }
 
+static bool parse_version(const char *text, unsigned *out)
+{
+    char *end;
+    const unsigned long v = strtoul(text, &end, 10);
+    if (end == text || *end != '\0' || v > 15) {
+        return false;
+    }
+    *out = (unsigned)v;
+    return true;
+}
+
 static int list_chips(void)
 {
     for (size_t i = 0; model_chip_name(i) != NULL; i++) {
@@ -144,6 +160,7 @@ static int explain(const char *rule)
 struct options {
     struct model_config model;
     const char *socket, *trace, *report;
+    unsigned fwsec_version;
     uint16_t tcp_port; /* 0: not asked for */
     const char *faults[MAX_FAULTS + 1];
     int ready_fd;
@@ -159,6 +176,9 @@ static int parse(int argc, char **argv, struct options *o)
         BOARD,
         NAME,
         VRAM,
+        VBIOS,
+        ROM,
+        FWSEC_FUSE,
         FIRMWARE,
         FW_VERSION,
         STRICT,
@@ -180,6 +200,9 @@ static int parse(int argc, char **argv, struct options *o)
         {"board", required_argument, NULL, BOARD},
         {"name", required_argument, NULL, NAME},
         {"vram", required_argument, NULL, VRAM},
+        {"vbios", required_argument, NULL, VBIOS},
+        {"rom", required_argument, NULL, ROM},
+        {"fwsec-fuse", required_argument, NULL, FWSEC_FUSE},
         {"firmware", required_argument, NULL, FIRMWARE},
         {"fw-version", required_argument, NULL, FW_VERSION},
         {"strict", optional_argument, NULL, STRICT},
@@ -223,6 +246,20 @@ static int parse(int argc, char **argv, struct options *o)
                         optarg);
                 return EXIT_CANNOT_SERVE;
             }
+            break;
+        case VBIOS:
+            o->model.vbios = optarg;
+            break;
+        case ROM:
+            o->model.rom = optarg;
+            break;
+        case FWSEC_FUSE:
+            if (!parse_version(optarg, &o->fwsec_version)) {
+                fprintf(stderr, "gpu-model: --fwsec-fuse %s: expected a version, 0 to 15\n",
+                        optarg);
+                return EXIT_CANNOT_SERVE;
+            }
+            o->model.fwsec_version = &o->fwsec_version;
             break;
         case FIRMWARE:
             o->model.firmware_dir = optarg;

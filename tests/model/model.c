@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "tests/model/model_priv.h"
-#include "tests/synth/synth.h"
 
 enum {
     GFW_BOOT_NS = 3000000, /* how long the board firmware takes after a reset */
@@ -176,15 +175,6 @@ static char *copy_text(const char *s)
     return out;
 }
 
-static bool make_vbios(struct gpu_model *m)
-{
-    const struct synth_vbios_options opt = model_vbios_options(m);
-    struct synth_blob b = synth_vbios(&opt);
-    m->vbios = b.data;
-    m->vbios_size = b.size;
-    return b.data != NULL;
-}
-
 static bool range_register_holds(uint64_t bytes)
 {
     enum { MAG_MAX = 63 };
@@ -250,7 +240,7 @@ struct gpu_model *model_create(const struct model_config *cfg, const struct mode
             return NULL;
         }
     }
-    if (m->title == NULL || !model_vram_init(m) || !make_vbios(m) || !model_readonly_init(m) ||
+    if (m->title == NULL || !model_vram_init(m) || !model_readonly_init(m) ||
         (m->touched = calloc(TOUCH_WORDS, sizeof(*m->touched))) == NULL) {
         snprintf(err, err_size, "out of memory");
         model_destroy(m);
@@ -268,7 +258,7 @@ struct gpu_model *model_create(const struct model_config *cfg, const struct mode
         model_destroy(m);
         return NULL;
     }
-    if (!model_fwsec_parse(m, err, err_size) || !model_fwfiles_load(m, err, err_size)) {
+    if (!model_rom_make(m, cfg, err, err_size) || !model_fwfiles_load(m, err, err_size)) {
         model_destroy(m);
         return NULL;
     }

@@ -42,6 +42,11 @@ struct model_config {
     uint64_t seed;
     FILE *trace;      /* decoded accesses, NULL = none; borrowed */
     const char *name; /* board name shown by the GSP; NULL = the preset's */
+    /* The VBIOS: NULL or "small", a synthetic one that is quick to read; "real", one of the shape
+     * of the chip's boards, or the name of a shape (synth.h); or a file, of the PROM window or the
+     * whole flash. */
+    const char *vbios, *rom;
+    const unsigned *fwsec_version; /* fused, 0 to 15; NULL = the board's */
     const char *const
         *faults; /* fault specs, see model_fault_help(); NULL-terminated, may be NULL */
 };

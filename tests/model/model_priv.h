@@ -91,7 +91,7 @@ struct model_board {
     uint32_t ram_type, bus_width, fbp_mask, l2_bytes;
     uint32_t gpc_mask, tpc_mask;
     const char *vbios_version;
-    uint32_t fuse_gsp_fwsec;   /* fuse register of FWSEC's ucode id */
+    uint32_t fuse_gsp_fwsec;   /* fuse register of FWSEC's ucode id, when not told otherwise */
     uint32_t fuse_sec2_booter; /* fuse register of SEC2 ucode 3 */
     uint32_t msi_vectors, msix_vectors;
 };
@@ -192,15 +192,18 @@ struct fwsec_info {                          /* parsed from the model's own VBIO
     const uint8_t *imem, *dmem, *signatures; /* into the VBIOS */
     uint32_t imem_size, dmem_size;
     uint32_t imem_phys, imem_virt, dmem_phys;
-    uint32_t interface_off, mapper_off, cmd_in_off; /* in DMEM */
+    uint32_t interface_off, mapper_off, cmd_in_off, cmd_in_size; /* in DMEM */
     uint32_t pkc_off, signature_count, signature_versions;
     uint32_t ucode_id, engine_mask, version;
     uint32_t sec_base, sec_size; /* version 2: the secure part of IMEM */
 };
-/* How the board's VBIOS is made. */
-struct synth_vbios_options model_vbios_options(const struct gpu_model *m);
-/* False with a sentence: the VBIOS is unusable. */
-bool model_fwsec_parse(struct gpu_model *m, char *err, size_t err_size);
+/* rom_file.c: the board's VBIOS, synthetic or from a file, parsed. False with a sentence. */
+bool model_rom_make(struct gpu_model *m, const struct model_config *cfg, char *err,
+                    size_t err_size);
+/* rom.c: walks it to FWSEC; fills m->fwsec, m->vbios_version. */
+bool model_rom_parse(struct gpu_model *m, char *err, size_t err_size);
+/* Where the PCI ROM starts: behind an IFR header, else 0. */
+bool model_rom_start(const uint8_t *rom, size_t size, size_t *start, char *err, size_t err_size);
 void model_fwsec_run(struct gpu_model *m); /* the GSP falcon was started some time ago */
 /* fwsec_loader.c: the small loader that fetches a version 2 FWSEC was started. 0: FWSEC is in IMEM
  * and DMEM now; else a rule was broken and this is the mailbox. */
@@ -684,6 +687,8 @@ struct gpu_model {
     struct vram vram;
     uint8_t *vbios;
     size_t vbios_size;
+    char vbios_version[16]; /* as it says itself */
+    uint32_t fuse_fwsec;    /* fuse register of FWSEC's ucode id */
     struct fwsec_info fwsec;
     struct fw_set fw[FW_SETS_MAX];
     uint32_t fw_count;

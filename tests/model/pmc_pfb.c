@@ -306,7 +306,7 @@ bool model_fuse_read(struct gpu_model *m, uint32_t off, uint32_t *value)
         return true;
     }
     if (gsp < BANK) {
-        *value = gsp / 4 + 1 == m->fwsec.ucode_id ? m->board->fuse_gsp_fwsec : 0;
+        *value = gsp / 4 + 1 == m->fwsec.ucode_id ? m->fuse_fwsec : 0;
         return true;
     }
     switch (off) {

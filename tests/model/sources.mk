@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-MODEL_SRCS += $(addprefix tests/model/,model.c chips.c boards.c config.c cfg_layouts.c regfile.c pmc_pfb.c prom.c vram.c sleep.c \
+MODEL_SRCS += $(addprefix tests/model/,model.c chips.c boards.c config.c cfg_layouts.c regfile.c pmc_pfb.c prom.c rom.c rom_file.c vram.c sleep.c \
     falcon.c falcon_regs.c falcon_pio.c fwsec.c fwsec_loader.c fsp.c fsp_fmc.c sha384.c booter.c booter_meta.c booter_image.c fwfiles.c intr.c gsp.c gsp_queue.c gsp_rm.c gsp_static.c gsp_ctrl.c \
     gsp_seq.c gsp_log.c strict.c names.c trace.c trace_data.c report.c fault.c fault_parse.c fault_events.c)
 MODEL_MAIN_SRCS += tests/model/main.c

@@ -12,6 +12,7 @@
 enum {
     READ_NS = 100,
     SIGNATURE = 384,
+    FWSEC_UCODE = 9,
     CMD_IMEM = 0x614,
     CMD_DMEM = 0x600,
     RSA3K = 1,
@@ -180,6 +181,7 @@ void mini_open(struct mini *d, const struct model_config *cfg, bool files)
     d->chip = c.chip != NULL ? c.chip : "ga102";
     d->pio = strncmp(d->chip, "tu", 2) == 0 || strcmp(d->chip, "ga100") == 0;
     d->fsp = strncmp(d->chip, "gh", 2) == 0 || strncmp(d->chip, "gb", 2) == 0;
+    d->shape = c.vbios != NULL ? synth_vbios_shape_of(d->chip) : NULL;
     if (files) {
         strcpy(d->dir, "/tmp/mini-driver-XXXXXX");
         if (mkdtemp(d->dir) == NULL ||
@@ -257,9 +259,10 @@ void mini_start(struct mini *d, uint32_t base)
 static void read_vbios(struct mini *d)
 {
     const struct synth_vbios_options opt = {
+        .shape = d->shape,
         .desc_version = d->pio ? 2 : 3,
         .ifr_version = strcmp(d->chip, "ga100") == 0 ? 1 : 0, /* of its first board */
-        .signature_count = 2};
+        .signature_count = d->shape == NULL ? 2 : 0};
     d->vbios = synth_vbios(&opt); /* for its size only: the bytes come from the PROM window */
     synth_vbios_locate(&d->vbios, &opt, &d->vmap);
     for (size_t i = 0; i + 4 <= d->vbios.size; i += 4) {
@@ -282,6 +285,18 @@ static void find_end(struct mini *d)
     d->frts = strcmp(d->chip, "ga100") == 0 ? d->wpr_end : d->wpr_end - FB_MIB_8;
 }
 
+/* FWSEC's version in the fuses: the highest bit. */
+static size_t fused(struct mini *d)
+{
+    uint32_t v = mini_rd(d, NV_FUSE_OPT_FPF_GSP_UCODE1_VERSION__OFFSET +
+                                (FWSEC_UCODE - 1) * NV_FUSE_OPT_FPF_GSP_UCODE1_VERSION__STRIDE);
+    size_t n = 0;
+    for (; v != 0; v >>= 1) {
+        n++;
+    }
+    return n;
+}
+
 bool mini_fwsec(struct mini *d, uint32_t command)
 {
     const struct synth_vbios_map *v = &d->vmap;
@@ -297,8 +312,8 @@ bool mini_fwsec(struct mini *d, uint32_t command)
     uint8_t *image = mini_ptr(d, d->fwsec);
     memcpy(image, d->vbios.data + v->imem, v->imem_size + v->dmem_size);
     uint8_t *dmem = d->fwsec_dmem = image + v->imem_size;
-    memcpy(dmem + v->pkc_data_offset, d->vbios.data + v->signatures + SIGNATURE,
-           SIGNATURE); /* fuse 1 */
+    memcpy(dmem + v->pkc_data_offset, d->vbios.data + v->signatures + SIGNATURE * fused(d),
+           SIGNATURE); /* one for each version from 0 on */
     put_le32(dmem + (v->mapper - v->dmem) + 0x2c, command);
     const uint32_t cmd[11] = {1, 24, 0, 0, 0, 2, 1, 20, (uint32_t)(d->frts >> 12), 0x100, 2};
     memcpy(dmem + (v->cmd_in - v->dmem), cmd, command == 0x15 ? sizeof(cmd) : 24);
@@ -311,7 +326,7 @@ bool mini_fwsec(struct mini *d, uint32_t command)
     mini_dma(d, NV_PGSP_BASE, d->fwsec + v->imem_size, 0, 0, v->dmem_size, CMD_DMEM);
     mini_wr(d, GSP(NV_PFALCON2_FALCON_BROM_PARAADDR), v->pkc_data_offset);
     mini_wr(d, GSP(NV_PFALCON2_FALCON_BROM_ENGIDMASK), 0x400);
-    mini_wr(d, GSP(NV_PFALCON2_FALCON_BROM_CURR_UCODE_ID), 9);
+    mini_wr(d, GSP(NV_PFALCON2_FALCON_BROM_CURR_UCODE_ID), FWSEC_UCODE);
     mini_wr(d, GSP(NV_PFALCON2_FALCON_MOD_SEL), RSA3K);
     mini_wr(d, GSP(NV_PFALCON_FALCON_BOOTVEC), 0);
     mini_wr(d, GSP(NV_PFALCON_FALCON_MAILBOX0), 0);

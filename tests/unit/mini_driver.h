@@ -61,6 +61,7 @@ struct mini {
     bool pio, fsp;                                          /* how it is booted */
     struct synth_blob gsp, boot, load, unload, loader, fmc; /* kept for the next mini */
     struct synth_blob vbios;                                /* owned */
+    const struct synth_vbios_shape *shape;                  /* NULL: the small one */
     struct synth_vbios_map vmap;
     /* what was built, as bus addresses; the bytes are at mini_ptr() */
     uint64_t fwsec, booter, meta, radix3, image, bootloader, signature, libos, rmargs, shared, logs;

@@ -26,6 +26,8 @@ struct rig_options {
     uint64_t image_bytes;      /* of a synthetic GSP image, 0 = default */
     enum model_strict strict;  /* default 0 = lenient */
     const char *const *faults; /* NULL-terminated, may be NULL */
+    const char *vbios, *rom;   /* as in model.h */
+    const unsigned *fwsec_version;
     FILE *trace;
     uint64_t seed;        /* of the model; 0 = 1 */
     bool compare;         /* the model compares what it is given with the files, byte by byte */
