@@ -212,11 +212,12 @@ class Machine:
 
     def __init__(self, image, *, chips=("ga102",), fw_version=None, firmware_dir=None, nic="virtio",
                  http_port=0, memory_mib=1024, model_args=(), qemu_args=(), screen=False,
-                 record=None, echo=None, msg_timeout_ms=None, pin=True, gpu_args=()):
+                 record=None, echo=None, msg_timeout_ms=None, pin=True, gpu_args=(), netdev=None):
         self.image = Path(image)
         self.chips = list(chips)  # empty: no GPU
         self.fw_version, self.firmware_dir = fw_version, firmware_dir
         self.nic, self.memory_mib, self.screen = nic, memory_mib, screen
+        self.netdev = netdev  # QEMU's back-end of the first card; None: user networking
         self.http_port = http_port or free_port()
         self.model_args, self.qemu_args = list(model_args), list(qemu_args)
         self.gpu_args = [list(a) for a in gpu_args]  # for each model its own, behind model_args
@@ -322,7 +323,7 @@ class Machine:
         if self.nic not in first:
             raise MachineError(f"network card {self.nic}: expected virtio, e1000e, both or none")
         # An empty romfile: no boot from the network, which would cost seconds.
-        args = ["-netdev", f"user,id=net0,{forward}",
+        args = ["-netdev", f"{self.netdev or 'user,' + forward},id=net0",
                 "-device", f"{first[self.nic]},netdev=net0,romfile="]
         if self.nic == "both":
             args += ["-netdev", "user,id=net1,net=10.0.3.0/24", "-device",
