@@ -8,13 +8,11 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 #include "arch/clock.h"
-#include "arch/host/host.h"
 #include "lwip/opt.h"
 #include "lwip/stats.h"
 #include "net/http.h"
@@ -111,20 +109,6 @@ static size_t count_in(int state, size_t count)
     return n;
 }
 
-/* A newcomer gets its answer without any time passing. */
-static void expect_served(uint32_t ip, const char *path)
-{
-    static struct wire_peer p;
-    wire_peer_init(&p, ip);
-    assert_true(wire_connect(&p));
-    char request[100];
-    snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nConnection: close\r\n\r\n", path);
-    wire_say(&p, request);
-    assert_non_null(strstr(p.text, "200 OK"));
-    assert_int_equal(p.state, WIRE_GOT_FIN);
-    wire_peer_leave(&p);
-}
-
 /* --- what one connection holds ---------------------------------------------------------------- */
 
 /* Answers that are not read, and then one byte after the other: not one buffer of the pool. */
@@ -144,7 +128,7 @@ static void test_one_byte_segments(void **state)
     assert_int_equal(buffers_used(), 0);
     wire_ping(WIRE_PEER, p.mac);
     assert_int_equal(wire_counts.pongs, 1);
-    expect_served(HOSTS + 1, "/hello");
+    assert_true(wire_is_served(HOSTS + 1, "/hello"));
     assert_int_equal(p.state, WIRE_UP);
 }
 
@@ -286,7 +270,7 @@ static void drippers(bool one_address)
             wire_send(&clients[i], WIRE_ACK, head + round, 1);
         }
         for (unsigned i = 0; i < 4; i++, ok++) {
-            expect_served(one_address && i % 2 == 0 ? HOSTS : HOSTS + 100, "/hello");
+            assert_true(wire_is_served(one_address && i % 2 == 0 ? HOSTS : HOSTS + 100, "/hello"));
         }
         wire_run_us(4 * US_PER_S);
     }
@@ -326,18 +310,18 @@ static void test_who_goes(void **state)
             wire_say(&clients[i], "GET /hello HTTP/1.1\r\n\r\n");
         }
     }
-    expect_served(HOSTS + 100, "/hello");
+    assert_true(wire_is_served(HOSTS + 100, "/hello"));
     assert_int_equal(clients[11].state, WIRE_GOT_RST); /* idle for two seconds */
     assert_int_equal(count_in(WIRE_GOT_RST, NET_CONNECTIONS_MAX), 1);
     wire_run_us(US_PER_S);
     wire_peer_init(&clients[11], HOSTS + 11);
     assert_true(wire_connect(&clients[11]));
     /* 7 (a request) and 9 (an answer) have stalled for two seconds, the others for one */
-    expect_served(HOSTS + 100, "/hello");
+    assert_true(wire_is_served(HOSTS + 100, "/hello"));
     assert_int_equal(clients[7].state, WIRE_GOT_RST);
     wire_peer_init(&clients[7], HOSTS + 7);
     assert_true(wire_connect(&clients[7]));
-    expect_served(HOSTS + 100, "/hello");
+    assert_true(wire_is_served(HOSTS + 100, "/hello"));
     assert_int_equal(clients[9].state, WIRE_GOT_RST);
     assert_int_equal(count_in(WIRE_GOT_RST, NET_CONNECTIONS_MAX), 1);
     assert_int_equal(stats().evicted, evicted + 3);
@@ -381,7 +365,7 @@ static void test_one_address(void **state)
     assert_int_equal(count_in(WIRE_UP, 10), 10); /* the others are older, and stay */
     assert_int_equal(count_in(WIRE_UP, ARRAY_SIZE(clients)), 10 + 48);
     assert_int_equal(clients[10].state, WIRE_GOT_RST); /* its own longest idle */
-    expect_served(HOSTS, "/hello");
+    assert_true(wire_is_served(HOSTS, "/hello"));
 }
 
 /* --- memory ----------------------------------------------------------------------------------- */
@@ -406,10 +390,10 @@ static void test_memory_budget(void **state)
     wire_say(&clients[70], "GET /heap HTTP/1.1\r\n\r\n");
     assert_non_null(strstr(clients[70].text, "503 Service Unavailable"));
     assert_non_null(strstr(clients[70].text, "Retry-After: 1\r\n"));
-    expect_served(HOSTS + 71, "/hello");
+    assert_true(wire_is_served(HOSTS + 71, "/hello"));
     wire_run_us(40 * US_PER_S); /* their time is up */
     assert_int_equal(stats().memory_used, 0);
-    expect_served(HOSTS + 72, "/heap");
+    assert_true(wire_is_served(HOSTS + 72, "/heap"));
     assert_int_equal(stats().memory_used, 0); /* given back as soon as it is sent */
 }
 
@@ -439,7 +423,7 @@ static void test_no_memory_to_wait(void **state)
     assert_int_equal(p.state, WIRE_GOT_RST);
     assert_int_equal(stats().overloaded, overloaded + 1);
     assert_in_range(stats().memory_used, 0, HTTP_MEMORY_SHARED);
-    expect_served(HOSTS + 31, "/hello");
+    assert_true(wire_is_served(HOSTS + 31, "/hello"));
 }
 
 /* A peer with tiny segments, or one that opens its window by a few bytes, is slow, not stuck. */
@@ -480,7 +464,7 @@ static void test_close_unread(void **state)
     stack_get_stats(&s);
     assert_int_equal(s.closing, 0);
     assert_int_equal(stats().open, NET_CONNECTIONS_MAX);
-    expect_served(HOSTS + 100, "/hello");
+    assert_true(wire_is_served(HOSTS + 100, "/hello"));
     wire_run_us(33 * US_PER_S);
     assert_int_equal(stats().open, 0);
 }

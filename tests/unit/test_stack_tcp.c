@@ -49,19 +49,6 @@ static struct stack_stats stats(void)
     return s;
 }
 
-/* Somebody honest gets an answer now. */
-static void expect_served(uint32_t ip)
-{
-    static struct wire_peer peers[64];
-    static size_t next;
-    struct wire_peer *p = &peers[next++ % 64];
-    wire_peer_init(p, ip);
-    assert_true(wire_connect(p));
-    wire_say(p, "GET /hello HTTP/1.1\r\nConnection: close\r\n\r\n");
-    assert_non_null(strstr(p->text, "200 OK"));
-    assert_int_equal(p->state, WIRE_GOT_FIN);
-}
-
 static int reset(void **state)
 {
     (void)state;
@@ -172,7 +159,7 @@ static void test_assertion_in_a_timer(void **state)
         }
         assert_int_equal(stats().assertions, before + victim + 1);
     }
-    expect_served(WIRE_PEER);
+    assert_true(wire_is_served(WIRE_PEER, "/hello"));
 }
 
 /* The same while a segment is being taken: of the connection that it belongs to, not of the one
@@ -193,7 +180,7 @@ static void test_assertion_in_input(void **state)
     assert_int_equal(a.state, WIRE_GOT_RST);
     assert_int_equal(b.state, WIRE_UP);
     assert_int_equal(stats().assertions, before + 1);
-    expect_served(WIRE_PEER);
+    assert_true(wire_is_served(WIRE_PEER, "/hello"));
 }
 
 static void free_twice(void *arg)
@@ -355,7 +342,7 @@ static void test_time_wait_full(void **state)
 {
     (void)state;
     for (unsigned i = 0; i < 2 * MEMP_NUM_TCP_PCB; i++) {
-        expect_served(WIRE_PEER);
+        assert_true(wire_is_served(WIRE_PEER, "/hello"));
     }
     assert_in_range(stats().time_wait, 100, MEMP_NUM_TCP_PCB);
 }
@@ -408,7 +395,7 @@ static void test_early_data(void **state)
     assert_int_equal(lwip_stats.memp[MEMP_PBUF_POOL]->err, 0);
     wire_ping(WIRE_PEER, attacker);
     assert_int_equal(wire_counts.pongs, 1);
-    expect_served(WIRE_PEER + 99);
+    assert_true(wire_is_served(WIRE_PEER + 99, "/hello"));
     /* what an honest sender repeats still arrives */
     for (size_t i = 0; i < ARRAY_SIZE(p); i++) {
         wire_say(&p[i], "GET /hello HTTP/1.1\r\n\r\n");

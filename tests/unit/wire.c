@@ -2,6 +2,7 @@
 /* The wire, its frames and its peers. RFC 791, 826, 9293; sums after RFC 1071, not ours. */
 #include "tests/unit/wire.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -426,4 +427,19 @@ void wire_ack_mss(struct wire_peer *p, uint16_t mss)
 {
     segment(p, p->snd, p->rcv, WIRE_ACK, mss, NULL, 0);
     deliver();
+}
+
+bool wire_is_served(uint32_t ip, const char *path)
+{
+    static struct wire_peer p;
+    char request[100];
+    wire_peer_init(&p, ip);
+    bool ok = wire_connect(&p);
+    if (ok) {
+        snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nConnection: close\r\n\r\n", path);
+        wire_say(&p, request);
+        ok = strstr(p.text, "200 OK") != NULL && p.state == WIRE_GOT_FIN;
+    }
+    wire_peer_leave(&p);
+    return ok;
 }

@@ -70,6 +70,9 @@ void wire_send_at(struct wire_peer *p, uint32_t ahead, const void *data, size_t 
 void wire_ack(struct wire_peer *p, uint32_t received);
 /* An acknowledgement with an MSS option. */
 void wire_ack_mss(struct wire_peer *p, uint16_t mss);
+/* Somebody honest from there gets a whole answer of 200, and the connection closed, without any
+ * time passing. */
+bool wire_is_served(uint32_t ip, const char *path);
 /* A connection request from anywhere that nobody stands behind. */
 void wire_syn(const uint8_t mac[6], uint32_t from, uint16_t port, uint32_t seq);
 /* An echo request from there; pongs are counted. */
