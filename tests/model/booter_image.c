@@ -32,13 +32,9 @@ static bool read_table(struct gpu_model *m, uint64_t page, uint32_t count, uint6
 static bool page_matches(struct gpu_model *m, uint64_t addr, const uint8_t *want, size_t len,
                          uint64_t n)
 {
-    uint8_t copy[FL_PAGE_SIZE];
-    const uint8_t *have = model_dma_peek(m, addr, FL_PAGE_SIZE);
-    if (have == NULL) {
-        if (!model_dma_read(m, addr, copy, FL_PAGE_SIZE, "GSP image page")) {
-            return false;
-        }
-        have = copy;
+    uint8_t have[FL_PAGE_SIZE];
+    if (!model_dma_read(m, addr, have, FL_PAGE_SIZE, "GSP image page")) {
+        return false;
     }
     m->stats.image_pages_checked++;
     if (want == NULL || memcmp(have, want, len) == 0) {

@@ -34,21 +34,18 @@ static const char *by_image(const struct gpu_model *m, uint64_t bytes)
  * when the GSP reads them. */
 static bool peek_rmargs(struct gpu_model *m, uint64_t libos_args, uint8_t *out, size_t size)
 {
-    enum { ARGS_MAX = 8 };
+    enum { ARGS_MAX = 8, ARG_BYTES = 32 };
     const struct gsp_layout *l = gsp_layouts[0]; /* the same in all versions */
     const uint32_t stride = l->LibosMemoryRegionInitArgument.total;
-    for (uint32_t i = 0; libos_args != 0 && i < ARGS_MAX; i++) {
-        const uint8_t *a = model_dma_peek(m, libos_args + (uint64_t)i * stride, stride);
-        if (a == NULL || fw_get(a, stride, l->LibosMemoryRegionInitArgument.id8) == 0) {
+    for (uint32_t i = 0; libos_args != 0 && stride <= ARG_BYTES && i < ARGS_MAX; i++) {
+        uint8_t a[ARG_BYTES];
+        if (!model_dma_try_read(m, libos_args + (uint64_t)i * stride, a, stride) ||
+            fw_get(a, stride, l->LibosMemoryRegionInitArgument.id8) == 0) {
             return false;
         }
         if (fw_get(a, stride, l->LibosMemoryRegionInitArgument.id8) == GSP_ID8_RMARGS) {
-            const void *p =
-                model_dma_peek(m, fw_get(a, stride, l->LibosMemoryRegionInitArgument.pa), size);
-            if (p != NULL) {
-                memcpy(out, p, size);
-            }
-            return p != NULL;
+            return model_dma_try_read(m, fw_get(a, stride, l->LibosMemoryRegionInitArgument.pa),
+                                      out, size);
         }
     }
     return false;

@@ -38,60 +38,65 @@ static bool dma_allowed(struct gpu_model *m, uint64_t addr, size_t len, const ch
     return true;
 }
 
-/* Runs over [addr, addr + len) piece by piece. */
-static bool dma_copy(struct gpu_model *m, uint64_t addr, void *in, const void *out, size_t len,
-                     const char *what)
+/* Copies [addr, addr + len) piece by piece. at: where it stopped. */
+static enum model_dma_result dma_pieces(struct gpu_model *m, uint64_t addr, uint8_t *buf,
+                                        size_t len, enum model_dma_dir dir, uint64_t *at)
 {
+    for (size_t done = 0; done < len;) {
+        size_t n = len - done;
+        *at = addr + done;
+        const enum model_dma_result r = m->bus.dma(m->bus.ctx, *at, buf + done, &n, dir);
+        if (r != MODEL_DMA_DONE || n == 0) {
+            m->stats.dma_lost += r == MODEL_DMA_LOST;
+            return r != MODEL_DMA_DONE ? r : MODEL_DMA_UNMAPPED;
+        }
+        done += n > len - done ? len - done : n;
+    }
+    m->stats.dma_bytes += len;
+    return MODEL_DMA_DONE;
+}
+
+static bool dma_copy(struct gpu_model *m, uint64_t addr, void *buf, size_t len,
+                     enum model_dma_dir dir, const char *what)
+{
+    uint64_t at = addr;
     if (!dma_allowed(m, addr, len, what)) {
         return false;
     }
-    for (size_t done = 0; done < len;) {
-        size_t n = len - done;
-        uint8_t *p =
-            m->bus.dma(m->bus.ctx, addr + done, &n, out != NULL ? MODEL_DMA_WRITE : MODEL_DMA_READ);
-        if (p == NULL || n == 0) {
-            model_rule_broken(m, RULE_DMA_UNMAPPED, "%s at 0x%llx: nothing is mapped there", what,
-                              (unsigned long long)(addr + done));
-            return false;
-        }
-        n = n > len - done ? len - done : n;
-        if (out != NULL) {
-            memcpy(p, (const uint8_t *)out + done, n);
-        } else {
-            memcpy((uint8_t *)in + done, p, n);
-        }
-        done += n;
+    switch (dma_pieces(m, addr, buf, len, dir, &at)) {
+    case MODEL_DMA_DONE:
+        return true;
+    case MODEL_DMA_LOST: /* no rule: the driver cannot help it */
+        model_trace_text(m, "%s at 0x%llx: the memory was taken away", what,
+                         (unsigned long long)at);
+        return false;
+    case MODEL_DMA_UNMAPPED:
+    default:
+        model_rule_broken(m, RULE_DMA_UNMAPPED, "%s at 0x%llx: nothing is mapped there", what,
+                          (unsigned long long)at);
+        return false;
     }
-    m->stats.dma_bytes += len;
-    return true;
 }
 
 bool model_dma_read(struct gpu_model *m, uint64_t addr, void *buf, size_t len, const char *what)
 {
-    return dma_copy(m, addr, buf, NULL, len, what);
+    return dma_copy(m, addr, buf, len, MODEL_DMA_READ, what);
 }
 
 bool model_dma_write(struct gpu_model *m, uint64_t addr, const void *buf, size_t len,
                      const char *what)
 {
-    return dma_copy(m, addr, NULL, buf, len, what);
+    return dma_copy(m, addr, (void *)(uintptr_t)buf, len, MODEL_DMA_WRITE, what);
 }
 
-const void *model_dma_peek(struct gpu_model *m, uint64_t addr, size_t len)
+bool model_dma_try_read(struct gpu_model *m, uint64_t addr, void *buf, size_t len)
 {
-    size_t n = len;
+    uint64_t at;
     if (m->faults.count != 0 && model_fault_dma(m, addr, len)) {
-        return NULL;
+        return false;
     }
-    if (!model_config_bus_master(m) || !range_ok(addr, len, 1ull << m->chip->dma_bits)) {
-        return NULL;
-    }
-    const void *p = m->bus.dma(m->bus.ctx, addr, &n, MODEL_DMA_READ);
-    if (p == NULL || n < len) {
-        return NULL;
-    }
-    m->stats.dma_bytes += len;
-    return p;
+    return model_config_bus_master(m) && range_ok(addr, len, 1ull << m->chip->dma_bits) &&
+           dma_pieces(m, addr, buf, len, MODEL_DMA_READ, &at) == MODEL_DMA_DONE;
 }
 
 /* ---- reset ---- */

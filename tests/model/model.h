@@ -14,14 +14,20 @@
 struct gpu_model;
 
 enum model_dma_dir { MODEL_DMA_READ, MODEL_DMA_WRITE }; /* as the GPU sees it */
+enum model_dma_result {
+    MODEL_DMA_DONE,
+    MODEL_DMA_UNMAPPED, /* nothing is mapped there, or the direction is not allowed */
+    MODEL_DMA_LOST,     /* mapped, but the memory is gone: its owner took it away */
+};
 
 /* The bus. All functions are called from inside model calls, on the same thread. */
 struct model_bus {
     void *ctx;
-    /* A pointer to guest memory [addr, addr + *len), shortening *len where the mapping ends (at
-     * least 1); NULL when nothing is mapped there or the direction is not allowed. The pointer is
-     * valid until the call into the model returns. */
-    void *(*dma)(void *ctx, uint64_t addr, size_t *len, enum model_dma_dir dir);
+    /* Copies *len bytes (not 0) between buf and guest memory at addr, shortening *len where the
+     * mapping ends (at least 1). Guest memory is never handed out by pointer: it changes while the
+     * model looks at it, so what is judged is always a copy. A write only reads buf. */
+    enum model_dma_result (*dma)(void *ctx, uint64_t addr, void *buf, size_t *len,
+                                 enum model_dma_dir dir);
     void (*irq)(void *ctx, unsigned vector); /* MSI or MSI-X vector */
     uint64_t (*now_ns)(void *ctx);           /* monotonic: PTIMER and delayed work */
     /* The INTx line rose or fell. NULL: it leads nowhere. */
@@ -98,6 +104,7 @@ const struct model_verdict *model_first_violation(const struct gpu_model *m);
 
 struct model_stats {
     uint64_t reads, writes, dma_bytes, irqs;
+    uint64_t dma_lost; /* transfers refused because the memory was taken away */
     /* What the driver had not freed when it unloaded the GSP, the most of all times. */
     uint32_t objects_left, channels_left;
     uint64_t unmodelled_reads, unmodelled_writes; /* accesses */

@@ -733,5 +733,5 @@ void model_schedule(struct gpu_model *m, enum work w, uint64_t delay_ns);
 bool model_dma_read(struct gpu_model *m, uint64_t addr, void *buf, size_t len, const char *what);
 bool model_dma_write(struct gpu_model *m, uint64_t addr, const void *buf, size_t len,
                      const char *what);
-/* A pointer to bus memory of which at least len bytes are contiguous, else NULL without a rule. */
-const void *model_dma_peek(struct gpu_model *m, uint64_t addr, size_t len);
+/* The same without a rule: for a look at what may not be there. */
+bool model_dma_try_read(struct gpu_model *m, uint64_t addr, void *buf, size_t len);

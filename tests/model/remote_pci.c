@@ -62,12 +62,17 @@ struct request {
     uint64_t a0, a1, a2;
 };
 
-static void *bus_dma(void *ctx, uint64_t addr, size_t *len, enum model_dma_dir dir)
+static enum model_dma_result bus_dma(void *ctx, uint64_t addr, void *buf, size_t *len,
+                                     enum model_dma_dir dir)
 {
     struct rpci_server *s = ctx;
+    void *p = remote_memory_bus(s->memory, addr, len); /* all of it may be written */
 
-    (void)dir; /* all of it may be written */
-    return remote_memory_bus(s->memory, addr, len);
+    if (p == NULL) {
+        return MODEL_DMA_UNMAPPED;
+    }
+    memcpy(dir == MODEL_DMA_WRITE ? p : buf, dir == MODEL_DMA_WRITE ? buf : p, *len);
+    return MODEL_DMA_DONE;
 }
 
 static void bus_irq(void *ctx, unsigned vector)

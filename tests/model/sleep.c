@@ -117,9 +117,10 @@ static bool metadata(struct gpu_model *m, uint64_t address, uint64_t *root, uint
 
 bool model_sleep_asked(struct gpu_model *m, uint64_t address)
 {
-    const uint8_t *p = model_dma_peek(m, address, sizeof(uint64_t));
+    uint8_t magic[8];
 
-    return m->sleep.stored && p != NULL && get_le64(p) == SR_MAGIC;
+    return m->sleep.stored && model_dma_try_read(m, address, magic, sizeof(magic)) &&
+           get_le64(magic) == SR_MAGIC;
 }
 
 bool model_sleep_store(struct gpu_model *m, uint64_t address)

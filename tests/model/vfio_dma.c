@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "arch/base.h"
+#include "tests/model/guarded.h"
 
 enum {
     MAP_FLAG_READ = 1,  /* the device may read */
@@ -35,6 +36,7 @@ struct vfio_dma {
     struct range *ranges; /* sorted by address, disjoint */
     size_t count, room;
     struct file files[MAX_FILES];
+    uint64_t lost;
 };
 
 struct vfio_dma *vfio_dma_create(void) { return calloc(1, sizeof(struct vfio_dma)); }
@@ -83,6 +85,9 @@ static long file_get(struct vfio_dma *d, int fd, struct file **out)
     }
     if (spare == NULL) {
         return -ENOSPC;
+    }
+    if (!guarded_init()) {
+        return -errno;
     }
     void *p = mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     bool writable = p != MAP_FAILED;
@@ -194,20 +199,28 @@ long vfio_dma_unmap(struct vfio_dma *d, const uint8_t *p, size_t size)
     return 0;
 }
 
-void *vfio_dma_pointer(struct vfio_dma *d, uint64_t address, size_t *len, bool write)
+enum model_dma_result vfio_dma_copy(struct vfio_dma *d, uint64_t address, void *buf, size_t *len,
+                                    enum model_dma_dir dir)
 {
+    const bool write = dir == MODEL_DMA_WRITE;
     size_t at = find(d, address);
     if (at == d->count || *len == 0) {
-        return NULL;
+        return MODEL_DMA_UNMAPPED;
     }
     const struct range *r = &d->ranges[at];
     if (address < r->address || r->file == NULL || (write && !r->file->writable) ||
         (r->flags & (write ? MAP_FLAG_WRITE : MAP_FLAG_READ)) == 0) {
-        return NULL;
+        return MODEL_DMA_UNMAPPED;
     }
     uint64_t in = address - r->address;
     *len = (size_t)min_u64(*len, r->size - in);
-    return r->file->base + r->offset + in;
+    uint8_t *p = r->file->base + r->offset + in;
+    if (!guarded_copy(write ? p : buf, write ? buf : p, *len)) {
+        d->lost++;
+        return MODEL_DMA_LOST;
+    }
+    return MODEL_DMA_DONE;
 }
 
+uint64_t vfio_dma_lost(const struct vfio_dma *d) { return d->lost; }
 size_t vfio_dma_ranges(const struct vfio_dma *d) { return d->count; }

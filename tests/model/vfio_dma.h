@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "tests/model/model.h"
+
 struct vfio_dma;
 
 struct vfio_dma *vfio_dma_create(void); /* NULL: out of memory */
@@ -21,7 +23,9 @@ void vfio_dma_clear(struct vfio_dma *d); /* forget all ranges and files */
 long vfio_dma_map(struct vfio_dma *d, const uint8_t *payload, size_t size, int fd);
 long vfio_dma_unmap(struct vfio_dma *d, const uint8_t *payload, size_t size);
 
-/* Pointer to address, shortening *len to the end of the range; NULL when there is no range, no
- * memory, or the device may not access it that way. */
-void *vfio_dma_pointer(struct vfio_dma *d, uint64_t address, size_t *len, bool write);
+/* As struct model_bus says of dma. MODEL_DMA_LOST: the file was shortened after it was mapped; it
+ * is counted. */
+enum model_dma_result vfio_dma_copy(struct vfio_dma *d, uint64_t address, void *buf, size_t *len,
+                                    enum model_dma_dir dir);
+uint64_t vfio_dma_lost(const struct vfio_dma *d);
 size_t vfio_dma_ranges(const struct vfio_dma *d);

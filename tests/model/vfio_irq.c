@@ -3,6 +3,8 @@
 #include "tests/model/vfio_irq.h"
 
 #include <errno.h>
+#include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -27,11 +29,29 @@ enum {
     SET_IRQS_DATA_MASK = 7,
 };
 
+/* Whether fd is an eventfd: proc(5), /proc/pid/fd, gives the kind of a file without a name. */
+static bool is_eventfd(int fd)
+{
+    static const char eventfd_name[] = "anon_inode:[eventfd]";
+    char link[64], name[64];
+    snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+    const ssize_t n = readlink(link, name, sizeof(name));
+    return n == (ssize_t)sizeof(eventfd_name) - 1 && memcmp(name, eventfd_name, (size_t)n) == 0;
+}
+
+/* A counter that is full takes no more and would block: who does not read it does not listen. Its
+ * O_NONBLOCK is left alone, for it is the client's, too. */
+static bool has_room(int fd)
+{
+    struct pollfd p = {.fd = fd, .events = POLLOUT};
+    return poll(&p, 1, 0) == 1 && (p.revents & POLLOUT) != 0;
+}
+
 static bool signal_fd(struct vfio_irqs *s, int index, unsigned vector)
 {
     const uint64_t one = 1;
     const int fd = s->fd[index][vector];
-    if (fd < 0 || write(fd, &one, sizeof(one)) != (ssize_t)sizeof(one)) {
+    if (fd < 0 || !has_room(fd) || write(fd, &one, sizeof(one)) != (ssize_t)sizeof(one)) {
         return false;
     }
     s->sent++;
@@ -138,7 +158,7 @@ static long mask_irq(struct vfio_irqs *s, uint32_t flags, uint32_t index, uint32
 }
 
 long vfio_irq_set(struct vfio_irqs *s, const struct gpu_model *m, const uint8_t *p, size_t size,
-                  int *fds, size_t fd_count)
+                  int *fds, size_t fd_count, const char **why)
 {
     if (size < 20) {
         return -EINVAL;
@@ -159,6 +179,14 @@ long vfio_irq_set(struct vfio_irqs *s, const struct gpu_model *m, const uint8_t 
         }
         return 0;
     case SET_IRQS_DATA_EVENTFD:
+        for (uint32_t i = 0; i < count && i < fd_count; i++) {
+            if (!is_eventfd(fds[i])) {
+                if (why != NULL) {
+                    *why = "SET_IRQS: a descriptor is not an eventfd";
+                }
+                return -EINVAL;
+            }
+        }
         for (uint32_t i = 0; i < count; i++) {
             int *slot = &s->fd[index][start + i];
             if (*slot >= 0) {

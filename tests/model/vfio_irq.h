@@ -29,7 +29,9 @@ void vfio_irq_raise(struct vfio_irqs *s, unsigned vector);
 /* The level of the INTx line. */
 void vfio_irq_intx(struct vfio_irqs *s, bool asserted);
 
-/* DEVICE_GET_IRQ_INFO and DEVICE_SET_IRQS. A descriptor that is taken becomes -1 in fds. */
+/* DEVICE_GET_IRQ_INFO and DEVICE_SET_IRQS. A descriptor that is taken becomes -1 in fds. Only
+ * eventfds are: a pipe ends or blocks whoever writes to it. One that is none refuses the message
+ * with EINVAL, and *why (may be NULL) says so. */
 long vfio_irq_info(const struct gpu_model *m, const uint8_t *p, size_t size, uint8_t *out);
 long vfio_irq_set(struct vfio_irqs *s, const struct gpu_model *m, const uint8_t *p, size_t size,
-                  int *fds, size_t fd_count);
+                  int *fds, size_t fd_count, const char **why);

@@ -71,14 +71,16 @@ struct vfu_server {
     struct vfio_dma *dma;
     struct vfio_irqs irqs;
     bool stay_powered, machine_started; /* see vfu_stay_powered(); of this client */
+    uint64_t lost_seen;                 /* transfers into lost memory that are dealt with */
     struct vfu_stats stats;
     uint8_t *in, *out; /* one message each */
 };
 
-static void *bus_dma(void *ctx, uint64_t addr, size_t *len, enum model_dma_dir dir)
+static enum model_dma_result bus_dma(void *ctx, uint64_t addr, void *buf, size_t *len,
+                                     enum model_dma_dir dir)
 {
     struct vfu_server *s = ctx;
-    return vfio_dma_pointer(s->dma, addr, len, dir == MODEL_DMA_WRITE);
+    return vfio_dma_copy(s->dma, addr, buf, len, dir);
 }
 
 static void bus_irq(void *ctx, unsigned vector)
@@ -91,6 +93,25 @@ static void bus_intx(void *ctx, bool asserted)
 {
     struct vfu_server *s = ctx;
     vfio_irq_intx(&s->irqs, asserted);
+}
+
+static void trouble(struct vfu_server *s, const char *words)
+{
+    if (s->stats.trouble[0] == '\0') {
+        snprintf(s->stats.trouble, sizeof(s->stats.trouble), "%s", words);
+    }
+}
+
+/* The client has taken away memory that it had mapped: nothing that the GPU does can be relied on
+ * any more. */
+static bool memory_lost(struct vfu_server *s)
+{
+    if (vfio_dma_lost(s->dma) == s->lost_seen) {
+        return false;
+    }
+    s->lost_seen = vfio_dma_lost(s->dma);
+    trouble(s, "memory was taken away after DMA_MAP (its file was shortened)");
+    return true;
 }
 
 void vfu_drop_client(struct vfu_server *s)
@@ -184,6 +205,7 @@ void vfu_get_stats(const struct vfu_server *s, struct vfu_stats *out)
     *out = s->stats;
     out->interrupts = s->irqs.sent;
     out->lost_interrupts = s->irqs.lost;
+    out->lost_memory = vfio_dma_lost(s->dma);
 }
 
 /* ---- handlers: payload in, payload out; return the reply's payload length or -errno ---- */
@@ -361,6 +383,17 @@ static long on_device_reset(struct vfu_server *s, struct gpu_model *m)
     return 0;
 }
 
+static long on_set_irqs(struct vfu_server *s, const struct gpu_model *m, const uint8_t *p,
+                        size_t size, int *fds, size_t fd_count)
+{
+    const char *why = NULL;
+    const long r = vfio_irq_set(&s->irqs, m, p, size, fds, fd_count, &why);
+    if (why != NULL) {
+        trouble(s, why);
+    }
+    return r;
+}
+
 static long dispatch(struct vfu_server *s, struct gpu_model *m, uint16_t command, const uint8_t *p,
                      size_t size, int *fds, size_t fd_count, uint8_t *out)
 {
@@ -379,7 +412,7 @@ static long dispatch(struct vfu_server *s, struct gpu_model *m, uint16_t command
     case VFU_GET_IRQ_INFO:
         return vfio_irq_info(m, p, size, out);
     case VFU_SET_IRQS:
-        return vfio_irq_set(&s->irqs, m, p, size, fds, fd_count);
+        return on_set_irqs(s, m, p, size, fds, fd_count);
     case VFU_REGION_READ:
         return region_read(s, m, p, size, out);
     case VFU_REGION_WRITE:
@@ -429,7 +462,7 @@ long vfu_handle(struct vfu_server *s, struct gpu_model *m, const uint8_t *msg, s
             close(mine[i]);
         }
     }
-    return len;
+    return memory_lost(s) ? -1 : len;
 }
 
 /* ---- the socket ---- */
@@ -485,7 +518,7 @@ static int receive(int fd, uint8_t *buf, size_t want, int *fds, size_t *fd_count
 static void serve_client(struct vfu_server *s, struct gpu_model *m,
                          const volatile sig_atomic_t *stop)
 {
-    while (serve_wait(s->client_fd, m, stop)) {
+    while (serve_wait(s->client_fd, m, stop) && !memory_lost(s)) {
         int fds[MAX_FDS];
         size_t fd_count = 0;
         int r = receive(s->client_fd, s->in, HEADER_BYTES, fds, &fd_count, stop);

@@ -20,6 +20,9 @@ struct vfu_server;
 struct vfu_stats {
     uint64_t clients, messages, region_reads, region_writes, rejected, dma_maps, interrupts,
         lost_interrupts;
+    uint64_t lost_memory; /* transfers that met memory which the client had taken away */
+    /* The first thing for which a client was refused or sent away, in words; "" = none. */
+    char trouble[96];
 };
 
 /* Listens on a unix socket at path (a stale socket file is replaced, anything else is not). NULL

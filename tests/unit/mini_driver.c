@@ -35,19 +35,24 @@ void mini_hook_at(struct mini *d, enum mini_point at)
 
 /* ---- bus ---- */
 
-static void *bus_dma(void *ctx, uint64_t addr, size_t *len, enum model_dma_dir dir)
+static enum model_dma_result bus_dma(void *ctx, uint64_t addr, void *buf, size_t *len,
+                                     enum model_dma_dir dir)
 {
     struct mini *d = ctx;
-    (void)dir;
     if (addr < MINI_RAM_BASE || addr >= MINI_RAM_BASE + MINI_RAM_BYTES) {
-        return NULL;
+        return MODEL_DMA_UNMAPPED;
     }
     const uint64_t page_end =
         (addr | (FL_PAGE_SIZE - 1)) + 1; /* pieces of a page: nothing is contiguous */
     if (*len > page_end - addr) {
         *len = (size_t)(page_end - addr);
     }
-    return d->ram + (addr - MINI_RAM_BASE);
+    uint8_t *p = d->ram + (addr - MINI_RAM_BASE);
+    memcpy(dir == MODEL_DMA_WRITE ? p : buf, dir == MODEL_DMA_WRITE ? buf : p, *len);
+    if (d->dma_hook != NULL) {
+        d->dma_hook(d, addr, buf, *len, dir);
+    }
+    return MODEL_DMA_DONE;
 }
 
 static void bus_irq(void *ctx, unsigned vector)

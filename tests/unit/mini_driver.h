@@ -41,6 +41,9 @@ enum mini_point {
 
 struct mini;
 typedef void mini_hook(struct mini *d, enum mini_point at); /* a function type */
+/* After a transfer of the GPU's; what a read has brought may be changed. */
+typedef void mini_dma_hook(struct mini *d, uint64_t addr, uint8_t *buf, size_t len,
+                           enum model_dma_dir dir);
 
 struct mini {
     struct gpu_model *m;
@@ -52,6 +55,7 @@ struct mini {
     bool intx; /* the line */
     uint32_t intx_edges;
     mini_hook *hook;
+    mini_dma_hook *dma_hook;
     unsigned hook_step; /* for hooks that act on the n-th call */
     void *hook_data;
     /* firmware and VBIOS */

@@ -140,15 +140,20 @@ static const struct pci_ops pci_ops = {cfg_read, cfg_write, map_bar};
 
 /* ---- the bus, as the GPU sees it ---- */
 
-static void *bus_dma(void *ctx, uint64_t addr, size_t *len, enum model_dma_dir dir)
+static enum model_dma_result bus_dma(void *ctx, uint64_t addr, void *buf, size_t *len,
+                                     enum model_dma_dir dir)
 {
     struct rig *r = ctx;
 
-    (void)dir;
     if ((model_cfg_read(r->model, PCI_CFG_COMMAND, 2) & PCI_COMMAND_MASTER) == 0) {
-        return NULL; /* a device that is not a bus master reaches nothing */
+        return MODEL_DMA_UNMAPPED; /* a device that is not a bus master reaches nothing */
     }
-    return host_dma_ptr(addr, len);
+    void *p = host_dma_ptr(addr, len);
+    if (p == NULL) {
+        return MODEL_DMA_UNMAPPED;
+    }
+    memcpy(dir == MODEL_DMA_WRITE ? p : buf, dir == MODEL_DMA_WRITE ? buf : p, *len);
+    return MODEL_DMA_DONE;
 }
 
 /* The message of a vector: false when the driver has not enabled it. */
