@@ -37,7 +37,7 @@ enum { /* LAUNCH_DMA */
        SRC_PHYSICAL = 1 << 12,
        DST_PHYSICAL = 1 << 13,
 };
-enum { XID_MMU = 31, XID_CE0 = 39, XID_CE3 = 70, CHUNK = 4096, COMPONENTS = 4 };
+enum { XID_MMU = 31, XID_CE0 = 39, XID_CE3 = 70, PIECE = 4096, COMPONENTS = 4 };
 
 static uint32_t reg(const struct channel *c, uint32_t method) { return c->ce[method / 4]; }
 
@@ -65,16 +65,14 @@ static struct side get_side(const struct channel *c, bool dst, uint32_t launch)
 static bool move(struct gpu_model *m, struct channel *c, const struct side *s, uint64_t va,
                  void *in, const void *out, size_t len)
 {
-    struct page_dir dir;
     uint64_t at = va;
     enum mmu_result r;
-    model_channel_dir(m, c, &dir);
     if (s->physical) {
         r = in != NULL ? model_phys_read(m, s->sysmem, va, in, len)
                        : model_phys_write(m, s->sysmem, va, out, len);
     } else {
-        r = in != NULL ? model_mmu_read(m, &dir, va, in, len, &at)
-                       : model_mmu_write(m, &dir, va, out, len, &at);
+        r = in != NULL ? model_mmu_read(m, &c->dir, va, in, len, &at)
+                       : model_mmu_write(m, &c->dir, va, out, len, &at);
     }
     if (r != MMU_MAPPED) {
         model_channel_fault(m, c, XID_MMU, r, at);
@@ -83,27 +81,21 @@ static bool move(struct gpu_model *m, struct channel *c, const struct side *s, u
     return true;
 }
 
-static bool plain_line(struct gpu_model *m, struct channel *c, const struct side *src,
-                       const struct side *dst, uint64_t from, uint64_t to, uint64_t len)
+static bool plain_piece(struct gpu_model *m, struct channel *c, const struct side *src,
+                        const struct side *dst, uint64_t from, uint64_t to, size_t bytes)
 {
-    uint8_t chunk[CHUNK];
-    while (len != 0) {
-        const size_t n = (size_t)min_u64(len, sizeof(chunk));
-        if (!move(m, c, src, from, chunk, NULL, n) || !move(m, c, dst, to, NULL, chunk, n)) {
-            return false;
-        }
-        from += n;
-        to += n;
-        len -= n;
-        m->host.bytes_copied += n;
+    uint8_t piece[PIECE];
+    if (!move(m, c, src, from, piece, NULL, bytes) || !move(m, c, dst, to, NULL, piece, bytes)) {
+        return false;
     }
+    m->host.bytes_copied += bytes;
     return true;
 }
 
 /* Which component of the destination comes from where. */
 struct remap {
     uint32_t from[COMPONENTS], size, src_count, dst_count;
-    bool reads_source;
+    bool reads_source, keeps; /* keeps: not all components are written */
 };
 enum { FROM_CONST_A = 4, FROM_CONST_B = 5, NO_WRITE = 6 };
 
@@ -115,46 +107,48 @@ static struct remap get_remap(const struct channel *c)
     for (uint32_t i = 0; i < COMPONENTS; i++) {
         p.from[i] = r >> (4 * i) & 7;
         p.reads_source = p.reads_source || (i < p.dst_count && p.from[i] < FROM_CONST_A);
+        p.keeps = p.keeps || (i < p.dst_count && p.from[i] == NO_WRITE);
     }
     return p;
 }
 
-static bool remap_line(struct gpu_model *m, struct channel *c, const struct side *src,
-                       const struct side *dst, uint64_t from, uint64_t to, uint64_t elements)
+/* Each component of the destination comes from something that exists. */
+static bool remap_ok(const struct remap *p)
+{
+    for (uint32_t i = 0; i < p->dst_count; i++) {
+        if (p->from[i] > NO_WRITE || (p->from[i] < FROM_CONST_A && p->from[i] >= p->src_count)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool remap_piece(struct gpu_model *m, struct channel *c, const struct side *src,
+                        const struct side *dst, uint64_t from, uint64_t to, size_t elements)
 {
     const struct remap p = get_remap(c);
     const size_t src_bytes = (size_t)p.size * p.src_count, dst_bytes = (size_t)p.size * p.dst_count;
-    uint8_t in[CHUNK], out[CHUNK], constant[2][4];
-    bool keeps = false;
+    uint8_t in[PIECE], out[PIECE] = {0}, constant[2][4];
     put_le32(constant[0], reg(c, REMAP_CONST_A));
     put_le32(constant[1], reg(c, REMAP_CONST_A + 4));
-    for (uint32_t i = 0; i < p.dst_count; i++) {
-        keeps = keeps || p.from[i] == NO_WRITE;
+    if ((p.reads_source && !move(m, c, src, from, in, NULL, elements * src_bytes)) ||
+        (p.keeps && !move(m, c, dst, to, out, NULL, elements * dst_bytes))) {
+        return false;
     }
-    while (elements != 0) {
-        const size_t n = (size_t)min_u64(elements, CHUNK / (COMPONENTS * 4));
-        if ((p.reads_source && !move(m, c, src, from, in, NULL, n * src_bytes)) ||
-            (keeps && !move(m, c, dst, to, out, NULL, n * dst_bytes))) {
-            return false;
-        }
-        for (size_t e = 0; e < n; e++) {
-            for (uint32_t i = 0; i < p.dst_count; i++) {
-                uint8_t *d = out + e * dst_bytes + (size_t)i * p.size;
-                if (p.from[i] < FROM_CONST_A) {
-                    memcpy(d, in + e * src_bytes + (size_t)p.from[i] * p.size, p.size);
-                } else if (p.from[i] <= FROM_CONST_B) {
-                    memcpy(d, constant[p.from[i] - FROM_CONST_A], p.size);
-                }
+    for (size_t e = 0; e < elements; e++) {
+        for (uint32_t i = 0; i < p.dst_count; i++) {
+            uint8_t *d = out + e * dst_bytes + (size_t)i * p.size;
+            if (p.from[i] < FROM_CONST_A) {
+                memcpy(d, in + e * src_bytes + (size_t)p.from[i] * p.size, p.size);
+            } else if (p.from[i] <= FROM_CONST_B) {
+                memcpy(d, constant[p.from[i] - FROM_CONST_A], p.size);
             }
         }
-        if (!move(m, c, dst, to, NULL, out, n * dst_bytes)) {
-            return false;
-        }
-        from += n * src_bytes;
-        to += n * dst_bytes;
-        elements -= n;
-        m->host.bytes_copied += n * dst_bytes;
     }
+    if (!move(m, c, dst, to, NULL, out, elements * dst_bytes)) {
+        return false;
+    }
+    m->host.bytes_copied += elements * dst_bytes;
     return true;
 }
 
@@ -166,34 +160,57 @@ static uint32_t ce_xid(const struct channel *c)
     return n < FIRST_BLOCK ? XID_CE0 + n : XID_CE3 + n - FIRST_BLOCK;
 }
 
-static bool transfer(struct gpu_model *m, struct channel *c, uint32_t launch)
+/* False: the launch asks for what the engine does not do; the channel is dead. */
+static bool launch_ok(struct gpu_model *m, struct channel *c, uint32_t launch)
 {
     const struct side src = get_side(c, false, launch), dst = get_side(c, true, launch);
-    const uint32_t lines = (launch & MULTI_LINE) != 0 ? reg(c, LINE_COUNT) : 1;
+    const struct remap remap = get_remap(c);
+    const bool wrong_remap = (launch & REMAP) != 0 && !remap_ok(&remap);
+    if (wrong_remap) {
+        model_trace_text(m,
+                         "channel %u: SET_REMAP_COMPONENTS 0x%08x takes a component that does "
+                         "not exist",
+                         c->chid, reg(c, REMAP_COMPONENTS));
+    }
     if ((launch & DST_PITCH) == 0 || ((launch & SRC_PITCH) == 0 && (launch & REMAP) == 0) ||
-        ((src.physical || dst.physical) && !c->privileged)) {
+        ((src.physical || dst.physical) && !c->privileged) || wrong_remap) {
         model_channel_fault(m, c, ce_xid(c), MMU_MAPPED, launch);
         return false;
-    }
-    for (uint32_t i = 0; i < lines; i++) {
-        const uint64_t from = src.base + (uint64_t)(src.pitch * (int64_t)i);
-        const uint64_t to = dst.base + (uint64_t)(dst.pitch * (int64_t)i);
-        const uint64_t length = reg(c, LINE_LENGTH);
-        if (!((launch & REMAP) != 0 ? remap_line(m, c, &src, &dst, from, to, length)
-                                    : plain_line(m, c, &src, &dst, from, to, length))) {
-            return false;
-        }
     }
     return true;
 }
 
-static void launch_dma(struct gpu_model *m, struct channel *c, uint32_t launch)
+/* Copies as much as the turn allows. True: all of it is done. */
+static bool copy_some(struct gpu_model *m, struct channel *c)
+{
+    struct ce_job *j = &c->copy;
+    const struct side src = get_side(c, false, j->launch), dst = get_side(c, true, j->launch);
+    const struct remap p = get_remap(c);
+    const bool remap = (j->launch & REMAP) != 0;
+    const uint64_t length = reg(c, LINE_LENGTH), most = remap ? PIECE / (COMPONENTS * 4) : PIECE;
+    const uint64_t in = remap ? (uint64_t)p.size * p.src_count : 1;
+    const uint64_t out = remap ? (uint64_t)p.size * p.dst_count : 1;
+    while (j->line < j->lines && model_host_spend(m, length != 0 ? HOST_COPY : 1)) {
+        const uint64_t from = src.base + (uint64_t)(src.pitch * (int64_t)j->line) + j->done * in;
+        const uint64_t to = dst.base + (uint64_t)(dst.pitch * (int64_t)j->line) + j->done * out;
+        const size_t n = (size_t)min_u64(length - j->done, most);
+        if (n != 0 && !(remap ? remap_piece(m, c, &src, &dst, from, to, n)
+                              : plain_piece(m, c, &src, &dst, from, to, n))) {
+            return false;
+        }
+        j->done += n;
+        if (j->done == length) {
+            j->line++;
+            j->done = 0;
+        }
+    }
+    return j->line == j->lines;
+}
+
+/* What follows when the data are there. */
+static void finish(struct gpu_model *m, struct channel *c, uint32_t launch)
 {
     const uint32_t sem = launch >> SEM_SHIFT & 3;
-    m->host.launches++;
-    if ((launch & TRANSFER) != 0 && !transfer(m, c, launch)) {
-        return;
-    }
     if (sem == SEM_ONE_WORD || sem == SEM_FOUR_WORDS) {
         if (!model_semaphore_release(m, c, address(c, SET_SEMAPHORE_A),
                                      reg(c, SET_SEMAPHORE_PAYLOAD), false, sem == SEM_FOUR_WORDS)) {
@@ -202,6 +219,28 @@ static void launch_dma(struct gpu_model *m, struct channel *c, uint32_t launch)
     }
     if ((launch >> INTR_SHIFT & 3) != 0) {
         model_channel_nonstall(m, c);
+    }
+}
+
+bool model_ce_step(struct gpu_model *m, struct channel *c)
+{
+    struct ce_job *j = &c->copy;
+    if (j->active && copy_some(m, c)) {
+        j->active = false;
+        finish(m, c, j->launch);
+    }
+    return !j->active;
+}
+
+static void launch_dma(struct gpu_model *m, struct channel *c, uint32_t launch)
+{
+    m->host.launches++;
+    if ((launch & TRANSFER) == 0) {
+        finish(m, c, launch);
+    } else if (launch_ok(m, c, launch)) {
+        c->copy = (struct ce_job){.active = true,
+                                  .launch = launch,
+                                  .lines = (launch & MULTI_LINE) != 0 ? reg(c, LINE_COUNT) : 1};
     }
 }
 

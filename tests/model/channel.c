@@ -23,8 +23,8 @@ enum {
     TOKEN_RUNLIST = 0x7f,
     RING_MAX = 1 << 20,
     DOORBELL_NS = 2000,
-    POLL_NS = 50000,      /* how often an acquire is looked at again */
-    STEP_METHODS = 65536, /* of one channel in one go */
+    POLL_NS = 50000, /* how often an acquire is looked at again */
+    TURN_NS = 50000, /* until the next turn: about what a GPU needs for 16 MiB */
 };
 enum { XID_MMU = 31, XID_PBDMA = 32 };
 enum { EVENT_RC = 0x1004, EVENT_MMU_FAULT = 0x1005, LEVEL_NON_FATAL = 1, RC_BYTES = 64 };
@@ -327,21 +327,27 @@ static bool data_word(struct gpu_model *m, struct channel *c, uint32_t w)
     return true;
 }
 
-/* Executes until there is nothing left, an acquire waits, or the share is used up. True: again. */
+bool model_host_spend(struct gpu_model *m, uint32_t units)
+{
+    const bool left = m->host.budget > 0;
+    m->host.budget -= units;
+    return left;
+}
+
+/* Executes until there is nothing left, an acquire waits, or the turn is over. True: again. */
 static bool run_channel(struct gpu_model *m, struct channel *c)
 {
-    struct page_dir dir;
-    model_channel_dir(m, c, &dir);
-    for (uint32_t n = 0; n < STEP_METHODS && !c->dead; n++) {
+    model_channel_dir(m, c, &c->dir);
+    while (!c->dead && model_ce_step(m, c) && model_host_spend(m, 1)) {
         uint32_t w;
         if (c->pb_words == 0) {
-            if (!next_segment(m, c, &dir)) {
+            if (!next_segment(m, c, &c->dir)) {
                 c->kicked = false;
                 return false;
             }
             continue;
         }
-        if (!next_word(m, c, &dir, &w)) {
+        if (!next_word(m, c, &c->dir, &w)) {
             return false;
         }
         const bool done = c->left != 0 ? data_word(m, c, w) : header(m, c, w);
@@ -354,16 +360,36 @@ static bool run_channel(struct gpu_model *m, struct channel *c)
     return !c->dead;
 }
 
+/* The next turn begins behind c. */
+static void begin_behind(struct gpu_model *m, struct channel *c)
+{
+    struct channel **end = &c->next;
+    while (*end != NULL) {
+        end = &(*end)->next;
+    }
+    if (c->next != NULL) {
+        *end = m->host.channels;
+        m->host.channels = c->next;
+        c->next = NULL;
+    }
+}
+
 void model_host_run(struct gpu_model *m)
 {
     uint64_t again = UINT64_MAX;
+    m->host.budget = HOST_TURN;
     for (struct channel *c = m->host.channels; c != NULL; c = c->next) {
         if (!c->kicked || !c->scheduled || c->dead) {
             continue;
         }
         c->waiting = false;
         if (run_channel(m, c)) {
-            again = min_u64(again, c->waiting ? POLL_NS : 0);
+            again = min_u64(again, c->waiting ? POLL_NS : TURN_NS);
+        }
+        if (m->host.budget <= 0) {
+            again = min_u64(again, TURN_NS);
+            begin_behind(m, c);
+            break;
         }
     }
     if (again != UINT64_MAX) {

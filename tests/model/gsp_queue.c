@@ -428,9 +428,9 @@ void model_queue_flush(struct gpu_model *m)
         }
         return;
     }
-    while (q->up && q->out_len != 0) {
-        const uint32_t len = get_le32(q->out);
-        if (!place(m, q->out + 4, len)) {
+    while (q->up && q->out_at != q->out_len) {
+        const uint32_t len = get_le32(q->out + q->out_at);
+        if (!place(m, q->out + q->out_at + 4, len)) {
             const uint64_t now = model_now(m);
             q->blocked_since_ns = q->blocked_since_ns != 0 ? q->blocked_since_ns : now;
             if (now - q->blocked_since_ns > STUCK_NS && !q->blocked_said) {
@@ -445,8 +445,18 @@ void model_queue_flush(struct gpu_model *m)
             return;
         }
         q->blocked_since_ns = 0;
-        q->out_len -= 4 + (size_t)len;
-        memmove(q->out, q->out + 4 + len, q->out_len);
+        q->out_at += 4 + (size_t)len;
+    }
+    q->out_at = q->out_len = 0;
+}
+
+/* Moves what still waits to the front, when half of the room before it is used up. */
+static void close_up(struct gsp_queue_state *q)
+{
+    if (q->out_at > q->out_cap / 2) {
+        q->out_len -= q->out_at;
+        memmove(q->out, q->out + q->out_at, q->out_len);
+        q->out_at = 0;
     }
 }
 
@@ -454,6 +464,7 @@ static void append(struct gpu_model *m, const uint8_t *msg, uint32_t len)
 {
     struct gsp_queue_state *q = &m->gsp.q;
     enum { OUT_MAX = 16 << 20 };
+    close_up(q);
     const size_t need = q->out_len + 4 + len;
     if (need > q->out_cap) {
         const size_t cap = need * 2;

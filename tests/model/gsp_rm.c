@@ -43,7 +43,7 @@ enum {
     CHANNEL_GROUP_PARAMS = 20,
     CONTEXT_SHARE_PARAMS = 12,
     COPY_PARAMS = 8,
-    OBJECTS_MAX = 65536
+    OBJECTS_MAX = 8192 /* a free looks at them pair by pair */
 };
 enum { MISSING_INFO_RESULT = 0x59 }; /* INIT_DONE, measured.md 8.1 */
 enum { NOTIFY_CLIENT_RM = 0x04000000, NOTIFY_INDEX_MASK = 0xffff };
@@ -210,34 +210,35 @@ void model_rm_free_all(struct gpu_model *m)
     m->gsp.object_count = m->gsp.object_cap = 0;
 }
 
-/* Removes an object and everything below it; a client with all it owns. Removal moves the last
- * object into the gap, so the scan starts again until a pass finds nothing: bounded by the object
- * count. */
+static bool parent_gone(const struct gsp_state *g, size_t index)
+{
+    const struct rm_object *o = &g->objects[index];
+    for (size_t i = 0; i < index; i++) {
+        const struct rm_object *p = &g->objects[i];
+        if (p->gone && p->client == o->client && p->handle == o->parent) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Removes an object and everything below it; a client with all it owns. The others keep their
+ * order, so that a parent always stands before its children and one pass finds all. */
 static void remove_tree(struct gpu_model *m, uint32_t client, uint32_t handle)
 {
     struct gsp_state *g = &m->gsp;
-    bool again = true;
-    const bool whole_client = handle == client;
+    size_t kept = 0;
     for (size_t i = 0; i < g->object_count; i++) {
-        if (g->objects[i].client == client && g->objects[i].handle == handle) {
-            g->objects[i] = g->objects[--g->object_count];
-            break;
+        struct rm_object *o = &g->objects[i];
+        o->gone =
+            o->client == client && (handle == client || o->handle == handle || parent_gone(g, i));
+    }
+    for (size_t i = 0; i < g->object_count; i++) {
+        if (!g->objects[i].gone) {
+            g->objects[kept++] = g->objects[i];
         }
     }
-    while (again) {
-        again = false;
-        for (size_t i = 0; i < g->object_count; i++) {
-            const struct rm_object *o = &g->objects[i];
-            const bool orphan = o->client == client && o->handle != client &&
-                                (whole_client || (o->parent != client &&
-                                                  model_rm_find(m, client, o->parent) == NULL));
-            if (orphan) {
-                g->objects[i] = g->objects[--g->object_count];
-                again = true;
-                break;
-            }
-        }
-    }
+    g->object_count = kept;
 }
 
 /* Parameter size of a class; false: not a class that is known. */

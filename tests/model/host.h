@@ -36,6 +36,13 @@ enum class_kind model_class_kind(const struct gpu_model *m, uint32_t cls);
 /* ---- channels (channel.c) ---- */
 
 enum { SUBCHANNELS = 8, CE_METHODS = 0x740 / 4, FETCH_WORDS = 256 };
+/* A copy under way. Its channel goes on when it is done, so the engine's methods are as they were
+ * at the launch. */
+struct ce_job {
+    bool active;
+    uint32_t launch, line, lines;
+    uint64_t done; /* of the line: bytes, or elements with remapping */
+};
 struct channel {
     struct channel *next;
     uint32_t client, handle, chid, runlist, engine_type, entries, gp_get;
@@ -43,7 +50,8 @@ struct channel {
     uint64_t ring_va, userd;
     bool userd_sysmem, privileged;
     bool bound, scheduled, dead;
-    bool kicked; /* there may be work */
+    bool kicked;         /* there may be work */
+    struct page_dir dir; /* of its address space, in this turn */
     /* the segment being read */
     uint64_t pb_va;
     uint32_t pb_words;
@@ -58,9 +66,11 @@ struct channel {
     uint32_t reference;
     bool waiting; /* an acquire does not hold yet; its method is done again */
     uint32_t ce[CE_METHODS];
+    struct ce_job copy;
 };
 struct host_state {
     struct channel *channels;
+    int64_t budget; /* what is left of this turn */
     uint64_t doorbells, methods, releases, launches, bytes_copied, faults;
     uint64_t ignored_methods; /* of engines that are not modelled */
 };
@@ -74,7 +84,11 @@ uint32_t model_channel_bind(struct gpu_model *m, const struct rm_object *o, uint
 uint32_t model_channel_schedule(struct gpu_model *m, const struct rm_object *o, bool enable);
 struct channel *model_channel_of(struct gpu_model *m, const struct rm_object *o);
 void model_host_doorbell(struct gpu_model *m, uint32_t token);
-void model_host_run(struct gpu_model *m); /* WORK_HOST */
+void model_host_run(struct gpu_model *m); /* WORK_HOST: one turn */
+/* A turn of all channels together does work of HOST_TURN units, some milliseconds at most, and the
+ * rest in later turns: a word of a pushbuffer is one. False: the turn is over, nothing more now. */
+enum { HOST_TURN = 65536, HOST_COPY = 16 /* up to 4 KiB */, HOST_INVALIDATE = 256 };
+bool model_host_spend(struct gpu_model *m, uint32_t units);
 /* The address space of a channel; false: it has none. */
 bool model_channel_dir(struct gpu_model *m, const struct channel *c, struct page_dir *dir);
 /* The channel is stopped and the driver told. xid: what kind (channels.md 14.2). */
@@ -91,3 +105,5 @@ bool model_host_method(struct gpu_model *m, struct channel *c, uint32_t subchann
 bool model_semaphore_release(struct gpu_model *m, struct channel *c, uint64_t va, uint64_t payload,
                              bool wide, bool timestamp);
 void model_ce_method(struct gpu_model *m, struct channel *c, uint32_t method, uint32_t data);
+/* Goes on with the copy under way, if there is one. False: it is not done yet. */
+bool model_ce_step(struct gpu_model *m, struct channel *c);

@@ -29,18 +29,16 @@ enum { MEM_OP_SHIFT = 27, TLB_INVALIDATE = 9, TLB_TARGETED = 10 };
 bool model_semaphore_release(struct gpu_model *m, struct channel *c, uint64_t va, uint64_t payload,
                              bool wide, bool timestamp)
 {
-    struct page_dir dir;
     uint8_t b[16];
     uint64_t at;
     enum mmu_result r = MMU_MAPPED;
-    model_channel_dir(m, c, &dir);
     put_le64(b, wide ? payload : (uint32_t)payload);
     if (timestamp) { /* the time lands before the payload */
         put_le64(b + 8, model_now(m) + m->misc.ptimer_offset);
-        r = model_mmu_write(m, &dir, va + 8, b + 8, 8, &at);
+        r = model_mmu_write(m, &c->dir, va + 8, b + 8, 8, &at);
     }
     if (r == MMU_MAPPED) {
-        r = model_mmu_write(m, &dir, va, b, wide || timestamp ? 8 : 4, &at);
+        r = model_mmu_write(m, &c->dir, va, b, wide || timestamp ? 8 : 4, &at);
     }
     if (r != MMU_MAPPED) {
         model_channel_fault(m, c, XID_MMU, r, at);
@@ -52,11 +50,9 @@ bool model_semaphore_release(struct gpu_model *m, struct channel *c, uint64_t va
 
 static bool sem_load(struct gpu_model *m, struct channel *c, uint64_t va, bool wide, uint64_t *v)
 {
-    struct page_dir dir;
     uint8_t b[8] = {0};
     uint64_t at;
-    model_channel_dir(m, c, &dir);
-    const enum mmu_result r = model_mmu_read(m, &dir, va, b, wide ? 8 : 4, &at);
+    const enum mmu_result r = model_mmu_read(m, &c->dir, va, b, wide ? 8 : 4, &at);
     if (r != MMU_MAPPED) {
         model_channel_fault(m, c, XID_MMU, r, at);
         return false;
@@ -222,6 +218,7 @@ static bool host_method(struct gpu_model *m, struct channel *c, uint32_t subchan
         return sem_execute(m, c, data);
     case MEM_OP_D: /* which directory is in A to C; more than asked for is legal */
         if (data >> MEM_OP_SHIFT == TLB_INVALIDATE || data >> MEM_OP_SHIFT == TLB_TARGETED) {
+            (void)model_host_spend(m, HOST_INVALIDATE);
             model_tlb_invalidate(m, TLB_ALL_ROOTS);
         }
         return true;

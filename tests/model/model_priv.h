@@ -319,8 +319,8 @@ struct gsp_queue_state {
     uint32_t cmd_seq, stat_seq; /* next message numbers */
     uint8_t *shadow; /* what the status slots hold, to see whether the driver wrote there */
     uint32_t shadow_len[QUEUE_SLOTS_MAX];
-    uint8_t *out; /* messages waiting for space: u32 length, then the bytes */
-    size_t out_len, out_cap;
+    uint8_t *out;                    /* messages waiting for space: u32 length, then the bytes */
+    size_t out_at, out_len, out_cap; /* out_at: the first that waits */
     uint64_t blocked_since_ns;
     bool blocked_said;
     uint32_t stat_read_seen; /* the driver's read index as last looked at */
@@ -338,6 +338,7 @@ struct rm_object {
     uint32_t client, handle, parent, cls;
     uint32_t notify; /* events: index; action in action */
     uint32_t action;
+    bool gone;           /* being removed */
     struct page_dir dir; /* address spaces */
 };
 

@@ -9,9 +9,10 @@
 #include <cmocka.h>
 
 #include <string.h>
+#include <unistd.h>
 
 #include "tests/model/model_priv.h"
-#include "tests/unit/mini_driver.h"
+#include "tests/unit/mini_channel.h"
 
 static struct mini d;
 
@@ -32,22 +33,12 @@ static int close_it(void **state)
     return 0;
 }
 
-static void put64(uint64_t addr, uint64_t value)
-{
-    uint8_t b[8];
-    put_le64(b, value);
-    assert_true(model_vram_write(d.m, addr, b, sizeof(b)));
-}
-static uint32_t get32(uint64_t addr)
-{
-    uint8_t b[4];
-    assert_true(model_vram_read(d.m, addr, b, sizeof(b)));
-    return get_le32(b);
-}
+static void put64(uint64_t addr, uint64_t value) { chan_put64(&d, addr, value); }
+static uint32_t get32(uint64_t addr) { return chan_get32(&d, addr); }
 
 /* ---- the walk ---- */
 
-enum { ROOT = 0x1000000 };
+enum { ROOT = CHAN_ROOT };
 static const struct page_dir root = {.root = ROOT, .valid = true};
 
 static void maps_to(uint64_t va, uint64_t addr, uint64_t left, bool sysmem)
@@ -138,19 +129,7 @@ static void walk_v2_large(void **state)
 
 /* ---- BAR1 and BAR2 ---- */
 
-/* Tables for the first 2 MiB of an address space below a root entry; returns that entry. */
-enum { PD2 = 0x4000000, PD1 = 0x4001000, PD0 = 0x4002000, PT = 0x4003000, PAGES = 0x4100000 };
-static uint64_t small_tables(void)
-{
-    put64(PD2, PD1 >> 4 | 2);
-    put64(PD1, PD0 >> 4 | 2);
-    put64(PD0, 0);
-    put64(PD0 + 8, PT >> 4 | 2);
-    for (uint64_t i = 0; i < 256; i++) {
-        put64(PT + 8 * i, (PAGES + (i << 12)) >> 4 | 1);
-    }
-    return PD2 >> 4 | 2;
-}
+enum { PT = CHAN_PT, PAGES = CHAN_PAGES };
 
 static uint32_t update_bar_pde(uint32_t bar, uint64_t value, uint64_t shift)
 {
@@ -171,7 +150,7 @@ static void bars_follow_the_tables(void **state)
     model_bar_write(d.m, 3, 0x5000, 4, 0x12345678); /* no GSP yet: video memory itself */
     assert_int_equal(get32(0x5000), 0x12345678);
     assert_true(mini_boot(&d));
-    const uint64_t entry = small_tables();
+    const uint64_t entry = chan_tables(&d);
     assert_int_equal(update_bar_pde(1, entry, 47), 0);
     model_bar_write(d.m, 3, 0x3004, 4, 0xcafe0001);
     assert_int_equal(get32(PAGES + 0x3004), 0xcafe0001);
@@ -206,7 +185,7 @@ static void directories_start_empty(void **state)
     (void)state;
     mini_open(&d, NULL, false);
     assert_true(mini_boot(&d));
-    assert_int_equal(update_bar_pde(1, small_tables(), 47), 0);
+    assert_int_equal(update_bar_pde(1, chan_tables(&d), 47), 0);
     model_bar_write(d.m, 3, 0x3004, 4, 1);
     assert_true(mini_unload(&d));
     assert_int_equal(model_bar_read(d.m, 3, 0x3004, 4), 0); /* video memory again */
@@ -232,111 +211,25 @@ static void vga_ports_are_bytes(void **state)
 /* ---- channels ---- */
 
 enum {
-    DEVICE = 2,
-    SUBDEVICE = 3,
-    SPACE = 4,
-    CHANNEL = 5,
-    COPY = 6,
-    USERD = 0x5000000,
-    RING_VA = 0x10000,
-    PUSH_VA = 0x20000,
-    SEM_VA = 0x30000,
-    BUS_VA = 0x40000,
-    ENTRIES = 4, /* few, so that the ring wraps soon */
-    CHID = 5,
-    RUNLIST = 1,
-    ENGINE_COPY2 = 0xb,
+    CHANNEL = CHAN_CHANNEL,
+    USERD = CHAN_USERD,
+    SEM_VA = CHAN_SEM_VA,
+    BUS_VA = CHAN_BUS_VA,
+    CHID = CHAN_CHID,
+    ENGINE_COPY2 = CHAN_ENGINE,
 };
-static uint32_t put_index;
-static uint64_t push_used;
 
-static uint32_t alloc_with(uint32_t parent, uint32_t handle, uint32_t cls, const uint8_t *params,
-                           uint32_t size)
-{
-    uint8_t p[512] = {0};
-    put_le32(p, MINI_CLIENT);
-    put_le32(p + 4, parent);
-    put_le32(p + 8, handle);
-    put_le32(p + 12, cls);
-    put_le32(p + 20, size);
-    if (size != 0) {
-        memcpy(p + 32, params, size);
-    }
-    mini_send(&d, 103, p, 32 + size);
-    return mini_wait(&d, 103) ? get_le32(d.msg + 80 + 16) : 0xdead;
-}
-
-static uint32_t new_channel(uint32_t handle, uint32_t engine, uint32_t chid)
-{
-    uint8_t p[512] = {0};
-    const uint32_t size = d.l->NV_CHANNEL_ALLOC_PARAMS.total;
-#define PUT(field, v) fw_put(p, size, d.l->NV_CHANNEL_ALLOC_PARAMS.field, v)
-    PUT(gpFifoOffset, RING_VA);
-    PUT(gpFifoEntries, ENTRIES);
-    PUT(flags, 1u << 21 | 1 << 5 | (chid & 7) << 8 | (chid >> 3) << 12);
-    PUT(hVASpace, SPACE);
-    PUT(engineType, engine);
-    PUT(userdMem_base, USERD);
-    PUT(userdMem_size, 0x200);
-    PUT(userdMem_addressSpace, 2);
-#undef PUT
-    return alloc_with(DEVICE, handle, 0xc56f, p, size);
-}
-
-/* A copy engine's channel, ready to be kicked; the first MiB is mapped to PAGES. */
 static void channel_up(void)
 {
-    uint8_t p[48] = {0};
     mini_open(&d, NULL, false);
-    assert_true(mini_boot(&d));
-    put_index = 0;
-    push_used = 0;
-    put64(ROOT, small_tables());
-    assert_int_equal(mini_alloc_object(&d, MINI_CLIENT, 0, MINI_CLIENT, 0, 120), 0);
-    assert_int_equal(mini_alloc_object(&d, MINI_CLIENT, MINI_CLIENT, DEVICE, 0x80, 56), 0);
-    assert_int_equal(mini_alloc_object(&d, MINI_CLIENT, DEVICE, SUBDEVICE, 0x2080, 4), 0);
-    put_le32(p + 4, 8);
-    assert_int_equal(alloc_with(DEVICE, SPACE, 0x90f1, p, 48), 0);
-    memset(p, 0, sizeof(p));
-    put_le64(p, ROOT);
-    put_le32(p + 8, 4);
-    put_le32(p + 16, SPACE);
-    assert_int_equal(mini_control(&d, MINI_CLIENT, DEVICE, 0x801813, p, 32), 0);
-    assert_int_equal(new_channel(CHANNEL, ENGINE_COPY2, CHID), 0);
-    put_le32(p, ENGINE_COPY2);
-    memset(p + 4, 0, 4);
-    assert_int_equal(mini_control(&d, MINI_CLIENT, CHANNEL, 0xa06f0104, p, 4), 0);
-    p[0] = 1;
-    p[1] = 0;
-    assert_int_equal(mini_control(&d, MINI_CLIENT, CHANNEL, 0xa06f0103, p, 2), 0);
-    assert_int_equal(alloc_with(CHANNEL, COPY, 0xc7b5, NULL, 0), 0);
+    assert_true(chan_up(&d));
 }
 
-static void at(uint64_t va, uint32_t word)
-{
-    uint8_t b[4];
-    put_le32(b, word);
-    assert_true(model_vram_write(d.m, PAGES + va, b, 4));
-}
-
-/* Words into the next part of the push buffer, an entry into the ring, the doorbell. */
-static void kick(const uint32_t *words, uint32_t count)
-{
-    const uint64_t va = PUSH_VA + push_used;
-    for (uint32_t i = 0; i < count; i++) {
-        at(va + 4 * i, words[i]);
-    }
-    push_used += 4 * count;
-    put64(PAGES + RING_VA + 8 * put_index, va | (uint64_t)count << 42);
-    put_index = (put_index + 1) % ENTRIES;
-    put64(USERD + 0x88, (uint64_t)put_index << 32 | get32(USERD + 0x88));
-    mini_wr(&d, 0xbb0090, RUNLIST << 16 | CHID);
-    mini_pass(&d, 200);
-}
+static void at(uint64_t va, uint32_t word) { chan_put32(&d, va, word); }
 #define KICK(...)                                                                                  \
     do {                                                                                           \
         static const uint32_t words[] = {__VA_ARGS__};                                             \
-        kick(words, ARRAY_SIZE(words));                                                            \
+        chan_kick(&d, words, ARRAY_SIZE(words));                                                   \
     } while (0)
 
 static void fill_and_copy(void **state)
@@ -370,7 +263,7 @@ static void fill_and_copy(void **state)
     at(SEM_VA + 4, 0x99);
     for (uint32_t i = 3; i < 12; i++) {
         const uint32_t words[] = {0x20050017, SEM_VA, 0, i, 0, 0x00100001};
-        kick(words, ARRAY_SIZE(words));
+        chan_kick(&d, words, ARRAY_SIZE(words));
         assert_int_equal(get32(PAGES + SEM_VA), i);
     }
     assert_int_equal(get32(PAGES + SEM_VA + 4), 0x99);
@@ -444,8 +337,8 @@ static void fault_kills_the_channel_only(void **state)
     assert_int_equal(get_le32(rc + 36), MMU_FAULT_PDE);
     KICK(0x20050017, SEM_VA, 0, 3, 0, 0x00100001);
     assert_int_equal(get32(PAGES + SEM_VA), 0); /* dead */
-    assert_int_equal(new_channel(CHANNEL + 10, ENGINE_COPY2, CHID + 1), 0);
-    assert_int_equal(new_channel(CHANNEL + 11, ENGINE_COPY2, CHID + 1), 0x19);
+    assert_int_equal(chan_new(&d, CHANNEL + 10, CHID + 1, 0), 0);
+    assert_int_equal(chan_new(&d, CHANNEL + 11, CHID + 1, 0), 0x19);
     no_rule_broken();
 }
 
@@ -504,6 +397,69 @@ static void left_at_an_unload(void **state)
     no_rule_broken();
 }
 
+/* ---- many of everything ---- */
+
+static void free_object(uint32_t handle, bool wait)
+{
+    uint8_t p[16] = {0};
+    put_le32(p, MINI_CLIENT);
+    put_le32(p + 8, handle);
+    mini_send(&d, 10, p, sizeof(p));
+    if (wait) {
+        assert_true(mini_wait(&d, 10));
+    }
+}
+
+/* A chain of objects as long as there may be, each the parent of the next, goes with its first;
+ * those beside it stay. */
+static void a_long_chain_is_freed(void **state)
+{
+    enum { LINKS = 8000, FIRST = 0x100, HANG_S = 100 };
+    (void)state;
+    (void)alarm(HANG_S);
+    channel_up();
+    const size_t before = d.m->gsp.object_count;
+    for (uint32_t i = 0; i < LINKS; i++) {
+        assert_int_equal(
+            chan_alloc(&d, i == 0 ? CHAN_DEVICE : FIRST + i - 1, FIRST + i, 0x90f1, NULL, 0), 0);
+    }
+    assert_int_equal(chan_alloc(&d, CHAN_DEVICE, FIRST - 1, 0x90f1, NULL, 0), 0);
+    free_object(FIRST + LINKS - 2, true); /* two of them */
+    assert_int_equal(d.m->gsp.object_count, before + LINKS - 1);
+    free_object(FIRST, true);
+    assert_int_equal(d.m->gsp.object_count, before + 1);
+    assert_non_null(model_rm_find(d.m, MINI_CLIENT, FIRST - 1));
+    assert_non_null(d.m->host.channels);
+    uint32_t made = 0, status = 0;
+    while (status == 0 && made <= 65536) { /* more than any driver makes, and then no more */
+        status = chan_alloc(&d, CHAN_DEVICE, 0x10000 + made++, 0x90f1, NULL, 0);
+    }
+    assert_int_equal(status, 0x51);
+    assert_true(made > 4096);
+    (void)alarm(0);
+    no_rule_broken();
+}
+
+/* Answers that find no space wait and come in order when there is some. */
+static void answers_wait_for_space(void **state)
+{
+    enum { ROUNDS = 3, COMMANDS = 400 };
+    (void)state;
+    mini_open(&d, NULL, false);
+    assert_true(mini_boot(&d));
+    for (uint32_t round = 0; round < ROUNDS; round++) {
+        for (uint32_t i = 0; i < COMMANDS; i++) {
+            free_object(0x1000 + i, false);
+            mini_pass(&d, 100);
+        }
+        for (uint32_t i = 0; i < COMMANDS; i++) {
+            assert_true(mini_wait(&d, 10)); /* which looks at the numbers */
+            assert_int_equal(get_le32(d.msg + 80 + 8), 0x1000 + i);
+        }
+    }
+    no_rule_broken();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -518,6 +474,8 @@ int main(void)
         cmocka_unit_test_teardown(fault_kills_the_channel_only, close_it),
         cmocka_unit_test_teardown(tables_for_drivers, close_it),
         cmocka_unit_test_teardown(left_at_an_unload, close_it),
+        cmocka_unit_test_teardown(a_long_chain_is_freed, close_it),
+        cmocka_unit_test_teardown(answers_wait_for_space, close_it),
     };
     return cmocka_run_group_tests_name("model host", tests, NULL, NULL);
 }
