@@ -46,6 +46,37 @@ const char *log_level_name(enum log_level level)
     return (size_t)level < ARRAY_SIZE(level_names) ? level_names[level] : "?";
 }
 
+/* Bytes of the well-formed UTF-8 character at p that is no control character; 0: there is none, but
+ * a control character (C0, DEL, C1) or a stray byte, which terminals take for C1. p ends in NUL, so
+ * nothing behind it is read. Source: The Unicode Standard 15, table 3-7. */
+static size_t printable_bytes(const unsigned char *p)
+{
+    static const struct {
+        unsigned char first, last, second_from, second_to, bytes;
+    } rows[] = {
+        {0x20, 0x7e, 0, 0, 1},       {0xc2, 0xc2, 0xa0, 0xbf, 2}, /* below: C1 */
+        {0xc3, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3}, {0xe1, 0xec, 0x80, 0xbf, 3},
+        {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3}, {0xf0, 0xf0, 0x90, 0xbf, 4},
+        {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        if (p[0] < rows[i].first || p[0] > rows[i].last) {
+            continue;
+        }
+        if (rows[i].bytes > 1 && (p[1] < rows[i].second_from || p[1] > rows[i].second_to)) {
+            return 0;
+        }
+        for (size_t n = 2; n < rows[i].bytes; n++) {
+            if (p[n] < 0x80 || p[n] > 0xbf) {
+                return 0;
+            }
+        }
+        return rows[i].bytes;
+    }
+    return 0;
+}
+
 /* Makes one line of any text: control characters would forge lines and confuse terminals. */
 static void make_printable(char *text)
 {
@@ -54,11 +85,12 @@ static void make_printable(char *text)
     while (len > 0 && text[len - 1] == '\n') {
         text[--len] = '\0';
     }
-    for (size_t i = 0; i < len; i++) {
-        unsigned char c = (unsigned char)text[i];
-        if (c < 0x20 || c == 0x7f) {
-            text[i] = c == '\t' || c == '\n' ? ' ' : '?';
+    for (size_t i = 0; i < len;) {
+        const size_t n = printable_bytes((const unsigned char *)text + i);
+        if (n == 0) {
+            text[i] = text[i] == '\t' || text[i] == '\n' ? ' ' : '?';
         }
+        i += n == 0 ? 1 : n;
     }
 }
 

@@ -213,6 +213,37 @@ static void sinks_are_woken_and_handlers_may_log(void **state)
     assert_string_equal(e.text, "from a handler");
 }
 
+/* Text that comes from outside: what a terminal would obey is not in it, what people write is. */
+static void only_what_shows_is_kept(void **state)
+{
+    static const struct {
+        const char *in, *out;
+    } rows[] = {
+        {"plain ~", "plain ~"},
+        {"a\x1b[2Jb\x7f\tc", "a?[2Jb? c"},
+        {"\x9b[2J \x80 \x9f \xa0 \xff", "?[2J ? ? ? ?"}, /* C1 and stray bytes */
+        {"\xc2\x9b[2J \xc2\x80", "??[2J ??"},            /* C1 as UTF-8 */
+        {"\xc2\xa0|\xc3\xa9|\xdf\xbf", "\xc2\xa0|\xc3\xa9|\xdf\xbf"},
+        {"\xe2\x82\xac|\xef\xbf\xbd", "\xe2\x82\xac|\xef\xbf\xbd"},
+        {"\xf0\x9f\x92\xa1|\xf4\x8f\xbf\xbf", "\xf0\x9f\x92\xa1|\xf4\x8f\xbf\xbf"},
+        {"\xc0\x9b|\xe0\x82\x9b|\xf0\x80\x82\x9b", "??|???|????"}, /* too long */
+        {"\xed\xa0\x80|\xf4\x90\x80\x80|\xf5", "???|????|?"},      /* no characters */
+        {"\xe2\x82", "??"},                                        /* cut off */
+        {"\xe2\x82q|\xf0\x9f\x92", "??q|???"},
+        {"\xc3", "?"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        struct log_entry e;
+        uint64_t cursor = i, lost;
+
+        log_info("x", "%s", rows[i].in);
+        assert_true(log_read(&cursor, &e, &lost));
+        assert_string_equal(e.text, rows[i].out);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -222,6 +253,7 @@ int main(void)
         cmocka_unit_test_setup(two_readers_do_not_disturb_each_other, setup),
         cmocka_unit_test_setup(level_filters, setup),
         cmocka_unit_test_setup(long_and_dirty_lines_are_tamed, setup),
+        cmocka_unit_test_setup(only_what_shows_is_kept, setup),
         cmocka_unit_test_setup(format_never_overruns, setup),
         cmocka_unit_test_setup(sinks_are_woken_and_handlers_may_log, setup),
     };
