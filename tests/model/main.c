@@ -398,10 +398,6 @@ static void wire_report(const struct wire *w, FILE *report)
             (unsigned long long)vs.rejected, (unsigned long long)vs.region_reads,
             (unsigned long long)vs.region_writes, (unsigned long long)vs.interrupts,
             (unsigned long long)vs.lost_interrupts);
-        if (vs.lost_memory != 0) {
-            fprintf(report, "vfio-user: %llu transfers met memory that had been taken away\n",
-                    (unsigned long long)vs.lost_memory);
-        }
         if (vs.trouble[0] != '\0') {
             fprintf(report, "vfio-user: trouble with a client: %s\n", vs.trouble);
         }

@@ -232,6 +232,8 @@ struct gpu_model *model_create(const struct model_config *cfg, const struct mode
     m->seed = cfg->seed;
     model_fault_seed(m, cfg->seed);
     m->trace_file = cfg->trace;
+    m->trace.limit = cfg->trace_limit != 0 ? cfg->trace_limit : MODEL_LIMIT_DEFAULT;
+    m->vram.limit = cfg->vram_limit != 0 ? cfg->vram_limit : MODEL_LIMIT_DEFAULT;
     if (!choose(m, cfg, err, err_size)) {
         model_destroy(m);
         return NULL;

@@ -53,9 +53,15 @@ struct model_config {
      * whole flash. */
     const char *vbios, *rom;
     const unsigned *fwsec_version; /* fused, 0 to 15; NULL = the board's */
+    /* Bytes of this machine that video memory and the trace may take; 0 = MODEL_LIMIT_DEFAULT.
+     * Beyond: a write to video memory that would need more is refused, the trace ends; both are
+     * counted and reported. */
+    uint64_t vram_limit, trace_limit;
     const char *const
         *faults; /* fault specs, see model_fault_help(); NULL-terminated, may be NULL */
 };
+
+#define MODEL_LIMIT_DEFAULT (UINT64_C(4) << 30)
 
 /* NULL with a sentence in err when the configuration is wrong. */
 struct gpu_model *model_create(const struct model_config *cfg, const struct model_bus *bus,
@@ -104,7 +110,10 @@ const struct model_verdict *model_first_violation(const struct gpu_model *m);
 
 struct model_stats {
     uint64_t reads, writes, dma_bytes, irqs;
-    uint64_t dma_lost; /* transfers refused because the memory was taken away */
+    uint64_t dma_lost;      /* transfers refused because the memory was taken away */
+    uint64_t vram_held;     /* bytes of this machine that video memory takes */
+    uint64_t vram_refused;  /* writes that found vram_limit reached */
+    uint64_t trace_dropped; /* lines behind trace_limit */
     /* What the driver had not freed when it unloaded the GSP, the most of all times. */
     uint32_t objects_left, channels_left;
     uint64_t unmodelled_reads, unmodelled_writes; /* accesses */

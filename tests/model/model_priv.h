@@ -279,12 +279,14 @@ struct vram {
     uint64_t size; /* usable bytes */
     uint8_t ***chunks;
     size_t chunk_count;
+    uint64_t limit;  /* of stats.vram_held */
     uint32_t window; /* NV_PBUS_BAR0_WINDOW */
 };
 bool model_vram_init(struct gpu_model *m);
 void model_vram_free(struct gpu_model *m);
 void model_vram_clear(struct gpu_model *m);
 bool model_vram_read(struct gpu_model *m, uint64_t off, void *buf, size_t len);
+/* False: outside, or the limit is reached (model_config). */
 bool model_vram_write(struct gpu_model *m, uint64_t off, const void *buf, size_t len);
 /* Accesses by the CPU: WPR2 is closed. */
 uint64_t model_vram_cpu_read(struct gpu_model *m, uint64_t off, unsigned size);
@@ -629,6 +631,7 @@ enum { REFUSED_CONTROL, REFUSED_CLASS, REFUSED_FUNCTION };
 struct trace_state {
     char last[256];
     uint64_t repeats;
+    uint64_t bytes, limit;
 };
 void model_trace_reg(struct gpu_model *m, bool write, uint32_t off, uint32_t value);
 void model_trace_text(struct gpu_model *m, const char *fmt, ...) FL_PRINTF(2, 3);

@@ -225,15 +225,6 @@ static bool on_reset(struct gpu_model *m, const struct rpci_stream *io)
 
 /* ---- registers and video memory ---- */
 
-/* The access that comes next: one of 4 bytes wherever it is possible. */
-static unsigned access_bytes(uint64_t off, uint64_t left)
-{
-    if ((off & 3) == 0 && left >= 4) {
-        return 4;
-    }
-    return (off & 1) == 0 && left >= 2 ? 2 : 1;
-}
-
 static void mmio_chunk(struct gpu_model *m, unsigned bar, uint64_t off, uint8_t *data, size_t len,
                        bool write)
 {
@@ -241,7 +232,7 @@ static void mmio_chunk(struct gpu_model *m, unsigned bar, uint64_t off, uint8_t 
     const bool decodes = (model_cfg_read(m, CFG_COMMAND, 2) & COMMAND_MEMORY) != 0;
 
     for (size_t i = 0; i < len;) {
-        const unsigned n = access_bytes(off + i, len - i);
+        const unsigned n = serve_access_bytes(off + i, len - i);
         uint8_t word[8] = {0};
         if (write) {
             memcpy(word, data + i, n);
@@ -461,7 +452,7 @@ static bool socket_receive(void *ctx, void *buf, size_t n)
 
     while (n > 0) {
         const ssize_t r = recv(s->client_fd, p, n, 0);
-        if (r < 0 && errno == EINTR && !*s->stop) {
+        if (r < 0 && serve_again(errno) && !*s->stop) {
             continue;
         }
         if (r <= 0) {
@@ -539,5 +530,6 @@ struct rpci_server *rpci_listen(uint16_t port, char *err, size_t err_size)
         return NULL;
     }
     s->port = ntohs(addr.sin_port);
+    serve_patience(s->listen_fd);
     return s;
 }

@@ -216,6 +216,21 @@ void model_report(const struct gpu_model *m, FILE *out)
             "accesses: %" PRIu64 " reads, %" PRIu64 " writes; %" PRIu64 " bytes by DMA; %" PRIu64
             " interrupts\n",
             m->stats.reads, m->stats.writes, m->stats.dma_bytes, m->stats.irqs);
+    if (m->stats.vram_refused != 0) {
+        fprintf(out,
+                "limit: %" PRIu64 " writes to video memory refused: %" PRIu64
+                " bytes of this machine held, --vram-limit is %" PRIu64 "\n",
+                m->stats.vram_refused, m->stats.vram_held, m->vram.limit);
+    }
+    if (m->stats.trace_dropped != 0) {
+        fprintf(out,
+                "limit: %" PRIu64 " lines of the trace dropped: --trace-limit is %" PRIu64 "\n",
+                m->stats.trace_dropped, m->trace.limit);
+    }
+    if (m->stats.dma_lost != 0) {
+        fprintf(out, "lost: %" PRIu64 " transfers met memory that was taken away meanwhile\n",
+                m->stats.dma_lost);
+    }
     report_registers(m, out);
     fprintf(out, "refused: %" PRIu64 "\n", m->stats.refused);
     for (uint32_t i = 0; i < r->refused_count; i++) {

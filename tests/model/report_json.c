@@ -8,10 +8,12 @@ static void text(FILE *out, const char *s)
 {
     fputc('"', out);
     for (; *s != '\0'; s++) {
-        if (*s == '"' || *s == '\\') {
-            fputc('\\', out);
+        const unsigned char c = (unsigned char)*s;
+        if (c < ' ' || c > '~') {
+            fprintf(out, "\\u%04x", c);
+        } else {
+            fprintf(out, "%s%c", c == '"' || c == '\\' ? "\\" : "", c);
         }
-        fputc((unsigned char)*s < ' ' ? ' ' : *s, out);
     }
     fputc('"', out);
 }
@@ -86,6 +88,10 @@ void model_report_json(const struct gpu_model *m, FILE *out)
             ",\"accesses\":{\"reads\":%" PRIu64 ",\"writes\":%" PRIu64 ",\"dma_bytes\":%" PRIu64
             ",\"interrupts\":%" PRIu64 "}",
             m->stats.reads, m->stats.writes, m->stats.dma_bytes, m->stats.irqs);
+    fprintf(out,
+            ",\"limits\":{\"vram_held\":%" PRIu64 ",\"vram_refused\":%" PRIu64
+            ",\"trace_dropped\":%" PRIu64 ",\"dma_lost\":%" PRIu64 "}",
+            m->stats.vram_held, m->stats.vram_refused, m->stats.trace_dropped, m->stats.dma_lost);
     unmodelled(m, out);
     fputs(",\"refused\":[", out);
     for (uint32_t i = 0; i < r->refused_count; i++) {

@@ -7,7 +7,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <time.h>
+
+#include "arch/base.h"
 
 enum { RUN_PATIENCE_NS = 10000000 }; /* the model's own work may wait this long for a busy client */
 
@@ -40,6 +43,24 @@ static void work(struct gpu_model *m)
     spent_ns += machine_ns() - began_ns;
 }
 
+void serve_patience(int fd)
+{
+    const struct timeval tv = {.tv_usec = (suseconds_t)(SERVE_PATIENCE_NS / 1000)};
+
+    (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv)); /* accept() too */
+    (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv));
+}
+
+bool serve_again(int error) { return error == EINTR || error == EAGAIN || error == EWOULDBLOCK; }
+
+unsigned serve_access_bytes(uint64_t off, uint64_t left)
+{
+    if ((off & 3) == 0 && left >= 4) {
+        return 4;
+    }
+    return (off & 1) == 0 && left >= 2 ? 2 : 1;
+}
+
 int serve_accept(int listen_fd, const volatile sig_atomic_t *stop, const char *where, char *err,
                  size_t err_size)
 {
@@ -47,9 +68,10 @@ int serve_accept(int listen_fd, const volatile sig_atomic_t *stop, const char *w
     while (!*stop) {
         const int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
         if (fd >= 0) {
+            serve_patience(fd);
             return fd;
         }
-        if (errno != EINTR && errno != ECONNABORTED) {
+        if (!serve_again(errno) && errno != ECONNABORTED) {
             snprintf(err, err_size, "accept on %s: %s", where, strerror(errno));
             return -1;
         }
@@ -65,7 +87,7 @@ bool serve_wait(int fd, struct gpu_model *m, const volatile sig_atomic_t *stop)
             return true; /* the read blocks */
         }
         const uint64_t now = serve_now_ns(NULL);
-        const uint64_t wait = next > now ? next - now : 0;
+        const uint64_t wait = min_u64(next > now ? next - now : 0, SERVE_PATIENCE_NS);
         const struct timespec ts = {.tv_sec = (time_t)(wait / SERVE_NS_PER_S),
                                     .tv_nsec = (long)(wait % SERVE_NS_PER_S)};
         struct pollfd pfd = {.fd = fd, .events = POLLIN};
@@ -89,7 +111,7 @@ bool serve_send(int fd, const void *buf, size_t n, const volatile sig_atomic_t *
 
     while (n > 0) {
         const ssize_t r = send(fd, p, n, MSG_NOSIGNAL);
-        if (r < 0 && errno == EINTR && !*stop) {
+        if (r < 0 && serve_again(errno) && !*stop) {
             continue;
         }
         if (r <= 0) {

@@ -14,13 +14,24 @@
 
 #define SERVE_NS_PER_S UINT64_C(1000000000)
 
+/* No wait on this socket, for a peer or for room, lasts longer than this without a look at *stop: a
+ * signal that arrives between the look and the wait would else be missed. */
+#define SERVE_PATIENCE_NS UINT64_C(100000000)
+void serve_patience(int fd);
+/* What errno says is that nothing came of it yet: try again, after a look at *stop. */
+bool serve_again(int error);
+
+/* The access of BARs that comes next: one of 4 bytes wherever it is possible. */
+unsigned serve_access_bytes(uint64_t off, uint64_t left);
+
 /* For struct model_bus: the machine's monotonic clock, in nanoseconds, which stands still while
  * serve_wait() lets the model work: what a GPU does takes as long as the model says. ctx is not
  * used. */
 uint64_t serve_now_ns(void *ctx);
 
-/* The next client's socket; -1 when *stop is set, or with a sentence in err (err[0] != 0) when it
- * can go on no more. where names the address in that sentence. */
+/* The next client's socket, with the patience that listen_fd has; -1 when *stop is set, or with a
+ * sentence in err (err[0] != 0) when it can go on no more. where names the address in that
+ * sentence. */
 int serve_accept(int listen_fd, const volatile sig_atomic_t *stop, const char *where, char *err,
                  size_t err_size);
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "tests/model/model_priv.h"
+#include "tests/model/text.h"
 
 struct rule {
     const char *id, *words, *source;
@@ -21,6 +22,7 @@ void model_rule_broken(struct gpu_model *m, enum model_rule rule, const char *fm
     va_start(ap, fmt);
     vsnprintf(words, sizeof(words), fmt, ap);
     va_end(ap);
+    model_text_line(words);
     if (m->faults.dma_refused) { /* follows from a fault, not from what the driver did */
         model_trace_text(m, "rule %s not counted: %s", rules[rule].id, words);
         return;
@@ -29,8 +31,9 @@ void model_rule_broken(struct gpu_model *m, enum model_rule rule, const char *fm
     model_trace_text(m, "RULE %s: %s", rules[rule].id, words);
     if (!s->broken) {
         s->broken = true;
-        snprintf(s->words, sizeof(s->words), "%.480s%s", words,
-                 m->faults.struck != 0 ? " (a fault had struck before)" : "");
+        snprintf(s->words, sizeof(s->words), "%.440s%s%s", words,
+                 m->faults.struck != 0 ? " (a fault had struck before)" : "",
+                 m->stats.vram_refused != 0 ? " (--vram-limit had been reached before)" : "");
         s->verdict = (struct model_verdict){
             .rule = rules[rule].id,
             .words = s->words,

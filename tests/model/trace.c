@@ -8,6 +8,9 @@
 #include <string.h>
 
 #include "tests/model/model_priv.h"
+#include "tests/model/text.h"
+
+enum { TIME_BYTES = 24 }; /* of the time before a line, and its end: at most about so many */
 
 static void line(struct gpu_model *m, const char *text)
 {
@@ -18,6 +21,15 @@ static void line(struct gpu_model *m, const char *text)
     }
     model_trace_flush(m);
     const uint64_t now = model_now(m);
+    const size_t size = strlen(text) + TIME_BYTES;
+    if (size > t->limit - t->bytes) {
+        if (m->stats.trace_dropped++ == 0) {
+            fprintf(m->trace_file, "# the trace ends here, at %" PRIu64 " bytes (--trace-limit)\n",
+                    t->limit);
+        }
+        return;
+    }
+    t->bytes += size;
     fprintf(m->trace_file, "t=%" PRIu64 ".%06u %s\n", now / 1000000000u,
             (unsigned)(now / 1000 % 1000000), text);
     const size_t n = strlen(text);
@@ -28,7 +40,7 @@ static void line(struct gpu_model *m, const char *text)
 
 void model_trace_flush(struct gpu_model *m)
 {
-    if (m->trace_file != NULL && m->trace.repeats != 0) {
+    if (m->trace_file != NULL && m->trace.repeats != 0 && m->stats.trace_dropped == 0) {
         fprintf(m->trace_file, "    ... %" PRIu64 " more like this\n", m->trace.repeats);
     }
     m->trace.repeats = 0;
@@ -62,5 +74,6 @@ void model_trace_text(struct gpu_model *m, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(text + 2, sizeof(text) - 2, fmt, ap);
     va_end(ap);
+    model_text_line(text);
     line(m, text);
 }

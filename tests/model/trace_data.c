@@ -9,6 +9,7 @@
 
 #include "tests/model/model_priv.h"
 #include "tests/model/names.h"
+#include "tests/model/text.h"
 
 enum { SHOWN_MAX = 16, VALUES_TEXT = 400, FN_REGISTRY = 73, FN_CONTROL = 76, FN_ALLOC = 103 };
 #define FNV_OFFSET 0xcbf29ce484222325ull /* FNV-1a, 64 bits */
@@ -59,7 +60,9 @@ static void values(const struct field_name *f, const uint8_t *p, char *out, size
     if (f->count <= 1) {
         snprintf(out, size, "0x%" PRIx64, fw_load(p, f->size));
     } else if (f->size == 1 && f->stride == 1 && is_text(p, f->count)) {
-        snprintf(out, size, "\"%s\"", (const char *)p);
+        char escaped[VALUES_TEXT - 2];
+        model_text_escape(escaped, sizeof(escaped), p, strnlen((const char *)p, f->count));
+        snprintf(out, size, "\"%s\"", escaped);
     } else if (used > SHOWN_MAX && f->stride == f->size) {
         snprintf(out, size, "%u values, sum 0x%016" PRIx64, f->count,
                  sum_of(p, (size_t)f->count * f->size));
@@ -113,8 +116,9 @@ static void registry(struct gpu_model *m, const uint8_t *p, size_t len)
         const uint64_t type = fw_get(e, stride, l->PACKED_REGISTRY_ENTRY.type);
         const uint64_t data = fw_get(e, stride, l->PACKED_REGISTRY_ENTRY.data);
         if (name < len && memchr(p + name, 0, len - name) != NULL) {
-            model_trace_text(m, "registry.%s = 0x%" PRIx64 " type %" PRIu64, (const char *)p + name,
-                             data, type);
+            char text[VALUES_TEXT];
+            model_text_escape(text, sizeof(text), p + name, strlen((const char *)p + name));
+            model_trace_text(m, "registry.%s = 0x%" PRIx64 " type %" PRIu64, text, data, type);
         }
     }
 }

@@ -11,19 +11,16 @@
 #include "tests/model/vfio_user.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "arch/base.h"
 #include "tests/model/serve.h"
 #include "tests/model/vfio_dma.h"
 #include "tests/model/vfio_irq.h"
+#include "tests/model/vfio_socket.h"
 
 enum vfu_command {
     VFU_VERSION = 1,
@@ -61,12 +58,11 @@ enum {
 
     WRITE_MULTI_MAX = 200, /* records in one message */
     WRITE_MULTI_RECORD = 24,
-    MAX_FDS = 16,
 };
 
 struct vfu_server {
     int listen_fd, client_fd;
-    char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
+    struct vfio_socket socket;
     struct model_bus bus;
     struct vfio_dma *dma;
     struct vfio_irqs irqs;
@@ -154,7 +150,7 @@ void vfu_close(struct vfu_server *s)
     }
     if (s->listen_fd >= 0) {
         close(s->listen_fd);
-        unlink(s->path);
+        vfio_socket_unlink(&s->socket);
     }
     free(s->in);
     free(s->out);
@@ -163,37 +159,16 @@ void vfu_close(struct vfu_server *s)
 
 struct vfu_server *vfu_listen(const char *path, char *err, size_t err_size)
 {
-    struct sockaddr_un addr = {.sun_family = AF_UNIX};
-    if (strlen(path) >= sizeof(addr.sun_path)) {
-        snprintf(err, err_size, "socket path is longer than %zu bytes: %s",
-                 sizeof(addr.sun_path) - 1, path);
-        return NULL;
-    }
-    struct stat st;
-    if (lstat(path, &st) == 0) {
-        if (!S_ISSOCK(st.st_mode)) {
-            snprintf(err, err_size, "%s exists and is not a socket: choose another path", path);
-            return NULL;
-        }
-        unlink(path);
-    }
     struct vfu_server *s = vfu_create_detached();
     if (s == NULL) {
         snprintf(err, err_size, "out of memory");
         return NULL;
     }
-    memcpy(addr.sun_path, path, strlen(path) + 1);
-    memcpy(s->path, path, strlen(path) + 1);
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || bind(fd, (struct sockaddr *)&addr, sizeof(addr)) != 0 || listen(fd, 1) != 0) {
-        snprintf(err, err_size, "cannot listen on %s: %s", path, strerror(errno));
-        if (fd >= 0) {
-            close(fd);
-        }
+    s->listen_fd = vfio_socket_listen(&s->socket, path, err, err_size);
+    if (s->listen_fd < 0) {
         vfu_close(s);
         return NULL;
     }
-    s->listen_fd = fd;
     return s;
 }
 
@@ -294,8 +269,12 @@ static long region_read(struct vfu_server *s, struct gpu_model *m, const uint8_t
         put_le64(word, model_bar_read(m, region, off, count));
         memcpy(data, word, count);
     } else if (region <= REGION_BAR5) {
-        for (uint32_t i = 0; i < count; i++) {
-            data[i] = (uint8_t)model_bar_read(m, region, off + i, 1);
+        for (uint32_t i = 0; i < count;) {
+            const uint32_t n = serve_access_bytes(off + i, count - i);
+            uint8_t word[8];
+            put_le64(word, model_bar_read(m, region, off + i, n));
+            memcpy(data + i, word, n);
+            i += n;
         }
     } else { /* configuration space: dword by dword, whatever the size */
         for (uint32_t i = 0; i < count;) {
@@ -322,8 +301,12 @@ static long region_write(struct vfu_server *s, struct gpu_model *m, uint64_t off
         memcpy(word, data, count);
         model_bar_write(m, region, off, count, get_le64(word));
     } else if (region <= REGION_BAR5) {
-        for (uint32_t i = 0; i < count; i++) {
-            model_bar_write(m, region, off + i, 1, data[i]);
+        for (uint32_t i = 0; i < count;) {
+            const uint32_t n = serve_access_bytes(off + i, count - i);
+            memset(word, 0, sizeof(word));
+            memcpy(word, data + i, n);
+            model_bar_write(m, region, off + i, n, get_le64(word));
+            i += n;
         }
     } else {
         for (uint32_t i = 0; i < count;) {
@@ -432,8 +415,8 @@ static long dispatch(struct vfu_server *s, struct gpu_model *m, uint16_t command
 long vfu_handle(struct vfu_server *s, struct gpu_model *m, const uint8_t *msg, size_t size,
                 const int *fds, size_t fd_count, uint8_t *reply)
 {
-    int mine[MAX_FDS];
-    size_t n = fd_count < MAX_FDS ? fd_count : MAX_FDS;
+    int mine[VFIO_SOCKET_FDS];
+    size_t n = fd_count < VFIO_SOCKET_FDS ? fd_count : VFIO_SOCKET_FDS;
     if (n > 0) {
         memcpy(mine, fds, n * sizeof(mine[0]));
     }
@@ -467,68 +450,20 @@ long vfu_handle(struct vfu_server *s, struct gpu_model *m, const uint8_t *msg, s
 
 /* ---- the socket ---- */
 
-/* 1 = got all, 0 = the client has gone, -1 = interrupted before the first byte. Descriptors that
- * come with the bytes go to fds. */
-static int receive(int fd, uint8_t *buf, size_t want, int *fds, size_t *fd_count,
-                   const volatile sig_atomic_t *stop)
-{
-    size_t have = 0;
-    while (have < want) {
-        union {
-            struct cmsghdr align;
-            char room[CMSG_SPACE(MAX_FDS * sizeof(int))];
-        } control;
-        struct iovec iov = {.iov_base = buf + have, .iov_len = want - have};
-        struct msghdr mh = {.msg_iov = &iov, .msg_iovlen = 1};
-        if (fds != NULL) {
-            mh.msg_control = control.room;
-            mh.msg_controllen = sizeof(control.room);
-        }
-        ssize_t r = recvmsg(fd, &mh, MSG_CMSG_CLOEXEC);
-        if (r < 0 && errno == EINTR) {
-            if (have == 0 || *stop) {
-                return -1;
-            }
-            continue;
-        }
-        if (r <= 0) {
-            return 0;
-        }
-        for (struct cmsghdr *c = fds != NULL ? CMSG_FIRSTHDR(&mh) : NULL; c != NULL;
-             c = CMSG_NXTHDR(&mh, c)) {
-            if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) {
-                continue;
-            }
-            size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-            for (size_t i = 0; i < n; i++) {
-                int got;
-                memcpy(&got, CMSG_DATA(c) + i * sizeof(int), sizeof(got));
-                if (*fd_count < MAX_FDS) {
-                    fds[(*fd_count)++] = got;
-                } else {
-                    close(got);
-                }
-            }
-        }
-        have += (size_t)r;
-    }
-    return 1;
-}
-
 static void serve_client(struct vfu_server *s, struct gpu_model *m,
                          const volatile sig_atomic_t *stop)
 {
     while (serve_wait(s->client_fd, m, stop) && !memory_lost(s)) {
-        int fds[MAX_FDS];
+        int fds[VFIO_SOCKET_FDS];
         size_t fd_count = 0;
-        int r = receive(s->client_fd, s->in, HEADER_BYTES, fds, &fd_count, stop);
-        if (r < 0 && !*stop) {
+        int r = vfio_socket_receive(s->client_fd, s->in, HEADER_BYTES, fds, &fd_count, stop);
+        if (r < 0) {
             continue;
         }
         uint32_t size = r > 0 ? get_le32(s->in + 4) : 0;
         bool ok = r > 0 && size >= HEADER_BYTES && size <= VFU_MAX_MESSAGE;
-        ok = ok &&
-             receive(s->client_fd, s->in + HEADER_BYTES, size - HEADER_BYTES, NULL, NULL, stop) > 0;
+        ok = ok && vfio_socket_receive(s->client_fd, s->in + HEADER_BYTES, size - HEADER_BYTES,
+                                       NULL, NULL, stop) > 0;
         long len = -1;
         if (ok) {
             len = vfu_handle(s, m, s->in, size, fds, fd_count, s->out);
@@ -543,24 +478,42 @@ static void serve_client(struct vfu_server *s, struct gpu_model *m,
     }
 }
 
+/* A client that goes without a word is none: it looked whether somebody listens. */
+static bool is_client(struct vfu_server *s, struct gpu_model *m, const volatile sig_atomic_t *stop)
+{
+    int spoke = -1;
+    while (spoke < 0 && serve_wait(s->client_fd, m, stop)) {
+        spoke = vfio_socket_spoke(s->client_fd);
+    }
+    return spoke > 0;
+}
+
+static void serve_one(struct vfu_server *s, struct gpu_model *m, const volatile sig_atomic_t *stop)
+{
+    s->stats.clients++;
+    s->machine_started = false;
+    if (!s->stay_powered || s->stats.clients == 1) {
+        model_reset(m, MODEL_RESET_POWER);
+    }
+    serve_client(s, m, stop);
+}
+
 int vfu_serve(struct vfu_server *s, struct gpu_model *m, const volatile sig_atomic_t *stop,
               bool once, char *err, size_t err_size)
 {
     while (!*stop) {
-        s->client_fd = serve_accept(s->listen_fd, stop, s->path, err, err_size);
+        s->client_fd = serve_accept(s->listen_fd, stop, s->socket.path, err, err_size);
         if (s->client_fd < 0) {
             return err[0] == '\0' ? 0 : -1;
         }
-        s->stats.clients++;
-        s->machine_started = false;
-        if (!s->stay_powered || s->stats.clients == 1) {
-            model_reset(m, MODEL_RESET_POWER);
+        const bool spoke = is_client(s, m, stop);
+        if (spoke) {
+            serve_one(s, m, stop);
         }
-        serve_client(s, m, stop);
         close(s->client_fd);
         s->client_fd = -1;
         vfu_drop_client(s);
-        if (once) {
+        if (once && spoke) {
             break;
         }
     }

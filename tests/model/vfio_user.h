@@ -25,18 +25,17 @@ struct vfu_stats {
     char trouble[96];
 };
 
-/* Listens on a unix socket at path (a stale socket file is replaced, anything else is not). NULL
- * with a sentence in err. */
+/* Listens on a unix socket at path (vfio_socket.h). NULL with a sentence in err. */
 struct vfu_server *vfu_listen(const char *path, char *err, size_t err_size);
 /* The bus to create the model with; valid until vfu_close. */
 const struct model_bus *vfu_bus(const struct vfu_server *s);
-/* Serves clients one after the other until *stop is set (by a signal handler: the wait ends with
- * EINTR) or, with once, until the first client has gone. Returns 0, or -1 with a sentence in err.
- */
 /* The GPU stays powered between clients: a new one finds it as the last has left it, after the
  * reset of its machine. Without this each client finds a GPU after power-on. */
 void vfu_stay_powered(struct vfu_server *s);
 
+/* Serves clients one after the other until *stop is set (by a signal handler; seen within
+ * SERVE_PATIENCE_NS, whatever the client does) or, with once, until the first client has gone; one
+ * that says nothing is none. Returns 0, or -1 with a sentence in err. */
 int vfu_serve(struct vfu_server *s, struct gpu_model *m, const volatile sig_atomic_t *stop,
               bool once, char *err, size_t err_size);
 void vfu_get_stats(const struct vfu_server *s, struct vfu_stats *out);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Video memory, sparse: 4 KiB pages behind 2 MiB chunks, made when first written; what was never
- * written reads 0. The CPU's way in (PRAMIN, BAR1) finds the write-protected region closed.
+ * written reads 0. How much of this machine they take is limited. The CPU's way in (PRAMIN, BAR1)
+ * finds the write-protected region closed.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +30,7 @@ void model_vram_clear(struct gpu_model *m)
         free(chunk);
         m->vram.chunks[i] = NULL;
     }
+    m->stats.vram_held = 0;
 }
 
 void model_vram_free(struct gpu_model *m)
@@ -38,20 +40,48 @@ void model_vram_free(struct gpu_model *m)
     m->vram.chunks = NULL;
 }
 
+_Static_assert(CHUNK_PAGES * sizeof(uint8_t *) == FL_PAGE_SIZE,
+               "what holds a chunk is a page, too");
+
+/* A page of zeros of this machine, as long as the limit allows. */
+static void *new_page(struct gpu_model *m)
+{
+    void *p = m->stats.vram_held + FL_PAGE_SIZE <= m->vram.limit ? calloc(1, FL_PAGE_SIZE) : NULL;
+    if (p != NULL) {
+        m->stats.vram_held += FL_PAGE_SIZE;
+    }
+    return p;
+}
+
 static uint8_t *page_at(struct gpu_model *m, uint64_t off, bool make)
 {
     uint8_t ***slot = &m->vram.chunks[off >> CHUNK_SHIFT];
     if (*slot == NULL && make) {
-        *slot = calloc(CHUNK_PAGES, sizeof(**slot));
+        *slot = new_page(m);
     }
     if (*slot == NULL) {
         return NULL;
     }
     uint8_t **page = &(*slot)[off >> FL_PAGE_SHIFT & (CHUNK_PAGES - 1)];
     if (*page == NULL && make) {
-        *page = calloc(1, FL_PAGE_SIZE);
+        *page = new_page(m);
     }
     return *page;
+}
+
+static bool all_zero(const uint8_t *p, size_t n)
+{
+    return p[0] == 0 && memcmp(p, p + 1, n - 1) == 0;
+}
+
+static void refuse(struct gpu_model *m, uint64_t off)
+{
+    if (m->stats.vram_refused++ == 0) {
+        model_trace_text(m,
+                         "video memory at 0x%llx is not written: what it takes of this machine has "
+                         "reached its limit, 0x%llx bytes (--vram-limit)",
+                         (unsigned long long)off, (unsigned long long)m->vram.limit);
+    }
 }
 
 bool model_vram_read(struct gpu_model *m, uint64_t off, void *buf, size_t len)
@@ -85,11 +115,14 @@ bool model_vram_write(struct gpu_model *m, uint64_t off, const void *buf, size_t
     while (len != 0) {
         const size_t at = (size_t)(off & (FL_PAGE_SIZE - 1));
         const size_t n = (size_t)min_u64(len, FL_PAGE_SIZE - at);
-        uint8_t *page = page_at(m, off, true);
-        if (page == NULL) {
+        const bool make = !all_zero(in, n); /* what was never written is 0 anyway */
+        uint8_t *page = page_at(m, off, make);
+        if (page != NULL) {
+            memcpy(page + at, in, n);
+        } else if (make) {
+            refuse(m, off);
             return false;
         }
-        memcpy(page + at, in, n);
         in += n;
         off += n;
         len -= n;
@@ -128,7 +161,7 @@ void model_vram_cpu_write(struct gpu_model *m, uint64_t off, unsigned size, uint
         model_rule_broken(m, RULE_WPR2_CPU_ACCESS, "write at 0x%llx inside WPR2 [0x%llx, 0x%llx)",
                           (unsigned long long)off, (unsigned long long)m->wpr2.lo,
                           (unsigned long long)m->wpr2.hi);
-    } else if (!model_vram_write(m, off, b, size)) {
+    } else if (!model_vram_write(m, off, b, size) && !range_ok(off, size, m->vram.size)) {
         model_rule_broken(m, RULE_VRAM_OUTSIDE, "write at 0x%llx, usable size 0x%llx",
                           (unsigned long long)off, (unsigned long long)m->vram.size);
     }
