@@ -7,6 +7,7 @@
  * modelled (only with --strict=coverage).
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
@@ -52,6 +53,9 @@ static const char help_text[] =
     "                       boards have it, or a shape's name (a wrong one lists them)\n"
     "  --rom FILE           a board's own VBIOS: what its PROM window shows, or its whole flash\n"
     "  --fwsec-fuse N       the version of FWSEC that is fused, 0 to 15; default: the board's\n"
+    "  --vram-limit SIZE    what video memory may take of this machine (default 4G): beyond it a "
+    "write\n"
+    "                       is refused, counted and reported\n"
     "  --firmware DIR       holds nvidia/<chip>/gsp/*.bin: what the driver hands over is compared "
     "with it\n"
     "  --fw-version V       e.g. 570.144; default: recognised from what the driver hands over\n"
@@ -62,6 +66,7 @@ static const char help_text[] =
     "  --seed N             seed of everything random\n"
     "  --trace FILE         every access, decoded; '-' is standard output\n"
     "  --report FILE        the report at the end; default standard error; .json: for programs\n"
+    "  --trace-limit SIZE   where the trace ends (default 4G)\n"
     "  --ready-fd N         a line is written here once the socket accepts\n"
     "  --once               end when the first client has gone\n"
     "  --stay-powered       with --socket: the next client finds the GPU as the last one left it, "
@@ -99,6 +104,15 @@ static bool parse_size(const char *text, uint64_t *out)
         return false;
     }
     *out = (uint64_t)v << shift;
+    return true;
+}
+
+static bool take_size(const char *option, const char *text, uint64_t *out)
+{
+    if (!parse_size(text, out)) {
+        fprintf(stderr, "gpu-model: %s %s: expected a size such as 24G or 10240M\n", option, text);
+        return false;
+    }
     return true;
 }
 
@@ -179,6 +193,7 @@ static int parse(int argc, char **argv, struct options *o)
         VBIOS,
         ROM,
         FWSEC_FUSE,
+        VRAM_LIMIT,
         FIRMWARE,
         FW_VERSION,
         STRICT,
@@ -186,6 +201,7 @@ static int parse(int argc, char **argv, struct options *o)
         FAULT,
         SEED,
         TRACE,
+        TRACE_LIMIT,
         REPORT,
         READY_FD,
         ONCE,
@@ -203,6 +219,7 @@ static int parse(int argc, char **argv, struct options *o)
         {"vbios", required_argument, NULL, VBIOS},
         {"rom", required_argument, NULL, ROM},
         {"fwsec-fuse", required_argument, NULL, FWSEC_FUSE},
+        {"vram-limit", required_argument, NULL, VRAM_LIMIT},
         {"firmware", required_argument, NULL, FIRMWARE},
         {"fw-version", required_argument, NULL, FW_VERSION},
         {"strict", optional_argument, NULL, STRICT},
@@ -210,6 +227,7 @@ static int parse(int argc, char **argv, struct options *o)
         {"fault", required_argument, NULL, FAULT},
         {"seed", required_argument, NULL, SEED},
         {"trace", required_argument, NULL, TRACE},
+        {"trace-limit", required_argument, NULL, TRACE_LIMIT},
         {"report", required_argument, NULL, REPORT},
         {"ready-fd", required_argument, NULL, READY_FD},
         {"once", no_argument, NULL, ONCE},
@@ -241,9 +259,17 @@ static int parse(int argc, char **argv, struct options *o)
             o->model.name = optarg;
             break;
         case VRAM:
-            if (!parse_size(optarg, &o->model.vram_bytes)) {
-                fprintf(stderr, "gpu-model: --vram %s: expected a size such as 24G or 10240M\n",
-                        optarg);
+            if (!take_size("--vram", optarg, &o->model.vram_bytes)) {
+                return EXIT_CANNOT_SERVE;
+            }
+            break;
+        case VRAM_LIMIT:
+            if (!take_size("--vram-limit", optarg, &o->model.vram_limit)) {
+                return EXIT_CANNOT_SERVE;
+            }
+            break;
+        case TRACE_LIMIT:
+            if (!take_size("--trace-limit", optarg, &o->model.trace_limit)) {
                 return EXIT_CANNOT_SERVE;
             }
             break;
@@ -330,20 +356,22 @@ static int parse(int argc, char **argv, struct options *o)
     return EXIT_CLEAN;
 }
 
-static FILE *open_output(const char *path, FILE *fallback, const char *option)
+/* False, with words on standard error: it cannot be written. A symbolic link is not followed: in a
+ * folder that others write to, it would choose the file. */
+static bool open_output(const char *path, FILE *fallback, const char *option, FILE **out)
 {
-    if (path == NULL) {
-        return fallback;
+    *out = path == NULL ? fallback : stdout;
+    if (path == NULL || strcmp(path, "-") == 0) {
+        return true;
     }
-    if (strcmp(path, "-") == 0) {
-        return stdout;
+    const int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0666);
+    *out = fd >= 0 ? fdopen(fd, "w") : NULL;
+    if (*out == NULL) {
+        fprintf(stderr, "gpu-model: %s %s: %s\n", option, path,
+                errno == ELOOP ? "is a symbolic link, which is not followed: name the file itself"
+                               : strerror(errno));
     }
-    FILE *f = fopen(path, "w");
-    if (f == NULL) {
-        fprintf(stderr, "gpu-model: %s %s: %s\n", option, path, strerror(errno));
-        exit(EXIT_CANNOT_SERVE);
-    }
-    return f;
+    return *out != NULL;
 }
 
 static int verdict(const struct gpu_model *m, enum model_strict strict)
@@ -423,12 +451,20 @@ int main(int argc, char **argv)
     }
     char err[256] = "";
     struct wire w = {0};
+    FILE *report;
+    struct sigaction sa = {.sa_handler = on_signal}; /* no SA_RESTART: waits must end */
+    sigaction(SIGTERM, &sa, NULL);
+    sigaction(SIGINT, &sa, NULL);
+    signal(SIGPIPE, SIG_IGN); /* a reader of the trace that goes ends the trace, not the model */
     if (!wire_open(&w, &o, err, sizeof(err))) {
         fprintf(stderr, "gpu-model: %s\n", err);
         return EXIT_CANNOT_SERVE;
     }
-    FILE *report = open_output(o.report, stderr, "--report");
-    o.model.trace = open_output(o.trace, NULL, "--trace");
+    if (!open_output(o.report, stderr, "--report", &report) ||
+        !open_output(o.trace, NULL, "--trace", &o.model.trace)) {
+        wire_close(&w);
+        return EXIT_CANNOT_SERVE;
+    }
     struct gpu_model *m =
         model_create(&o.model, w.vfu != NULL ? vfu_bus(w.vfu) : rpci_bus(w.rpci), err, sizeof(err));
     if (m == NULL) {
@@ -436,14 +472,12 @@ int main(int argc, char **argv)
         wire_close(&w);
         return EXIT_CANNOT_SERVE;
     }
-    struct sigaction sa = {.sa_handler = on_signal}; /* no SA_RESTART: waits must end */
-    sigaction(SIGTERM, &sa, NULL);
-    sigaction(SIGINT, &sa, NULL);
     if (o.stay_powered && w.vfu != NULL) {
         vfu_stay_powered(w.vfu);
     }
     if (o.ready_fd >= 0 && write(o.ready_fd, "ready\n", 6) != 6) {
         fprintf(stderr, "gpu-model: --ready-fd %d: %s\n", o.ready_fd, strerror(errno));
+        wire_close(&w);
         return EXIT_CANNOT_SERVE;
     }
     status = verdict(m, o.model.strict);

@@ -9,7 +9,8 @@ MODEL_SRCS += $(addprefix tests/model/,serve.c vfio_user.c vfio_dma.c vfio_irq.c
 MODEL_SRCS += $(addprefix tests/model/remote_,pci.c bars.c memory.c)
 TEST_SUPPORT_SRCS += tests/unit/mini_driver.c tests/unit/mini_turing.c tests/unit/mini_fsp.c tests/unit/mini_channel.c
 UNIT_TESTS += tests/unit/test_model.c tests/unit/test_model_rules.c tests/unit/test_model_fsp.c \
-    tests/unit/test_model_turing.c tests/unit/test_model_host.c tests/unit/test_model_display.c tests/unit/test_model_tlb.c tests/unit/test_model_races.c tests/unit/test_model_copy.c tests/unit/test_model_limits.c
+    tests/unit/test_model_turing.c tests/unit/test_model_host.c tests/unit/test_model_display.c tests/unit/test_model_tlb.c tests/unit/test_model_races.c tests/unit/test_model_copy.c tests/unit/test_model_limits.c \
+    tests/unit/test_model_program.c
 FUZZ_TARGETS += tests/fuzz/fuzz_model.c
 # Names of every field of the structures that the layout tables describe.
 MODEL_SRCS += build/gen/gsp_layout_names.c

@@ -16,3 +16,6 @@ $(NEW_CHIP)/%.o: $(NEW_CHIP)/%.c build/asan/.flags | $(GEN_HEADERS)
 	$(Q)$(asan_CC) $(HOST_CPPFLAGS) $(HOST_CFLAGS) $(asan_INSTR) -MMD -MP -c -o $@ $<
 build/asan/tests/unit/test_new_chip: $(NEW_CHIP)/driver.o $(NEW_CHIP)/model.o $(NEW_CHIP)/synth.o
 -include $(wildcard $(NEW_CHIP)/*.d)
+
+# Runs the program that lies beside it.
+build/asan/tests/unit/test_model_program: | build/asan/gpu-model
