@@ -60,22 +60,34 @@ static enum fl_err fuse_register(struct gsp_gpu *g, uint32_t engine_mask, uint32
                    (unsigned)engine_mask);
 }
 
-/* Engine reset. READY before it is asked once and never insisted on: on real boards it stays 0. */
-static void reset_engine(struct gsp_gpu *g, const struct gsp_falcon *f)
+static enum fl_err wait_scrubbed(struct gsp_gpu *g, const struct gsp_falcon *f,
+                                 struct fl_fail *fail)
+{
+    return gsp_io_poll(&g->io, f->base + NV_PFALCON_FALCON_HWCFG2__OFFSET,
+                       NV_PFALCON_FALCON_HWCFG2__MEM_SCRUBBING_MASK, 0, &wait_scrub, NULL, fail);
+}
+
+/* Engine reset, up to the end of the scrub: OG570, nouveau, nova and tinygrad touch neither core
+ * select nor mailboxes before. READY before it is asked once and never insisted on: on real boards
+ * it stays 0. */
+static enum fl_err reset_engine(struct gsp_gpu *g, const struct gsp_falcon *f, struct fl_fail *fail)
 {
     if (!NV_PFALCON_FALCON_HWCFG2__RESET_READY(
             ENG_READ(&g->io, f->base, NV_PFALCON_FALCON_HWCFG2))) {
         fiber_sleep_us(RESET_READY_US);
     }
     gsp_falcon_reset_pulse(&g->io, f);
+    return wait_scrubbed(g, f, fail);
 }
 
 static enum fl_err falcon_reset(struct gsp_gpu *g, const struct gsp_falcon *f, struct fl_fail *fail)
 {
     struct gsp_io *io = &g->io;
-    enum fl_err err;
+    enum fl_err err = reset_engine(g, f, fail);
 
-    reset_engine(g, f);
+    if (err != FL_OK) {
+        return err;
+    }
     /* The core must be selected before falcon registers answer (0xbadf5620 until then, measured).
      */
     ENG_WRITE(
@@ -84,9 +96,8 @@ static enum fl_err falcon_reset(struct gsp_gpu *g, const struct gsp_falcon *f, s
     err = gsp_io_poll(io, f->base + NV_PRISCV_RISCV_BCR_CTRL__OFFSET,
                       NV_PRISCV_RISCV_BCR_CTRL__VALID_MASK, NV_PRISCV_RISCV_BCR_CTRL__VALID_MASK,
                       &wait_core_select, NULL, fail);
-    if (err == FL_OK) {
-        err = gsp_io_poll(io, f->base + NV_PFALCON_FALCON_HWCFG2__OFFSET,
-                          NV_PFALCON_FALCON_HWCFG2__MEM_SCRUBBING_MASK, 0, &wait_scrub, NULL, fail);
+    if (err == FL_OK) { /* once more for the core that is now selected (OG570, nouveau, nova) */
+        err = wait_scrubbed(g, f, fail);
     }
     if (err == FL_OK) {
         ENG_WRITE(io, f->base, NV_PFALCON_FALCON_RM,
@@ -98,9 +109,11 @@ static enum fl_err falcon_reset(struct gsp_gpu *g, const struct gsp_falcon *f, s
 static enum fl_err gsp_reset_to_riscv(struct gsp_gpu *g, struct fl_fail *fail)
 {
     struct NV_PRISCV_RISCV_BCR_CTRL v = {0};
+    const enum fl_err err = reset_engine(g, &gsp_falcon_gsp, fail);
 
-    (void)fail;
-    reset_engine(g, &gsp_falcon_gsp);
+    if (err != FL_OK) {
+        return err;
+    }
     v = NV_PRISCV_RISCV_BCR_CTRL__with_VALID(v, 1);
     v = NV_PRISCV_RISCV_BCR_CTRL__with_CORE_SELECT(v, NV_PRISCV_RISCV_BCR_CTRL__CORE_SELECT_RISCV);
     v = NV_PRISCV_RISCV_BCR_CTRL__with_BRFETCH(v, 1);

@@ -137,12 +137,13 @@ enum fl_err gsp_shared_falcon_reset_tu(struct gsp_gpu *g, const struct gsp_falco
     return err;
 }
 
-/* The booter switches the core, not we. */
-enum fl_err gsp_shared_gsp_pulse(struct gsp_gpu *g, struct fl_fail *fail)
+/* The booter switches the core, not we: a whole reset with its wait and FALCON_RM, as OG570 does.
+ */
+enum fl_err gsp_shared_gsp_reset_tu(struct gsp_gpu *g, struct fl_fail *fail)
 {
-    (void)fail;
-    gsp_falcon_reset_pulse(&g->io, &gsp_falcon_gsp);
-    return gsp_io_check(&g->io);
+    const enum fl_err err = gsp_shared_falcon_reset_tu(g, &gsp_falcon_gsp, fail);
+
+    return err != FL_OK ? err : gsp_io_check(&g->io);
 }
 
 enum fl_err gsp_shared_wait_core_switch(struct gsp_gpu *g, struct fl_fail *fail)

@@ -21,7 +21,7 @@ enum fl_err gsp_shared_no_fuse(struct gsp_gpu *g, uint32_t engine_mask, uint32_t
                                uint32_t *value, struct fl_fail *fail);
 enum fl_err gsp_shared_falcon_reset_tu(struct gsp_gpu *g, const struct gsp_falcon *f,
                                        struct fl_fail *fail);
-enum fl_err gsp_shared_gsp_pulse(struct gsp_gpu *g, struct fl_fail *fail);
+enum fl_err gsp_shared_gsp_reset_tu(struct gsp_gpu *g, struct fl_fail *fail);
 enum fl_err gsp_shared_wait_core_switch(struct gsp_gpu *g, struct fl_fail *fail);
 bool gsp_shared_core_switch_stopped(struct gsp_gpu *g);
 

@@ -13,7 +13,7 @@ enum {
     FBIF_CTL_RESET = 0x110, /* a dump shows 0x190, whose bit 7 the driver sets */
     BCR_RISCV = 0x10,
     BCR_BRFETCH = 0x100,
-    SCRUB_NS = 4000,
+    SCRUB_NS = 20000, /* drivers allow 10 and 20 ms; longer than a write takes under QEMU */
     START_EMPTY_NS = 1000,
     START_FWSEC_NS = 120000,
     START_BOOTER_NS = 150000,
@@ -98,6 +98,15 @@ void model_falcon_engine(struct gpu_model *m, struct falcon *f, uint32_t value)
 bool model_falcon_scrubbing(struct gpu_model *m, const struct falcon *f)
 {
     return f->scrub_until_ns != 0 && model_now(m) < f->scrub_until_ns;
+}
+
+void model_falcon_no_scrub(struct gpu_model *m, const struct falcon *f, enum model_rule rule,
+                           const char *what, uint32_t value)
+{
+    if (model_falcon_scrubbing(m, f)) {
+        model_rule_broken(m, rule, "%s: %s was given 0x%x while its memory is being scrubbed",
+                          f->name, what, value);
+    }
 }
 
 /* Common to everything that fills IMEM or DMEM. False: the bytes do not arrive. */

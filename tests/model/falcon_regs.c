@@ -256,6 +256,16 @@ static bool write_irq(struct gpu_model *m, struct falcon *f, uint32_t off, uint3
     return true;
 }
 
+static void write_mailbox(struct gpu_model *m, struct falcon *f, uint32_t i, uint32_t v)
+{
+    if (f->mailbox[i] !=
+        v) { /* nouveau's wait for the scrub begins with writing back what it reads */
+        model_falcon_no_scrub(m, f, RULE_FALCON_MAILBOX_SCRUBBING, i == 0 ? "MAILBOX0" : "MAILBOX1",
+                              v);
+    }
+    f->mailbox[i] = v;
+}
+
 bool model_falcon_write(struct gpu_model *m, struct falcon *f, uint32_t off, uint32_t v)
 {
     if (write_irq(m, f, off, v)) {
@@ -263,10 +273,10 @@ bool model_falcon_write(struct gpu_model *m, struct falcon *f, uint32_t off, uin
     }
     switch (off) {
     case NV_PFALCON_FALCON_MAILBOX0__OFFSET:
-        f->mailbox[0] = v;
+        write_mailbox(m, f, 0, v);
         return true;
     case NV_PFALCON_FALCON_MAILBOX1__OFFSET:
-        f->mailbox[1] = v;
+        write_mailbox(m, f, 1, v);
         return true;
     case NV_PFALCON_FALCON_ITFEN__OFFSET:
         f->itfen = v;
@@ -323,6 +333,7 @@ bool model_falcon_write(struct gpu_model *m, struct falcon *f, uint32_t off, uin
         f->engidmask = v;
         return true;
     case NV_PRISCV_RISCV_BCR_CTRL__OFFSET:
+        model_falcon_no_scrub(m, f, RULE_FALCON_SELECT_SCRUBBING, "BCR_CTRL", v);
         f->bcr_ctrl = v & (BCR_RISCV | BCR_BRFETCH);
         f->locked = false;
         return !m->chip->pio;

@@ -179,6 +179,9 @@ void model_falcon_transfer(struct gpu_model *m, struct falcon *f, uint32_t comma
 void model_falcon_start(struct gpu_model *m, struct falcon *f);
 void model_falcon_engine(struct gpu_model *m, struct falcon *f, uint32_t value);
 bool model_falcon_scrubbing(struct gpu_model *m, const struct falcon *f);
+/* Something that must wait for the scrub was written: the rule is broken if it did not. */
+void model_falcon_no_scrub(struct gpu_model *m, const struct falcon *f, enum model_rule rule,
+                           const char *what, uint32_t value);
 bool model_falcon_may_load(struct gpu_model *m, struct falcon *f, const char *how);
 void model_falcon_halt(struct gpu_model *m, struct falcon *f); /* the program ended */
 /* IMEM bytes [off, off+len) equal src, are loaded, have the security flag and tags from tag on.

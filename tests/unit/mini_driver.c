@@ -228,8 +228,8 @@ void mini_engine_reset(struct mini *d, uint32_t base)
     mini_wr(d, AT(base, NV_PFALCON_FALCON_ENGINE), 1);
     mini_pass(d, 10);
     mini_wr(d, AT(base, NV_PFALCON_FALCON_ENGINE), 0);
-    mini_wr(d, AT(base, NV_PRISCV_RISCV_BCR_CTRL), 0);
     mini_poll(d, AT(base, NV_PFALCON_FALCON_HWCFG2), 1u << 12, 0, 1000);
+    mini_wr(d, AT(base, NV_PRISCV_RISCV_BCR_CTRL), 0);
     mini_wr(d, AT(base, NV_PFALCON_FALCON_RM), mini_rd(d, NV_PMC_BOOT_0__OFFSET));
 }
 
@@ -707,6 +707,7 @@ static bool core_resume(struct mini *d)
     } else {
         mini_engine_reset(d, NV_PGSP_BASE);
     }
+    hook(d, MINI_RESUME_RESET);
     mini_wr(d, GSP(NV_PFALCON_FALCON_MAILBOX0), (uint32_t)d->libos);
     mini_wr(d, GSP(NV_PFALCON_FALCON_MAILBOX1), (uint32_t)(d->libos >> 32));
     hook(d, MINI_RESUME);

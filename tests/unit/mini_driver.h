@@ -28,6 +28,7 @@ enum mini_point {
     MINI_BOOTER_START, /* before SEC2 is started */
     MINI_COMMANDS,     /* GSP runs, before commands 72 and 73 are queued */
     MINI_SEQ_OP,       /* before each sequencer command */
+    MINI_RESUME_RESET, /* CORE_RESUME: the GSP is reset, before its mailboxes are written */
     MINI_RESUME,       /* CORE_RESUME: mailboxes written, before SEC2 is started */
     MINI_UP,           /* INIT_DONE seen */
     MINI_SB_START,

@@ -199,6 +199,36 @@ static void boots_twice(const struct rig_options *opt, const struct gsp_chip *c)
     assert_true(rig_close(&rig));
 }
 
+/* FALCON_RM of the GSP after which resets: where the booter switches the core after each (OGKM),
+ * else only after those that select the falcon core. */
+static void rm_is_written_after_resets(void **state)
+{
+    static const struct {
+        const char *chip;
+        unsigned count; /* FRTS, gsp-reset, CORE_RESET, CORE_RESUME */
+    } cases[] = {{"tu102", 4}, {"tu117", 4}, {"ga100", 3}, {"ga102", 2}, {"ad104", 2}};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        char *text = NULL;
+        size_t size = 0;
+        FILE *trace = open_memstream(&text, &size);
+        const struct rig_options opt = {
+            .chip = cases[i].chip, .strict = MODEL_STRICT, .trace = trace};
+        rig_open(&rig, &opt);
+        boots();
+        fflush(trace);
+        unsigned count = 0;
+        for (const char *at = text; (at = strstr(at, "W NV_PFALCON_FALCON_RM@gsp")) != NULL; at++) {
+            count++;
+        }
+        assert_int_equal(count, cases[i].count);
+        assert_int_equal(rig_unload(&rig), FL_OK);
+        assert_true(rig_close(&rig));
+        fclose(trace);
+        free(text);
+    }
+}
+
 static bool runs_on(const struct gsp_chip *c, const char *version)
 {
     return gsp_heap_rule_find(version, gsp_family_find(c->family)->libos) != NULL;
@@ -279,9 +309,13 @@ static void real_files(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_chip_is_a_row),         cmocka_unit_test(a_version_is_complete),
-        cmocka_unit_test(no_operation_is_missing), cmocka_unit_test(every_chip_of_the_model),
-        cmocka_unit_test(every_board_twice),       cmocka_unit_test(real_files),
+        cmocka_unit_test(a_chip_is_a_row),
+        cmocka_unit_test(a_version_is_complete),
+        cmocka_unit_test(no_operation_is_missing),
+        cmocka_unit_test(every_chip_of_the_model),
+        cmocka_unit_test(rm_is_written_after_resets),
+        cmocka_unit_test(every_board_twice),
+        cmocka_unit_test(real_files),
     };
     log_set_level(LOG_DEBUG);
     host_log_to_stderr(getenv("RIG_LOG") != NULL);

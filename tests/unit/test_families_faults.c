@@ -72,6 +72,8 @@ static void each_stage_fails(void **state)
         {"tu102", "booter-mailbox=0x31", "booter", "0x00000031", FL_EIO, false},
         {"tu102", "read:NV_PRISCV_RISCV_CORE_SWITCH_RISCV_STATUS@gsp:n=0:value=0", "riscv",
          "RISCV_STATUS", FL_ETIMEDOUT, false},
+        {"ga100", "read:NV_PFALCON_FALCON_DMACTL@gsp:n=0:value=2", "gsp-reset", "scrubbed",
+         FL_ETIMEDOUT, false},
         {"ga100", "booter-mailbox=0x02", "booter", "0x00000002", FL_EIO, false},
         {"ga100", "gsp-hang", "sequencer", "script", FL_ETIMEDOUT, false},
     };

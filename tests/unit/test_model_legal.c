@@ -21,6 +21,9 @@ static struct mini d;
 #define SEC2(off) (NV_PSEC_BASE + (off))
 enum {
     CPUCTL = 0x100,
+    ENGINE = 0x3c0,
+    HWCFG2 = 0xf4,
+    MEM_SCRUBBING = 1 << 12,
     CPUCTL_HALTED = 0x10,
     BCR_CTRL = 0x1668,
     MAILBOX0 = 0x40,
@@ -47,6 +50,14 @@ static void start_empty(void)
 static void select_riscv(void) { mini_wr(&d, GSP(BCR_CTRL), 0x111); }          /* nouveau */
 static void select_riscv_tinygrad(void) { mini_wr(&d, GSP(BCR_CTRL), 0x110); } /* valid unset */
 static void reset_gsp_again(void) { mini_engine_reset(&d, NV_PGSP_BASE); }     /* nouveau: twice */
+/* nouveau's wait for the scrub: it begins with a mailbox written back as it was read. */
+static void write_back_while_scrubbing(void)
+{
+    mini_wr(&d, GSP(ENGINE), 1);
+    mini_wr(&d, GSP(ENGINE), 0);
+    mini_wr(&d, GSP(MAILBOX0), mini_rd(&d, GSP(MAILBOX0)));
+    assert_true(mini_poll(&d, GSP(HWCFG2), MEM_SCRUBBING, 0, 20000));
+}
 static void reset_unused_sec2(void) { mini_engine_reset(&d, NV_PSEC_BASE); }
 static void mailbox_left(void) { mini_wr(&d, GSP(MAILBOX0), 0x1234); } /* open kernel module */
 static void clear_no_cause(void) { mini_wr(&d, GSP(IRQSCLR), 0xffffffff); }
@@ -177,6 +188,9 @@ static const struct legal legals[] = {
     {"falcon.wrong-core", start_empty, MINI_GSP_MAILBOX, NULL, false},
     {"booter.core-select", select_riscv, MINI_GSP_MAILBOX, NULL, false},
     {"booter.core-select", select_riscv_tinygrad, MINI_GSP_MAILBOX, NULL, false},
+    {"falcon.mailbox-scrubbing", write_back_while_scrubbing, MINI_GSP_MAILBOX, NULL, false},
+    {"falcon.mailbox-scrubbing", write_back_while_scrubbing, MINI_RESUME_RESET, NULL, false},
+    {"falcon.select-scrubbing", select_riscv, MINI_RESUME_RESET, NULL, false},
     {"booter.gsp-not-reset", reset_gsp_again, MINI_GSP_MAILBOX, NULL, false},
     {"falcon.in-reset", reset_gsp_again, MINI_FRTS_RESET, NULL, false},
     {"falcon.start-without-reset", reset_unused_sec2, MINI_FRTS_RESET, NULL, false},

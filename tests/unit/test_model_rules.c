@@ -85,6 +85,34 @@ static void load_while_scrubbing(void)
     mini_wr(&d, SEC2(0x3c0), 0);
     mini_wr(&d, SEC2(0x1c4), 1);
 }
+/* A reset without the wait: what the driver does next comes while the memory is being scrubbed. */
+static void reset_and_go_on(void)
+{
+    mini_wr(&d, GSP(0x3c0), 1);
+    mini_wr(&d, GSP(0x3c0), 0);
+}
+static void reset_and_select_riscv(void)
+{
+    reset_and_go_on();
+    mini_wr(&d, GSP(0x1668), 0x111);
+}
+static void reset_and_select_falcon(void)
+{
+    mini_wr(&d, SEC2(0x3c0), 1);
+    mini_wr(&d, SEC2(0x3c0), 0);
+    mini_wr(&d, SEC2(0x1668), 0);
+}
+static void reset_and_write_high(void)
+{
+    reset_and_go_on();
+    mini_wr(&d, GSP(0x44), 1);
+}
+static void reset_and_write_low(void)
+{
+    mini_wr(&d, SEC2(0x3c0), 1);
+    mini_wr(&d, SEC2(0x3c0), 0);
+    mini_wr(&d, SEC2(0x40), 1);
+}
 static void touch_running(void)
 {
     mini_wr(&d, GSP(0x100), 2);
@@ -372,6 +400,13 @@ static const struct wrong wrongs[] = {
     {"wpr2.register-write", wpr2_write_register, MINI_POINTS, 0, false},
     {"falcon.in-reset", use_in_reset, MINI_POINTS, 0, false},
     {"falcon.scrubbing", load_while_scrubbing, MINI_POINTS, 0, false},
+    {"falcon.select-scrubbing", reset_and_select_riscv, MINI_GSP_MAILBOX, 0, false},
+    {"falcon.select-scrubbing", reset_and_select_riscv, MINI_RESUME_RESET, 0, false},
+    {"falcon.select-scrubbing", reset_and_select_falcon, MINI_POINTS, 0, false},
+    {"falcon.mailbox-scrubbing", reset_and_go_on, MINI_GSP_MAILBOX, 0, false},
+    {"falcon.mailbox-scrubbing", reset_and_go_on, MINI_RESUME_RESET, 0, false},
+    {"falcon.mailbox-scrubbing", reset_and_write_high, MINI_POINTS, 0, false},
+    {"falcon.mailbox-scrubbing", reset_and_write_low, MINI_POINTS, 0, false},
     {"falcon.touched-while-running", touch_running, MINI_POINTS, 0, false},
     {"falcon.start-running", start_twice, MINI_POINTS, 0, false},
     {"falcon.start-during-dma", start_during_dma, MINI_FRTS_START, 0, false},

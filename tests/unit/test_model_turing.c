@@ -278,6 +278,7 @@ struct wrong {
     void (*deed)(void);
     enum mini_point at;
     const char *chip;
+    bool boots; /* all the same: nobody knows what hardware makes of it */
 };
 static const struct wrong *now;
 static bool done;
@@ -291,27 +292,37 @@ static void hook(struct mini *x, enum mini_point at)
     }
 }
 
+/* The driver goes on with the mailboxes while the memory is being scrubbed. */
+static void reset_and_go_on(void)
+{
+    mini_wr(&d, NV_PGSP_BASE + NV_PFALCON_FALCON_ENGINE__OFFSET, 1);
+    mini_wr(&d, NV_PGSP_BASE + NV_PFALCON_FALCON_ENGINE__OFFSET, 0);
+}
+
 static const struct wrong wrongs[] = {
-    {"fwsec.loader", loader_bit, MINI_FRTS_LOAD, "tu102"},
-    {"fwsec.loader", loader_not_last, MINI_FRTS_START, "tu102"},
-    {"falcon.bootvec", loader_bootvec, MINI_FRTS_START, "tu102"},
-    {"fwsec.loader-descriptor", desc_secure, MINI_FRTS_LOAD, "tu102"},
-    {"fwsec.loader-descriptor", desc_entry, MINI_FRTS_LOAD, "tu102"},
-    {"fwsec.loader-descriptor", desc_data_size, MINI_FRTS_LOAD, "tu102"},
-    {"fwsec.loader-descriptor", desc_base, MINI_FRTS_LOAD, "tu102"},
-    {"falcon.dma-context", desc_context, MINI_FRTS_LOAD, "tu102"},
-    {"fwsec.code", fwsec_code, MINI_FRTS_LOAD, "tu102"},
-    {"fwsec.data", fwsec_data, MINI_FRTS_LOAD, "tu102"},
-    {"falcon.rm-register", fwsec_rm, MINI_FRTS_START, "tu102"},
-    {"fwsec.frts-region", fwsec_region, MINI_FRTS_LOAD, "tu102"},
-    {"booter.code", booter_bit, MINI_BOOTER_LOAD, "tu102"},
-    {"booter.code", booter_secure_bit, MINI_BOOTER_LOAD, "tu102"},
-    {"booter.code", booter_tag, MINI_BOOTER_START, "tu102"},
-    {"falcon.signature", booter_signature, MINI_BOOTER_LOAD, "tu102"},
-    {"falcon.signature", booter_signature, MINI_BOOTER_LOAD, "ga100"},
-    {"falcon.bootvec", booter_bootvec, MINI_BOOTER_START, "tu102"},
-    {"booter.frts", ga100_frts, MINI_META, "ga100"},
-    {"booter.wpr-end", ga100_end, MINI_META, "ga100"},
+    {"falcon.mailbox-scrubbing", reset_and_go_on, MINI_GSP_MAILBOX, "tu102", true},
+    {"falcon.mailbox-scrubbing", reset_and_go_on, MINI_RESUME_RESET, "tu102", true},
+    {"falcon.mailbox-scrubbing", reset_and_go_on, MINI_GSP_MAILBOX, "ga100", true},
+    {"fwsec.loader", loader_bit, MINI_FRTS_LOAD, "tu102", false},
+    {"fwsec.loader", loader_not_last, MINI_FRTS_START, "tu102", false},
+    {"falcon.bootvec", loader_bootvec, MINI_FRTS_START, "tu102", false},
+    {"fwsec.loader-descriptor", desc_secure, MINI_FRTS_LOAD, "tu102", false},
+    {"fwsec.loader-descriptor", desc_entry, MINI_FRTS_LOAD, "tu102", false},
+    {"fwsec.loader-descriptor", desc_data_size, MINI_FRTS_LOAD, "tu102", false},
+    {"fwsec.loader-descriptor", desc_base, MINI_FRTS_LOAD, "tu102", false},
+    {"falcon.dma-context", desc_context, MINI_FRTS_LOAD, "tu102", false},
+    {"fwsec.code", fwsec_code, MINI_FRTS_LOAD, "tu102", false},
+    {"fwsec.data", fwsec_data, MINI_FRTS_LOAD, "tu102", false},
+    {"falcon.rm-register", fwsec_rm, MINI_FRTS_START, "tu102", false},
+    {"fwsec.frts-region", fwsec_region, MINI_FRTS_LOAD, "tu102", false},
+    {"booter.code", booter_bit, MINI_BOOTER_LOAD, "tu102", false},
+    {"booter.code", booter_secure_bit, MINI_BOOTER_LOAD, "tu102", false},
+    {"booter.code", booter_tag, MINI_BOOTER_START, "tu102", false},
+    {"falcon.signature", booter_signature, MINI_BOOTER_LOAD, "tu102", false},
+    {"falcon.signature", booter_signature, MINI_BOOTER_LOAD, "ga100", false},
+    {"falcon.bootvec", booter_bootvec, MINI_BOOTER_START, "tu102", false},
+    {"booter.frts", ga100_frts, MINI_META, "ga100", false},
+    {"booter.wpr-end", ga100_end, MINI_META, "ga100", false},
 };
 
 static void each_rule_is_noticed(void **state)
@@ -322,7 +333,7 @@ static void each_rule_is_noticed(void **state)
         done = false;
         d.hook = hook;
         open_board(w->chip, NULL, NULL, true);
-        assert_false(mini_boot(&d));
+        assert_int_equal(mini_boot(&d), w->boots);
         assert_true(done);
         const struct model_verdict *v = model_first_violation(d.m);
         if (v == NULL) {
