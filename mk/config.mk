@@ -24,6 +24,8 @@ LIBC ?= picolibc
 KERNEL_OPT ?= -Os
 ## FUZZ_SECONDS: seconds per fuzz target (make test: 5, make fuzz: 60)
 FUZZ_SECONDS ?=
+## WERROR: warnings are errors: 1, 0, or auto: with the compilers of mk/flags.mk and where CI=true
+WERROR ?= auto
 ## V: 1 shows whole command lines
 V ?= 0
 

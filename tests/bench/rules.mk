@@ -2,7 +2,7 @@
 # Runs in a guest: linked statically against the build machine's C library.
 build/linux/read_cost: tests/bench/read_cost.c
 	@mkdir -p $(@D)
-	$(Q)$(CC) -std=c17 -D_GNU_SOURCE -O2 -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror \
+	$(Q)$(CC) -std=c17 -D_GNU_SOURCE -O2 -Wall -Wextra -Wpedantic -Wshadow -Wconversion $(CC_WERROR) \
 	    -static -o $@ $<
 
 bench: build/linux/read_cost

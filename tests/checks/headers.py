@@ -18,7 +18,7 @@ NOT_ALONE = ("net/lwip/",)
 
 def flags_of(kind):
     """The command line that the Makefile uses for the host, the kernel or the stub."""
-    names = {"host": ("CC", "HOST_CPPFLAGS", "HOST_CFLAGS"),
+    names = {"host": ("CC", "HOST_CPPFLAGS", "HOST_CFLAGS", "CC_WERROR"),
              "kernel": ("CC", "KERNEL_CPPFLAGS", "KERNEL_CFLAGS"),
              "stub": ("CLANG", "STUB_CPPFLAGS", "STUB_CFLAGS")}[kind]
     env = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}

@@ -2,7 +2,7 @@
 # What runs in the guest is linked statically against the build machine's C library.
 build/linux/job: tests/linux/job.c
 	@mkdir -p $(@D)
-	$(Q)$(CC) -std=c17 -D_GNU_SOURCE -O2 -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror \
+	$(Q)$(CC) -std=c17 -D_GNU_SOURCE -O2 -Wall -Wextra -Wpedantic -Wshadow -Wconversion $(CC_WERROR) \
 	    -static -o $@ $<
 
 .PHONY: linux-tools
