@@ -94,14 +94,12 @@ static void make_printable(char *text)
     }
 }
 
-void log_line(enum log_level level, const char *module, const char *fmt, ...)
+static void store(enum log_level level, const char *module, const char *fmt, va_list args)
+    FL_PRINTF(3, 0);
+static void store(enum log_level level, const char *module, const char *fmt, va_list args)
 {
     struct log_entry entry;
-    va_list args;
 
-    if (level > log_state.level) {
-        return;
-    }
     entry.level = level;
     size_t len = strlen(module);
     if (len >= sizeof(entry.module)) {
@@ -109,11 +107,9 @@ void log_line(enum log_level level, const char *module, const char *fmt, ...)
     }
     memset(entry.module, 0, sizeof(entry.module));
     memcpy(entry.module, module, len);
-    va_start(args, fmt);
     if (vsnprintf(entry.text, sizeof(entry.text), fmt, args) < 0) {
         (void)snprintf(entry.text, sizeof(entry.text), "(bad format)");
     }
-    va_end(args);
     make_printable(entry.text);
 
     uintptr_t irq = arch_irq_save();
@@ -126,6 +122,52 @@ void log_line(enum log_level level, const char *module, const char *fmt, ...)
     if (log_state.notify != NULL) {
         log_state.notify();
     }
+}
+
+void log_line(enum log_level level, const char *module, const char *fmt, ...)
+{
+    va_list args;
+
+    if (level > log_state.level) {
+        return;
+    }
+    va_start(args, fmt);
+    store(level, module, fmt, args);
+    va_end(args);
+}
+
+void log_limit_flush(struct log_limit *l, const char *module)
+{
+    if (l->suppressed > 0) {
+        log_line(l->worst, module, "%u lines like this suppressed", (unsigned)l->suppressed);
+        l->suppressed = 0;
+    }
+}
+
+void log_limited(struct log_limit *l, enum log_level level, const char *module, const char *fmt,
+                 ...)
+{
+    va_list args;
+
+    if (level > log_state.level) {
+        return;
+    }
+    const uint64_t now_us = clock_now_us();
+    if (l->lines == 0 || now_us - l->since_us >= LOG_LIMIT_US) {
+        l->since_us = now_us;
+        l->lines = 0;
+    }
+    if (l->lines >= LOG_LIMIT_LINES) {
+        l->worst = l->suppressed == 0 || level < l->worst ? level : l->worst;
+        l->suppressed++;
+        l->total++;
+        return;
+    }
+    log_limit_flush(l, module);
+    l->lines++;
+    va_start(args, fmt);
+    store(level, module, fmt, args);
+    va_end(args);
 }
 
 bool log_read(uint64_t *cursor, struct log_entry *out, uint64_t *lost)

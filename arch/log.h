@@ -24,6 +24,25 @@ void log_line(enum log_level level, const char *module, const char *fmt, ...) FL
 #define log_info(mod, ...)  log_line(LOG_INFO, mod, __VA_ARGS__)
 #define log_debug(mod, ...) log_line(LOG_DEBUG, mod, __VA_ARGS__)
 
+/* A source of lines that somebody outside can make as often as he likes (a firmware's messages,
+ * frames from the network): of more than LOG_LIMIT_LINES in LOG_LIMIT_US the rest is counted and
+ * said later in one line. All zero at first; one per source, used from fibers only. */
+#define LOG_LIMIT_LINES 20u
+#define LOG_LIMIT_US    US_PER_S
+struct log_limit {
+    uint64_t since_us;    /* when the running span began */
+    uint32_t lines;       /* stored in it */
+    uint32_t suppressed;  /* not yet said */
+    enum log_level worst; /* of these */
+    uint64_t total;       /* suppressed, ever */
+};
+/* log_line within the limit. Lines above the log's level cost and count nothing. What was
+ * suppressed before is said in front of the first line of the next span. */
+void log_limited(struct log_limit *l, enum log_level level, const char *module, const char *fmt,
+                 ...) FL_PRINTF(4, 5);
+/* Says what is still unsaid: for the end of a source, and now and then while it is silent. */
+void log_limit_flush(struct log_limit *l, const char *module);
+
 #define LOG_LINE_MAX   240
 #define LOG_RING_LINES 1024 /* oldest are overwritten */
 

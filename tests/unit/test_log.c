@@ -243,6 +243,107 @@ static void only_what_shows_is_kept(void **state)
         assert_string_equal(e.text, rows[i].out);
     }
 }
+/* ---- the limit ---- */
+
+static struct log_limit limit;
+static uint64_t limit_cursor;
+static int setup_limit(void **state)
+{
+    limit = (struct log_limit){0};
+    limit_cursor = 0;
+    return setup(state);
+}
+static void flood(unsigned lines)
+{
+    for (unsigned i = 0; i < lines; i++) {
+        log_limited(&limit, LOG_WARN, "m", "line %u", i);
+    }
+}
+static unsigned stored(void)
+{
+    struct log_entry e;
+    unsigned n = 0;
+    while (log_read(&limit_cursor, &e, NULL)) {
+        n++;
+    }
+    return n;
+}
+static void next_is(enum log_level level, const char *text)
+{
+    struct log_entry e;
+    assert_true(log_read(&limit_cursor, &e, NULL));
+    assert_string_equal(e.text, text);
+    assert_int_equal(e.level, level);
+}
+
+static void a_flood_of_lines_is_limited(void **state)
+{
+    (void)state;
+    host_clock_set(5 * US_PER_S * NS_PER_US);
+    flood(LOG_LIMIT_LINES);
+    assert_int_equal(stored(), LOG_LIMIT_LINES); /* all of them: no loss below the limit */
+    flood(1000);
+    assert_int_equal(stored(), 0);
+    host_clock_advance((LOG_LIMIT_US - 1) * NS_PER_US); /* the same second still */
+    flood(7);
+    assert_int_equal(stored(), 0);
+    host_clock_advance(NS_PER_US);
+    flood(LOG_LIMIT_LINES + 5);
+    next_is(LOG_WARN, "1007 lines like this suppressed");
+    next_is(LOG_WARN, "line 0");
+    assert_int_equal(stored(), LOG_LIMIT_LINES - 1);
+    assert_int_equal(limit.total, 1012);
+}
+
+/* It may fall silent for ever: then somebody asks. */
+static void what_is_unsaid_is_said_at_the_end(void **state)
+{
+    (void)state;
+    flood(LOG_LIMIT_LINES + 3);
+    assert_int_equal(stored(), LOG_LIMIT_LINES);
+    log_limit_flush(&limit, "m");
+    next_is(LOG_WARN, "3 lines like this suppressed");
+    log_limit_flush(&limit, "m"); /* once */
+    assert_int_equal(stored(), 0);
+    flood(1); /* and it does not open the door again */
+    assert_int_equal(stored(), 0);
+}
+
+static void suppressed_lines_count_as_the_worst_of_them(void **state)
+{
+    (void)state;
+    flood(LOG_LIMIT_LINES);
+    (void)stored();
+    log_limited(&limit, LOG_INFO, "m", "x");
+    log_limited(&limit, LOG_ERROR, "m", "x");
+    log_limited(&limit, LOG_INFO, "m", "x");
+    log_limit_flush(&limit, "m");
+    next_is(LOG_ERROR, "3 lines like this suppressed");
+    log_limited(&limit, LOG_INFO, "m", "x"); /* the last time's is forgotten */
+    log_limit_flush(&limit, "m");
+    next_is(LOG_INFO, "1 lines like this suppressed");
+}
+
+static void lines_below_the_level_take_no_place(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 100; i++) {
+        log_limited(&limit, LOG_DEBUG, "m", "not wanted");
+    }
+    assert_int_equal(limit.total, 0);
+    flood(LOG_LIMIT_LINES);
+    assert_int_equal(stored(), LOG_LIMIT_LINES);
+}
+
+static void sources_do_not_disturb_each_other(void **state)
+{
+    struct log_limit second = {0};
+    (void)state;
+    flood(100);
+    (void)stored();
+    log_limited(&second, LOG_WARN, "m", "somebody else");
+    next_is(LOG_WARN, "somebody else");
+}
 
 int main(void)
 {
@@ -256,6 +357,11 @@ int main(void)
         cmocka_unit_test_setup(only_what_shows_is_kept, setup),
         cmocka_unit_test_setup(format_never_overruns, setup),
         cmocka_unit_test_setup(sinks_are_woken_and_handlers_may_log, setup),
+        cmocka_unit_test_setup(a_flood_of_lines_is_limited, setup_limit),
+        cmocka_unit_test_setup(what_is_unsaid_is_said_at_the_end, setup_limit),
+        cmocka_unit_test_setup(suppressed_lines_count_as_the_worst_of_them, setup_limit),
+        cmocka_unit_test_setup(lines_below_the_level_take_no_place, setup_limit),
+        cmocka_unit_test_setup(sources_do_not_disturb_each_other, setup_limit),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
