@@ -28,3 +28,39 @@ FL_MUST_CHECK enum fl_err mmio_map(struct phys_addr base, uint64_t size, enum mm
 static inline void dma_wmb(void) { __atomic_thread_fence(__ATOMIC_RELEASE); }
 static inline void dma_rmb(void) { __atomic_thread_fence(__ATOMIC_ACQUIRE); }
 static inline void dma_mb(void) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
+
+/* Memory that a device may change at any moment: what is checked must be what is used. A word is
+ * loaded exactly once, aligned, before everything that follows it. */
+static inline uint32_t dma_load32(const void *p)
+{
+    return __atomic_load_n((const uint32_t *)p, __ATOMIC_ACQUIRE);
+}
+static inline uint64_t dma_load64(const void *p)
+{
+    return __atomic_load_n((const uint64_t *)p, __ATOMIC_ACQUIRE);
+}
+/* Stored after everything before it. */
+static inline void dma_store32(void *p, uint32_t v)
+{
+    __atomic_store_n((uint32_t *)p, v, __ATOMIC_RELEASE);
+}
+/* Copies size bytes to private memory, each loaded exactly once: a C library's memcpy may load a
+ * byte twice, and a compiler that knows memcpy may read the source again where the copy is used. */
+static inline void dma_copy_in(void *dst, const void *src, size_t size)
+{
+    const volatile uint8_t *s = (const volatile uint8_t *)src;
+    uint8_t *d = (uint8_t *)dst;
+
+    for (; size > 0 && (uintptr_t)s % sizeof(uint64_t) != 0; size--) {
+        *d++ = *s++;
+    }
+    for (; size >= sizeof(uint64_t); size -= sizeof(uint64_t)) {
+        const uint64_t v = *(const volatile uint64_t *)(const volatile void *)s;
+        __builtin_memcpy(d, &v, sizeof(v));
+        s += sizeof(v);
+        d += sizeof(v);
+    }
+    for (; size > 0; size--) {
+        *d++ = *s++;
+    }
+}

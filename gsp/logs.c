@@ -2,8 +2,6 @@
 /* The firmware's log buffers (logs.h, gsp.h). */
 #include "gsp/logs.h"
 
-#include <string.h>
-
 #include "arch/mmio.h"
 #include "gsp/gpu.h"
 
@@ -30,7 +28,7 @@ size_t gsp_log_read(struct gsp_gpu *g, enum gsp_log l, uint64_t *offset, void *b
     const uint64_t left = g->log[l].size - *offset;
     const size_t n = left < size ? (size_t)left : size;
     dma_rmb();
-    memcpy(buf, (const uint8_t *)g->log[l].cpu + *offset, n);
+    dma_copy_in(buf, (const uint8_t *)g->log[l].cpu + *offset, n);
     *offset += n;
     return n;
 }
@@ -40,5 +38,5 @@ uint64_t gsp_log_put(struct gsp_gpu *g, enum gsp_log l)
     if ((unsigned)l >= GSP_LOG_COUNT || g->log[l].cpu == NULL) {
         return 0;
     }
-    return __atomic_load_n((const uint64_t *)g->log[l].cpu, __ATOMIC_ACQUIRE);
+    return dma_load64(g->log[l].cpu);
 }

@@ -16,17 +16,6 @@
 #define RPC_LENGTH_MAX                                                                             \
     (GSP_MSG_MAX_BYTES - 48u) /* 65488, the biggest rpc.length of every version */
 
-/* ---- shared words: aligned, one load or store each ---- */
-
-static uint32_t shared_load(const uint8_t *p)
-{
-    return __atomic_load_n((const uint32_t *)(const void *)p, __ATOMIC_ACQUIRE);
-}
-static void shared_store(uint8_t *p, uint32_t v)
-{
-    __atomic_store_n((uint32_t *)(void *)p, v, __ATOMIC_RELEASE);
-}
-
 static uint8_t *cmd_base(const struct gsp_queue *q) { return q->region + GSP_QUEUE_CMD_OFFSET; }
 static uint8_t *stat_base(const struct gsp_queue *q) { return q->region + GSP_QUEUE_STAT_OFFSET; }
 
@@ -115,10 +104,10 @@ void gsp_queue_init(struct gsp_queue *q, void *region, struct bus_addr bus,
 void gsp_queue_start_at(struct gsp_queue *q, uint32_t slot)
 {
     q->cmd_write = q->cmd_read = q->stat_read = slot % GSP_QUEUE_SLOTS;
-    shared_store(cmd_write_word(q), q->cmd_write);
-    shared_store(cmd_read_word(q), q->cmd_write);
-    shared_store(stat_read_word(q), q->stat_read);
-    shared_store(stat_write_word(q), q->stat_read);
+    dma_store32(cmd_write_word(q), q->cmd_write);
+    dma_store32(cmd_read_word(q), q->cmd_write);
+    dma_store32(stat_read_word(q), q->stat_read);
+    dma_store32(stat_write_word(q), q->stat_read);
 }
 
 static enum fl_err is_broken(struct fl_fail *fail)
@@ -133,7 +122,7 @@ static enum fl_err is_broken(struct fl_fail *fail)
 static enum fl_err update_cmd_read(struct gsp_queue *q, struct fl_fail *fail)
 {
     const uint32_t n = GSP_QUEUE_SLOTS;
-    const uint32_t v = shared_load(cmd_read_word(q));
+    const uint32_t v = dma_load32(cmd_read_word(q));
 
     if (v == q->cmd_read) {
         return FL_OK;
@@ -246,9 +235,9 @@ enum fl_err gsp_queue_send(struct gsp_queue *q, uint32_t function, uint32_t sequ
     q->cmd_write = (q->cmd_write + slots) % n;
     q->tx_seq++;
     q->sent++;
-    shared_store(cmd_write_word(q),
-                 q->cmd_write); /* release: the message is there before the pointer */
-    dma_mb();                   /* the pointer is there before the doorbell */
+    dma_store32(cmd_write_word(q),
+                q->cmd_write); /* release: the message is there before the pointer */
+    dma_mb();                  /* the pointer is there before the doorbell */
     if (q->doorbell != NULL) {
         q->doorbell(q->ctx);
     }
@@ -280,7 +269,7 @@ static enum fl_err link_status(struct gsp_queue *q, struct fl_fail *fail)
     if (len > sizeof(h)) {
         return broken(q, fail, "size of our own header layout", len, sizeof(h));
     }
-    memcpy(h, stat_base(q), len);
+    dma_copy_in(h, stat_base(q), len);
     const struct {
         const char *name;
         uint64_t seen, expected;
@@ -316,7 +305,7 @@ static void ring_read(const struct gsp_queue *q, size_t at, uint8_t *dst, size_t
 
     while (size > 0) {
         const size_t n = size < ring - pos ? size : ring - pos;
-        memcpy(dst, slot_at(stat_base(q), 0) + pos, n);
+        dma_copy_in(dst, slot_at(stat_base(q), 0) + pos, n);
         dst += n;
         size -= n;
         pos = 0;
@@ -325,7 +314,7 @@ static void ring_read(const struct gsp_queue *q, size_t at, uint8_t *dst, size_t
 
 bool gsp_queue_pending(const struct gsp_queue *q)
 {
-    return !q->broken && shared_load(stat_write_word(q)) != q->stat_read;
+    return !q->broken && dma_load32(stat_write_word(q)) != q->stat_read;
 }
 
 enum fl_err gsp_queue_receive(struct gsp_queue *q, uint8_t *buf, struct gsp_msg *out, bool *got,
@@ -341,7 +330,7 @@ enum fl_err gsp_queue_receive(struct gsp_queue *q, uint8_t *buf, struct gsp_msg 
         return is_broken(fail);
     }
     const uint32_t write =
-        shared_load(stat_write_word(q)); /* acquire: the message after the pointer */
+        dma_load32(stat_write_word(q)); /* acquire: the message after the pointer */
     if (write == q->stat_read) {
         return FL_OK;
     }
@@ -407,6 +396,6 @@ enum fl_err gsp_queue_receive(struct gsp_queue *q, uint8_t *buf, struct gsp_msg 
     q->received++;
     q->stat_read = (q->stat_read + slots) % n;
     dma_mb(); /* our reads are done before the slots are given back */
-    shared_store(stat_read_word(q), q->stat_read);
+    dma_store32(stat_read_word(q), q->stat_read);
     return FL_OK;
 }
