@@ -18,13 +18,12 @@
 
 enum fl_err gsp_reset_card(struct gsp_gpu *g, struct fl_fail *fail)
 {
-    const struct deadline d = deadline_in_us(BAR0_BACK_TIMEOUT_US);
-
     pci_enable(g->pci, true, false); /* as it comes back */
     const enum fl_err err = pci_reset(g->pci, fail);
     if (err != FL_OK) {
         return err;
     }
+    const struct deadline d = deadline_in_us(BAR0_BACK_TIMEOUT_US); /* from the reset's end on */
     while (gsp_io_read_bulk(&g->io, NV_PMC_BOOT_0__OFFSET) == UINT32_MAX) {
         if (deadline_passed(d)) {
             return FL_FAIL(fail, FL_ELINKLOST, "NV_PMC_BOOT_0",

@@ -13,9 +13,11 @@
 
 #include <cmocka.h>
 
+#include "arch/clock.h"
 #include "arch/log.h"
 #include "gsp/chips.h"
 #include "gsp/family.h"
+#include "gsp/gpu.h"
 #include "tests/unit/rig_assert.h"
 
 static const struct {
@@ -107,11 +109,61 @@ static void unload_programs_take_it_down(void **state)
     }
 }
 
+/* Blackwell's registers stay away for up to 5 s after a reset, counted from its end. The reset
+ * itself shows as a stretch in which nobody touches BAR0. */
+#define RESET_TAKES_US (100 * US_PER_MS) /* at least: what PCI Express wants */
+static struct mmio real_bar0;
+static uint64_t last_us, back_us, away_for_us;
+static uint64_t away_read(void *ctx, uint64_t off, unsigned size)
+{
+    (void)ctx;
+    (void)size;
+    const uint64_t now = clock_now_us();
+    if (back_us == 0 && last_us != 0 && now - last_us >= RESET_TAKES_US) {
+        back_us = now + away_for_us;
+    }
+    last_us = now;
+    return now < back_us ? UINT32_MAX : mmio_read32(&real_bar0, off);
+}
+static void away_write(void *ctx, uint64_t off, unsigned size, uint64_t value)
+{
+    (void)ctx;
+    (void)size;
+    mmio_write32(&real_bar0, off, (uint32_t)value);
+}
+static const struct mmio_ops away_ops = {away_read, away_write};
+
+static void registers_come_back_late(void **state)
+{
+    static const struct {
+        uint64_t away_us;
+        enum fl_err err;
+    } waits[] = {{0, FL_OK}, {4950 * US_PER_MS, FL_OK}, {5050 * US_PER_MS, FL_ELINKLOST}};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(waits); i++) {
+        const unsigned blackwell = ARRAY_SIZE(cases) - 1;
+        assert_string_equal(cases[blackwell].chip, "gb202");
+        leave_running(blackwell, false);
+        real_bar0 = rig.gpu->io.bar0;
+        rig.gpu->io.bar0 = (struct mmio){.ops = &away_ops, .size = real_bar0.size};
+        last_us = back_us = 0;
+        away_for_us = waits[i].away_us;
+        assert_int_equal(rig_boot(&rig), waits[i].err);
+        assert_true(back_us != 0);
+        if (waits[i].err != FL_OK) {
+            assert_string_equal(rig_snapshot(&rig).fail.stage, "wpr2-clear");
+            assert_non_null(strstr(rig_snapshot(&rig).fail.text, "after a reset"));
+        }
+        assert_true(rig_close(&rig));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reset_takes_it_down),
         cmocka_unit_test(unload_programs_take_it_down),
+        cmocka_unit_test(registers_come_back_late),
     };
     log_set_level(LOG_DEBUG);
     return cmocka_run_group_tests(tests, NULL, NULL);
