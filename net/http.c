@@ -9,7 +9,6 @@
 #include "arch/clock.h"
 #include "arch/log.h"
 #include "net/http_priv.h"
-#include "net/log_limit.h"
 
 struct http_conn {
     llhttp_t parser;
@@ -34,7 +33,7 @@ static struct {
     const struct http_route *routes;
     struct http_stats stats;
     struct text_budget memory;
-    struct net_log_limit log;
+    struct log_limit log;
 } http = {.memory = {.own_bytes = HTTP_MEMORY_OWN, .shared_bytes = HTTP_MEMORY_SHARED}};
 
 struct http_stats *http_stats_mut(void) { return &http.stats; }
@@ -350,12 +349,9 @@ static void respond(struct http_conn *c)
     if (us > http.stats.longest_us) {
         http.stats.longest_us = us;
     }
-    uint64_t left_out;
-    if (log_get_level() >= LOG_DEBUG && net_log_allow(&http.log, &left_out)) {
-        log_debug("http", "%s %s -> %d, %zu bytes; %llu such lines were left out",
-                  llhttp_method_name((llhttp_method_t)c->parser.method), c->req.path, c->res.status,
-                  c->payload_len, (unsigned long long)left_out);
-    }
+    log_limited(&http.log, LOG_DEBUG, "http", "%s %s -> %d, %zu bytes",
+                llhttp_method_name((llhttp_method_t)c->parser.method), c->req.path, c->res.status,
+                c->payload_len);
 }
 
 static bool output_left(const struct http_conn *c)

@@ -12,7 +12,6 @@
 
 #include "arch/log.h"
 #include "arch/machine.h"
-#include "net/log_limit.h"
 #include "net/stack.h"
 
 /* Each was read in lwIP 2.2.1: what follows it neither follows a pointer that it forbids nor writes
@@ -52,7 +51,7 @@ static struct {
     struct tcp_pcb *condemned[CONDEMNED_MAX];
     unsigned count;
     bool aborting;
-    struct net_log_limit log;
+    struct log_limit log;
 } state;
 
 void stack_enter(enum stack_at at, struct tcp_pcb *pcb)
@@ -135,9 +134,6 @@ void net_lwip_assert(const char *text, const char *file, int line)
     }
     state.condemned[state.count++] = pcb;
     stack_stats_mut()->assertions++;
-    uint64_t left_out;
-    if (net_log_allow(&state.log, &left_out)) {
-        log_error("lwip", "%s at %s:%d: that connection is aborted; %llu such lines were left out",
-                  text, file, line, (unsigned long long)left_out);
-    }
+    log_limited(&state.log, LOG_ERROR, "lwip", "%s at %s:%d: that connection is aborted", text,
+                file, line);
 }

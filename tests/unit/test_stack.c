@@ -16,7 +16,6 @@
 #include "arch/host/host.h"
 #include "lwip/stats.h"
 #include "lwip/udp.h"
-#include "net/log_limit.h"
 #include "net/nic.h"
 #include "net/stack.h"
 #include "tests/unit/wire.h"
@@ -219,25 +218,6 @@ static void test_arp_storm(void **state)
 
 /* --- log lines -------------------------------------------------------------------------------- */
 
-static void test_log_limit(void **state)
-{
-    (void)state;
-    struct net_log_limit a = {0}, b = {0};
-    uint64_t left_out = 0;
-    unsigned said = 0;
-    host_clock_set((clock_now_us() / US_PER_S + 1) * 1000000000ull);
-    for (unsigned i = 0; i < 1000; i++) {
-        said += net_log_allow(&a, &left_out);
-    }
-    assert_int_equal(said, NET_LOG_PER_S);
-    assert_true(net_log_allow(&b, &left_out)); /* another source has its own */
-    host_clock_advance(1000000000ull);
-    assert_true(net_log_allow(&a, &left_out));
-    assert_int_equal(left_out, 1000 - NET_LOG_PER_S);
-    assert_true(net_log_allow(&a, &left_out));
-    assert_int_equal(left_out, 0);
-}
-
 static int group_setup(void **state)
 {
     (void)state;
@@ -255,7 +235,6 @@ int main(void)
         cmocka_unit_test_setup(test_answer_goes_back, reset),
         cmocka_unit_test_setup(test_arp_limits, reset),
         cmocka_unit_test_setup(test_arp_storm, reset),
-        cmocka_unit_test_setup(test_log_limit, reset),
     };
     return cmocka_run_group_tests_name("stack", tests, group_setup, NULL);
 }
