@@ -311,7 +311,8 @@ static enum fl_err rm_objects(struct gsp_gpu *g, struct fl_fail *fail)
  * when it has ended, come what may: the sum of what its waits allow (each has its own named
  * timeout), plus a second for register accesses and copies. A program on a falcon: three transfers
  * and its run, 2 s each (unload-armed runs two where an earlier boot cannot be reset away); the
- * GSP's script may come last and then take 10 s. */
+ * GSP's script may come last and then take 10 s, and 8 s more for its last operation on the core.
+ */
 static const struct {
     const char *name;
     enum fl_err (*step)(struct gsp_gpu *g, struct fl_fail *fail);
@@ -334,8 +335,8 @@ static const struct {
     {"chain-of-trust", chain_of_trust, GSP_PART_FSP, 8},
     {"lockdown", lockdown, GSP_PART_FSP, 31},
     {"riscv", riscv, 0, 6},
-    {"sequencer", sequencer, GSP_PART_BOOTER, 21},
-    {"init-done", gsp_boot_init_done, 0, 41},
+    {"sequencer", sequencer, GSP_PART_BOOTER, 29},
+    {"init-done", gsp_boot_init_done, 0, 49},
     {"static-info", static_info, 0, 6},
     {"interrupts", interrupts, 0, 6},
     {"rm-objects", rm_objects, 0, 16},

@@ -80,16 +80,27 @@ const struct gsp_event_info *gsp_event_find(const char *version, uint32_t number
 
 /* ---- what each one does ---- */
 
-static enum fl_err run_sequencer(struct gsp_gpu *g, const struct gsp_msg *m, struct fl_fail *fail)
+static enum fl_err run_sequencer(struct gsp_gpu *g, const struct gsp_msg *m, struct deadline until,
+                                 struct fl_fail *fail)
 {
+    struct gsp_event_state *ev = &g->ev;
     struct gsp_seq_result result;
-    const enum fl_err err = gsp_seq_run(g->layout, m->payload, m->payload_size, g->io.size,
-                                        &gsp_gpu_seq_ops, g, &result, fail);
+    const uint64_t start_us = clock_now_us();
 
-    g->ev.seq_commands += result.commands;
-    g->ev.seq_dwords += result.dwords;
-    log_debug(g->label, "CPU sequencer: %u commands in %u dwords", (unsigned)result.commands,
-              (unsigned)result.dwords);
+    if (start_us - ev->seq_since_us >= GSP_SEQ_WINDOW_US) {
+        ev->seq_since_us = start_us;
+        ev->seq_us = 0;
+    }
+    struct deadline limit =
+        deadline_in_us(GSP_SEQ_BUDGET_US - min_u64(ev->seq_us, GSP_SEQ_BUDGET_US));
+    limit.at_us = min_u64(limit.at_us, until.at_us);
+    const enum fl_err err = gsp_seq_run(g->layout, m->payload, m->payload_size, g->io.size,
+                                        &gsp_gpu_seq_ops, g, limit, &result, fail);
+    ev->seq_us += clock_now_us() - start_us;
+    ev->seq_commands += result.commands;
+    ev->seq_dwords += result.dwords;
+    log_limited(&g->chatter, LOG_DEBUG, g->label, "CPU sequencer: %u commands in %u dwords",
+                (unsigned)result.commands, (unsigned)result.dwords);
     return err;
 }
 
@@ -125,7 +136,7 @@ void gsp_event_xid(struct gsp_gpu *g, uint32_t xid, const char *text)
     g->xid_count++;
     g->last_xid = xid;
     snprintf(g->last_xid_text, sizeof(g->last_xid_text), "%s", text);
-    log_error(g->label, "Xid %u: %s", (unsigned)xid, g->last_xid_text);
+    log_limited(&g->complaints, LOG_ERROR, g->label, "Xid %u: %s", (unsigned)xid, g->last_xid_text);
     gsp_gpu_changed(g);
 }
 
@@ -150,12 +161,14 @@ static void unknown(struct gsp_gpu *g, const struct gsp_msg *m)
     }
     if (g->ev.unknown_count < ARRAY_SIZE(g->ev.unknown_logged)) {
         g->ev.unknown_logged[g->ev.unknown_count++] = m->function;
-        log_warn(g->label, "event 0x%x (%u bytes) is not known in firmware %s: ignored",
-                 (unsigned)m->function, (unsigned)m->payload_size, g->layout->version);
+        log_limited(&g->chatter, LOG_WARN, g->label,
+                    "event 0x%x (%u bytes) is not known in firmware %s: ignored",
+                    (unsigned)m->function, (unsigned)m->payload_size, g->layout->version);
     }
 }
 
-enum fl_err gsp_event_handle(struct gsp_gpu *g, const struct gsp_msg *m, struct fl_fail *fail)
+enum fl_err gsp_event_handle(struct gsp_gpu *g, const struct gsp_msg *m, struct deadline until,
+                             struct fl_fail *fail)
 {
     const struct gsp_layout *l = g->layout;
     const struct gsp_event_info *e = gsp_event_find(l->version, m->function);
@@ -179,13 +192,14 @@ enum fl_err gsp_event_handle(struct gsp_gpu *g, const struct gsp_msg *m, struct 
         g->ev.init_result = m->result;
         break;
     case GSP_EV_RUN_CPU_SEQUENCER:
-        return run_sequencer(g, m, fail);
+        return run_sequencer(g, m, until, fail);
     case GSP_EV_OS_ERROR_LOG:
         os_error(g, m);
         break;
     case GSP_EV_RC_TRIGGERED:
-        log_warn(
-            "gsp", "channel error: engine type %u, channel %u, exception %u",
+        log_limited(
+            &g->complaints, LOG_WARN, g->label,
+            "channel error: engine type %u, channel %u, exception %u",
             (unsigned)fw_get(m->payload, m->payload_size,
                              l->rpc_rc_triggered_v17_02.nv2080EngineType),
             (unsigned)fw_get(m->payload, m->payload_size, l->rpc_rc_triggered_v17_02.chid),
@@ -195,21 +209,24 @@ enum fl_err gsp_event_handle(struct gsp_gpu *g, const struct gsp_msg *m, struct 
         copy_text(text, sizeof(text), m, l->rpc_ucode_libos_print_v1E_08.libosPrintBuf.off,
                   (uint32_t)fw_get(m->payload, m->payload_size,
                                    l->rpc_ucode_libos_print_v1E_08.libosPrintBufSize));
-        log_debug(g->label, "libos: %s", text);
+        log_limited(&g->chatter, LOG_DEBUG, g->label, "libos: %s", text);
         break;
     case GSP_EV_LOCKDOWN_NOTICE:
         g->ev.lockdown = m->payload[0] != 0;
-        log_debug(g->label, "lockdown notice: %s", g->ev.lockdown ? "engaging" : "released");
+        log_limited(&g->chatter, LOG_DEBUG, g->label, "lockdown notice: %s",
+                    g->ev.lockdown ? "engaging" : "released");
         break;
     case GSP_EV_RECOVERY_ACTION:
         g->ev.recovery_action = get_le32(m->payload);
-        log_warn(g->label, "the GSP asks for recovery action %u", (unsigned)g->ev.recovery_action);
+        log_limited(&g->complaints, LOG_WARN, g->label, "the GSP asks for recovery action %u",
+                    (unsigned)g->ev.recovery_action);
         break;
     case GSP_EV_POST_EVENT:
     case GSP_EV_MMU_FAULT_QUEUED:
     case GSP_EV_POST_NOCAT_RECORD:
     case GSP_EV_OTHER:
-        log_debug(g->label, "event %s, %u bytes", e->name, (unsigned)m->payload_size);
+        log_limited(&g->chatter, LOG_DEBUG, g->label, "event %s, %u bytes", e->name,
+                    (unsigned)m->payload_size);
         break;
     case GSP_EV_UNKNOWN:
     case GSP_EV_COUNT:

@@ -9,6 +9,7 @@
 #pragma once
 
 #include "arch/base.h"
+#include "arch/clock.h"
 #include "arch/fail.h"
 #include "gsp/queue.h"
 
@@ -50,13 +51,20 @@ struct gsp_event_state {
     uint32_t seen[GSP_EV_COUNT];
     uint32_t init_result; /* rpc_result of INIT_DONE */
     uint32_t seq_commands, seq_dwords;
-    bool lockdown;              /* the GSP asked to leave its registers alone */
-    uint32_t unknown_logged[8]; /* numbers already mentioned in the log */
+    uint64_t seq_since_us, seq_us; /* time that scripts took, in the minute that began then */
+    bool lockdown;                 /* the GSP asked to leave its registers alone */
+    uint32_t unknown_logged[8];    /* numbers already mentioned in the log */
     uint32_t unknown_count;
     uint32_t recovery_action;
 };
 
+/* All register scripts of a minute together; a real boot's takes less than a second (measured on
+ * AD104 and others), so that a script that comes at the end of a wait still has time. */
+#define GSP_SEQ_BUDGET_US (10 * US_PER_S)
+#define GSP_SEQ_WINDOW_US (60 * US_PER_S)
+
 /* Handles one event of g. FL_OK also for those that are only counted. Errors end the wait in which
- * the event came: a sequencer that fails, a malformed message. Yields (the sequencer). */
+ * the event came: a sequencer that fails or takes too long (until, GSP_SEQ_BUDGET_US), a malformed
+ * message. Yields (the sequencer). */
 FL_MUST_CHECK enum fl_err gsp_event_handle(struct gsp_gpu *g, const struct gsp_msg *m,
-                                           struct fl_fail *fail);
+                                           struct deadline until, struct fl_fail *fail);

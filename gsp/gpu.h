@@ -3,14 +3,16 @@
  * A GPU from the inside: what gsp/'s own files share. Others use gsp.h.
  *
  * One fiber at a time boots, serves or unloads a GPU (the GPU's own); RM calls may come from other
- * fibers and are ordered by the RPC lock. Everything that is made for one boot lives in `mem` and
- * the members below "of this boot" and is gone after unload or failure, except the log buffers.
+ * fibers and are ordered by the RPC lock. Everything that is made
+ * for one boot lives in `mem` and the members below "of this boot" and is gone after unload or
+ * failure, except the log buffers.
  */
 #pragma once
 
 #include "arch/base.h"
 #include "arch/fail.h"
 #include "arch/fiber.h"
+#include "arch/log.h"
 #include "gsp/chips.h"
 #include "gsp/events.h"
 #include "gsp/family.h"
@@ -76,6 +78,8 @@ struct gsp_gpu {
     bool stage_skipped; /* the running stage found nothing to do */
     bool suspending;    /* booter_unload is to store, not to forget */
     bool left_up;       /* an earlier boot's WPR2, to be taken down by the unload programs */
+    /* Of log lines that messages of the GSP cause: what it complains of, and the rest. */
+    struct log_limit complaints, chatter;
     uint32_t boots, unloads;
     uint64_t events;
     uint64_t last_ping_us;
@@ -115,6 +119,8 @@ struct gsp_gpu {
     char last_xid_text[256];
 };
 
+/* Says how many lines were left out (arch/log.h). */
+void gsp_gpu_flush_log(struct gsp_gpu *g);
 /* Something that a snapshot shows has changed. */
 void gsp_gpu_changed(struct gsp_gpu *g);
 /* FL_EIO with words when the GSP, which should run, has stopped by itself: it crashed. One register

@@ -124,7 +124,8 @@ void gsp_intr_service(struct gsp_gpu *g)
     in->live = true;
     if (!gsp_io_no_value(left.raw) && NV_PFALCON_FALCON_IRQSTAT__HALT(left)) {
         in->halts++;
-        log_error(g->label, "the GSP's core reports a halt: its log buffers say why");
+        log_limited(&g->complaints, LOG_ERROR, g->label,
+                    "the GSP's core reports a halt: its log buffers say why");
         ENG_WRITE(&g->io, NV_PGSP_BASE, NV_PFALCON_FALCON_IRQSCLR,
                   NV_PFALCON_FALCON_IRQSCLR__with_HALT((struct NV_PFALCON_FALCON_IRQSCLR){0}, 1));
     }
@@ -136,6 +137,7 @@ enum fl_err gsp_intr_wait(struct gsp_gpu *g, struct deadline d)
 
     if (err == FL_OK) {
         gsp_intr_service(g);
+        fiber_yield_if_long(); /* one that had come already cost no wait */
     }
     return err;
 }

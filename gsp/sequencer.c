@@ -2,6 +2,10 @@
 /* The CPU sequencer (sequencer.h). */
 #include "gsp/sequencer.h"
 
+#include "arch/fiber.h"
+
+#define COMMANDS_PER_YIELD 16u /* a script may hold thousands of register writes */
+
 enum seq_op {
     SEQ_REG_WRITE,  /* address, value */
     SEQ_REG_MODIFY, /* address, mask, value */
@@ -99,8 +103,9 @@ static enum fl_err next(struct seq_script *s, struct seq_command *c, struct fl_f
     return FL_OK;
 }
 
+/* left_us: what the script may still take. */
 static enum fl_err execute(const struct seq_command *c, const struct gsp_seq_ops *ops, void *ctx,
-                           struct gsp_seq_result *out, struct fl_fail *fail)
+                           uint64_t left_us, struct gsp_seq_result *out, struct fl_fail *fail)
 {
     switch (c->op) {
     case SEQ_REG_WRITE:
@@ -111,9 +116,10 @@ static enum fl_err execute(const struct seq_command *c, const struct gsp_seq_ops
         return FL_OK;
     case SEQ_REG_POLL:
         return ops->poll(ctx, c->arg[0], c->arg[1], c->arg[2],
-                         c->arg[3] != 0 ? c->arg[3] : GSP_SEQ_POLL_DEFAULT_US, fail);
+                         min_u64(c->arg[3] != 0 ? c->arg[3] : GSP_SEQ_POLL_DEFAULT_US, left_us),
+                         fail);
     case SEQ_DELAY_US:
-        ops->delay_us(ctx, c->arg[0]);
+        ops->delay_us(ctx, (uint32_t)min_u64(c->arg[0], left_us));
         return FL_OK;
     case SEQ_REG_STORE:
         out->saved[c->arg[1]] = ops->read(ctx, c->arg[0]);
@@ -134,7 +140,7 @@ static enum fl_err execute(const struct seq_command *c, const struct gsp_seq_ops
 
 enum fl_err gsp_seq_run(const struct gsp_layout *layout, const void *payload, uint32_t size,
                         uint64_t bar0_bytes, const struct gsp_seq_ops *ops, void *ctx,
-                        struct gsp_seq_result *out, struct fl_fail *fail)
+                        struct deadline until, struct gsp_seq_result *out, struct fl_fail *fail)
 {
     const uint32_t head = layout->rpc_run_cpu_sequencer_v17_00.commandBuffer.off;
 
@@ -170,15 +176,26 @@ enum fl_err gsp_seq_run(const struct gsp_layout *layout, const void *payload, ui
     script.delay_us = 0;
     while (script.at < script.count) {
         const uint32_t at = script.at;
+        const uint64_t now_us = clock_now_us();
+        if (now_us >= until.at_us) {
+            const uint64_t took = now_us - until.start_us;
+            FL_FAIL(fail, FL_ETIMEDOUT, "CPU sequencer",
+                    "the script is at dword %u of %u after %llu ms; no more is given it",
+                    (unsigned)at, (unsigned)script.count, (unsigned long long)(took / US_PER_MS));
+            fl_fail_values(fail, at, script.count, took);
+            return FL_ETIMEDOUT;
+        }
         enum fl_err err = next(&script, &c, fail);
         if (err == FL_OK) {
-            err = execute(&c, ops, ctx, out, fail);
+            err = execute(&c, ops, ctx, until.at_us - now_us, out, fail);
         }
         if (err != FL_OK) {
             return FL_FAIL(fail, err, "CPU sequencer", "%s at dword %u failed: %s",
                            op_table[c.op].name, (unsigned)at, fl_err_name(err));
         }
-        out->commands++;
+        if (++out->commands % COMMANDS_PER_YIELD == 0) {
+            fiber_yield_if_long();
+        }
     }
     out->dwords = used;
     return FL_OK;

@@ -9,6 +9,7 @@
 #pragma once
 
 #include "arch/base.h"
+#include "arch/clock.h"
 #include "arch/fail.h"
 #include "gsp_layout.h"
 
@@ -30,7 +31,7 @@ struct gsp_seq_ops {
 #define GSP_SEQ_DELAY_MAX_US    US_PER_S       /* one DELAY_US */
 #define GSP_SEQ_POLL_DEFAULT_US (4 * US_PER_S) /* timeout 0 means this (nova, nouveau) */
 #define GSP_SEQ_POLL_MAX_US     (30 * US_PER_S)
-#define GSP_SEQ_TOTAL_MAX_US    (60 * US_PER_S) /* of all delays together */
+#define GSP_SEQ_TOTAL_MAX_US    (10 * US_PER_S) /* of all delays of a script together */
 
 struct gsp_seq_result {
     uint32_t commands; /* executed */
@@ -39,9 +40,12 @@ struct gsp_seq_result {
 };
 
 /* Checks and runs the payload of a RUN_CPU_SEQUENCER event. bar0_bytes bounds register addresses.
+ * until: no command is begun later and no poll or delay lasts longer (FL_ETIMEDOUT); only an
+ * operation on the core, which has its own time-outs, may go on a little.
  * FL_EBADDATA: the script breaks a rule (nothing was done); else what an operation returned.
  * Yields. */
 FL_MUST_CHECK enum fl_err gsp_seq_run(const struct gsp_layout *layout, const void *payload,
                                       uint32_t size, uint64_t bar0_bytes,
                                       const struct gsp_seq_ops *ops, void *ctx,
-                                      struct gsp_seq_result *out, struct fl_fail *fail);
+                                      struct deadline until, struct gsp_seq_result *out,
+                                      struct fl_fail *fail);

@@ -19,6 +19,13 @@ static const struct gsp_wait wait_suspended = {
     .step_us = 50,
 };
 
+/* Who waits for an answer of the GSP, or for his turn to ask, need not wait any more. */
+static void send_away(struct gsp_gpu *g)
+{
+    gsp_rpc_interrupt(&g->rpc);
+    event_signal(&g->intr.ev);
+}
+
 enum fl_err gsp_unload_arm(struct gsp_gpu *g, struct fl_fail *fail)
 {
     enum fl_err err = gsp_fwsec_prepare(g, fail);
@@ -35,6 +42,7 @@ enum fl_err gsp_unload_stop_rm(struct gsp_gpu *g, bool suspend, struct fl_fail *
 
     gsp_recorder_stage(&g->rec, "unload-rpc");
     g->undo.rm = g->undo.core = false; /* from here on nobody else may call, and it may stop */
+    send_away(g);
     if (size > sizeof(p)) {
         return FL_FAIL(fail, FL_ENOTSUP, "unload",
                        "UNLOADING_GUEST_DRIVER of this firmware has %u bytes", (unsigned)size);
@@ -83,6 +91,7 @@ enum fl_err gsp_unload_run(struct gsp_gpu *g, struct fl_fail *fail)
         stopped = first == FL_OK;
     }
     g->undo.rm = g->undo.core = false;
+    send_away(g);
     gsp_rpc_close(&g->rpc);
     if (g->undo.wpr2 && !g->io.lost) {
         err = g->family->ops->take_down(g, stopped, fail);
@@ -105,6 +114,7 @@ enum fl_err gsp_unload_run(struct gsp_gpu *g, struct fl_fail *fail)
         pci_enable(g->pci, true, false);
     }
     g->undo = (struct gsp_undo){0};
+    gsp_gpu_flush_log(g);
     gsp_gpu_free_boot(g);
     return first;
 }

@@ -77,8 +77,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         put_le32(copy + 4, (uint32_t)(size - 40) / 4);
     }
     actions = 0;
-    const enum fl_err err =
-        gsp_seq_run(&gsp_layout_570_144, copy, (uint32_t)size, BAR0_BYTES, &ops, NULL, &r, &fail);
+    const enum fl_err err = gsp_seq_run(&gsp_layout_570_144, copy, (uint32_t)size, BAR0_BYTES, &ops,
+                                        NULL, deadline_never(), &r, &fail);
     if (err != FL_OK) {
         CHECK(fail.err == err && fail.text[0] != '\0');
         CHECK((err == FL_EBADDATA || err == FL_ETRUNCATED) && actions == 0);

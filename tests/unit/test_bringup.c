@@ -385,7 +385,7 @@ static void stubborn_caller(void *arg)
         const enum fl_err err = gsp_rm_control(rig.gpu, GSP_OBJECT_SUBDEVICE, CMD_GSP_GET_FEATURES,
                                                p, sizeof(p), US_PER_S, &status, NULL);
         if (err != FL_OK) {
-            refused_calls += err == FL_ESTATE;
+            refused_calls += err == FL_ESTATE || err == FL_ECANCELED;
             break;
         }
     }

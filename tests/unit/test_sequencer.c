@@ -9,6 +9,8 @@
 
 #include <cmocka.h>
 
+#include "arch/fiber.h"
+#include "arch/host/host.h"
 #include "gsp/sequencer.h"
 
 #define BAR0_BYTES MIB(16)
@@ -21,6 +23,7 @@ struct machine {
     uint32_t reg; /* what reads give */
     enum fl_err core_err, poll_err;
     uint64_t poll_timeout;
+    uint64_t op_us; /* that a write or a core operation takes */
     unsigned actions;
 };
 static struct machine m;
@@ -44,6 +47,7 @@ static void do_write(void *ctx, uint32_t off, uint32_t value)
 {
     (void)ctx;
     note("w%x=%x ", off, value);
+    host_clock_advance(m.op_us * NS_PER_US);
 }
 static enum fl_err do_poll(void *ctx, uint32_t off, uint32_t mask, uint32_t value,
                            uint64_t timeout_us, struct fl_fail *fail)
@@ -58,10 +62,12 @@ static void do_delay(void *ctx, uint32_t us)
 {
     (void)ctx;
     note("d%u ", us);
+    host_clock_advance(us * NS_PER_US);
 }
 static enum fl_err core(const char *what)
 {
     note("%s ", what);
+    host_clock_advance(m.op_us * NS_PER_US);
     return m.core_err;
 }
 static enum fl_err do_reset(void *ctx, struct fl_fail *fail)
@@ -108,8 +114,8 @@ static enum fl_err run_sized(const uint32_t *words, uint32_t count, uint32_t buf
     /* An exact copy on the heap, so that ASan sees a byte too many. */
     uint8_t *copy = test_malloc(size > 0 ? size : 1);
     memcpy(copy, msg, size);
-    const enum fl_err err =
-        gsp_seq_run(&gsp_layout_570_144, copy, size, BAR0_BYTES, &ops, NULL, out, fail);
+    const enum fl_err err = gsp_seq_run(&gsp_layout_570_144, copy, size, BAR0_BYTES, &ops, NULL,
+                                        deadline_never(), out, fail);
     test_free(copy);
     return err;
 }
@@ -154,7 +160,7 @@ static void modify_and_store_use_the_value_read(void **state)
     m.reg = 0xa1b2c3d4;
     m.trace[0] = '\0';
     assert_int_equal(gsp_seq_run(&gsp_layout_570_144, msg, HEAD + 4 * ARRAY_SIZE(script),
-                                 BAR0_BYTES, &ops, NULL, &r, &fail),
+                                 BAR0_BYTES, &ops, NULL, deadline_never(), &r, &fail),
                      FL_OK);
     assert_int_equal(r.saved[3], 0xa1b2c3d4);
     assert_string_equal(m.trace, "r110100 r110100 w110100=a1b255d4 ");
@@ -220,16 +226,17 @@ static void bad_scripts(void **state)
 
 static void delays_add_up(void **state)
 {
-    uint32_t script[2 * 61];
+    enum { FITS = GSP_SEQ_TOTAL_MAX_US / GSP_SEQ_DELAY_MAX_US };
+    uint32_t script[2 * (FITS + 1)];
     struct gsp_seq_result r;
     struct fl_fail fail = {0};
     (void)state;
-    for (uint32_t i = 0; i < 61; i++) {
+    for (uint32_t i = 0; i <= FITS; i++) {
         script[2 * i] = 3;
         script[2 * i + 1] = (uint32_t)GSP_SEQ_DELAY_MAX_US;
     }
-    assert_int_equal(run(script, 2 * 60, &r, &fail), FL_OK);
-    assert_int_equal(run(script, 2 * 61, &r, &fail), FL_EBADDATA);
+    assert_int_equal(run(script, 2 * FITS, &r, &fail), FL_OK);
+    assert_int_equal(run(script, 2 * (FITS + 1), &r, &fail), FL_EBADDATA);
     assert_int_equal(m.actions, 0);
 }
 
@@ -267,7 +274,7 @@ static void failures_stop_it(void **state)
     m.core_err = FL_ETIMEDOUT;
     m.trace[0] = '\0';
     assert_int_equal(gsp_seq_run(&gsp_layout_570_144, msg, HEAD + 4 * ARRAY_SIZE(script),
-                                 BAR0_BYTES, &ops, NULL, &r, &fail),
+                                 BAR0_BYTES, &ops, NULL, deadline_never(), &r, &fail),
                      FL_ETIMEDOUT);
     assert_string_equal(m.trace, "reset ");
     assert_int_equal(r.commands, 0);
@@ -277,18 +284,111 @@ static void failures_stop_it(void **state)
     m.poll_err = FL_ETIMEDOUT;
     m.trace[0] = '\0';
     assert_int_equal(gsp_seq_run(&gsp_layout_570_144, msg, HEAD + 4 * ARRAY_SIZE(polls), BAR0_BYTES,
-                                 &ops, NULL, &r, &fail),
+                                 &ops, NULL, deadline_never(), &r, &fail),
                      FL_ETIMEDOUT);
     assert_string_equal(m.trace, "p110118&2=2 ");
+}
+
+/* What a script may take is given from outside; here 5 ms. */
+static struct gsp_seq_result timed;
+static enum fl_err run_for_5_ms(const uint32_t *words, uint32_t count, uint64_t op_us,
+                                struct fl_fail *fail)
+{
+    (void)run(words, count, &timed, NULL); /* fills the message */
+    host_reset();
+    memset(&m, 0, sizeof(m));
+    m.op_us = op_us;
+    return gsp_seq_run(&gsp_layout_570_144, msg, HEAD + 4 * count, BAR0_BYTES, &ops, NULL,
+                       deadline_in_us(5 * US_PER_MS), &timed, fail);
+}
+
+static void time_is_up(void **state)
+{
+    const uint32_t poll[] = {2, 0x110118, 2, 2, 30 * US_PER_S, 0};
+    const uint32_t patient[] = {2, 0x110118, 2, 2, 0, 0}; /* 0: the default, 4 s */
+    const uint32_t delays[] = {3, 4000, 3, 4000, 0, 0x110040, 1};
+    const uint32_t cores[] = {5, 6, 7, 8, 0, 0x110040, 1};
+    uint32_t writes[3 * 500];
+    struct fl_fail fail = {0};
+    (void)state;
+    assert_int_equal(run_for_5_ms(poll, ARRAY_SIZE(poll), 0, &fail), FL_OK);
+    assert_in_range(m.poll_timeout, 4900, 5000);
+    assert_int_equal(run_for_5_ms(patient, ARRAY_SIZE(patient), 0, &fail), FL_OK);
+    assert_in_range(m.poll_timeout, 4900, 5000);
+
+    assert_int_equal(run_for_5_ms(delays, ARRAY_SIZE(delays), 0, &fail), FL_ETIMEDOUT);
+    assert_in_range(clock_now_us(), 5000, 5010); /* the second one was cut, no write came */
+    assert_int_equal(m.actions, 2);
+    assert_int_equal(fail.seen, 4); /* the dword where it stood */
+    assert_non_null(strstr(fail.text, "dword 4 of 7 after 5 ms"));
+
+    fl_fail_clear(&fail);
+    assert_int_equal(run_for_5_ms(cores, ARRAY_SIZE(cores), 2000, &fail), FL_ETIMEDOUT);
+    assert_int_equal(m.actions, 3); /* the one that began in time ends */
+
+    for (uint32_t i = 0; i < 500; i++) {
+        writes[3 * i] = 0;
+        writes[3 * i + 1] = 0x110040;
+        writes[3 * i + 2] = 1;
+    }
+    fl_fail_clear(&fail);
+    assert_int_equal(run_for_5_ms(writes, ARRAY_SIZE(writes), 20, &fail), FL_ETIMEDOUT);
+    assert_in_range(m.actions, 245, 251);
+}
+
+/* Thousands of register accesses, each slow as under an emulator: the others run meanwhile. */
+static unsigned others;
+static bool ran;
+static void other(void *arg)
+{
+    (void)arg;
+    while (!ran) {
+        others++;
+        fiber_yield();
+    }
+}
+static void long_script(void *arg)
+{
+    (void)arg;
+    assert_int_equal(gsp_seq_run(&gsp_layout_570_144, msg, HEAD + 4 * 1500, BAR0_BYTES, &ops, NULL,
+                                 deadline_never(), &timed, NULL),
+                     FL_OK);
+    ran = true;
+}
+static void others_run_meanwhile(void **state)
+{
+    uint32_t writes[3 * 500];
+    (void)state;
+    host_reset();
+    for (uint32_t i = 0; i < 500; i++) {
+        writes[3 * i] = 0;
+        writes[3 * i + 1] = 0x110040;
+        writes[3 * i + 2] = 1;
+    }
+    (void)run(writes, ARRAY_SIZE(writes), &timed, NULL);
+    memset(&m, 0, sizeof(m));
+    m.op_us = 20;
+    ran = false;
+    others = 0;
+    assert_non_null(fiber_spawn("script", long_script, NULL, FIBER_STACK_DEFAULT));
+    assert_non_null(fiber_spawn("other", other, NULL, FIBER_STACK_DEFAULT));
+    fiber_run(NULL, NULL);
+    assert_int_equal(timed.commands, 500);
+    assert_in_range(others, 20, 40); /* 10 ms, a turn each 320 us */
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_operation),  cmocka_unit_test(modify_and_store_use_the_value_read),
-        cmocka_unit_test(large_script),     cmocka_unit_test(bad_scripts),
-        cmocka_unit_test(delays_add_up),    cmocka_unit_test(bad_headers),
+        cmocka_unit_test(every_operation),
+        cmocka_unit_test(modify_and_store_use_the_value_read),
+        cmocka_unit_test(large_script),
+        cmocka_unit_test(bad_scripts),
+        cmocka_unit_test(delays_add_up),
+        cmocka_unit_test(bad_headers),
         cmocka_unit_test(failures_stop_it),
+        cmocka_unit_test(time_is_up),
+        cmocka_unit_test(others_run_meanwhile),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

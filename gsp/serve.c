@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/* A GPU that is ready: its events are served until it fails or is told to stop (gsp.h). */
+#include "arch/clock.h"
+#include "arch/log.h"
+#include "gsp/gpu.h"
+#include "gsp/unload.h"
+
+#define SERVE_STEP_US (250 * US_PER_MS) /* how soon gsp_serve sees *stop */
+#define SERVE_POLL_US (10 * US_PER_MS)  /* without interrupts */
+#define SERVE_PING_US US_PER_S
+
+static bool serving(const struct gsp_gpu *g)
+{
+    return g->state == GSP_READY && !g->busy;
+}
+
+/* A GPU that was ready is not any more. */
+static void fall_over(struct gsp_gpu *g, enum fl_err err, const struct fl_fail *why)
+{
+    struct fl_fail second = {0};
+
+    if (g->io.lost) {
+        gsp_event_xid(g, GSP_XID_OFF_THE_BUS, "the GPU has fallen off the bus");
+    }
+    if (g->fail.err == FL_OK) {
+        g->fail = *why;
+    }
+    FL_FAIL(&g->fail, err, "serve", "the GPU failed while running: %s", fl_err_name(err));
+    fl_fail_stage(&g->fail, "ready");
+    log_error(g->label, "%s failed while running: %s", g->chip->name, g->fail.text);
+    g->busy = true;
+    g->undo.rm = false; /* it is not asked any more */
+    if (gsp_unload_run(g, &second) != FL_OK && second.text[0] != '\0') {
+        log_warn(g->label, "cleaning up after that failed too: %s", second.text);
+    }
+    g->busy = false;
+    g->state = GSP_FAILED;
+    gsp_gpu_changed(g);
+}
+
+/* Now and then: is it still there, does its core run, were lines left out? */
+static enum fl_err look_after(struct gsp_gpu *g, struct fl_fail *fail)
+{
+    const uint64_t now_us = clock_now_us();
+    const bool due = now_us - g->last_ping_us >= SERVE_PING_US;
+
+    if (!due && g->intr.halts == g->halts_seen) {
+        return FL_OK;
+    }
+    if (due) {
+        gsp_gpu_flush_log(g);
+    }
+    g->last_ping_us = now_us;
+    g->halts_seen = g->intr.halts;
+    const enum fl_err err = gsp_io_ping(&g->io);
+    return err != FL_OK ? err : gsp_gpu_check_core(g, fail);
+}
+
+void gsp_serve(struct gsp_gpu *g, const volatile bool *stop)
+{
+    bool more = false;
+
+    while (serving(g) && !*stop) {
+        struct fl_fail why = {0};
+        enum fl_err err;
+
+        if (more) { /* it goes on sending: the others first */
+            fiber_yield();
+            gsp_intr_service(g);
+        } else {
+            err = gsp_intr_wait(g, deadline_in_us(g->intr.enabled ? SERVE_STEP_US : SERVE_POLL_US));
+        }
+        if (!serving(g)) {
+            break; /* taken down by somebody else meanwhile */
+        }
+        more = false;
+        err = gsp_queue_pending(&g->rpc.queue) ? gsp_rpc_pump(&g->rpc, &more, &why) : FL_OK;
+        err = err != FL_OK ? err : look_after(g, &why);
+        err = err != FL_OK ? err : gsp_io_check(&g->io);
+        if (err != FL_OK && serving(g)) {
+            fall_over(g, err, &why);
+        }
+    }
+}
