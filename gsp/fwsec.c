@@ -12,18 +12,13 @@
 
 #define ERASED_RUN 64u /* all-ones dwords of the PROM between looks at the link */
 
-struct prom_reader {
-    struct gsp_gpu *g;
-    uint32_t ones; /* all-ones seen */
-};
-
 /* The PROM may hold erased flash, so all-ones means nothing by itself. */
 static enum fl_err prom_read(void *ctx, uint32_t off, uint32_t *value)
 {
-    struct prom_reader *r = ctx;
+    struct gsp_gpu *g = ctx;
 
-    *value = gsp_io_read_bulk(&r->g->io, NV_PROM_BASE + off);
-    return *value == UINT32_MAX && r->ones++ % ERASED_RUN == 0 ? gsp_io_ping(&r->g->io) : FL_OK;
+    *value = gsp_io_read_bulk(&g->io, NV_PROM_BASE + off);
+    return *value == UINT32_MAX && g->prom_ones++ % ERASED_RUN == 0 ? gsp_io_ping(&g->io) : FL_OK;
 }
 
 static void prom_yield(void *ctx)
@@ -32,17 +27,12 @@ static void prom_yield(void *ctx)
     fiber_yield_if_long();
 }
 
-static struct vbios_io prom_io(struct prom_reader *r)
-{
-    return (struct vbios_io){.read32 = prom_read, .yield = prom_yield, .ctx = r};
-}
-
 enum fl_err gsp_fwsec_find(struct gsp_gpu *g, struct fl_fail *fail)
 {
-    struct prom_reader reader = {.g = g};
-    const struct vbios_io io = prom_io(&reader);
-    enum fl_err err = vbios_open(&g->vbios, &io, fail);
+    const struct vbios_io io = {.read32 = prom_read, .yield = prom_yield, .ctx = g};
 
+    g->prom_ones = 0;
+    enum fl_err err = vbios_open(&g->vbios, &io, fail);
     if (err == FL_OK) {
         memcpy(g->vbios_version, g->vbios.version, sizeof(g->vbios_version));
         g->vbios_version[sizeof(g->vbios_version) - 1] = '\0';
@@ -124,8 +114,7 @@ enum fl_err gsp_fwsec_prepare(struct gsp_gpu *g, struct fl_fail *fail)
     if (err != FL_OK) {
         return err;
     }
-    struct prom_reader reader = {.g = g};
-    g->vbios.io = prom_io(&reader);
+    g->prom_ones = 0;
     uint8_t *sb = g->mem.fwsec_sb.cpu, *frts = g->mem.fwsec_frts.cpu;
     err = vbios_read_ucode(&g->vbios, f, signature, sb, (size_t)image, fail);
     gsp_recorder_add(&g->rec, GSP_REC_DMA, (uint32_t)image, NV_PROM_BASE, "FWSEC from the PROM");

@@ -98,7 +98,8 @@ struct gsp_gpu {
     const struct gsp_layout *layout; /* of the firmware's version */
     char firmware_version[32];
     struct gsp_fwset fw;
-    struct vbios vbios; /* about 9 KiB */
+    struct vbios vbios; /* about 9 KiB; reads through io, whose ctx is this struct */
+    uint32_t prom_ones; /* all-ones dwords that the running walk of the PROM saw */
     struct vbios_fwsec fwsec;
     struct gsp_fb_layout fb;
     struct gsp_memory mem;
