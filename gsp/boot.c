@@ -369,6 +369,8 @@ static enum fl_err run_stage(struct gsp_gpu *g, uint32_t i)
     enum fl_err err = FL_OK;
     if (story[i].parts != 0 && (g->family->parts & story[i].parts) != story[i].parts) {
         g->stage_skipped = true;
+    } else if (g->ending) {
+        err = FL_FAIL(&g->fail, FL_ECANCELED, s->name, "given up: the GPU is being destroyed");
     } else {
         err = story[i].step(g, &g->fail);
     }
@@ -412,7 +414,7 @@ static void give_up(struct gsp_gpu *g, uint32_t stage)
     gsp_gpu_changed(g);
 }
 
-enum fl_err gsp_boot(struct gsp_gpu *g)
+static enum fl_err boot(struct gsp_gpu *g)
 {
     if (g->busy || g->state == GSP_READY) {
         return FL_ESTATE;
@@ -446,4 +448,14 @@ enum fl_err gsp_boot(struct gsp_gpu *g)
              (unsigned long long)((clock_now_us() - start) / US_PER_MS),
              (unsigned long long)g->io.reads, (unsigned long long)g->io.writes);
     return FL_OK;
+}
+
+enum fl_err gsp_boot(struct gsp_gpu *g)
+{
+    if (!gsp_gpu_enter(g)) {
+        return FL_ESTATE;
+    }
+    const enum fl_err err = boot(g);
+    gsp_gpu_leave(g);
+    return err;
 }

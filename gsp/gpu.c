@@ -7,6 +7,7 @@
 
 #include "arch/clock.h"
 #include "arch/log.h"
+#include "arch/machine.h"
 #include "gsp/boot.h"
 #include "gsp/unload.h"
 
@@ -46,6 +47,19 @@ const char *gsp_chip_name(size_t index)
 void gsp_gpu_changed(struct gsp_gpu *g) { g->generation++; }
 
 uint64_t gsp_generation(const struct gsp_gpu *g) { return g->generation; }
+
+bool gsp_gpu_enter(struct gsp_gpu *g)
+{
+    g->users += !g->ending;
+    return !g->ending;
+}
+
+void gsp_gpu_leave(struct gsp_gpu *g)
+{
+    if (--g->users == 0) {
+        event_signal(&g->left);
+    }
+}
 
 void gsp_gpu_flush_log(struct gsp_gpu *g)
 {
@@ -154,6 +168,7 @@ struct gsp_gpu *gsp_create(const struct pci_dev *d, const struct gsp_options *op
     g->io.rec = &g->rec;
     g->state = GSP_ABSENT;
     event_init(&g->intr.ev);
+    event_init(&g->left);
     gsp_boot_list_stages(g);
     if (!gsp_rpc_init(&g->rpc, &gsp_gpu_rpc_host, g)) {
         FL_FAIL(fail, FL_ENOMEM, "gpu", "no memory for a message buffer");
@@ -193,7 +208,7 @@ no_rpc:
     return NULL;
 }
 
-enum fl_err gsp_unload(struct gsp_gpu *g)
+static enum fl_err unload(struct gsp_gpu *g)
 {
     if (g->busy || g->state != GSP_READY) {
         return FL_ESTATE;
@@ -214,12 +229,36 @@ enum fl_err gsp_unload(struct gsp_gpu *g)
     return err;
 }
 
+enum fl_err gsp_unload(struct gsp_gpu *g)
+{
+    if (!gsp_gpu_enter(g)) {
+        return FL_ESTATE;
+    }
+    const enum fl_err err = unload(g);
+    gsp_gpu_leave(g);
+    return err;
+}
+
+/* Nobody comes in any more, and who is inside gets out: at the end of the stage, call or step that
+ * he is in, all of which have deadlines. */
+static void wait_until_alone(struct gsp_gpu *g)
+{
+    g->ending = true;
+    gsp_rpc_interrupt(&g->rpc);
+    event_signal(&g->intr.ev);
+    while (g->users > 0) {
+        const enum fl_err err = event_wait(&g->left, deadline_never());
+        FL_ASSERT(err == FL_OK);
+    }
+}
+
 void gsp_destroy(struct gsp_gpu *g)
 {
     if (g == NULL) {
         return;
     }
-    if (g->state == GSP_READY && gsp_unload(g) != FL_OK) {
+    wait_until_alone(g);
+    if (g->state == GSP_READY && unload(g) != FL_OK) {
         log_warn(g->label, "unload before destruction failed: %s", g->fail.text);
     }
     if (g->state == GSP_SUSPENDED) {

@@ -3,7 +3,7 @@
  * A GPU from the inside: what gsp/'s own files share. Others use gsp.h.
  *
  * One fiber at a time boots, serves or unloads a GPU (the GPU's own); RM calls may come from other
- * fibers and are ordered by the RPC lock. Everything that is made
+ * fibers and are ordered by the RPC lock. gsp_destroy may come at any time. Everything that is made
  * for one boot lives in `mem` and the members below "of this boot" and is gone after unload or
  * failure, except the log buffers.
  */
@@ -71,6 +71,11 @@ struct gsp_gpu {
 
     enum gsp_state state;
     bool busy; /* a boot or an unload is going on: nobody else may touch the rings */
+    /* Fibers inside of a function of gsp.h that yields. gsp_destroy lets nobody in (ending) and
+     * waits for the last one to go (left). */
+    uint32_t users;
+    bool ending;
+    struct event left;
     uint64_t generation;
     struct fl_fail fail; /* the first of the last operation */
     struct gsp_stage stage[GSP_MAX_STAGES];
@@ -120,6 +125,10 @@ struct gsp_gpu {
     char last_xid_text[256];
 };
 
+/* A fiber comes into a function of gsp.h that yields (false: the GPU is being destroyed), and goes.
+ */
+FL_MUST_CHECK bool gsp_gpu_enter(struct gsp_gpu *g);
+void gsp_gpu_leave(struct gsp_gpu *g);
 /* Says how many lines were left out (arch/log.h). */
 void gsp_gpu_flush_log(struct gsp_gpu *g);
 /* Something that a snapshot shows has changed. */

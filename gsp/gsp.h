@@ -89,7 +89,9 @@ struct gsp_options {
  */
 struct gsp_gpu *gsp_create(const struct pci_dev *d, const struct gsp_options *opt,
                            struct fl_fail *fail);
-/* Unloads when needed and frees everything. Yields. */
+/* Unloads when needed and frees everything. Other fibers may be inside of functions of this header:
+ * they are sent away (FL_ECANCELED) and waited for, nothing goes before the last one is out; from
+ * then on nobody may come with this pointer. Yields. */
 void gsp_destroy(struct gsp_gpu *g);
 
 /* The whole bring-up: power-on state to READY, or FAILED with snapshot.fail filled, WPR2 taken down

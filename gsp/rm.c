@@ -44,7 +44,7 @@ static enum fl_err message_make(struct rm_message *m, uint32_t head, const void 
 static enum fl_err not_ready(const struct gsp_gpu *g, struct fl_fail *fail)
 {
     return FL_FAIL(fail, FL_ESTATE, "RM call", "the GPU is %s, not ready",
-                   gsp_state_name(g->state));
+                   g->ending ? "being destroyed" : gsp_state_name(g->state));
 }
 
 enum fl_err gsp_rm_control_on(struct gsp_gpu *g, uint32_t client, uint32_t object, uint32_t cmd,
@@ -93,11 +93,13 @@ enum fl_err gsp_rm_control(struct gsp_gpu *g, uint32_t object, uint32_t cmd, voi
                            uint32_t size, uint64_t timeout_us, uint32_t *rm_status,
                            struct fl_fail *fail)
 {
-    if (g->state != GSP_READY) {
+    if (g->state != GSP_READY || !gsp_gpu_enter(g)) {
         return not_ready(g, fail);
     }
-    return gsp_rm_control_on(g, GSP_OBJECT_CLIENT, object, cmd, params, size, timeout_us, rm_status,
-                             fail);
+    const enum fl_err err = gsp_rm_control_on(g, GSP_OBJECT_CLIENT, object, cmd, params, size,
+                                              timeout_us, rm_status, fail);
+    gsp_gpu_leave(g);
+    return err;
 }
 
 enum fl_err gsp_rm_alloc(struct gsp_gpu *g, uint32_t client, uint32_t parent, uint32_t object,

@@ -11,7 +11,7 @@
 
 static bool serving(const struct gsp_gpu *g)
 {
-    return g->state == GSP_READY && !g->busy;
+    return g->state == GSP_READY && !g->busy && !g->ending;
 }
 
 /* A GPU that was ready is not any more. */
@@ -60,6 +60,9 @@ void gsp_serve(struct gsp_gpu *g, const volatile bool *stop)
 {
     bool more = false;
 
+    if (!gsp_gpu_enter(g)) {
+        return;
+    }
     while (serving(g) && !*stop) {
         struct fl_fail why = {0};
         enum fl_err err;
@@ -81,4 +84,5 @@ void gsp_serve(struct gsp_gpu *g, const volatile bool *stop)
             fall_over(g, err, &why);
         }
     }
+    gsp_gpu_leave(g);
 }

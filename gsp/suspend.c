@@ -92,7 +92,7 @@ static enum fl_err end_failed(struct gsp_gpu *g, const char *stage, enum fl_err 
     return err;
 }
 
-enum fl_err gsp_suspend(struct gsp_gpu *g)
+static enum fl_err suspend(struct gsp_gpu *g)
 {
     if (g->busy || g->state != GSP_READY) {
         return FL_ESTATE;
@@ -188,7 +188,7 @@ static enum fl_err wake(struct gsp_gpu *g, struct fl_fail *fail)
     return err != FL_OK ? err : gsp_boot_init_done(g, fail);
 }
 
-enum fl_err gsp_resume(struct gsp_gpu *g)
+static enum fl_err resume(struct gsp_gpu *g)
 {
     if (g->busy || g->state != GSP_SUSPENDED) {
         return FL_ESTATE;
@@ -209,4 +209,24 @@ enum fl_err gsp_resume(struct gsp_gpu *g)
     log_info(g->label, "%s is back", g->chip->name);
     gsp_gpu_changed(g);
     return FL_OK;
+}
+
+enum fl_err gsp_suspend(struct gsp_gpu *g)
+{
+    if (!gsp_gpu_enter(g)) {
+        return FL_ESTATE;
+    }
+    const enum fl_err err = suspend(g);
+    gsp_gpu_leave(g);
+    return err;
+}
+
+enum fl_err gsp_resume(struct gsp_gpu *g)
+{
+    if (!gsp_gpu_enter(g)) {
+        return FL_ESTATE;
+    }
+    const enum fl_err err = resume(g);
+    gsp_gpu_leave(g);
+    return err;
 }
