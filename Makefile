@@ -24,7 +24,7 @@ ROOMS := arch pci mm gsp net boot tests/model tests/synth tests/unit tests/fuzz 
 
 include mk/build.mk
 
-.PHONY: all run test test-chips bench fuzz image check format tidy setup clean distclean help
+.PHONY: all run test test-chips bench fuzz msan image check format tidy setup clean distclean help
 
 all: host efi ## build the appliance, the GPU model and the host libraries
 
@@ -44,6 +44,9 @@ bench: all benches ## run the benches: a table, and build/bench.json
 fuzz: ## fuzz every target for FUZZ_SECONDS each (default 60); TARGET=name for one
 	$(Q)$(RUN_TESTS) --only fuzz --fuzz-seconds $(or $(FUZZ_SECONDS),60) \
 	    $(if $(TARGET),--target $(TARGET))
+
+msan: ## the model's tests with MemorySanitizer: nothing unwritten leaves it
+	$(Q)$(RUN_TESTS) --only msan
 
 check: ## floors, licence lines, headers that stand alone, format
 	$(Q)$(RUN_TESTS) --only checks

@@ -11,6 +11,7 @@
 #                     stub compiles too
 #   TEST_SUPPORT_SRCS .c that several tests share
 #   UNIT_TESTS        tests/unit/test_x.c, each one cmocka program (built with the sanitizers)
+#   MSAN_TESTS        those of them that MemorySanitizer watches, too: nothing of the driver in them
 #   FUZZ_TARGETS      tests/fuzz/fuzz_x.c, each with LLVMFuzzerTestOneInput
 #   TEST_KERNELS      names of other main programs for the bare machine: build/boot/<name>.efi from
 #                     <name>_SRCS, linked with everything of the kernel but boot/kmain.c
@@ -79,7 +80,7 @@ $$($(1)_LIBS): build/$(1)/.flags $$(filter %/sources.mk,$$(MAKEFILE_LIST))
 	$$(Q)$$(AR) rcsD $$@ $$(filter %.o,$$^)
 ALL_OBJS += $$($(1)_FIRSTLIGHT) $$($(1)_MODEL) $$($(1)_SYNTH) $$($(1)_SUPPORT)
 endef
-$(foreach v,host asan fuzz,$(eval $(call host-variant,$(v))))
+$(foreach v,host asan fuzz msan,$(eval $(call host-variant,$(v))))
 
 # $(call link,variant,more flags): one program from its object(s) and the libraries.
 define link
@@ -99,6 +100,13 @@ UNIT_PROGRAMS := $(UNIT_TESTS:%.c=build/asan/%)
 $(UNIT_PROGRAMS): build/asan/%: build/asan/%.o $(asan_LIBS)
 	$(call link,asan,-lcmocka)
 
+# The model and what it stands on, without the driver.
+MSAN_PROGRAMS := $(MSAN_TESTS:%.c=build/msan/%)
+MSAN_BASE := $(addprefix build/msan/,gsp/regs/regs.o build/gen/gsp_layout.o gsp/digest.o)
+$(MSAN_PROGRAMS): build/msan/%: build/msan/%.o $(MSAN_BASE) \
+    $(addprefix build/msan/lib,model.a synth.a support.a)
+	$(call link,msan)
+
 FUZZ_PROGRAMS := $(FUZZ_TARGETS:%.c=build/fuzz/%)
 $(FUZZ_PROGRAMS): build/fuzz/%: build/fuzz/%.o $(fuzz_LIBS)
 	$(call link,fuzz,-fsanitize=fuzzer)
@@ -107,10 +115,11 @@ BENCH_PROGRAMS := $(BENCH_SRCS:%.c=build/host/%)
 $(BENCH_PROGRAMS): build/host/%: build/host/%.o $(host_LIBS)
 	$(call link,host)
 
-.PHONY: host gpu-model units fuzzers benches
+.PHONY: host gpu-model units msan-units fuzzers benches
 host: $(host_LIBS) gpu-model
 gpu-model: $(if $(MODEL_MAIN_SRCS),build/host/gpu-model)
 units: $(UNIT_PROGRAMS) ## build the unit tests
+msan-units: $(MSAN_PROGRAMS)
 fuzzers: $(FUZZ_PROGRAMS) ## build the fuzzers
 benches: $(BENCH_PROGRAMS) ## build the native benches
 
@@ -212,7 +221,7 @@ efi: build/boot/BOOTX64.EFI
 
 -include $(patsubst %.o,%.d,$(filter build/%,$(ALL_OBJS) $(KERNEL_OBJS) $(STUB_OBJS) \
     $(TEST_KERNEL_OBJS) $(MODEL_MAIN_SRCS:%.c=build/host/%.o) $(MODEL_MAIN_SRCS:%.c=build/asan/%.o) \
-    $(UNIT_PROGRAMS:=.o) $(FUZZ_PROGRAMS:=.o) $(BENCH_PROGRAMS:=.o)))
+    $(UNIT_PROGRAMS:=.o) $(MSAN_PROGRAMS:=.o) $(FUZZ_PROGRAMS:=.o) $(BENCH_PROGRAMS:=.o)))
 
 # For scripts: one variable of this Makefile ("make -s print-UNIT_PROGRAMS"), the generated headers.
 .PHONY: gen

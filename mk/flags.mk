@@ -37,7 +37,7 @@ LIB_PREFIX_MAP := $(if $(LWIP_DIR),-ffile-prefix-map=$(LWIP_DIR)=lwip) \
 HOST_CPPFLAGS := -I. -Ibuild/gen -Iarch/host/include $(LIB_CPPFLAGS) -DFL_HOST=1 -D_GNU_SOURCE
 HOST_CFLAGS := $(COMMON_CFLAGS) $(LIB_PREFIX_MAP) -fno-omit-frame-pointer
 
-# The three host variants differ in compiler and instrumentation only. Third-party code is watched
+# The host variants differ in compiler and instrumentation only. Third-party code is watched
 # for bad addresses but not for undefined arithmetic: its findings are not ours to mend.
 host_CC = $(CC)
 host_INSTR := -O2 -g $(CC_WERROR)
@@ -45,6 +45,11 @@ host_LIB_INSTR := -O2 -g
 asan_CC = $(CC)
 asan_INSTR := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined $(CC_WERROR)
 asan_LIB_INSTR := -O1 -g -fsanitize=address
+# Finds what was never written; every file of a program must be built with it, so its programs take
+# no library but the C library, and tests/msan/cmocka.h in the place of cmocka.
+msan_CC = $(CLANG)
+msan_INSTR := -O1 -g -Itests/msan -fsanitize=memory -fsanitize-memory-track-origins
+msan_LIB_INSTR := $(msan_INSTR)
 fuzz_CC = $(CLANG)
 fuzz_INSTR := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined \
              $(CLANG_WERROR)

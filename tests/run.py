@@ -5,8 +5,9 @@
     run.py [--only GROUP[,GROUP]] [--no-build] [--match TEXT] [--fuzz-seconds N] [--target NAME]
 
 The groups, in order: build; checks (tests/checks/*.py); unit (the cmocka programs, with ASan and
-UBSan); fuzz (each target for a few seconds); boot (tests/boot/test_*.py: QEMU, OVMF, the model);
-linux (tests/linux/test_*.py: Linux's drivers on the model).
+UBSan); msan (the model's tests once more, with MemorySanitizer); fuzz (each target for a few
+seconds); boot (tests/boot/test_*.py: QEMU, OVMF, the model); linux (tests/linux/test_*.py: Linux's
+drivers on the model).
 
 One protocol for every child: a line "ok NAME" or "not ok NAME: reason" per test (TAP's numbers and
 plan are understood, "# SKIP" counts as skipped). A child that dies, overruns its deadline, runs
@@ -23,7 +24,7 @@ import time
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parent.parent
-GROUPS = ("build", "checks", "unit", "fuzz", "boot", "linux")
+GROUPS = ("build", "checks", "unit", "msan", "fuzz", "boot", "linux")
 JOBS = os.cpu_count() or 1
 FUZZ_SECONDS = 5
 # Deadlines of one child, in seconds. A hang is a failure like any other.
@@ -159,9 +160,9 @@ def make_variable(name):
 
 # --- the groups -----------------------------------------------------------------------------------------
 def group_build(groups, _args):
-    goals = {"checks": ["gen", "efi"], "unit": ["units"], "fuzz": ["fuzzers"],
+    goals = {"checks": ["gen", "efi"], "unit": ["units"], "msan": ["msan-units"], "fuzz": ["fuzzers"],
              "boot": ["all", "test-kernels"], "linux": ["gpu-model", "linux-tools"]}
-    wanted = ["all", "units", "fuzzers", "benches", "test-kernels", "linux-tools"] if set(GROUPS) <= set(groups) else \
+    wanted = ["all", "units", "msan-units", "fuzzers", "benches", "test-kernels", "linux-tools"] if set(GROUPS) <= set(groups) else \
         sorted({goal for group in groups for goal in goals.get(group, [])})
     tally = Tally()
     done = make(f"-j{JOBS}", "-k", *wanted, show=True)  # -k: all errors at once
@@ -193,6 +194,12 @@ def group_unit(_groups, args):
     programs = [(p.removeprefix("build/asan/"), [TOP / p])
                 for p in make_variable("UNIT_PROGRAMS") if args.match in p]
     return run_tests(programs, UNIT_S, JOBS, env)
+
+
+def group_msan(_groups, args):
+    programs = [(p.removeprefix("build/"), [TOP / p])
+                for p in make_variable("MSAN_PROGRAMS") if args.match in p]
+    return run_tests(programs, UNIT_S, JOBS, deps_env())
 
 
 def group_fuzz(_groups, args):

@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "tests/model/border.h"
 #include "tests/model/model_priv.h"
 
 enum { VECTOR_GSP = 155 }; /* leaf 4 bit 27, interrupts.md 4 */
@@ -26,6 +27,7 @@ static void send(struct gpu_model *m, unsigned vector)
     m->stats.irqs++;
     model_trace_text(m, "interrupt, vector %u", vector);
     if (model_fault_get(m, FAULT_NO_IRQ) == NULL && m->bus.irq != NULL) {
+        MODEL_LEAVES(&vector, sizeof(vector));
         m->bus.irq(m->bus.ctx, vector);
     }
 }

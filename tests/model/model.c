@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/model/border.h"
 #include "tests/model/model_priv.h"
 
 enum {
@@ -42,6 +43,9 @@ static bool dma_allowed(struct gpu_model *m, uint64_t addr, size_t len, const ch
 static enum model_dma_result dma_pieces(struct gpu_model *m, uint64_t addr, uint8_t *buf,
                                         size_t len, enum model_dma_dir dir, uint64_t *at)
 {
+    if (dir == MODEL_DMA_WRITE) {
+        MODEL_LEAVES(buf, len);
+    }
     for (size_t done = 0; done < len;) {
         size_t n = len - done;
         *at = addr + done;

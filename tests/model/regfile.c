@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "tests/model/border.h"
 #include "tests/model/model_priv.h"
 
 static bool gsp_falcon_read(struct gpu_model *m, uint32_t off, uint32_t *v)
@@ -263,7 +264,7 @@ static bool mapped_bar(const struct gpu_model *m, unsigned bar, unsigned *which)
     return bar == m->cfg.vram_bar || bar == m->cfg.inst_bar;
 }
 
-uint64_t model_bar_read(struct gpu_model *m, unsigned bar, uint64_t off, unsigned size)
+static uint64_t bar_read(struct gpu_model *m, unsigned bar, uint64_t off, unsigned size)
 {
     unsigned which;
     m->stats.reads++;
@@ -279,6 +280,13 @@ uint64_t model_bar_read(struct gpu_model *m, unsigned bar, uint64_t off, unsigne
     }
     model_report_unmodelled(m, (uint32_t)bar << 28 | (uint32_t)(off & 0x0ffffffc), false, 0);
     return 0;
+}
+
+uint64_t model_bar_read(struct gpu_model *m, unsigned bar, uint64_t off, unsigned size)
+{
+    const uint64_t v = bar_read(m, bar, off, size);
+    MODEL_LEAVES(&v, sizeof(v));
+    return v;
 }
 
 void model_bar_write(struct gpu_model *m, unsigned bar, uint64_t off, unsigned size, uint64_t value)

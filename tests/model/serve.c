@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "arch/base.h"
+#include "tests/model/border.h"
 
 enum { RUN_PATIENCE_NS = 10000000 }; /* the model's own work may wait this long for a busy client */
 
@@ -109,6 +110,7 @@ bool serve_send(int fd, const void *buf, size_t n, const volatile sig_atomic_t *
 {
     const uint8_t *p = buf;
 
+    MODEL_LEAVES(buf, n);
     while (n > 0) {
         const ssize_t r = send(fd, p, n, MSG_NOSIGNAL);
         if (r < 0 && serve_again(errno) && !*stop) {

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "arch/base.h"
+#include "tests/model/border.h"
 #include "tests/model/serve.h"
 #include "tests/model/vfio_dma.h"
 #include "tests/model/vfio_irq.h"
@@ -445,6 +446,7 @@ long vfu_handle(struct vfu_server *s, struct gpu_model *m, const uint8_t *msg, s
             close(mine[i]);
         }
     }
+    MODEL_LEAVES(reply, len > 0 ? (size_t)len : 0);
     return memory_lost(s) ? -1 : len;
 }
 
