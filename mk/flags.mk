@@ -63,7 +63,7 @@ KERNEL_MACHINE := -ffreestanding -march=x86-64 -mno-red-zone -mcmodel=kernel -fn
                   -fcf-protection=none -fno-omit-frame-pointer -fno-asynchronous-unwind-tables \
                   -ffunction-sections -fdata-sections
 KERNEL_CPPFLAGS := -nostdinc $(if $(PICOLIBC_DIR),-isystem $(PICOLIBC_DIR)/include) \
-                   -isystem $(shell $(CC) -print-file-name=include) \
+                   -isystem $(shell $(CC) -print-file-name=include 2>/dev/null) \
                    -I. -Ibuild/gen -Iarch/x86_64/include $(LIB_CPPFLAGS) -DFL_KERNEL=1
 KERNEL_CFLAGS := $(COMMON_CFLAGS) $(LIB_PREFIX_MAP) $(KERNEL_OPT) -g $(KERNEL_MACHINE) \
                  -fstack-protector-strong -mstack-protector-guard=global $(CC_WERROR)

@@ -16,7 +16,7 @@ endif
 
 GOALS := $(or $(MAKECMDGOALS),all)
 # These build nothing of ours, so they set nothing up.
-NO_SETUP := help clean distclean format
+NO_SETUP := help clean distclean format test-other-debian
 # These start the virtual machine or need firmware; the rest does with the libraries.
 MACHINE_GOALS := setup run test bench image
 SETUP := images/toolroot/setup.sh
