@@ -96,7 +96,7 @@ static enum fl_err falcon_reset(struct gsp_gpu *g, const struct gsp_falcon *f, s
     err = gsp_io_poll(io, f->base + NV_PRISCV_RISCV_BCR_CTRL__OFFSET,
                       NV_PRISCV_RISCV_BCR_CTRL__VALID_MASK, NV_PRISCV_RISCV_BCR_CTRL__VALID_MASK,
                       &wait_core_select, NULL, fail);
-    if (err == FL_OK) { /* once more for the core that is now selected (OG570, nouveau, nova) */
+    if (err == FL_OK) { /* once more for the core that is now selected (nouveau, nova) */
         err = wait_scrubbed(g, f, fail);
     }
     if (err == FL_OK) {
