@@ -37,6 +37,8 @@ BY_FSP = ("gh100", "gb100", "gb102", "gb202", "gb203", "gb205", "gb206", "gb207"
 ALL = [(c, NEWEST) for c in BY_FALCON + BY_FSP] + [(c, OLDER) for c in BY_FALCON]
 # One for each way to boot: falcon loaded by DMA, both versions; by port; FSP.
 FEW = [("ga102", NEWEST), ("ga102", OLDER), ("tu102", NEWEST), ("gb202", NEWEST)]
+# As large and laid out as on the chip's boards; the older firmware gets one that is quick to read.
+VBIOS = ("--vbios", "real")
 # End of WPR2 (NV_PFB_PRI_MMU_WPR2_ADDR_HI, 0 when there is none); the FSP keeps it elsewhere.
 WPR2_HI = 0x1fa828
 # Class of the copy engine, channels.md 5.1.
@@ -101,7 +103,7 @@ def one(kernel, firmware, chip, fw, rounds, trace, cpu=0):
                         wpr2=WPR2_HI if chip in BY_FALCON else None,
                         extra=[("bin/job", JOB.read_bytes())])
         result = guest.run(kernel, image, chip=chip, firmware=firmware, record=RESULTS / name,
-                           trace=trace, cpu=cpu)
+                           trace=trace, cpu=cpu, model_args=VBIOS if fw == NEWEST else ())
         kernel_side(c, result, chip, fw, rounds)
         model_side(c, result, rounds)
         if c.failed:

@@ -38,6 +38,7 @@ BOOTS_A_ROUND = 2
 TAINT_MODULE = 1 << 12 | 1 << 13  # built outside the tree, not signed (tainted-kernels.rst)
 FEW = ("ga102", "tu102", "gb202")  # one for each way to boot: falcon loaded by DMA, by port; FSP
 FSP = ("gh100", "gb")
+VBIOS = ("--vbios", "real")  # as large and laid out as on the chip's boards
 WPR2_HI = 0x1fa828  # NV_PFB_PRI_MMU_WPR2_ADDR_HI, 0 when there is none; the FSP keeps it elsewhere
 CHIPS = {
     "Turing": "tu102 tu104 tu106 tu116 tu117",
@@ -179,7 +180,7 @@ def one(kernel, firmware, chip, opt, cpu):
                         rounds=rounds, work=WORK,
                         wpr2=None if chip.startswith(FSP) else WPR2_HI)
         result = guest.run(kernel, image, chip=chip, firmware=firmware, record=RESULTS / name,
-                           trace=opt.trace, cpu=cpu)
+                           trace=opt.trace, cpu=cpu, model_args=VBIOS)
         both(c, result, chip, rounds, own)
         if c.failed:
             print(f"--- end of {RESULTS / name}/serial.log\n{result.serial[-2500:]}")
