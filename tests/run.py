@@ -160,10 +160,11 @@ def make_variable(name):
 
 # --- the groups -----------------------------------------------------------------------------------------
 def group_build(groups, _args):
-    goals = {"checks": ["gen", "efi"], "unit": ["units"], "msan": ["msan-units"], "fuzz": ["fuzzers"],
-             "boot": ["all", "test-kernels"], "linux": ["gpu-model", "linux-tools"]}
-    wanted = ["all", "units", "msan-units", "fuzzers", "benches", "test-kernels", "linux-tools"] if set(GROUPS) <= set(groups) else \
-        sorted({goal for group in groups for goal in goals.get(group, [])})
+    goals = {"checks": ["gen", "efi", "boot-trace"], "unit": ["units"], "msan": ["msan-units"],
+             "fuzz": ["fuzzers"], "boot": ["all", "test-kernels"], "linux": ["gpu-model", "linux-tools"]}
+    wanted = sorted({goal for group in groups for goal in goals.get(group, [])})
+    if set(GROUPS) <= set(groups):
+        wanted.append("benches")  # they build, too
     tally = Tally()
     done = make(f"-j{JOBS}", "-k", *wanted, show=True)  # -k: all errors at once
     if done.returncode == 0:
@@ -182,7 +183,7 @@ def scripts(folder, pattern, args):
 
 
 def group_checks(_groups, args):
-    return run_tests(scripts("tests/checks", "*.py", args), CHECK_S, JOBS)
+    return run_tests(scripts("tests/checks", "*.py", args), CHECK_S, JOBS, deps_env())
 
 
 SANITIZERS = {"ASAN_OPTIONS": "detect_leaks=1:strict_string_checks=1",

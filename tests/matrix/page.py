@@ -1,14 +1,23 @@
 # SPDX-License-Identifier: MIT
 """The matrix as text: a table for the terminal, and docs/matrix.md."""
 import re
+import sys
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parent.parent.parent
+sys.path.append(str(TOP / "tests/trace"))  # last: it has a trace.py, and so has the standard library
+import stamp  # noqa: E402
+
 PAGE = TOP / "docs/matrix.md"
 MARKED = Path(__file__).resolve().parent / "marked.tsv"
 SPAN_END = "after"  # the span that is compared: from the first access to GSP_INIT_DONE
 KINDS = ("reads", "writes", "prom")
 WORDS = {"reads": "reads", "writes": "writes", "prom": "VBIOS reads"}
+
+
+def inputs():
+    """For stamp.py."""
+    return {"marks": stamp.of_files(MARKED), "tools": stamp.of_files(Path(__file__))}
 
 
 def span(cell):
@@ -111,6 +120,7 @@ def numbers(total, over=()):
 
 HEAD = """<!-- SPDX-License-Identifier: MIT -->
 <!-- Written by `make matrix` (tests/matrix). Do not edit. -->
+<!-- made from -->
 # Every chip, every driver
 
 What comes up on the GPU model, with NVIDIA's own firmware files. Linux {kernel}, package
@@ -173,7 +183,7 @@ reads it in every wait, ours needs none). The same landmarks cut every trace (`t
                     said.append((k, reason))
         out += [f"- {WORDS[kind]}: {reason}\n" for kind, reason in said]
     out.append(stages_part(rows))
-    PAGE.write_text("".join(out), encoding="utf-8")
+    PAGE.write_text(stamp.put("".join(out), **inputs()), encoding="utf-8")
 
 
 REPRESENTATIVES = ("tu102", "ga100", "ga102", "ad102", "gh100", "gb100", "gb202")

@@ -6,7 +6,9 @@ $(BOOT_TRACE): $(BOOT_TRACE).o $(addprefix build/host/lib,firstlight.a model.a s
 	$(call link,host)
 ALL_OBJS += $(BOOT_TRACE).o
 
-.PHONY: matrix differences
+.PHONY: matrix differences boot-trace
+boot-trace: $(BOOT_TRACE)
+
 matrix: gpu-model build/linux/job $(BOOT_TRACE) ## every chip with every driver on the GPU model: docs/matrix.md
 	$(Q)python3 tests/matrix/matrix.py $(MATRIX)
 

@@ -24,6 +24,7 @@ sys.dont_write_bytecode = True
 HERE = Path(__file__).resolve().parent
 TOP = HERE.parent.parent
 sys.path.insert(0, str(HERE))
+import stamp  # noqa: E402
 import trace as tool  # noqa: E402  tests/trace/trace.py: this folder comes first
 
 STORE = TOP / "build/matrix"
@@ -37,6 +38,8 @@ OTHERS = ("nouveau", "nova")
 TITLES = {"nouveau": "nouveau", "nova": "nova-core"}
 VALUES_MAX = 6
 INDEX = re.compile(r"\(\d+\)")
+# What makes the page out of traces.
+TOOLS = [HERE / name for name in ("differences.py", "trace.py", "handed.py", "stamp.py")]
 PHASES = {"boot": tool.UP_TO_INIT_DONE, "after": ["after"], "unload": ["unload"]}
 
 
@@ -115,20 +118,37 @@ def compare_handed(run_a, run_b):
             for kind, what, a, b in found]
 
 
-def load(case, driver):
-    """(run, {stage: accesses}); None when it was not recorded or did not come up."""
+def read(path, chip):
+    """(run, {stage: accesses}) of a trace."""
+    registers = tool.Registers(TOP / "gsp/regs/regs.def", tool.family_of(chip))
+    run = max(tool.read_trace(path, registers), key=lambda r: r.total())
+    return run, dict(tool.split_stages(run.accesses, tool.Landmarks(registers), run.remarks))
 
+
+def load(case, driver):
+    """The same of what make matrix keeps; None when it was not recorded or did not come up."""
     chip, version = CASES[case]
     packed = STORE / f"{chip}.{driver}.{version}.trace.gz"
     cell = STORE / f"{chip}.{driver}.{version}.json"
     if not packed.exists() or json.loads(cell.read_text())["state"] != "ready":
         return None
-    registers = tool.Registers(TOP / "gsp/regs/regs.def", tool.family_of(chip))
     with tempfile.NamedTemporaryFile(suffix=".trace") as plain_file:
         plain_file.write(gzip.decompress(packed.read_bytes()))
         plain_file.flush()
-        run = max(tool.read_trace(plain_file.name, registers), key=lambda r: r.total())
-    return run, dict(tool.split_stages(run.accesses, tool.Landmarks(registers), run.remarks))
+        return read(plain_file.name, chip)
+
+
+def what_is_done(stages):
+    """What our driver does, as far as it is the same in every run: stage by stage which registers, in
+    which order. Values are left out, most of them are addresses."""
+    return "".join(f"{stage} {plain(a)}\n" for stage, accesses in stages.items()
+                   for a, _ in tool.merge_equal(accesses)).encode("utf-8")
+
+
+def inputs(ours):
+    """For stamp.py. ours: {case: what_is_done}."""
+    return {"explanations": stamp.of_files(EXPLAINED), "tools": stamp.of_files(*TOOLS),
+            "ours": stamp.of_bytes(*(ours[case] for case in CASES))}
 
 
 # --- explanations -----------------------------------------------------------------------------------
@@ -169,6 +189,7 @@ class Explained:
 HEAD = """<!-- SPDX-License-Identifier: MIT -->
 <!-- Written by `make differences` (tests/trace/differences.py). Do not edit: explanations are in
      tests/trace/explained.tsv. -->
+<!-- made from -->
 # What we do differently
 
 Our driver beside Linux's, on the same GPU model with the same firmware files ({versions}): every register access,
@@ -235,11 +256,12 @@ def main():
     ap.add_argument("--check", action="store_true")
     args = ap.parse_args()
     explained = Explained(EXPLAINED)
-    found, compared, bare, count = defaultdict(list), {d: [] for d in OTHERS}, [], 0
+    found, compared, bare, count, done = defaultdict(list), {d: [] for d in OTHERS}, [], 0, {}
     if lost := set(args.chips) - set(CASES):
         ap.error(f"no {' '.join(sorted(lost))} among {' '.join(CASES)}")
     for chip in args.chips:
         ours = load(chip, "firstlight")
+        done[chip] = what_is_done(ours[1]) if ours else b""
         for driver in OTHERS:
             theirs = load(chip, driver)
             if not ours or not theirs:
@@ -268,14 +290,15 @@ def main():
     if bare or dead:
         print(f"{len(bare)} not explained, {len(dead)} explanations too many")
         return 1
-    text = page(found, explained, compared)
+    if len(args.chips) < len(CASES):
+        return 0
+    text = stamp.put(page(found, explained, compared), **inputs(done))
     if args.check:
         same = PAGE.exists() and PAGE.read_text(encoding="utf-8") == text
         print("docs/differences.md is up to date" if same else "docs/differences.md is not up to date")
         return 0 if same else 1
-    if len(args.chips) == len(CASES):
-        PAGE.write_text(text, encoding="utf-8")
-        print(f"wrote {PAGE.relative_to(TOP)}")
+    PAGE.write_text(text, encoding="utf-8")
+    print(f"wrote {PAGE.relative_to(TOP)}")
     return 0
 
 

@@ -505,6 +505,18 @@ def golden_names(args):
     assert checked > 500, f"only {checked} names"
 
 
+def test_stamp():
+    """A page tells what it was made from: another input, an edited word, a line that is gone are told."""
+    import stamp
+    page = stamp.put(f"head\n{stamp.PLACE}\nbody\n", explanations="0" * 12, ours="1" * 12)
+    same(stamp.faults(page, explanations="0" * 12, ours="1" * 12), [])
+    same(stamp.faults(page, explanations="2" * 12, ours="1" * 12), ["explanations"])
+    same(stamp.faults(page.replace("body", "Body"), explanations="0" * 12, ours="1" * 12), ["text"])
+    same(stamp.faults(page, explanations="0" * 12), ["ours"])
+    same(stamp.faults(page, explanations="0" * 12, ours="1" * 12, more="3" * 12), ["more"])
+    same(stamp.faults("head\nbody\n"), ["no line says what it was made from"])
+
+
 def golden_handed(args):
     """Every structure and message of a bring-up is there, named to the last field."""
     run_ = max(trace.read_trace(args.golden, REGISTERS), key=lambda r: r.total())
