@@ -24,7 +24,8 @@ ROOMS := arch pci mm gsp net boot tests/model tests/synth tests/unit tests/fuzz 
 
 include mk/build.mk
 
-.PHONY: all run test test-chips test-other-debian bench fuzz msan image check format tidy setup clean distclean help
+.PHONY: all run test test-chips test-other-debian debian-updates bench fuzz msan image check format tidy \
+    setup clean distclean help
 
 all: host efi ## build the appliance, the GPU model and the host libraries
 
@@ -37,6 +38,9 @@ test: ## build everything and test it; the last line is "N passed, N failed"
 
 test-chips: efi gpu-model ## boot every chip with every firmware version under QEMU; CHIPS_ARGS="tu104"
 	$(Q)python3 tests/boot/test_chips.py $(or $(CHIPS_ARGS),--all)
+
+debian-updates: ## ask Debian whether it has newer patches of the sources that we build (network)
+	$(Q)python3 images/toolroot/debian_patches.py newer
 
 test-other-debian: ## make run and make test in a bare root of the other Debian (needs root); DEBIAN_ARGS=
 	$(Q)python3 tests/debian/bare.py $(DEBIAN_ARGS)
