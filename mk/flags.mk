@@ -14,11 +14,19 @@ compiler-id = $(shell printf '__clang_major__ __GNUC__\n' | $(1) -E -P -x c - 2>
 ifeq ($(filter 0 1 auto,$(WERROR)),)
 $(error WERROR=$(WERROR): expected 1, 0 or auto)
 endif
-# $(call werror,command): -Werror or nothing.
-werror-auto = $(if $(filter true 1,$(CI))$(filter $(PINNED_COMPILERS),$(compiler-id)),-Werror)
+CC_ID := $(call compiler-id,$(CC))
+CLANG_ID := $(call compiler-id,$(CLANG))
+# $(call werror,id): -Werror or nothing.
+werror-auto = $(if $(filter true 1,$(CI))$(filter $(PINNED_COMPILERS),$(1)),-Werror)
 werror = $(if $(filter auto,$(WERROR)),$(werror-auto),$(if $(filter 1,$(WERROR)),-Werror))
-CC_WERROR := $(call werror,$(CC))
-CLANG_WERROR := $(call werror,$(CLANG))
+CC_WERROR := $(call werror,$(CC_ID))
+CLANG_WERROR := $(call werror,$(CLANG_ID))
+
+# Variables that a function forgets to set are zero, so that no answer holds a piece of the stack. The
+# sanitizers get a pattern instead: no test may live on the zeros. clang before 16 wants to be begged.
+zero-init = -ftrivial-auto-var-init=zero $(if $(filter clang-14 clang-15,$(1)), \
+    -enable-trivial-auto-var-init-zero-knowing-it-will-be-removed-from-clang)
+PATTERN_INIT := -ftrivial-auto-var-init=pattern
 
 # -ffile-prefix-map keeps the path of the checkout out of the output: the same sources give the
 # same bytes wherever they lie.
@@ -40,10 +48,11 @@ HOST_CFLAGS := $(COMMON_CFLAGS) $(LIB_PREFIX_MAP) -fno-omit-frame-pointer
 # The host variants differ in compiler and instrumentation only. Third-party code is watched
 # for bad addresses but not for undefined arithmetic: its findings are not ours to mend.
 host_CC = $(CC)
-host_INSTR := -O2 -g $(CC_WERROR)
+host_INSTR := -O2 -g $(call zero-init,$(CC_ID)) $(CC_WERROR)
 host_LIB_INSTR := -O2 -g
 asan_CC = $(CC)
-asan_INSTR := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined $(CC_WERROR)
+asan_INSTR := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined \
+             $(PATTERN_INIT) $(CC_WERROR)
 asan_LIB_INSTR := -O1 -g -fsanitize=address
 # Finds what was never written; every file of a program must be built with it, so its programs take
 # no library but the C library, and tests/msan/cmocka.h in the place of cmocka.
@@ -52,7 +61,7 @@ msan_INSTR := -O1 -g -Itests/msan -fsanitize=memory -fsanitize-memory-track-orig
 msan_LIB_INSTR := $(msan_INSTR)
 fuzz_CC = $(CLANG)
 fuzz_INSTR := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined \
-             $(CLANG_WERROR)
+             $(PATTERN_INIT) $(CLANG_WERROR)
 fuzz_LIB_INSTR := -O1 -g -fsanitize=fuzzer-no-link,address
 
 # --- kernel --------------------------------------------------------------------------------------
@@ -66,14 +75,16 @@ KERNEL_CPPFLAGS := -nostdinc $(if $(PICOLIBC_DIR),-isystem $(PICOLIBC_DIR)/inclu
                    -isystem $(shell $(CC) -print-file-name=include 2>/dev/null) \
                    -I. -Ibuild/gen -Iarch/x86_64/include $(LIB_CPPFLAGS) -DFL_KERNEL=1
 KERNEL_CFLAGS := $(COMMON_CFLAGS) $(LIB_PREFIX_MAP) $(KERNEL_OPT) -g $(KERNEL_MACHINE) \
-                 -fstack-protector-strong -mstack-protector-guard=global $(CC_WERROR)
+                 -fstack-protector-strong -mstack-protector-guard=global \
+                 -fstack-clash-protection $(call zero-init,$(CC_ID)) $(CC_WERROR)
 
 # --- boot stub: a PE application, Microsoft ABI ----------------------------------------------------
 STUB_CPPFLAGS := -I. -Ibuild/gen -isystem $(GNUEFI_INC) -isystem $(GNUEFI_INC)/x86_64 \
                  -DHAVE_USE_MS_ABI -DGNU_EFI_USE_MS_ABI -DFL_STUB=1
 STUB_TARGET := --target=x86_64-unknown-windows
 STUB_CFLAGS := $(STUB_TARGET) $(COMMON_CFLAGS) -ffreestanding -fshort-wchar -mno-red-zone \
-               -mno-stack-arg-probe -fno-stack-protector -Os $(CLANG_WERROR)
+               -mno-stack-arg-probe -fno-stack-protector -Os $(call zero-init,$(CLANG_ID)) \
+               $(CLANG_WERROR)
 # -timestamp:0 makes two builds give the same bytes; -driver lets lld accept -align; sections of
 # whole pages let firmware map code read-only and data non-executable.
 STUB_LDFLAGS := -subsystem:efi_application -entry:efi_main -nodefaultlib -dll -driver \

@@ -11,7 +11,10 @@
 /* The stub's state is the first thing to need memory. */
 static struct stub *state_create(EFI_HANDLE image, EFI_SYSTEM_TABLE *st)
 {
-    struct stub early = {.image = image, .st = st, .bs = st->BootServices};
+    static struct stub early; /* too large for a frame */
+    early.image = image;
+    early.st = st;
+    early.bs = st->BootServices;
     uint64_t at = pages_alloc(&early, sizeof(struct stub), EfiLoaderData);
     if (at == 0) {
         return NULL;

@@ -45,6 +45,9 @@ FATAL = {
     "overflow": (r"page fault \(#PF, vector 14\) at 0x\w+, error code 0x2\b",
                  r"writing 0x\w+: stack overflow of a fiber", "victim",
                  ["provoke_overflow_step", "provoke_overflow_step", "..."]),
+    # gcc's probe is an "or" with zero, whose read comes first
+    "leap": (r"page fault \(#PF, vector 14\) at 0x\w+, error code 0x0\b",
+             r"reading 0x\w+: stack overflow of a fiber", "victim", ["provoke_leap", "..."]),
     "double-fault": (r"double fault \(#DF, vector 8\)",
                      r"last page fault at 0xffffffff8\w+: what it was is lost", "victim",
                      ["provoke_null", "...", "provoke_double_fault"]),

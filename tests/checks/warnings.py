@@ -42,7 +42,7 @@ def flags(settings):
     done = subprocess.run(["make", "-s", *(f"print-{n}" for n in names),
                            *(f"{k}={v}" for k, v in settings.items())],
                           cwd=TOP, capture_output=True, text=True, check=True, env=env, timeout=TOOL_S)
-    return dict(zip(names, done.stdout.splitlines()))
+    return dict(zip(names, done.stdout.splitlines()[-len(names):]))  # a set-up may have spoken before
 
 
 def compiles(command, text):

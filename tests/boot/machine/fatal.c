@@ -80,6 +80,16 @@ OWN_FRAME static int provoke_overflow_step(uintptr_t depth)
 
 OWN_FRAME static void provoke_overflow(void) { returned += provoke_overflow_step(1); }
 
+/* Over the guard page in one step, into the stack below: each page on the way must be touched. */
+OWN_FRAME static void provoke_leap(void)
+{
+    enum { INTO_THE_NEXT = 2048 };
+    volatile uint8_t *room =
+        __builtin_alloca(FATAL_STACK_BYTES + FL_PAGE_SIZE + INTO_THE_NEXT + hidden_zero);
+    room[0] = 1;
+    returned++;
+}
+
 /* A page fault that finds no stack for itself. */
 OWN_FRAME static void provoke_double_fault(void)
 {
@@ -119,6 +129,7 @@ static const struct fatal {
     {"divide", provoke_divide, IN_HANDLER},
     {"protection", provoke_protection, IN_FIBER},
     {"overflow", provoke_overflow, IN_FIBER},
+    {"leap", provoke_leap, IN_FIBER},
     {"double-fault", provoke_double_fault, IN_FIBER},
     {"panic", provoke_panic, IN_HANDLER},
     {"smash", provoke_smash, IN_FIBER},
