@@ -18,7 +18,7 @@ include mk/setup.mk
 include mk/flags.mk
 
 ROOMS := arch pci mm gsp net boot tests/model tests/synth tests/unit tests/fuzz tests/bench tests/linux \
-    tests/boot tests/matrix
+    tests/boot tests/matrix tests/mutants
 -include $(ROOMS:=/sources.mk)
 -include $(ROOMS:=/rules.mk)
 

@@ -5,9 +5,9 @@
     run.py [--only GROUP[,GROUP]] [--no-build] [--match TEXT] [--fuzz-seconds N] [--target NAME]
 
 The groups, in order: build; checks (tests/checks/*.py); unit (the cmocka programs, with ASan and
-UBSan); msan (the model's tests once more, with MemorySanitizer); fuzz (each target for a few
-seconds); boot (tests/boot/test_*.py: QEMU, OVMF, the model); linux (tests/linux/test_*.py: Linux's
-drivers on the model).
+UBSan); msan (the model's tests once more, with MemorySanitizer); mutants (tests/mutants/test_*.py: do
+the unit tests notice a change?); fuzz (each target for a few seconds); boot (tests/boot/test_*.py:
+QEMU, OVMF, the model); linux (tests/linux/test_*.py: Linux's drivers on the model).
 
 One protocol for every child: a line "ok NAME" or "not ok NAME: reason" per test (TAP's numbers and
 plan are understood, "# SKIP" counts as skipped). A child that dies, overruns its deadline, runs
@@ -24,11 +24,12 @@ import time
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parent.parent
-GROUPS = ("build", "checks", "unit", "msan", "fuzz", "boot", "linux")
+GROUPS = ("build", "checks", "unit", "msan", "mutants", "fuzz", "boot", "linux")
 JOBS = os.cpu_count() or 1
 FUZZ_SECONDS = 5
 # Deadlines of one child, in seconds. A hang is a failure like any other.
 BUILD_S, CHECK_S, UNIT_S, FUZZ_EXTRA_S, BOOT_S, LINUX_S, NOVA_S = 1800, 300, 300, 120, 900, 1200, 2400
+MUTANTS_S = 900
 
 RESULT = re.compile(r"^(not )?ok\b(?:\s+\d+)?(?:\s+-)?\s*(.*)$")
 PLAN = re.compile(r"^1\.\.(\d+)\s*$")
@@ -161,7 +162,8 @@ def make_variable(name):
 # --- the groups -----------------------------------------------------------------------------------------
 def group_build(groups, _args):
     goals = {"checks": ["gen", "efi", "boot-trace"], "unit": ["units"], "msan": ["msan-units"],
-             "fuzz": ["fuzzers"], "boot": ["all", "test-kernels"], "linux": ["gpu-model", "linux-tools"]}
+             "mutants": ["units"], "fuzz": ["fuzzers"], "boot": ["all", "test-kernels"],
+             "linux": ["gpu-model", "linux-tools"]}
     wanted = sorted({goal for group in groups for goal in goals.get(group, [])})
     if set(GROUPS) <= set(groups):
         wanted.append("benches")  # they build, too
@@ -201,6 +203,11 @@ def group_msan(_groups, args):
     programs = [(p.removeprefix("build/"), [TOP / p])
                 for p in make_variable("MSAN_PROGRAMS") if args.match in p]
     return run_tests(programs, UNIT_S, JOBS, deps_env())
+
+
+def group_mutants(_groups, args):
+    # One program at a time: it runs tests on every processor.
+    return run_tests(scripts("tests/mutants", "test_*.py", args), MUTANTS_S, 1)
 
 
 def group_fuzz(_groups, args):
