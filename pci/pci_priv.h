@@ -16,7 +16,7 @@ void pci_probe_bars(struct pci_dev *d);
 /* Reports BARs that have no address or that lie outside the windows of the bridge above. */
 void pci_check_bars(const struct pci_dev *d);
 
-/* State of MSI or MSI-X, for a reset. entries: owned, NULL when MSI-X is off. */
+/* State of MSI or MSI-X, for a reset. entries: owned, NULL when MSI-X is off or the save failed. */
 struct pci_msi_state {
     uint16_t msi_control;
     uint32_t msi_address, msi_address_high, msi_mask;

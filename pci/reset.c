@@ -131,7 +131,6 @@ static enum fl_err quiesce(const struct pci_dev *d, const char *name, struct sav
     }
     const enum fl_err err = save(d, saved);
     if (err != FL_OK) {
-        free(saved->msi.entries);
         return FL_FAIL(fail, err, name, "cannot save the interrupt set-up: %s", fl_err_name(err));
     }
     pci_enable(d, false, false);

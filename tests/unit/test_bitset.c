@@ -111,11 +111,27 @@ static void finds_across_deep_emptiness(void **state)
     free(words);
 }
 
+/* A set without members asks no word for one: there is none. */
+static void a_set_of_nothing(void **state)
+{
+    uint64_t word = UINT64_MAX; /* somebody else's */
+    struct bitset s;
+
+    (void)state;
+    assert_int_equal(bitset_words(0), 0);
+    bitset_init(&s, 0, &word);
+    assert_true(word == UINT64_MAX);
+    assert_false(bitset_has(&s, 0));
+    assert_int_equal(bitset_last_to(&s, 5), BITSET_NONE);
+    assert_int_equal(bitset_first_from(&s, 0), BITSET_NONE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(agrees_with_a_plain_array),
         cmocka_unit_test(finds_across_deep_emptiness),
+        cmocka_unit_test(a_set_of_nothing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
