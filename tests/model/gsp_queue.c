@@ -281,6 +281,14 @@ static void check_command(struct gpu_model *m, uint32_t slots)
     }
 }
 
+bool model_queue_command_waits(struct gpu_model *m)
+{
+    const struct gsp_queue_state *q = &m->gsp.q;
+    uint32_t write;
+    return !q->up || !read_u32(m, q->cmd_off + m->gsp.l->msgqTxHeader.writePtr.off, &write) ||
+           write != q->cmd_read;
+}
+
 int model_queue_peek(struct gpu_model *m)
 {
     struct gsp_queue_state *q = &m->gsp.q;

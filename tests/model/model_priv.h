@@ -400,6 +400,8 @@ void model_queue_free(struct gpu_model *m);
 /* Copies the next command to m->msg (header and all) without taking it: its length there, 0 when
  * the queue is empty, -1 when it is broken beyond use. */
 int model_queue_peek(struct gpu_model *m);
+/* False: the ring of commands is there and holds none. */
+bool model_queue_command_waits(struct gpu_model *m);
 /* Looks at the copied command once more, then takes it: its slots are the driver's again. */
 void model_queue_take(struct gpu_model *m);
 /* Hands a message to the driver, or keeps it until there is space. rpc.length says len; extra bytes

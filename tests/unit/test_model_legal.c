@@ -136,6 +136,17 @@ static void ring_before_the_goodbye_is_answered(void)
     assert_true(mini_poll(&d, GSP(MAILBOX0), 0x80000000, 0x80000000, 2000000));
     assert_true(mini_fwsec(&d, 0x19) && mini_booter(&d, false));
 }
+/* The ring that belongs to the goodbye comes late: the GSP has looked by itself, and has answered.
+ */
+static void ring_after_the_goodbye_is_answered(void)
+{
+    const uint8_t payload[8] = {0};
+    mini_send(&d, FN_UNLOADING, payload, sizeof(payload));
+    assert_true(mini_wait(&d, FN_UNLOADING));
+    mini_wr(&d, GSP(QUEUE_HEAD), 0);
+    assert_true(mini_poll(&d, GSP(MAILBOX0), 0x80000000, 0x80000000, 2000000));
+    assert_true(mini_fwsec(&d, 0x19) && mini_booter(&d, false));
+}
 /* A reset at any moment, then everything anew. */
 static void reset_while_up(void) { model_reset(d.m, MODEL_RESET_FLR); }
 
@@ -211,6 +222,7 @@ static const struct legal legals[] = {
     {"queue.stuck", event_at_leisure, MINI_UP, NULL, false},
     {"booter.unload-before-sb", unload_too_thoroughly, MINI_UP, NULL, true},
     {"rm.after-unload", ring_before_the_goodbye_is_answered, MINI_UP, NULL, true},
+    {"rm.after-unload", ring_after_the_goodbye_is_answered, MINI_UP, NULL, true},
     {"mmu.stale", mappings_added, MINI_UP, NULL, false},
     {"booter.unload-running", reset_while_up, MINI_UP, NULL, true},
     {"booter.already-extended", reset_while_up, MINI_UP, NULL, true},
