@@ -70,7 +70,9 @@ static void each_stage_fails(void **state)
         {"init-done-result=0x59", "init-done", "0x59", FL_EIO},
         {"message:n=1:offset=0x50:xor=1", "sequencer", "checksum", FL_EPROTO},
         {"message:n=1:offset=0x38:xor=0x80000000", "sequencer", "length", FL_EPROTO},
-        {"message:n=1:twice", "sequencer", "sequence", FL_EPROTO},
+        /* The script takes longer than one turn of reading, so the next stage meets the second
+           copy. */
+        {"message:n=1:twice", "init-done", "sequence", FL_EPROTO},
     };
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
