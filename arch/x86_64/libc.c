@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What picolibc asks of the machine: memory for malloc, an end, standard streams, and the stack
- * protector's last word. Lines on stdout and stderr become lines of the log. malloc's lock hooks
- * stay picolibc's empty ones: one core, and interrupt handlers do not allocate.
- *
- * Source: picolibc 1.8.10, doc/os.md.
+ * What every C library asks of the machine: memory for malloc, an end, a place for what is printed,
+ * and the stack protector's last word. libc_picolibc.c and libc_newlib.c have what differs. malloc
+ * takes no lock: one core, and interrupt handlers do not allocate.
  */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "arch/log.h"
@@ -35,12 +32,11 @@ void *sbrk(ptrdiff_t delta)
     return base + used;
 }
 
-static int put_char(char c, FILE *file)
+void x86_libc_put_char(char c)
 {
-    (void)file;
     if (c != '\n' && libc.line_length < sizeof(libc.line) - 1) {
         libc.line[libc.line_length++] = c;
-        return (unsigned char)c;
+        return;
     }
     libc.line[libc.line_length] = '\0';
     if (libc.line_length != 0) {
@@ -50,13 +46,7 @@ static int put_char(char c, FILE *file)
     if (c != '\n') {
         libc.line[libc.line_length++] = c;
     }
-    return (unsigned char)c;
 }
-
-static FILE stream = FDEV_SETUP_STREAM(put_char, NULL, NULL, _FDEV_SETUP_WRITE);
-FILE *const stdin = &stream;
-FILE *const stdout = &stream;
-FILE *const stderr = &stream;
 
 FL_NORETURN void _exit(int status);
 void _exit(int status) { machine_panic("exit(%d): nothing here may end the appliance", status); }

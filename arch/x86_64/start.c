@@ -77,6 +77,7 @@ __attribute__((no_stack_protector)) void x86_start(uint64_t handoff)
              x86_apic_describe(), (unsigned long long)(x86_tsc_hz() / 1000000),
              (unsigned long long)(x86_tsc_hz() / 1000 % 1000), x86_clock_source(),
              x86_random_describe(), (unsigned long long)(x86_memory_total() / MIB(1)));
+    log_info("x86", "C library: %s", x86_libc_name);
     x86_clock_start();
     kernel_main();
     machine_panic("kernel_main returned");

@@ -113,6 +113,12 @@ uint64_t x86_memory_total(void);
 /* Name of the stack whose guard page holds addr, NULL when none does. */
 const char *x86_stack_overrun(uint64_t addr);
 
+/* --- libc.c, and libc_picolibc.c or libc_newlib.c: what the C library stands on --- */
+
+/* A character on stdout or stderr: whole lines go to the log. */
+void x86_libc_put_char(char c);
+extern const char x86_libc_name[]; /* and version: "picolibc 1.8.10" */
+
 /* --- clock.c --- */
 
 /* Time before calibration: from clock zero on, slower than true time. */

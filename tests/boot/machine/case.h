@@ -24,6 +24,7 @@ void case_paging(void);
 void case_scheduler(void);
 void case_devices(void);
 void case_clock(void);
+void case_libc(void);
 void case_log(void); /* last: fills the ring of lines */
 
 /* Cases that end in a halt: true when name is one of them, which is then over. Called outside of

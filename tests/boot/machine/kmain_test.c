@@ -61,6 +61,7 @@ static void main_fiber(void *arg)
     case_scheduler();
     case_devices();
     case_clock();
+    case_libc();
     case_log();
     log_info("test", "done, %u checks", self.checks);
     machine_power_off();
