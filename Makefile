@@ -60,7 +60,7 @@ check: ## floors, licence lines, headers that stand alone, format
 
 image: efi ## make build/image/firstlight.img: a disk image for a USB stick
 	@mkdir -p build/image
-	$(Q)python3 images/mkimage.py --out build/image/firstlight.img --efi build/boot/BOOTX64.EFI \
+	$(Q)python3 images/mkimage.py --out build/image/firstlight.img --efi $(BOOT_DIR)/BOOTX64.EFI \
 	    --conf images/esp/firstlight.conf --firmware-dir '$(FIRMWARE_DIR)' --chips '$(CHIPS)' \
 	    $(IMAGE_ARGS)
 

@@ -32,7 +32,17 @@ from pathlib import Path
 
 TOP = Path(__file__).resolve().parent.parent
 MODEL = TOP / "build/host/gpu-model"
-EFI = TOP / "build/boot/BOOTX64.EFI"
+# Each C library has its own kernel: LIBC of the environment, as make hands it on, says which.
+LIBC = os.environ.get("LIBC") or "picolibc"
+
+
+def built(libc=LIBC):
+    """(where its kernels lie, where its EFI applications lie), as mk/flags.mk has it."""
+    suffix = "" if libc == "picolibc" else f"-{libc}"
+    return TOP / f"build/kernel{suffix}", TOP / f"build/boot{suffix}"
+
+
+EFI = built()[1] / "BOOTX64.EFI"
 CONF = TOP / "images/esp/firstlight.conf"
 
 # Deadlines in seconds. Emulation on a busy machine is slow: they are for hangs, not for speed.

@@ -13,14 +13,14 @@
 #   UNIT_TESTS        tests/unit/test_x.c, each one cmocka program (built with the sanitizers)
 #   MSAN_TESTS        those of them that MemorySanitizer watches, too: nothing of the driver in them
 #   FUZZ_TARGETS      tests/fuzz/fuzz_x.c, each with LLVMFuzzerTestOneInput
-#   TEST_KERNELS      names of other main programs for the bare machine: build/boot/<name>.efi from
+#   TEST_KERNELS      names of other main programs for the bare machine: $(BOOT_DIR)/<name>.efi from
 #                     <name>_SRCS, linked with everything of the kernel but boot/kmain.c
 #   BENCH_SRCS        tests/bench/bench_x.c, each one program
 #   LWIP_SRCS         further files of lwIP (from its top directory)
 #   GEN_HEADERS       generated headers, built before anything is compiled
 #
 # One object rule per variant; the variants keep their objects apart under build/<variant>/.
-# A file may have flags of its own: "build/kernel/x.o: EXTRA_CFLAGS := ..." in <room>/rules.mk.
+# A file may have flags of its own: "$(KERNEL_DIR)/x.o: EXTRA_CFLAGS := ..." in <room>/rules.mk.
 
 # lwIP's core for IPv4 with TCP, UDP and DHCP.
 LWIP_SRCS += $(addprefix src/core/,init.c def.c inet_chksum.c ip.c mem.c memp.c netif.c \
@@ -124,29 +124,29 @@ fuzzers: $(FUZZ_PROGRAMS) ## build the fuzzers
 benches: $(BENCH_PROGRAMS) ## build the native benches
 
 # --- kernel ----------------------------------------------------------------------------------------
-$(eval $(call flags-file,kernel,$(CC) $(KERNEL_CPPFLAGS) $(KERNEL_CFLAGS)))
+$(eval $(call flags-file,$(notdir $(KERNEL_DIR)),$(CC) $(KERNEL_CPPFLAGS) $(KERNEL_CFLAGS)))
 
-build/kernel/%.o: %.c build/kernel/.flags | $(GEN_HEADERS)
+$(KERNEL_DIR)/%.o: %.c $(KERNEL_DIR)/.flags | $(GEN_HEADERS)
 	$(call say,CC,$< (kernel))
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(KERNEL_CPPFLAGS) $(KERNEL_CFLAGS) $(EXTRA_CFLAGS) -MMD -MP -c -o $@ $<
 
-build/kernel/%.o: %.S build/kernel/.flags | $(GEN_HEADERS)
+$(KERNEL_DIR)/%.o: %.S $(KERNEL_DIR)/.flags | $(GEN_HEADERS)
 	$(call say,AS,$< (kernel))
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(KERNEL_CPPFLAGS) $(filter-out -std=%,$(KERNEL_CFLAGS)) -std=gnu17 -D__ASSEMBLER__=1 \
 	    $(EXTRA_CFLAGS) -MMD -MP -c -o $@ $<
 
-build/kernel/third/lwip/%.o: $(LWIP_DIR)/%.c build/kernel/.flags net/lwip/lwipopts.h
+$(KERNEL_DIR)/third/lwip/%.o: $(LWIP_DIR)/%.c $(KERNEL_DIR)/.flags net/lwip/lwipopts.h
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(KERNEL_CPPFLAGS) $(filter-out $(WARNINGS),$(KERNEL_CFLAGS)) -w -MMD -MP -c -o $@ $<
 
-build/kernel/third/http-parser/%.o: $(HTTP_PARSER_DIR)/%.c build/kernel/.flags
+$(KERNEL_DIR)/third/http-parser/%.o: $(HTTP_PARSER_DIR)/%.c $(KERNEL_DIR)/.flags
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(KERNEL_CPPFLAGS) $(filter-out $(WARNINGS),$(KERNEL_CFLAGS)) -w -MMD -MP -c -o $@ $<
 
-KERNEL_OBJS := $(patsubst %,build/kernel/%.o,$(basename $(KERNEL_SRCS) $(COMMON_SRCS))) \
-    $(addprefix build/kernel/,$(THIRD))
+KERNEL_OBJS := $(patsubst %,$(KERNEL_DIR)/%.o,$(basename $(KERNEL_SRCS) $(COMMON_SRCS))) \
+    $(addprefix $(KERNEL_DIR)/,$(THIRD))
 KERNEL_LDS := arch/x86_64/kernel.lds
 
 # $(call link-kernel): a program for the bare machine from its objects.
@@ -154,15 +154,15 @@ define link-kernel
 	$(call say,LD,$@)
 	$(Q)$(LD) -nostdlib -static --no-pie -z max-page-size=4096 -z noexecstack --gc-sections \
 	    --build-id=none --fatal-warnings -T $(KERNEL_LDS) -Map $(@:.elf=.map) -o $@ \
-	    $(filter %.o,$^) --start-group -L$(PICOLIBC_DIR)/lib -lc \
+	    $(filter %.o,$^) --start-group -L$(LIBC_DIR)/lib -lc \
 	    $$($(CC) -print-libgcc-file-name) --end-group
 endef
 
-build/kernel/kernel.elf: $(KERNEL_OBJS) $(KERNEL_LDS)
+$(KERNEL_DIR)/kernel.elf: $(KERNEL_OBJS) $(KERNEL_LDS)
 	$(call link-kernel)
 
 # What goes into the boot stub: without symbols and debug information, which stay in the .elf.
-build/kernel/%.stripped.elf: build/kernel/%.elf
+$(KERNEL_DIR)/%.stripped.elf: $(KERNEL_DIR)/%.elf
 	$(Q)$(OBJCOPY) --strip-all -D $< $@
 
 # --- boot stub ---------------------------------------------------------------------------------------
@@ -179,12 +179,12 @@ build/stub/%.o: %.S build/stub/.flags
 	$(Q)$(CLANG) $(STUB_TARGET) -I. -MMD -MP -c -o $@ $<
 
 # The kernel as data: kernel_elf_start .. kernel_elf_end in the read-only section.
-build/stub/%_elf.S: mk/build.mk
+$(KERNEL_DIR)/%_elf.S: mk/build.mk
 	@mkdir -p $(@D)
 	$(Q)printf '%s\n' '.section .rdata,"dr"' '.balign 4096' \
 	    '.globl kernel_elf_start, kernel_elf_end' 'kernel_elf_start:' \
-	    '.incbin "build/kernel/$*.stripped.elf"' 'kernel_elf_end:' '.byte 0' > $@
-build/stub/%_elf.o: build/stub/%_elf.S build/kernel/%.stripped.elf
+	    '.incbin "$(KERNEL_DIR)/$*.stripped.elf"' 'kernel_elf_end:' '.byte 0' > $@
+$(KERNEL_DIR)/%_elf.o: $(KERNEL_DIR)/%_elf.S $(KERNEL_DIR)/%.stripped.elf
 	$(Q)$(CLANG) $(STUB_TARGET) -c -o $@ $<
 
 STUB_OBJS := $(patsubst %,build/stub/%.o,$(basename $(STUB_SRCS) $(STUB_COMMON_SRCS)))
@@ -196,28 +196,28 @@ define link-stub
 	$(Q)$(LLD_LINK) $(STUB_LDFLAGS) -out:$@ $(filter %.o,$^)
 endef
 
-build/boot/BOOTX64.EFI: $(STUB_OBJS) build/stub/kernel_elf.o
+$(BOOT_DIR)/BOOTX64.EFI: $(STUB_OBJS) $(KERNEL_DIR)/kernel_elf.o
 	$(call link-stub)
 
 # --- test kernels ----------------------------------------------------------------------------------
 # $(call test-kernel,name): name_SRCS in the place of boot/kmain.c, else the kernel as it is.
 define test-kernel
-$(1)_OBJS := $$(patsubst %.c,build/kernel/%.o,$$($(1)_SRCS))
-build/kernel/$(1).elf: $$(filter-out build/kernel/boot/kmain.o,$$(KERNEL_OBJS)) $$($(1)_OBJS) \
+$(1)_OBJS := $$(patsubst %.c,$$(KERNEL_DIR)/%.o,$$($(1)_SRCS))
+$$(KERNEL_DIR)/$(1).elf: $$(filter-out $$(KERNEL_DIR)/boot/kmain.o,$$(KERNEL_OBJS)) $$($(1)_OBJS) \
     $$(KERNEL_LDS)
 	$$(call link-kernel)
-build/boot/$(1).efi: $$(STUB_OBJS) build/stub/$(1)_elf.o
+$$(BOOT_DIR)/$(1).efi: $$(STUB_OBJS) $$(KERNEL_DIR)/$(1)_elf.o
 	$$(call link-stub)
 TEST_KERNEL_OBJS += $$($(1)_OBJS)
 endef
 $(foreach k,$(TEST_KERNELS),$(eval $(call test-kernel,$(k))))
 
 .PHONY: test-kernels
-test-kernels: $(TEST_KERNELS:%=build/boot/%.efi)
+test-kernels: $(TEST_KERNELS:%=$(BOOT_DIR)/%.efi)
 
 .PHONY: efi kernel
-kernel: build/kernel/kernel.elf
-efi: build/boot/BOOTX64.EFI
+kernel: $(KERNEL_DIR)/kernel.elf
+efi: $(BOOT_DIR)/BOOTX64.EFI
 
 -include $(patsubst %.o,%.d,$(filter build/%,$(ALL_OBJS) $(KERNEL_OBJS) $(STUB_OBJS) \
     $(TEST_KERNEL_OBJS) $(MODEL_MAIN_SRCS:%.c=build/host/%.o) $(MODEL_MAIN_SRCS:%.c=build/asan/%.o) \

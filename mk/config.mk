@@ -18,7 +18,7 @@ HTTP_PORT ?= 8080
 CHIPS ?= ga102
 ## FIRMWARE: a directory of your own that holds nvidia/<chip>/gsp/*.bin; else Debian's package
 FIRMWARE ?=
-## LIBC: C library of the appliance
+## LIBC: C library of the appliance: picolibc or newlib
 LIBC ?= picolibc
 ## KERNEL_OPT: optimisation of the appliance
 KERNEL_OPT ?= -Os
@@ -41,7 +41,7 @@ LD := ld
 AR := ar
 OBJCOPY := objcopy
 
-export FUZZ_SECONDS FIRMWARE
+export FUZZ_SECONDS FIRMWARE LIBC
 
 Q := $(if $(filter 1,$(V)),,@)
 # $(call say,WHAT,file): one short line per command, unless the whole command is shown.

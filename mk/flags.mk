@@ -38,7 +38,6 @@ COMMON_CFLAGS := -std=c17 $(WARNINGS) -fno-strict-aliasing -fno-common \
 LIB_CPPFLAGS := -Inet/lwip $(if $(LWIP_DIR),-isystem $(LWIP_DIR)/src/include) \
                 $(if $(HTTP_PARSER_DIR),-isystem $(HTTP_PARSER_DIR)/include)
 LIB_PREFIX_MAP := $(if $(LWIP_DIR),-ffile-prefix-map=$(LWIP_DIR)=lwip) \
-                  $(if $(PICOLIBC_DIR),-ffile-prefix-map=$(PICOLIBC_DIR)=libc) \
                   $(if $(HTTP_PARSER_DIR),-ffile-prefix-map=$(HTTP_PARSER_DIR)=http-parser)
 
 # --- host: tests, the model, tools -------------------------------------------------------------
@@ -65,16 +64,20 @@ fuzz_INSTR := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-r
 fuzz_LIB_INSTR := -O1 -g -fsanitize=fuzzer-no-link,address
 
 # --- kernel --------------------------------------------------------------------------------------
+# Objects and images of each C library lie apart: both can be there, and a switch mixes nothing.
+KERNEL_DIR := build/kernel$(if $(filter newlib,$(LIBC)),-newlib)
+BOOT_DIR := build/boot$(if $(filter newlib,$(LIBC)),-newlib)
 # Debian's gcc defaults to PIE, a TLS-based stack guard and CET: all switched off or replaced by
 # name. SSE stays on (the C library needs it); files that run in interrupts say
-#   build/kernel/<file>.o: EXTRA_CFLAGS := -mgeneral-regs-only
+#   $(KERNEL_DIR)/<file>.o: EXTRA_CFLAGS := -mgeneral-regs-only
 KERNEL_MACHINE := -ffreestanding -march=x86-64 -mno-red-zone -mcmodel=kernel -fno-pic -fno-pie \
                   -fcf-protection=none -fno-omit-frame-pointer -fno-asynchronous-unwind-tables \
                   -ffunction-sections -fdata-sections
-KERNEL_CPPFLAGS := -nostdinc $(if $(PICOLIBC_DIR),-isystem $(PICOLIBC_DIR)/include) \
+KERNEL_CPPFLAGS := -nostdinc $(if $(LIBC_DIR),-isystem $(LIBC_DIR)/include) \
                    -isystem $(shell $(CC) -print-file-name=include 2>/dev/null) \
                    -I. -Ibuild/gen -Iarch/x86_64/include $(LIB_CPPFLAGS) -DFL_KERNEL=1
-KERNEL_CFLAGS := $(COMMON_CFLAGS) $(LIB_PREFIX_MAP) $(KERNEL_OPT) -g $(KERNEL_MACHINE) \
+KERNEL_CFLAGS := $(COMMON_CFLAGS) $(LIB_PREFIX_MAP) \
+                 $(if $(LIBC_DIR),-ffile-prefix-map=$(LIBC_DIR)=libc) $(KERNEL_OPT) -g $(KERNEL_MACHINE) \
                  -fstack-protector-strong -mstack-protector-guard=global \
                  -fstack-clash-protection $(call zero-init,$(CC_ID)) $(CC_WERROR)
 

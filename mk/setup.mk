@@ -8,10 +8,8 @@ CACHE_DIR := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/firstlight
 ifneq ($(words $(CURDIR)),1)
 $(error make cannot work below a directory whose name has spaces: $(CURDIR))
 endif
-ifeq ($(LIBC),newlib)
-$(error LIBC=newlib is not available yet; LIBC=picolibc is)
-else ifneq ($(LIBC),picolibc)
-$(error LIBC=$(LIBC) is unknown; LIBC=picolibc is available)
+ifeq ($(filter picolibc newlib,$(LIBC)),)
+$(error LIBC=$(LIBC) is unknown; there are LIBC=picolibc and LIBC=newlib)
 endif
 
 GOALS := $(or $(MAKECMDGOALS),all)
@@ -40,8 +38,11 @@ build/deps.mk: $(SETUP_FILES)
 	@$(SETUP) light
 endif
 
+# picolibc is always set up; newlib only by a make that is asked for it, and then it stays.
+LIBC_DIR := $(if $(filter newlib,$(LIBC)),$(NEWLIB_DIR),$(PICOLIBC_DIR))
+
 # What deps.mk names but the cache has lost. FIRMWARE= replaces Debian's package.
-ifneq ($(filter-out $(wildcard $(DEPS_LIGHT)),$(DEPS_LIGHT)),)
+ifneq ($(filter-out $(wildcard $(DEPS_LIGHT)),$(DEPS_LIGHT))$(if $(wildcard $(LIBC_DIR)),,libc),)
 build/deps.mk: FORCE
 endif
 MACHINE_LOST := $(filter-out $(wildcard $(DEPS_MACHINE)),$(DEPS_MACHINE)) \

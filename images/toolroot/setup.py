@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 """The tool root: libraries, QEMU, OVMF and firmware under the user's cache. Needs no root.
 
-    setup.py light    lwIP, llhttp, picolibc: what building and the native tests need
+    setup.py light    lwIP, llhttp, picolibc: what building and the native tests need; with LIBC=newlib
+                      in the environment also newlib
     setup.py all      also QEMU >= 10.1 with OVMF, and NVIDIA's firmware
     setup.py tree D   print the hash of a directory tree, as sources.list pins it
 
@@ -25,6 +26,8 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+
+import newlib
 
 HERE = Path(__file__).resolve().parent
 TOP = HERE.parent.parent
@@ -303,13 +306,17 @@ class Source:
             f"{CACHE / 'downloads'}/ and run make setup again.")
 
 
-def picolibc(source_entry, source):
-    """The C library of the appliance, built by the machine's gcc; the key holds all that shapes it."""
+def sysroot(source, *shape):
+    """(compiler, entry) of a C library that the machine's gcc builds; the key holds all that shapes it."""
     cc = os.environ.get("FIRSTLIGHT_CC", "gcc")
     compiler = run([cc, "--version"], 10, "compiler").splitlines()[0]
-    key = hashlib.sha256("\n".join(
-        [source.tree, compiler, *PICOLIBC_CFLAGS, *PICOLIBC_OPTIONS]).encode()).hexdigest()[:12]
-    entry = CACHE / f"picolibc-{source.version}-sysroot-{key}"
+    key = hashlib.sha256("\n".join([source.tree, compiler, *shape]).encode()).hexdigest()[:12]
+    return cc, CACHE / f"{source.name}-{source.version}-sysroot-{key}"
+
+
+def picolibc(source_entry, source):
+    """The C library of the appliance."""
+    cc, entry = sysroot(source, *PICOLIBC_CFLAGS, *PICOLIBC_OPTIONS)
     if is_whole(entry):
         return entry, "in the cache"
 
@@ -346,6 +353,19 @@ needs_exe_wrapper = true
             run(["ninja", "-C", tree, "install"], BUILD_S, "installing picolibc")
 
     make_entry(entry, build)
+    return entry, "built"
+
+
+def newlib_sysroot(source):
+    return sysroot(source, *PICOLIBC_CFLAGS, Path(newlib.__file__).read_text())
+
+
+def newlib_library(source_entry, source):
+    """The other C library (LIBC=newlib), with picolibc's flags for the machine."""
+    cc, entry = newlib_sysroot(source)
+    if is_whole(entry):
+        return entry, "in the cache"
+    make_entry(entry, lambda into: newlib.build(into, source_entry, cc, PICOLIBC_CFLAGS, run, BUILD_S))
     return entry, "built"
 
 
@@ -490,6 +510,7 @@ def firmware_unpack(apt):
 
 # --- the result ----------------------------------------------------------------------------------------
 LIGHT_KEYS = ("LWIP_DIR", "HTTP_PARSER_DIR", "PICOLIBC_DIR")
+ASKED_KEYS = ("NEWLIB_DIR",)  # only when it was asked for once and is still what would be built
 MACHINE_KEYS = ("QEMU", "QEMU_VERSION", "OVMF_CODE", "OVMF_VARS", "FIRMWARE_DIR")
 
 
@@ -512,13 +533,18 @@ def write_deps(values):
         if re.search(r"\s", str(value)):
             raise SetupError(f"{key}: make cannot use paths with spaces: {value}")
     head = "# Written by images/toolroot/setup.py: where the set-up put things.\n"
-    values = {k: values[k] for k in (*LIGHT_KEYS, "GNUEFI_INC", *MACHINE_KEYS) if k in values}
+    values = {k: values[k] for k in (*LIGHT_KEYS, *ASKED_KEYS, "GNUEFI_INC", *MACHINE_KEYS)
+              if k in values}
     write_if_changed(env, head + "".join(f"{k}={v}\n" for k, v in values.items()))
     dirs = " ".join(str(values[k]) for k in LIGHT_KEYS)
     machine = " ".join(str(values[k]) for k in ("QEMU", "OVMF_CODE", "FIRMWARE_DIR") if k in values)
     write_if_changed(TOP / "build/deps.mk", head + "".join(
         f"{k} := {v}\n" for k, v in values.items()) +
         f"DEPS_LIGHT := {dirs}\nDEPS_MACHINE := {machine}\n")
+
+
+def with_newlib():
+    return os.environ.get("LIBC") == "newlib"
 
 
 def light(steps, values):
@@ -530,6 +556,13 @@ def light(steps, values):
     entry = steps.run(f"picolibc {source.version} source", "looking", source.get)
     values["PICOLIBC_DIR"] = steps.run(f"picolibc {source.version}", "looking; building takes about 30 s",
                                        lambda: picolibc(entry, source))
+    source = sources["newlib"]
+    if with_newlib():
+        entry = steps.run(f"newlib {source.version} source", "looking", source.get)
+        values["NEWLIB_DIR"] = steps.run(f"newlib {source.version}", "looking; building takes about a minute",
+                                         lambda: newlib_library(entry, source))
+    elif is_whole(newlib_sysroot(source)[1]):
+        values["NEWLIB_DIR"] = newlib_sysroot(source)[1]
     # Nothing is built of these: what Debian mends in the sources, for a check.
     steps.run("Debian's patches", "looking", lambda: (None, run(
         [sys.executable, HERE / "debian_patches.py", "fetch"], BUILD_S, "Debian's patches").strip()))
@@ -564,7 +597,7 @@ def main():
         print(__doc__, file=sys.stderr)
         return 2
     jobs = [light] + ([machine] if what == "all" else [])
-    steps = Steps({1: 5, 2: 8}[len(jobs)])
+    steps = Steps({1: 5, 2: 8}[len(jobs)] + 2 * with_newlib())
     CACHE.mkdir(parents=True, exist_ok=True)
     values, errors = {}, []
 

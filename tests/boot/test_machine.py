@@ -10,10 +10,10 @@ import re
 import subprocess
 import time
 
-from _harness import RESULTS, TOP, Test, image, launch
+from _harness import RESULTS, Test, image, launch
 
-EFI = TOP / "build/boot/machine-test.efi"
-ELF = TOP / "build/kernel/machine-test.elf"
+EFI = launch.built()[1] / "machine-test.efi"
+ELF = launch.built()[0] / "machine-test.elf"
 # edu: QEMU's device for exercises; its DMA reaches 256 MiB unless told otherwise.
 EDU = ["-device", "edu,dma_mask=0xffffffff"]
 POOR = ["-machine", "acpi=off", "-cpu", "max,-x2apic,-rdrand,-rdseed,-pdpe1gb"]
