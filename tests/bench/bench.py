@@ -6,6 +6,7 @@ table for people and writes build/bench.json: a list of objects with name, value
 Times are the emulator's. What counts is the ratio to the line's own yardstick, named in `against`."""
 import argparse
 import json
+import os
 import re
 import statistics
 import subprocess
@@ -18,12 +19,12 @@ sys.path[:0] = [str(TOP / "images"), str(TOP / "tests/linux")]
 import checks  # noqa: E402
 import guest  # noqa: E402
 import initramfs  # noqa: E402
-from launch import Machine, make_image  # noqa: E402
+from launch import Machine, built, make_image, read_deps  # noqa: E402
 
 OUT = TOP / "build/bench.json"
 LOAD = TOP / "build/host/tests/bench/http_load"
 NATIVE = TOP / "build/host/tests/bench"
-KERNEL = TOP / "build/kernel/kernel.stripped.elf"
+KERNEL = built()[0] / "kernel.stripped.elf"
 STICK = TOP / "build/image/bench.img"
 
 GOAL_FIRST_ANSWER_MS = 60
@@ -41,6 +42,8 @@ BARE_READ_US = (12, 30)
 GOAL_OWN_READ_US = BARE_READ_US[0] / 10
 GOAL_READ_US = BARE_READ_US[1] * 1.1
 READER = TOP / "build/linux/read_cost"
+LIBCS = ("picolibc", "newlib")
+BUILD_S = 900
 FILE_COPIES = 1.0      # the read from the stick itself
 
 results = []
@@ -154,6 +157,49 @@ def bench_register_read():
     record("register_read", median(reads), "us", "a bare vfio-user server, 30 us at most, + 10 %", GOAL_READ_US)
 
 
+def heap_bytes(machine, libc):
+    """What malloc has taken of its region: the first word of `libc` in arch/x86_64/libc.c."""
+    symbols = subprocess.run(["nm", str(built(libc)[0] / "kernel.elf")], text=True, capture_output=True,
+                             check=True).stdout
+    address = re.search(r"^([0-9a-f]+) b libc$", symbols, re.M)[1]
+    return int(machine.qmp("human-monitor-command", command_line=f"x /1gx 0x{address}").split()[-1], 16)
+
+
+def bench_libc(count):
+    """The appliance with newlib against the one with picolibc: both from the sources as they are, by turns."""
+    newlib = read_deps().get("NEWLIB_DIR")
+    if not newlib or not Path(newlib).is_dir():
+        print("bench: newlib against picolibc: left out; run make LIBC=newlib once, then make bench", flush=True)
+        return
+    print(f"bench: newlib against picolibc, {2 * count} boots", flush=True)
+    seen = {libc: {"first": [], "ram": [], "heap": [], "p50": []} for libc in LIBCS}
+    env = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
+    for libc in LIBCS:
+        done = subprocess.run(["make", "--no-print-directory", "efi"], cwd=TOP, env=dict(env, LIBC=libc),
+                              text=True, capture_output=True, timeout=BUILD_S, check=False)
+        if done.returncode != 0:
+            sys.exit(f"make LIBC={libc} efi: {done.stdout}{done.stderr}")
+    for _ in range(count):
+        for libc in LIBCS:
+            image = make_image(STICK.with_name(f"bench-{libc}.img"), efi=built(libc)[1] / "BOOTX64.EFI")
+            with Machine(image, chips=[]) as m:
+                load(m.http_port, "/healthz", "--first", 60)
+                runs = [load(m.http_port, "/healthz", "--requests", 5000) for _ in range(3)]
+                appliance = m.json("/api/v1/status")["appliance"]
+                memory = appliance["memory"]
+                seen[libc]["first"].append(appliance["handoff_to_first_answer_ms"])
+                seen[libc]["ram"].append(m.memory_mib - (memory["total_bytes"] - memory["used_bytes"]) / 2**20)
+                seen[libc]["heap"].append(heap_bytes(m, libc))
+                seen[libc]["p50"] += [r["p50_us"] for r in runs]
+    # The least of all: what other work on this machine adds to a time is never negative.
+    old, new = ({name: min(values) for name, values in seen[libc].items()} for libc in LIBCS)
+    sizes = [(built(libc)[0] / "kernel.stripped.elf").stat().st_size for libc in LIBCS]
+    record("newlib_kernel_image", sizes[1], "bytes", "the same with picolibc", sizes[0])
+    for name, key, unit in (("ram_not_free", "ram", "MiB"), ("heap", "heap", "bytes"),
+                            ("handoff_to_first_answer", "first", "ms"), ("keepalive_p50", "p50", "us")):
+        record(f"newlib_{name}", new[key], unit, "the same with picolibc", old[key])
+
+
 def bench_native():
     """What the native benches print: lines of name, value, unit."""
     costs = {}
@@ -194,6 +240,7 @@ def main():
     bench_register_read()
     print("bench: network", flush=True)
     bench_network(image)
+    bench_libc(args.boots)
     width = max(len(r["name"]) for r in results)
     print(f"\n{'':{width}}  {'value':>14}          ratio  against")
     for r in results:
