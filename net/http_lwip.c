@@ -27,6 +27,8 @@ enum {
     REQUEST_LIMIT_US = 10 * 1000000, /* from the first to the last byte of a request */
     ANSWER_LIMIT_US = 30 * 1000000,  /* behind the least pace of reading */
     LEAST_BYTES_PER_S = 4096,        /* that pace */
+    MOMENT_US = 1000000,             /* whom nobody would call slow */
+    ARRIVING_US = 100000,            /* from a connection to its first request */
     KEEP_BYTES = 4096,               /* an empty buffer of this size is kept for the next request */
 };
 
@@ -38,8 +40,8 @@ struct slot {
     struct text_buf in;     /* received, not yet taken by the engine */
     size_t in_off;          /* so much of it is taken */
     enum phase phase;
-    uint64_t phase_us; /* when it began */
-    uint64_t acked;    /* bytes of answers since then */
+    uint64_t since_us; /* connected */
+    uint64_t phase_us; /* when it began; while an answer is read, later by what was read */
     bool remote_closed;
 };
 
@@ -91,16 +93,10 @@ static void follow_phase(struct slot *s)
     if (phase != s->phase) {
         s->phase = phase;
         s->phase_us = clock_now_us();
-        s->acked = 0;
     }
 }
 
-static uint64_t stalled_us(const struct slot *s, uint64_t now_us)
-{
-    uint64_t us = now_us - s->phase_us;
-    uint64_t earned_us = s->acked * US_PER_S / LEAST_BYTES_PER_S;
-    return s->phase != PHASE_ANSWER ? us : us > earned_us ? us - earned_us : 0;
-}
+static uint64_t stalled_us(const struct slot *s, uint64_t now_us) { return now_us - s->phase_us; }
 
 static bool has_stalled_too_long(const struct slot *s)
 {
@@ -108,6 +104,31 @@ static bool has_stalled_too_long(const struct slot *s)
                                       [PHASE_REQUEST] = REQUEST_LIMIT_US,
                                       [PHASE_ANSWER] = ANSWER_LIMIT_US};
     return stalled_us(s, clock_now_us()) > limits[s->phase];
+}
+
+/* At rest: idle, and not just connected with its request still on the way. */
+static bool rests(const struct slot *s, uint64_t now_us)
+{
+    return s->phase == PHASE_IDLE && now_us - s->since_us > ARRIVING_US;
+}
+
+/* Whether a goes before b: the one that has stalled for longer; up to a moment all are as good, and
+ * then those at rest go first, and of the others the one that has been here longest: a newcomer is
+ * not pushed out by many that read just fast enough. */
+static bool goes_before(const struct slot *a, const struct slot *b, uint64_t now_us)
+{
+    uint64_t a_us = stalled_us(a, now_us);
+    uint64_t b_us = stalled_us(b, now_us);
+    if (a_us > MOMENT_US ||
+        b_us > MOMENT_US) { /* as good: not the one whose answer is on its way */
+        return a_us != b_us ? a_us > b_us : a->phase < b->phase;
+    }
+    bool a_rests = rests(a, now_us);
+    bool b_rests = rests(b, now_us);
+    if (a_rests || b_rests) {
+        return a_rests && b_rests ? a_us > b_us : a_rests;
+    }
+    return a->since_us < b->since_us;
 }
 
 /* The one to go: of all, or of those from one address. NULL when there is none. */
@@ -120,10 +141,7 @@ static struct slot *longest_stalled(const ip_addr_t *from)
         if (s->pcb == NULL || (from != NULL && !ip_addr_eq(&s->pcb->remote_ip, from))) {
             continue;
         }
-        uint64_t us = stalled_us(s, now_us);
-        uint64_t worst_us = worst != NULL ? stalled_us(worst, now_us) : 0;
-        /* Of two that are as good, not the one whose answer is on its way. */
-        if (worst == NULL || us > worst_us || (us == worst_us && s->phase < worst->phase)) {
+        if (worst == NULL || goes_before(s, worst, now_us)) {
             worst = s;
         }
     }
@@ -253,7 +271,9 @@ static err_t on_sent(void *arg, struct tcp_pcb *pcb, u16_t len)
     if (s == NULL) {
         return ERR_OK;
     }
-    s->acked += len;
+    if (s->phase == PHASE_ANSWER) { /* nothing is saved up: who reads fast is not owed a rest */
+        s->phase_us = min_u64(s->phase_us + len * US_PER_S / LEAST_BYTES_PER_S, clock_now_us());
+    }
     return pump(s);
 }
 
@@ -322,8 +342,12 @@ static err_t on_accept(void *arg, struct tcp_pcb *pcb, err_t err)
         tcp_abort(pcb);
         return ERR_ABRT;
     }
-    *s = (struct slot){
-        .pcb = pcb, .conn = conn, .in = {.budget = http_memory()}, .phase_us = clock_now_us()};
+    uint64_t now_us = clock_now_us();
+    *s = (struct slot){.pcb = pcb,
+                       .conn = conn,
+                       .in = {.budget = http_memory()},
+                       .since_us = now_us,
+                       .phase_us = now_us};
     stats->connections++;
     stats->open++;
     tcp_arg(pcb, s);

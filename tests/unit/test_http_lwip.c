@@ -245,12 +245,70 @@ static void test_answer_deadline(void **state)
     bool whole;
     assert_in_range(read_slowly(0, "/big", &whole), 30, 33);
     assert_false(whole);
-    assert_false(whole);
     assert_in_range(read_slowly(1, "/big", &whole), 30, 33); /* one byte moves nothing */
     assert_false(whole);
     assert_in_range(read_slowly(0, "/hello", &whole), 30, 33); /* small answers count, too */
     assert_in_range(read_slowly(2048, "/big", &whole), 34, 60);
     assert_true(whole); /* twice the least pace is fine, for as long as it takes */
+}
+
+/* Reads ten answers as fast as it can, but never quite to the end, and says no more. */
+static void read_fast(struct wire_peer *p)
+{
+    p->silent = true;
+    for (unsigned i = 0; i < 10; i++) {
+        wire_say(p, "GET /big HTTP/1.1\r\n\r\n");
+    }
+    for (size_t seen = 0; p->received > seen;) {
+        seen = p->received;
+        wire_ack(p, (uint32_t)seen - 1);
+    }
+    assert_true(p->received > 9 * ANSWER);
+}
+
+/* What was read earns no rest: the deadline counts from then on, and all of them go before somebody
+ * who has just come. */
+static void test_fast_then_silent(void **state)
+{
+    (void)state;
+    connect_clients(NET_CONNECTIONS_MAX, false);
+    for (size_t i = 0; i < NET_CONNECTIONS_MAX; i++) {
+        read_fast(&clients[i]);
+    }
+    static struct wire_peer young;
+    wire_peer_init(&young, HOSTS + 90);
+    assert_true(wire_connect(&young));
+    wire_run_us(US_PER_MS); /* its request is on the way */
+    assert_true(wire_is_served(HOSTS + 100, "/hello"));
+    wire_say(&young, "GET /hel");
+    wire_run_us(US_PER_MS);
+    assert_true(wire_is_served(HOSTS + 100, "/hello"));
+    wire_say(&young, "lo HTTP/1.1\r\n\r\n");
+    assert_non_null(strstr(young.text, "hello\n"));
+    wire_peer_leave(&young);
+    wire_run_us(33 * US_PER_S);
+    assert_int_equal(count_in(WIRE_UP, NET_CONNECTIONS_MAX), 0);
+}
+
+/* A last acknowledgement that carries data: the answer's end closes the connection before the stack
+ * hands the data over. */
+static void test_data_with_last_ack(void **state)
+{
+    (void)state;
+    uint64_t used = buffers_used();
+    for (unsigned i = 0; i < 20; i++) {
+        struct wire_peer p;
+        wire_peer_init(&p, HOSTS + i);
+        p.silent = true;
+        assert_true(wire_connect(&p));
+        wire_say(&p, "GET /hello HTTP/1.1\r\nConnection: close\r\n\r\n");
+        assert_true(p.received > 0);
+        p.rcv = p.first + (uint32_t)p.received;
+        wire_send(&p, WIRE_ACK, "more", 4);
+        wire_run_us(US_PER_S);
+        wire_peer_leave(&p);
+    }
+    assert_int_equal(buffers_used(), used);
 }
 
 /* --- newcomers -------------------------------------------------------------------------------- */
@@ -341,7 +399,11 @@ static void test_healthy_answer_stays(void **state)
         wire_run_us(US_PER_S / 4);
     }
     assert_true(p->received < ANSWER);
-    for (size_t i = 1; i < ARRAY_SIZE(clients); i++) { /* idle, all of them, and just come */
+    for (size_t i = 1; i < ARRAY_SIZE(clients); i++) { /* they come and ask nothing */
+        if (i == NET_CONNECTIONS_MAX) {
+            wire_ack(p, (uint32_t)p->received);
+            wire_run_us(US_PER_S / 5);
+        }
         wire_peer_init(&clients[i], HOSTS + (uint32_t)i);
         assert_true(wire_connect(&clients[i]));
     }
@@ -487,6 +549,8 @@ int main(void)
         cmocka_unit_test_setup(test_upload, reset),
         cmocka_unit_test_setup(test_request_deadline, reset),
         cmocka_unit_test_setup(test_answer_deadline, reset),
+        cmocka_unit_test_setup(test_fast_then_silent, reset),
+        cmocka_unit_test_setup(test_data_with_last_ack, reset),
         cmocka_unit_test_setup(test_drippers, reset),
         cmocka_unit_test_setup(test_drippers_one_address, reset),
         cmocka_unit_test_setup(test_who_goes, reset),
