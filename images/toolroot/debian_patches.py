@@ -8,7 +8,7 @@
 
 We build from the upstream archives of Debian's source packages and leave out Debian's own patches, so
 somebody must look at each of them. debian-patches.list holds the verdicts, about one Debian version
-of each package. The set-up fetches that version's patches; tests/checks/debian_patches.py compares.
+of each package. The set-up fetches that version's patches; tests/checks/patches.py compares.
 Exit status of newer: 1 when an unjudged patch touches what we build, 2 when nothing could be learnt.
 """
 import re

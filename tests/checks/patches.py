@@ -47,9 +47,9 @@ def self_faults():
             (package(a=("outside", why)), {"a": {"src/x.c"}}), (package(a=("declined", why)), {"a": {"doc"}}),
             (package(a=("outside", "?")), {"a": {"doc"}}), (package(a=("outside", why)), {})):
         if not list(patch_faults(wrong, patches)):
-            yield f"tests/checks/debian_patches.py does not notice {wrong.verdicts} of {patches}"
+            yield f"tests/checks/patches.py does not notice {wrong.verdicts} of {patches}"
     if list(patch_faults(package(a=("outside", why), b=("declined", why)), {"a": {"doc"}, "b": {"src/x.c"}})):
-        yield "tests/checks/debian_patches.py finds fault with good verdicts"
+        yield "tests/checks/patches.py finds fault with good verdicts"
 
 
 def main():
