@@ -4,6 +4,7 @@
 #
 # The parts:  mk/config.mk  what a user may choose      mk/flags.mk  how our code is compiled
 #             mk/setup.mk   the tool root               mk/build.mk  objects, libraries, programs
+#             mk/work.mk    what helps while working on it
 # Every room names its files in <room>/sources.mk and may add rules in <room>/rules.mk; mk/build.mk
 # lists the variables that they add to.
 
@@ -23,20 +24,21 @@ ROOMS := arch pci mm gsp net boot tests/model tests/synth tests/unit tests/fuzz 
 -include $(ROOMS:=/rules.mk)
 
 include mk/build.mk
+include mk/work.mk
 
 .PHONY: all run test test-chips test-newlib test-other-debian debian-updates bench fuzz msan image check format tidy \
     setup clean distclean help
 
 all: host efi ## build the appliance, the GPU model and the host libraries
 
-run: efi gpu-model ## boot the appliance on the GPU model under QEMU; Ctrl-C ends it
+run: efi gpu-model ## user: boot the appliance on the GPU model under QEMU; Ctrl-C ends it
 	$(Q)python3 images/run.py --chip '$(CHIP)' --fw-version '$(FW)' --http-port '$(HTTP_PORT)' \
-	    --nic '$(NIC)' --gpus '$(GPUS)' --firmware-dir '$(FIRMWARE)' $(RUN_ARGS)
+	    --nic '$(NIC)' --gpus '$(GPUS)' --firmware-dir '$(FIRMWARE)' $(if $(GDB),--gdb) $(RUN_ARGS)
 
 test: ## build everything and test it; the last line is "N passed, N failed"
 	$(Q)$(RUN_TESTS) $(TEST_ARGS)
 
-test-chips: efi gpu-model ## boot every chip with every firmware version under QEMU; CHIPS_ARGS="tu104"
+test-chips: efi gpu-model ## driver: boot every chip with every firmware version under QEMU; CHIPS_ARGS="tu104"
 	$(Q)python3 tests/boot/test_chips.py $(or $(CHIPS_ARGS),--all)
 
 debian-updates: ## ask Debian whether it has newer patches of the sources that we build (network)
@@ -61,7 +63,7 @@ msan: ## the model's tests with MemorySanitizer: nothing unwritten leaves it
 check: ## floors, licence lines, headers that stand alone, format
 	$(Q)$(RUN_TESTS) --only checks
 
-image: efi ## make build/image/firstlight.img: a disk image for a USB stick
+image: efi ## user: make build/image/firstlight.img: a disk image for a USB stick
 	@mkdir -p build/image
 	$(Q)python3 images/mkimage.py --out build/image/firstlight.img --efi $(BOOT_DIR)/BOOTX64.EFI \
 	    --conf images/esp/firstlight.conf --firmware-dir '$(FIRMWARE_DIR)' --chips '$(CHIPS)' \
@@ -74,16 +76,22 @@ tidy: ## clang-tidy over our host sources
 	$(Q)clang-tidy --quiet $(filter %.c,$(COMMON_SRCS) $(HOST_SRCS) $(MODEL_SRCS)) -- \
 	    $(HOST_CPPFLAGS) -std=c17
 
-clean: ## remove build/ (the cache of tools and libraries stays)
+clean: ## user: remove build/ (the cache of tools and libraries stays)
 	rm -rf build
 
-distclean: clean ## remove build/ and the cache of tools and libraries
+distclean: clean ## user: remove build/ and the cache of tools and libraries
 	rm -rf '$(CACHE_DIR)'
 
-help: ## this list
-	@printf 'Firstlight %s\n\n' '$(VERSION)'
-	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
-	    awk -F'|' '{ printf "  make %-14s %s\n", $$1, $$2 }'
+# "## text" behind a goal is its line here, "## user: text" and "## driver: text" put it into another
+# group.
+GOAL := ^\([a-z][a-z-]*\):.*\#\# 
+help: ## user: this list
+	@printf 'Firstlight %s\n' '$(VERSION)'
+	@sed -n 's/$(GOAL)\(user\|driver\): \(.*\)/\2|\1|\3/p; s/$(GOAL)\(.*\)/work|\1|\2/p' \
+	    $(MAKEFILE_LIST) | awk -F'|' -v groups='user:To use it;driver:For the developer of a driver;work:To work on it' \
+	    '{ text[$$1] = text[$$1] sprintf("  make %-18s %s\n", $$2, $$3) } END { \
+	       n = split(groups, g, ";"); for (i = 1; i <= n; i++) { split(g[i], t, ":"); \
+	       printf "\n%s:\n%s", t[2], text[t[1]] } }'
 	@printf '\nChoices, as in make run CHIP=ad102 (default in brackets):\n'
 	@sed -n '/^## /{s///;N;s/: /|/;s/\n[A-Z_]* ?= */|/p}' mk/config.mk | \
-	    awk -F'|' '{ printf "  %-14s %s%s\n", $$1, $$2, $$3 == "" ? "" : " [" $$3 "]" }'
+	    awk -F'|' '{ printf "  %-18s %s%s\n", $$1, $$2, $$3 == "" ? "" : " [" $$3 "]" }'

@@ -5,6 +5,7 @@ URL and the token as soon as the appliance answers. Ctrl-C ends it; what each pa
 build/run/. Exit status: 0 when the machine was switched off, the time was up or Ctrl-C ended it, 1
 when something died or a model was not content with the driver."""
 import argparse
+import os
 import re
 import signal
 import sys
@@ -57,6 +58,8 @@ def parse():
     parser.add_argument("--memory", type=int, default=1024, metavar="MIB")
     parser.add_argument("--model-arg", action="append", default=[], help="passed to gpu-model")
     parser.add_argument("--qemu-arg", action="append", default=[], help="passed to QEMU")
+    parser.add_argument("--gdb", action="store_true",
+                        help="let gdb attach: make gdb, or target remote build/run/gdb.sock")
     parser.add_argument("--screenshot", metavar="FILE.png", help="the screen, once it answers")
     parser.add_argument("--record", type=Path, default=RECORD, help="where logs and reports go")
     parser.add_argument("--seconds", type=float, help="end by itself after this time")
@@ -76,6 +79,16 @@ class Progress:
         if waited_s - self.said >= PROGRESS_S:
             self.said = waited_s
             say(f"no answer over HTTP yet, {waited_s:.0f} s of {HTTP_FIRST_S}")
+
+
+def gdb_args(record):
+    """QEMU's arguments for a debugger, at a socket that only this user reaches."""
+    path = record / "gdb.sock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    say("a debugger may attach: make gdb")
+    # From here, for the path of a socket is short (unix(7)).
+    return ["-gdb", f"unix:{os.path.relpath(path)},server=on,wait=off"]
 
 
 def watch(machine, seconds):
@@ -124,7 +137,9 @@ def main():
         machine = Machine(image, chips=args.chips, fw_version=args.fw_version, nic=args.nic,
                           firmware_dir=args.firmware_dir or None, http_port=args.http_port,
                           memory_mib=args.memory, screen=bool(args.screenshot),
-                          model_args=args.model_arg, qemu_args=args.qemu_arg, echo=Echo(),
+                          model_args=args.model_arg,
+                          qemu_args=args.qemu_arg + (gdb_args(args.record) if args.gdb else []),
+                          echo=Echo(),
                           record=args.record)
         try:
             machine.start()

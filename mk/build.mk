@@ -117,7 +117,7 @@ $(BENCH_PROGRAMS): build/host/%: build/host/%.o $(host_LIBS)
 
 .PHONY: host gpu-model units msan-units fuzzers benches
 host: $(host_LIBS) gpu-model
-gpu-model: $(if $(MODEL_MAIN_SRCS),build/host/gpu-model)
+gpu-model: $(if $(MODEL_MAIN_SRCS),build/host/gpu-model) ## driver: build/host/gpu-model, a GPU for QEMU: docs/model.md
 units: $(UNIT_PROGRAMS) ## build the unit tests
 msan-units: $(MSAN_PROGRAMS)
 fuzzers: $(FUZZ_PROGRAMS) ## build the fuzzers

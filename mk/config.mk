@@ -14,6 +14,8 @@ GPUS ?= 1
 NIC ?= virtio
 ## HTTP_PORT: make run: where the appliance answers on this machine
 HTTP_PORT ?= 8080
+## GDB: make run: 1 lets make gdb attach to the appliance
+GDB ?=
 ## CHIPS: make image: the chips whose firmware goes on the stick, or "all"
 CHIPS ?= ga102
 ## FIRMWARE: a directory of your own that holds nvidia/<chip>/gsp/*.bin; else Debian's package

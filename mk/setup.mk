@@ -52,7 +52,7 @@ build/.setup-machine: FORCE
 endif
 endif
 
-setup: ## fetch and build what is needed (the other goals do it by themselves)
+setup: ## user: fetch and build what is needed (the other goals do it by themselves)
 	@echo 'set up: $(CACHE_DIR)'
 
 ifneq ($(FIRMWARE),)

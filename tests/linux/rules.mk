@@ -9,20 +9,20 @@ build/linux/job: tests/linux/job.c
 linux-tools: build/linux/job
 
 .PHONY: test-linux test-linux-all test-linux-cycles
-test-linux: gpu-model linux-tools ## boot the GSP with unmodified Linux drivers on the GPU model, under QEMU
+test-linux: gpu-model linux-tools ## driver: boot the GSP with unmodified Linux drivers on the GPU model, under QEMU
 	$(Q)python3 tests/linux/test_nouveau.py $(LINUX_ARGS)
 	$(Q)python3 tests/linux/test_nova.py --build $(LINUX_ARGS)
 
-test-linux-all: gpu-model linux-tools ## the same with every chip and every firmware version: a quarter of an hour
+test-linux-all: gpu-model linux-tools ## driver: the same with every chip and every firmware version: a quarter of an hour
 	$(Q)python3 tests/linux/test_nouveau.py --all $(LINUX_ARGS)
 	$(Q)python3 tests/linux/test_nova.py --build --all $(LINUX_ARGS)
 
-test-linux-cycles: gpu-model linux-tools ## a hundred times nouveau loaded and unloaded in one machine
+test-linux-cycles: gpu-model linux-tools ## driver: a hundred times nouveau loaded and unloaded in one machine
 	$(Q)python3 tests/linux/test_cycles.py --cycles 100 $(LINUX_ARGS)
 
 .PHONY: nova-core test-nova
-nova-core: ## build Debian's nova-core, unmodified, for Debian's kernel: 450 MB, some minutes, once
+nova-core: ## driver: build Debian's nova-core, unmodified, for Debian's kernel: 450 MB, some minutes, once
 	$(Q)python3 tests/linux/nova.py
 
-test-nova: gpu-model nova-core ## boot the GSP with unmodified nova-core on the GPU model
+test-nova: gpu-model nova-core ## driver: boot the GSP with unmodified nova-core on the GPU model
 	$(Q)python3 tests/linux/test_nova.py $(LINUX_ARGS)

@@ -9,8 +9,8 @@ ALL_OBJS += $(BOOT_TRACE).o
 .PHONY: matrix differences boot-trace
 boot-trace: $(BOOT_TRACE)
 
-matrix: gpu-model build/linux/job $(BOOT_TRACE) ## every chip with every driver on the GPU model: docs/matrix.md
+matrix: gpu-model build/linux/job $(BOOT_TRACE) ## driver: every chip with every driver on the GPU model: docs/matrix.md
 	$(Q)python3 tests/matrix/matrix.py $(MATRIX)
 
-differences: ## explain every difference between the drivers' traces of make matrix: docs/differences.md
+differences: ## driver: explain every difference between the drivers' traces of make matrix: docs/differences.md
 	$(Q)python3 tests/trace/differences.py $(DIFFERENCES)
