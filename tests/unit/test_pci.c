@@ -319,8 +319,10 @@ static void test_second_root(void **state)
     fake_add(0x40, 0, 0, 0x29c08086, 0x060000); /* a second host bridge's bus */
     fake_bridge(0x40, 5, 0x41, 0x42);
     fake_add(0x41, 0, 0, 0x223010de, 0x030200);
+    fake_add(0xff, 0, 0, 0x29c08086, 0x060000); /* the last bus there is */
     enumerate();
-    assert_int_equal(pci.count, 5);
+    assert_int_equal(pci.count, 6);
+    assert_non_null(dev_at(0xff, 0, 0));
     assert_null(dev_at(0x20, 0, 0));
     assert_int_equal(dev_at(0x40, 0, 0)->parent, -1);
     assert_int_equal(dev_at(0x41, 0, 0)->parent, 3);

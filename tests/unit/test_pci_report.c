@@ -169,6 +169,53 @@ static void bars_without_address(void **state)
         "it; try \"above 4G decoding\" in its set-up");
 }
 
+/* What is no normal function and no bridge has no BARs that we know of. */
+static void headers_of_other_types(void **state)
+{
+    (void)state;
+    memset(strict_card.never + PCI_CFG_BAR0, 1, 4 * PCI_BARS_NORMAL);
+    strict_card.cfg[PCI_CFG_HEADER_TYPE] = PCI_HEADER_CARDBUS;
+    assert_int_equal(look()->bar[0].kind, PCI_BAR_NONE);
+    strict_card.cfg[PCI_CFG_HEADER_TYPE] = PCI_HEADER_CARDBUS + 1;
+    assert_int_equal(look()->bar[0].kind, PCI_BAR_NONE);
+    assert_non_null(line_with("0000:01:00.0: unknown header type 0x03"));
+    assert_orderly();
+}
+
+/* A device that does not say the same thing twice: at first BAR0 has bits below its size. */
+static const struct pci_ops *honest;
+static bool lied;
+
+static uint32_t lying_read(void *ctx, uint16_t seg, uint8_t bus, uint8_t devfn, uint16_t off,
+                           unsigned size)
+{
+    const uint32_t v = honest->cfg_read(ctx, seg, bus, devfn, off, size);
+    const bool lies = !lied && bus == 1 && devfn == 0 && off == PCI_CFG_BAR0;
+    lied = lied || lies;
+    return lies ? v | 0x40 : v;
+}
+
+static void an_address_that_does_not_suit_the_size(void **state)
+{
+    (void)state;
+    static struct pci pci;
+    struct fl_fail fail;
+    honest = look()->pci->ops;
+    const struct pci_ops lying = {lying_read, honest->cfg_write, honest->map_bar};
+    no_bars();
+    for (unsigned is_io = 0; is_io < 2; is_io++) {
+        bar(0, is_io ? 0x0000e001 : 0xb0000000, is_io ? 0x0000ff80 : 0xff000000);
+        fl_fail_clear(&fail);
+        (void)look(); /* no complaint without the lie */
+        assert_null(line_with("is malformed"));
+        lied = false;
+        assert_int_equal(pci_enumerate(&pci, &lying, NULL, &fail), FL_OK);
+        assert_true(lied);
+        assert_int_equal(pci.dev[1].bar[0].kind, PCI_BAR_NONE);
+        assert_non_null(line_with("0000:01:00.0: BAR0 is malformed"));
+    }
+}
+
 static bool is_card(const struct pci_dev *d) { return d->vendor == 0x10de; }
 
 /* BARs of what is postponed are neither sized nor spoken of until the second step. */
@@ -250,6 +297,8 @@ int main(void)
         cmocka_unit_test_setup(bars_and_windows, setup),
         cmocka_unit_test_setup(bars_above_4_gib, setup),
         cmocka_unit_test_setup(bars_without_address, setup),
+        cmocka_unit_test_setup(headers_of_other_types, setup),
+        cmocka_unit_test_setup(an_address_that_does_not_suit_the_size, setup),
         cmocka_unit_test_setup(postponed, setup),
         cmocka_unit_test_setup(impossible_accesses_panic, setup),
         cmocka_unit_test_setup(beyond_the_first_256_bytes, setup),
