@@ -28,6 +28,11 @@ zero-init = -ftrivial-auto-var-init=zero $(if $(filter clang-14 clang-15,$(1)), 
     -enable-trivial-auto-var-init-zero-knowing-it-will-be-removed-from-clang)
 PATTERN_INIT := -ftrivial-auto-var-init=pattern
 
+# Where a stack ends at a guard page of 4 KiB (kernel) or nobody watches (stub), no frame may leap over
+# it: none is larger, and what is made at run time is probed page by page. Host programs have 8 MiB; the
+# sanitizers' red zones multiply a frame.
+FRAME_MAX := -Wframe-larger-than=4096
+
 # -ffile-prefix-map keeps the path of the checkout out of the output: the same sources give the
 # same bytes wherever they lie.
 COMMON_CFLAGS := -std=c17 $(WARNINGS) -fno-strict-aliasing -fno-common \
@@ -79,7 +84,7 @@ KERNEL_CPPFLAGS := -nostdinc $(if $(LIBC_DIR),-isystem $(LIBC_DIR)/include) \
 KERNEL_CFLAGS := $(COMMON_CFLAGS) $(LIB_PREFIX_MAP) \
                  $(if $(LIBC_DIR),-ffile-prefix-map=$(LIBC_DIR)=libc) $(KERNEL_OPT) -g $(KERNEL_MACHINE) \
                  -fstack-protector-strong -mstack-protector-guard=global \
-                 -fstack-clash-protection $(call zero-init,$(CC_ID)) $(CC_WERROR)
+                 -fstack-clash-protection $(call zero-init,$(CC_ID)) $(FRAME_MAX) $(CC_WERROR)
 
 # --- boot stub: a PE application, Microsoft ABI ----------------------------------------------------
 STUB_CPPFLAGS := -I. -Ibuild/gen -isystem $(GNUEFI_INC) -isystem $(GNUEFI_INC)/x86_64 \
@@ -87,7 +92,7 @@ STUB_CPPFLAGS := -I. -Ibuild/gen -isystem $(GNUEFI_INC) -isystem $(GNUEFI_INC)/x
 STUB_TARGET := --target=x86_64-unknown-windows
 STUB_CFLAGS := $(STUB_TARGET) $(COMMON_CFLAGS) -ffreestanding -fshort-wchar -mno-red-zone \
                -mno-stack-arg-probe -fno-stack-protector -Os $(call zero-init,$(CLANG_ID)) \
-               $(CLANG_WERROR)
+               $(FRAME_MAX) $(CLANG_WERROR)
 # -timestamp:0 makes two builds give the same bytes; -driver lets lld accept -align; sections of
 # whole pages let firmware map code read-only and data non-executable.
 STUB_LDFLAGS := -subsystem:efi_application -entry:efi_main -nodefaultlib -dll -driver \

@@ -15,6 +15,7 @@ TOOL_S = 60
 VARIANTS = {"host": "CC HOST_CFLAGS host_INSTR", "asan": "CC HOST_CFLAGS asan_INSTR",
             "fuzz": "CLANG HOST_CFLAGS fuzz_INSTR", "kernel": "CC KERNEL_CFLAGS",
             "stub": "CLANG STUB_CFLAGS"}
+FRAME_LIMIT, FRAME_VARIANTS = 4096, ("kernel", "stub")
 HEAD = "void use(void *p);\nvoid probe(unsigned long n);\n"
 # what: source of the probe, what its assembly shows, a flag that undoes it, variants
 # Nothing else is stored on the stack of this one.
@@ -49,6 +50,15 @@ def assembly(command, text):
     return body[1] if body else "", done.stderr
 
 
+def frame_faults(variant, command):
+    """A frame above the limit is refused, one below is not."""
+    for size, refused in ((FRAME_LIMIT - 512, False), (FRAME_LIMIT + 512, True)):
+        text = f"void probe(unsigned long n) {{ (void)n; char x[{size}]; use(x); }}"
+        _, complaints = assembly(command, text)
+        if ("frame" in complaints) != refused:
+            yield f"{variant}: a frame of {size} bytes is {'not ' if refused else ''}refused: {complaints}"
+
+
 def main():
     faults, count, commands = [], 0, flags()
     for what, (text, shows, undo, variants) in PROBES.items():
@@ -60,6 +70,9 @@ def main():
             body, complaints = assembly([*commands[variant], undo], text)
             if not body or re.search(shows, body):
                 faults.append(f"{variant}: this probe cannot fail: {what}: {complaints or body}")
+    for variant in FRAME_VARIANTS:
+        count += 1
+        faults += frame_faults(variant, commands[variant])
     return finish("the flags that protect are in force", faults, f"{count} probes")
 
 
