@@ -5,6 +5,7 @@ Nothing is built by make here: the mutated file is compiled with make's flags an
 make's libraries, which then have nothing left to give of that file. So a mutant costs one compiler
 run and one link per test program.
 """
+import fcntl
 import json
 import os
 import shlex
@@ -20,7 +21,7 @@ CPU_MIN_S = 5      # of a test with a mutant, and so many times what it takes wi
 CPU_TIMES = 4
 WALL_MIN_S = 120   # only for a test that sleeps: a hang usually burns its CPU time
 WALL_TIMES = 10
-MEMORY_MIB = 2048  # resident
+MEMORY_MIB = 6144  # resident, more than any test takes
 FILE_BYTES = 1 << 28
 SANITIZERS = {"ASAN_OPTIONS": f"detect_leaks=1:strict_string_checks=1:hard_rss_limit_mb={MEMORY_MIB}",
               "UBSAN_OPTIONS": "print_stacktrace=1", "CMOCKA_MESSAGE_OUTPUT": "TAP"}
@@ -53,13 +54,11 @@ def run(program, cwd, env, cpu_s, wall_s):
                              stderr=subprocess.DEVNULL, start_new_session=True)
     reaper = threading.Timer(wall_s, lambda: os.killpg(child.pid, signal.SIGKILL))
     reaper.start()
-    _, status, used = os.wait4(child.pid, 0)
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
     reaper.cancel()
+    os.killpg(child.pid, signal.SIGKILL)  # what it left behind, while the number is still its own
+    _, status, used = os.wait4(child.pid, 0)
     child.returncode = os.waitstatus_to_exitcode(status)
-    try:
-        os.killpg(child.pid, signal.SIGKILL)  # what it left behind
-    except ProcessLookupError:
-        pass
     how = "" if child.returncode == 0 else f"status {child.returncode}"
     if child.returncode in (-signal.SIGXCPU, -signal.SIGKILL):
         how = "hangs"
@@ -82,8 +81,14 @@ class Project:
         self.check, self.instrument, self.libs = check, instrument, libs
         self.objects, self.programs, self.names, self.env = objects, programs, names, env
         state.mkdir(parents=True, exist_ok=True)
+        self.alone = open(state / "lock", "w", encoding="ascii")  # held until the program ends
+        try:
+            fcntl.flock(self.alone, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise Failed(f"another run is under way in {state}") from None
         self.lock = threading.Lock()
         self.symbols = {}
+        self.unfit = set()  # tests that fail without any mutant
         self.times_path = state / "times.json"
         try:
             self.times = json.loads(self.times_path.read_text())
@@ -95,13 +100,15 @@ class Project:
         return f"{stat.st_size}.{stat.st_mtime_ns}"
 
     def holding(self, path):
-        """The test programs that have this file in them."""
+        """The test programs that have this file in them: not those with a stand-in for it."""
         wanted = globals_of(self.objects / Path(path).with_suffix(".o"))
         with self.lock:
             for name in self.names:
                 if name not in self.symbols:
-                    self.symbols[name] = globals_of(self.programs / name)
-            return [n for n in self.names if wanted & self.symbols[n]]
+                    own = globals_of(self.programs / f"{name}.o")
+                    self.symbols[name] = globals_of(self.programs / name), own
+            return [n for n, (all_of_it, own) in self.symbols.items()
+                    if wanted & all_of_it and not wanted & own]
 
     def known_time(self, name):
         known = self.times.get(name)
@@ -110,12 +117,16 @@ class Project:
     def baseline(self, name, tree):
         """The times of a test without any mutant; None when it does not pass even so."""
         with self.lock:
+            if name in self.unfit:
+                return None
             known = self.times.get(name)
-            if not known or known["stamp"] != self.stamp(name):
+            if not known or known["stamp"] != self.stamp(name) or not known["passed"]:
                 passed, cpu, wall, _ = run(self.programs / name, tree.path, tree.env, TOOL_S, TOOL_S)
                 known = {"stamp": self.stamp(name), "passed": passed, "cpu": cpu, "wall": wall}
                 self.times[name] = known
                 self.times_path.write_text(json.dumps(self.times, indent=1))
+            if not known["passed"]:
+                self.unfit.add(name)
         return known if known["passed"] else None
 
 
@@ -172,6 +183,8 @@ class Tree:
         program = self.out / "program"
         done = tool([p.cc, *p.instrument, "-o", program, p.programs / f"{name}.o", mutant, *p.libs],
                     p.top)
+        if done.returncode != 0:
+            self.trouble = done.stderr
         return program if done.returncode == 0 else None
 
     def judge(self, site, names):
@@ -190,7 +203,7 @@ class Tree:
                 return "invalid", ""
         finally:
             place.write_bytes(source)
-        tried = []
+        tried, self.trouble = [], ""
         for name in names:
             usual = self.project.baseline(name, self)
             program = self.link(name, mutant) if usual else None
@@ -203,7 +216,8 @@ class Tree:
                 return "killed", f"{name}: {how}"
             tried.append(name)
         if not tried:
-            raise Failed(f"{path}: no test could be run (programs with it: {' '.join(names) or 'none'})")
+            raise Failed(f"{path}: no test could be run (programs with it: {' '.join(names) or 'none'})"
+                         f"\n{self.trouble[-1000:]}")
         return "survived", " ".join(tried)
 
 

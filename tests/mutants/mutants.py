@@ -12,6 +12,7 @@ import collections
 import concurrent.futures
 import os
 import queue
+import subprocess
 import sys
 from pathlib import Path
 
@@ -163,13 +164,15 @@ def work(trees, chosen, count, names_of, accepted, say, per_file=None):
                 take(future.result())
 
 
-def show(outcome, say):
+def show(outcome, project, say):
     for site, what in outcome.survived:
         say(f"\nSURVIVED {site.path}:{site.line}\n{site.path} {site.function} {site.kind}\n"
             f"- {site.before}\n+ {site.after}\n  ran: {what}")
     for site, reason in outcome.accepted:
         say(f"\naccepted {site.path}:{site.line} {site.function} {site.kind}\n"
             f"- {site.before}\n+ {site.after}\n= {reason}")
+    for name in sorted(project.unfit):
+        say(f"\n{name} fails without any mutant and was left out")
     parts = [f"{n} {UNCOUNTED[k]}" for k, n in outcome.uncounted.items() if n]
     say(f"\nnot counted: {', '.join(parts) or 'none'}"
         + (f"; {len(outcome.accepted)} of the survivors accepted" if outcome.accepted else ""))
@@ -232,12 +235,16 @@ def main():
                 say(f"{s.path}:{s.line} {s.function} {s.kind}\n- {s.before}\n+ {s.after}")
             return 0
         names = {path: order(project, rooms, path, args.every) for path in files}
+        for path in [path for path in files if not names[path]]:
+            out = sum(site.path == path for site in chosen)
+            say(f"  {path}: no unit test has it in its program, {out} mutants left out")
+        chosen = [site for site in chosen if names[site.path]]
         trees = copies(project)
         outcome = work(trees, chosen, len(chosen) if args.all else args.count, names.__getitem__,
                        accepted, say)
-    except Failed as e:
+    except (Failed, ValueError, subprocess.TimeoutExpired) as e:
         sys.exit(f"mutants: {e}")
-    show(outcome, say)
+    show(outcome, project, say)
     return 0
 
 

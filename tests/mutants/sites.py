@@ -25,7 +25,7 @@ import subprocess
 KINDS = ("call", "assign", "swap", "guard", "operand", "negate", "bound", "const")
 ALONE = re.compile(r"(log_(error|warn|info|debug|line)|fiber_yield_if_long)\b")
 TEXT_MAX = 160  # longer texts are cut in the middle
-TREE_S = 120    # clang's deadline
+TREE_S = 600    # clang's deadline, for a hang
 
 TOKEN = re.compile(
     r"(?P<space>\s+|//[^\n]*|/\*.*?\*/)"

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """The runner of the mutants itself, on a small project of two files and four tests: one that looks,
-one that does not, one that fails anyway, one without the file."""
+one that does not, one that fails anyway, one with a stand-in for the file."""
 import subprocess
 import sys
 import tempfile
@@ -75,7 +75,12 @@ int main(void)
 }
 """
 FAILS_C = '#include "room/thing.h"\nint main(void) { return sum(0, 0) + 1; }\n'
-OTHER_C = "int main(void) { return 0; }\n"
+# Has a thing of its own in the place of the file's.
+OTHER_C = """
+int sum(const int *v, int n);
+int sum(const int *v, int n) { return v[0] + n; }
+int main(void) { static const int v[] = {1}; return sum(v, 1) - 2; }
+"""
 FLAGS = ["-I.", "-std=c17", "-Wall", "-Wextra", "-Werror", "-O1"]
 
 # What is found in THING_C, in the order of the text.
@@ -248,6 +253,7 @@ def test_a_failing_test_kills_nothing(bench):
         assert "no test could be run" in str(e)
     else:
         raise AssertionError(verdict)
+    assert bench.project.unfit == {"test_fails"}
 
 
 def test_the_tree_stays(bench):
@@ -299,6 +305,17 @@ def test_a_sample_is_stable(bench):
     assert [s.key() for s in before] == [s.key() for s in after]
     assert [s.key() for s in before] != [s.key() for s in sorted(
         bench.sites, key=lambda s: s.rank("8"))[:10]]
+
+
+def test_one_run_at_a_time(bench):
+    p = bench.project
+    try:
+        build.Project(p.top, p.state, cc="", flags=[], read_flags=[], check=[], instrument=[], libs=[],
+                      objects=p.objects, programs=p.programs, names=[], env={})
+    except build.Failed as e:
+        assert "another run is under way" in str(e)
+    else:
+        raise AssertionError("two runs in one folder")
 
 
 def test_the_list_of_the_accepted(bench):

@@ -162,6 +162,9 @@ static void the_largest_order(void **state)
         bytes += bitset_words(pages >> order) * sizeof(uint64_t);
     }
     assert_true(buddy_meta_bytes(0, pages << SHIFT, SHIFT) == bytes);
+    /* Page numbers begin at a multiple of the largest block, not of what would be the next. */
+    assert_true(buddy_meta_bytes(pages / 2 << SHIFT, pages << SHIFT, SHIFT) == bytes);
+    assert_int_not_equal(buddy_meta_bytes(0, UINT64_C(1) << 33, 30), 0);
     for (unsigned shift = 31; shift < 70; shift++) { /* pages of 2 GiB and more */
         assert_int_equal(buddy_meta_bytes(0, UINT64_C(1) << 63, shift), 0);
     }
