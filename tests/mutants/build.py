@@ -18,11 +18,12 @@ from pathlib import Path
 
 TOOL_S = 300       # a compiler, a linker
 CPU_MIN_S = 5      # of a test with a mutant, and so many times what it takes without:
-CPU_TIMES = 4
+CPU_TIMES = 10
 WALL_MIN_S = 120   # only for a test that sleeps: a hang usually burns its CPU time
 WALL_TIMES = 10
 MEMORY_MIB = 6144  # resident, more than any test takes
 FILE_BYTES = 1 << 28
+TRIES = 3          # of a test that somebody else ended
 SANITIZERS = {"ASAN_OPTIONS": f"detect_leaks=1:strict_string_checks=1:hard_rss_limit_mb={MEMORY_MIB}",
               "UBSAN_OPTIONS": "print_stacktrace=1", "CMOCKA_MESSAGE_OUTPUT": "TAP"}
 
@@ -43,28 +44,39 @@ def globals_of(path):
 
 
 # The limits of a test with a mutant: processor time, no core dump, size of a file in 512 bytes.
-LIMITED = 'ulimit -c 0; ulimit -t "$1"; ulimit -f "$2"; exec "$3"'
+LIMITED = 'ulimit -c 0; ulimit -S -t "$1"; ulimit -f "$2"; exec "$3"'
 
 
 def run(program, cwd, env, cpu_s, wall_s):
-    """(passed, CPU seconds, wall seconds, how it ended). Ends the whole process group."""
-    begin = time.monotonic()
-    child = subprocess.Popen(["sh", "-c", LIMITED, "sh", str(cpu_s), str(FILE_BYTES // 512), program],
-                             cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                             stderr=subprocess.DEVNULL, start_new_session=True)
-    reaper = threading.Timer(wall_s, lambda: os.killpg(child.pid, signal.SIGKILL))
-    reaper.start()
-    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
-    reaper.cancel()
-    os.killpg(child.pid, signal.SIGKILL)  # what it left behind, while the number is still its own
-    _, status, used = os.wait4(child.pid, 0)
-    child.returncode = os.waitstatus_to_exitcode(status)
-    how = "" if child.returncode == 0 else f"status {child.returncode}"
-    if child.returncode in (-signal.SIGXCPU, -signal.SIGKILL):
-        how = "hangs"
-    elif child.returncode < 0:
-        how = signal.Signals(-child.returncode).name
-    return child.returncode == 0, used.ru_utime + used.ru_stime, time.monotonic() - begin, how
+    """(passed, CPU seconds, wall seconds, how it ended). Ends the whole process group. Raises Failed
+    when somebody else ends it, who says nothing of the program: a machine without memory does that."""
+    for _ in range(TRIES):
+        begin, overdue = time.monotonic(), threading.Event()
+        child = subprocess.Popen(
+            ["sh", "-c", LIMITED, "sh", str(cpu_s), str(FILE_BYTES // 512), program], cwd=cwd, env=env,
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            start_new_session=True)
+
+        def reap(pid=child.pid, overdue=overdue):
+            overdue.set()
+            os.killpg(pid, signal.SIGKILL)
+
+        reaper = threading.Timer(wall_s, reap)
+        reaper.start()
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        reaper.cancel()
+        os.killpg(child.pid, signal.SIGKILL)  # what it left behind, while the number is still its own
+        _, status, used = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+        times = used.ru_utime + used.ru_stime, time.monotonic() - begin
+        if overdue.is_set() or child.returncode == -signal.SIGXCPU:
+            return False, *times, "hangs"
+        if child.returncode in (-signal.SIGKILL, -signal.SIGTERM):
+            continue
+        how = signal.Signals(-child.returncode).name if child.returncode < 0 else \
+            f"status {child.returncode}" if child.returncode else ""
+        return child.returncode == 0, *times, how
+    raise Failed(f"{program} was ended from outside {TRIES} times: is there enough memory?")
 
 
 class Project:

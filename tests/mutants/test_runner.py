@@ -225,6 +225,15 @@ def test_a_hang_is_killed(bench):
     bench.cc("-D_GNU_SOURCE", "-o", spin / "sleep", "spin/sleep.c")
     passed, _, _, how = build.run(spin / "sleep", bench.top, None, 60, 1)
     assert (passed, how) == (False, "hangs")
+    # Who is ended by somebody else has noticed nothing.
+    (spin / "ended.c").write_text("#include <signal.h>\nint main(void) { return raise(SIGKILL); }\n")
+    bench.cc("-D_GNU_SOURCE", "-o", spin / "ended", "spin/ended.c")
+    try:
+        build.run(spin / "ended", bench.top, None, 60, 60)
+    except build.Failed as e:
+        assert "ended from outside" in str(e)
+    else:
+        raise AssertionError("somebody else's signal counts")
 
 
 def test_not_compiled_is_not_counted(bench):
