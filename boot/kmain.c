@@ -14,7 +14,7 @@
 #include "boot/config.h"
 #include "gsp/gsp.h"
 #include "mm/ram.h"
-#include "net/api.h"
+#include "net/api/api.h"
 #include "net/netmain.h"
 #include "pci/pci.h"
 

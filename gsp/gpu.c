@@ -8,8 +8,8 @@
 #include "arch/clock.h"
 #include "arch/log.h"
 #include "arch/machine.h"
-#include "gsp/boot.h"
-#include "gsp/unload.h"
+#include "gsp/boot/boot.h"
+#include "gsp/boot/unload.h"
 
 #define PCI_VENDOR_NVIDIA 0x10deu
 #define PCI_CLASS_VGA     0x0300u /* base and sub class: with display */

@@ -2,8 +2,8 @@
 /* A GPU that is ready: its events are served until it fails or is told to stop (gsp.h). */
 #include "arch/clock.h"
 #include "arch/log.h"
+#include "gsp/boot/unload.h"
 #include "gsp/gpu.h"
-#include "gsp/unload.h"
 
 #define SERVE_STEP_US (250 * US_PER_MS) /* how soon gsp_serve sees *stop */
 #define SERVE_POLL_US (10 * US_PER_MS)  /* without interrupts */

@@ -1,4 +1,26 @@
 # SPDX-License-Identifier: MIT
-# The gsp room: chips, registers, VBIOS, firmware (fw_sources.mk); boot story, RPC (boot_sources.mk).
--include gsp/fw_sources.mk
--include gsp/boot_sources.mk
+# The gsp room, lowest floor first. The boot room gives hw/chips.c to the stub too.
+COMMON_SRCS += gsp/hw/regs/regs.c $(addprefix gsp/hw/,chips.c io.c recorder.c falcon.c falcon_port.c \
+    fsp.c intr.c family.c family_fsp.c family_ga100.c family_ga10x.c family_shared.c family_tu.c \
+    fb_layout.c)
+COMMON_SRCS += $(addprefix gsp/files/,digest.c vbios.c vbios_fwsec.c fwbin.c fwelf.c radix3.c fwset.c)
+COMMON_SRCS += build/gen/gsp_layout.c $(addprefix gsp/rpc/,version.c status.c queue.c rpc.c \
+    rpc_match.c events.c sequencer.c logs.c)
+COMMON_SRCS += $(addprefix gsp/rm/,rm.c static_info.c)
+COMMON_SRCS += $(addprefix gsp/boot/,boot.c booter.c fmc.c fwsec.c gen_bootloader.c init_rpc.c reset.c \
+    suspend.c unload.c wpr.c)
+COMMON_SRCS += $(addprefix gsp/,gpu.c gpu_views.c serve.c)
+
+UNIT_TESTS += $(addprefix tests/unit/,test_regs.c test_chips.c test_io.c test_recorder.c \
+    test_falcon_port.c test_fsp.c test_fb_layout.c)
+UNIT_TESTS += $(addprefix tests/unit/,test_vbios.c test_fwbin.c test_fwelf.c test_radix3.c test_fwset.c \
+    test_synth.c test_real_firmware.c)
+UNIT_TESTS += $(addprefix tests/unit/,test_queue.c test_read_once.c test_rpc.c test_rpc_match.c \
+    test_rpc_flood.c test_hostile_gsp.c test_sequencer.c test_static_info.c)
+UNIT_TESTS += $(addprefix tests/unit/,test_wpr.c test_bringup.c test_bringup_faults.c test_families.c \
+    test_families_faults.c test_leftover.c test_suspend.c test_create.c test_destroy.c test_several.c)
+FUZZ_TARGETS += $(addprefix tests/fuzz/,fuzz_vbios.c fuzz_containers.c fuzz_fwset.c fuzz_queue.c \
+    fuzz_sequencer.c)
+BENCH_SRCS += tests/bench/bench_bringup.c
+# The bench with one GPU in it, which other tests use too.
+TEST_SUPPORT_SRCS += tests/unit/rig.c

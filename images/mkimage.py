@@ -59,7 +59,7 @@ def needs_falcon_loader(chip):
 def firmware_files(folder, chips, versions):
     """(source, path on the stick) of the chips' files in the versions wanted. A file that several
     chips share by links lies once on the stick, in the folder of the chip that really holds it: the
-    appliance looks there too (gsp/chips.h), and all chips together stay below 300 MB."""
+    appliance looks there too (gsp/hw/chips.h), and all chips together stay below 300 MB."""
     nvidia = (Path(folder) / "nvidia").resolve()
     taken = set()
     known = sorted(p.parent.name for p in nvidia.glob("*/gsp")

@@ -30,9 +30,9 @@ LWIP_SRCS += $(addprefix src/core/,init.c def.c inet_chksum.c ip.c mem.c memp.c 
 
 HTTP_PARSER_SRCS := src/api.c src/http.c src/llhttp.c
 
-# Third-party objects: <variant>/third/<library>/<file>.o. lwIP is left out until net/lwip has its
+# Third-party objects: <variant>/third/<library>/<file>.o. lwIP is left out until net/stack/lwip has its
 # configuration.
-THIRD := $(if $(and $(LWIP_DIR),$(wildcard net/lwip/lwipopts.h)),$(LWIP_SRCS:%.c=third/lwip/%.o)) \
+THIRD := $(if $(and $(LWIP_DIR),$(wildcard net/stack/lwip/lwipopts.h)),$(LWIP_SRCS:%.c=third/lwip/%.o)) \
     $(if $(HTTP_PARSER_DIR),$(HTTP_PARSER_SRCS:%.c=third/http-parser/%.o))
 
 # Objects are rebuilt when the flags change, not only when files do: the flags lie in a file that
@@ -56,7 +56,7 @@ build/$(1)/%.o: %.c build/$(1)/.flags | $$(GEN_HEADERS)
 	$$(Q)$$($(1)_CC) $$(HOST_CPPFLAGS) $$(HOST_CFLAGS) $$($(1)_INSTR) $$(EXTRA_CFLAGS) \
 	    -MMD -MP -c -o $$@ $$<
 
-build/$(1)/third/lwip/%.o: $$(LWIP_DIR)/%.c build/$(1)/.flags net/lwip/lwipopts.h
+build/$(1)/third/lwip/%.o: $$(LWIP_DIR)/%.c build/$(1)/.flags net/stack/lwip/lwipopts.h
 	@mkdir -p $$(@D)
 	$$(Q)$$($(1)_CC) $$(HOST_CPPFLAGS) $$(LIB_PREFIX_MAP) -w $$($(1)_LIB_INSTR) -MMD -MP -c -o $$@ $$<
 
@@ -102,7 +102,7 @@ $(UNIT_PROGRAMS): build/asan/%: build/asan/%.o $(asan_LIBS)
 
 # The model and what it stands on, without the driver.
 MSAN_PROGRAMS := $(MSAN_TESTS:%.c=build/msan/%)
-MSAN_BASE := $(addprefix build/msan/,gsp/regs/regs.o build/gen/gsp_layout.o gsp/digest.o)
+MSAN_BASE := $(addprefix build/msan/,gsp/hw/regs/regs.o build/gen/gsp_layout.o gsp/files/digest.o)
 $(MSAN_PROGRAMS): build/msan/%: build/msan/%.o $(MSAN_BASE) \
     $(addprefix build/msan/lib,model.a synth.a support.a)
 	$(call link,msan)
@@ -137,7 +137,7 @@ $(KERNEL_DIR)/%.o: %.S $(KERNEL_DIR)/.flags | $(GEN_HEADERS)
 	$(Q)$(CC) $(KERNEL_CPPFLAGS) $(filter-out -std=%,$(KERNEL_CFLAGS)) -std=gnu17 -D__ASSEMBLER__=1 \
 	    $(EXTRA_CFLAGS) -MMD -MP -c -o $@ $<
 
-$(KERNEL_DIR)/third/lwip/%.o: $(LWIP_DIR)/%.c $(KERNEL_DIR)/.flags net/lwip/lwipopts.h
+$(KERNEL_DIR)/third/lwip/%.o: $(LWIP_DIR)/%.c $(KERNEL_DIR)/.flags net/stack/lwip/lwipopts.h
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(KERNEL_CPPFLAGS) $(filter-out $(WARNINGS),$(KERNEL_CFLAGS)) -w -MMD -MP -c -o $@ $<
 

@@ -38,9 +38,9 @@ FRAME_MAX := -Wframe-larger-than=4096
 COMMON_CFLAGS := -std=c17 $(WARNINGS) -fno-strict-aliasing -fno-common \
                  -ffile-prefix-map=$(CURDIR)=. -DFL_VERSION='"$(VERSION)"'
 
-# Headers of the libraries count as system headers, so our warnings do not judge them. net/lwip
+# Headers of the libraries count as system headers, so our warnings do not judge them. net/stack/lwip
 # holds our configuration of lwIP (lwipopts.h, arch/cc.h).
-LIB_CPPFLAGS := -Inet/lwip $(if $(LWIP_DIR),-isystem $(LWIP_DIR)/src/include) \
+LIB_CPPFLAGS := -Inet/stack/lwip $(if $(LWIP_DIR),-isystem $(LWIP_DIR)/src/include) \
                 $(if $(HTTP_PARSER_DIR),-isystem $(HTTP_PARSER_DIR)/include)
 LIB_PREFIX_MAP := $(if $(LWIP_DIR),-ffile-prefix-map=$(LWIP_DIR)=lwip) \
                   $(if $(HTTP_PARSER_DIR),-ffile-prefix-map=$(HTTP_PARSER_DIR)=http-parser)

@@ -15,10 +15,10 @@
 #include "arch/fiber.h"
 #include "arch/log.h"
 #include "arch/machine.h"
-#include "net/http.h"
-#include "net/netif.h"
-#include "net/nic.h"
-#include "net/stack.h"
+#include "net/http/http.h"
+#include "net/nic/nic.h"
+#include "net/stack/netif.h"
+#include "net/stack/stack.h"
 #include "pci/pci_regs.h"
 
 /* A frame is often followed by another soon (the next request of a client, its acknowledgement):

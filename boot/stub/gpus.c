@@ -4,10 +4,10 @@
  * the choice of a directory needs: its chip, from one register. The kernel enumerates PCI by
  * itself.
  *
- * Sources: UEFI 2.10 section 14.4 (PCI I/O protocol); gsp/chips.h for the chips and directories.
+ * Sources: UEFI 2.10 section 14.4 (PCI I/O protocol); gsp/hw/chips.h for the chips and directories.
  */
 #include "boot/stub/stub.h"
-#include "gsp/chips.h"
+#include "gsp/hw/chips.h"
 
 enum { PCI_VENDOR = 0x00, PCI_CLASS = 0x08, VENDOR_NVIDIA = 0x10de, CLASS_DISPLAY = 0x03 };
 

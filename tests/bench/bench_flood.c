@@ -16,7 +16,7 @@
 
 #include "arch/host/host.h"
 #include "arch/log.h"
-#include "gsp/rpc.h"
+#include "gsp/rpc/rpc.h"
 
 #define CALL_US    (100 * US_PER_MS)
 #define CALLS      10u

@@ -18,8 +18,8 @@
 #include <unistd.h>
 
 #include "arch/base.h"
-#include "gsp/regs/regs.h"
-#include "tests/model/vfio_user.h"
+#include "gsp/hw/regs/regs.h"
+#include "tests/model/wire/vfio_user.h"
 
 enum { HDR = 16, READ_BYTES = HDR + 16, ANSWER_BYTES = READ_BYTES + 4, REGION_READ = 9 };
 enum { READS = 50000, ROUNDS = 3 };

@@ -13,7 +13,7 @@ from _tree import TOP, files, finish
 COMPILE_S = 60
 ERRORS_SHOWN = 5  # of one header; the rest follows from them
 # Headers with a job inside somebody else's: lwIP includes these in its own order.
-NOT_ALONE = ("net/lwip/",)
+NOT_ALONE = ("net/stack/lwip/",)
 
 
 def flags_of(kind):

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Every assertion of lwIP that net/stack_assert.c lets the machine survive exists in the pinned lwIP,
+"""Every assertion of lwIP that net/stack/stack_assert.c lets the machine survive exists in the pinned lwIP,
 in the file that the list names: a new version's assertions are read anew."""
 import re
 import sys
 
 from _tree import TOP, finish
 
-LIST = "net/stack_assert.c"
+LIST = "net/stack/stack_assert.c"
 
 
 def lwip():

@@ -19,10 +19,10 @@ def text(path):
 
 def main():
     faults = []
-    listed = text("tests/model/rules.def")
+    listed = text("tests/model/books/rules.def")
     rules = RULE.findall(listed)
     if len(rules) != listed.count("\nRULE("):
-        faults.append("tests/model/rules.def: a line that this check does not understand")
+        faults.append("tests/model/books/rules.def: a line that this check does not understand")
     model = "".join(text(p) for p in files(".c") if p.startswith("tests/model/"))
     used = set(re.findall(r"\bRULE_(\w+)", model))
     broken = {}
@@ -33,11 +33,11 @@ def main():
     names = {name for _, name, _, _ in rules}
     for symbol, name, words, source in rules:
         if symbol not in used:
-            faults.append(f"tests/model/rules.def: {name}: the model never says it")
+            faults.append(f"tests/model/books/rules.def: {name}: the model never says it")
         if name not in broken:
-            faults.append(f"tests/model/rules.def: {name}: no case breaks it")
+            faults.append(f"tests/model/books/rules.def: {name}: no case breaks it")
         if len(words) < WORDS_LEAST or len(source) < SOURCE_LEAST:
-            faults.append(f"tests/model/rules.def: {name}: words or source are missing")
+            faults.append(f"tests/model/books/rules.def: {name}: words or source are missing")
     groups = {name.split(".")[0] for name in names}
     for name, path in sorted(broken.items()):
         if name.split(".")[0] in groups and name not in names:

@@ -16,8 +16,8 @@ from _tree import TOP, files
 TOOL_S = 200
 # One file of each kind, and the word of its flags that no other kind has.
 KINDS = {"boot/kmain.c": "-DFL_KERNEL=1", "arch/x86_64/irq.c": "-mno-red-zone",
-         "boot/stub/main.c": "-DFL_STUB=1", "gsp/queue.c": "-DFL_HOST=1",
-         "arch/host/clock.c": "-DFL_HOST=1", "tests/model/gsp.c": "-DFL_HOST=1",
+         "boot/stub/main.c": "-DFL_STUB=1", "gsp/rpc/queue.c": "-DFL_HOST=1",
+         "arch/host/clock.c": "-DFL_HOST=1", "tests/model/gsp/gsp.c": "-DFL_HOST=1",
          "tests/unit/test_queue.c": "-fsanitize=address,undefined",
          "tests/fuzz/fuzz_queue.c": "-fsanitize=fuzzer-no-link,address,undefined"}
 # Compiled for a guest by rules of their own; with LIBC=newlib only.

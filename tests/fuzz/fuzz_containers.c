@@ -3,10 +3,10 @@
  * Every firmware container. First byte: bits 3:0 which parser and chip, bit 6 cut the file to a
  * length from the next two bytes, bit 7 raw (the rest is the file itself, not edits).
  */
-#include "gsp/chips.h"
-#include "gsp/fwbin.h"
-#include "gsp/fwelf.h"
-#include "gsp/radix3.h"
+#include "gsp/files/fwbin.h"
+#include "gsp/files/fwelf.h"
+#include "gsp/files/radix3.h"
+#include "gsp/hw/chips.h"
 #include "tests/fuzz/fuzz_patch.h"
 #include "tests/synth/synth.h"
 

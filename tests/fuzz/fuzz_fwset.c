@@ -6,7 +6,7 @@
  */
 #include <stdio.h>
 
-#include "gsp/fwset.h"
+#include "gsp/files/fwset.h"
 #include "tests/fuzz/fuzz_patch.h"
 #include "tests/synth/synth.h"
 

@@ -3,7 +3,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "net/http.h"
+#include "net/http/http.h"
 
 static void echo(const struct http_request *req, struct http_response *res)
 {

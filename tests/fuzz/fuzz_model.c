@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gsp/regs/regs.h"
+#include "gsp/hw/regs/regs.h"
 #include "tests/unit/mini_driver.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

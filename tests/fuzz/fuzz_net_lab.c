@@ -22,17 +22,17 @@
 #include "arch/log.h"
 #include "arch/log_priv.h"
 #include "mm/ram.h"
-#include "net/api.h"
-#include "net/http.h"
-#include "net/netif.h"
+#include "net/api/api.h"
+#include "net/http/http.h"
+#include "net/stack/netif.h"
 
 #if defined(FL_ASAN)
 #include <sanitizer/allocator_interface.h>
 #endif
 
 /* The door before lwIP, in a tree that has it. */
-#if defined(__has_include) && __has_include("net/stack.h")
-#include "net/stack.h"
+#if defined(__has_include) && __has_include("net/stack/stack.h")
+#include "net/stack/stack.h"
 #define STACK_TIMERS()   stack_timers()
 #define STACK_LOOPBACK() stack_loopback()
 #else

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The network half of the appliance for fuzz_net: lwIP as it is configured, net/netif.c on two
- * cards made here, the HTTP server with the real API, virtual time that never runs past a timer.
- * Every input starts from the same state, and ends with nothing held.
+ * The network half of the appliance for fuzz_net: lwIP as it is configured, net/stack/netif.c on
+ * two cards made here, the HTTP server with the real API, virtual time that never runs past a
+ * timer. Every input starts from the same state, and ends with nothing held.
  */
 #pragma once
 

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gsp/queue.h"
+#include "gsp/rpc/queue.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "arch/base.h"
-#include "tests/model/remote_pci.h"
+#include "tests/model/wire/remote_pci.h"
 
 enum {
     RECORD_BYTES = 12,

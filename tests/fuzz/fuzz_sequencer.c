@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gsp/sequencer.h"
+#include "gsp/rpc/sequencer.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -3,7 +3,7 @@
  * The VBIOS walk up to the command buffer. First byte: bit 0 descriptor version, bits 2:1 IFR
  * version, bit 3 EFI image, bit 7 raw (the rest is the ROM itself, not edits).
  */
-#include "gsp/vbios.h"
+#include "gsp/files/vbios.h"
 #include "tests/fuzz/fuzz_patch.h"
 #include "tests/synth/synth.h"
 

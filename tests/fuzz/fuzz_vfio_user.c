@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "arch/base.h"
-#include "tests/model/vfio_user.h"
+#include "tests/model/wire/vfio_user.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

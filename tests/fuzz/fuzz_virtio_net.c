@@ -10,7 +10,7 @@
 #include "arch/fiber.h"
 #include "arch/host/host.h"
 #include "mm/ram.h"
-#include "net/virtio_net.h"
+#include "net/nic/virtio_net.h"
 #include "tests/unit/fake_virtio.h"
 
 static struct {

@@ -220,7 +220,7 @@ class Nova(LinuxDriver):
 
 def stage_table(path, chip):
     """[{name, reads, writes, prom, timer, accesses}] of a trace, empty when it holds none."""
-    registers = trace_tool.Registers(TOP / "gsp/regs/regs.def", trace_tool.family_of(chip))
+    registers = trace_tool.Registers(TOP / "gsp/hw/regs/regs.def", trace_tool.family_of(chip))
     try:
         runs = trace_tool.read_trace(path, registers)
     except trace_tool.TraceError:
@@ -237,7 +237,7 @@ class Store:
     def __init__(self, firmware):
         self.firmware_version = Path(firmware).name
         STORE.mkdir(parents=True, exist_ok=True)
-        self.tools = text_of(TOP / "tests/trace/trace.py") + text_of(TOP / "gsp/regs/regs.def")
+        self.tools = text_of(TOP / "tests/trace/trace.py") + text_of(TOP / "gsp/hw/regs/regs.def")
         self.here = text_of(__file__)
 
     def path(self, chip, driver, version, suffix="json"):

@@ -16,8 +16,8 @@
 #include <unistd.h>
 
 #include "tests/model/model.h"
-#include "tests/model/remote_pci.h"
-#include "tests/model/vfio_user.h"
+#include "tests/model/wire/remote_pci.h"
+#include "tests/model/wire/vfio_user.h"
 
 enum {
     EXIT_CLEAN = 0,

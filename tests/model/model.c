@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/model/border.h"
+#include "tests/model/bus/border.h"
 #include "tests/model/model_priv.h"
 
 enum {

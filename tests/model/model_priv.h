@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The model's own view of itself: one struct for all state, one short interface per file. Only
- * files of this folder include it. All hardware facts come from the register list (gsp/regs) and
- * the layout tables (gsp/layout); the driver's code is not used.
+ * files of this folder include it. All hardware facts come from the register list (gsp/hw/regs) and
+ * the layout tables (gsp/rpc/layout); the driver's code is not used.
  */
 #pragma once
 
@@ -10,10 +10,10 @@
 #include <stdio.h>
 
 #include "arch/base.h"
-#include "gsp/regs/regs.h"
+#include "gsp/hw/regs/regs.h"
 #include "gsp_layout.h"
-#include "tests/model/fault.h"
-#include "tests/model/host.h"
+#include "tests/model/books/fault.h"
+#include "tests/model/host/host.h"
 #include "tests/model/model.h"
 #include "tests/synth/synth.h"
 
@@ -21,7 +21,7 @@
 
 enum model_rule {
 #define RULE(sym, id, words, source) RULE_##sym,
-#include "tests/model/rules.def"
+#include "tests/model/books/rules.def"
 #undef RULE
     RULE_COUNT
 };

@@ -1,27 +1,29 @@
 # SPDX-License-Identifier: MIT
-MODEL_SRCS += $(addprefix tests/model/,model.c chips.c boards.c config.c cfg_layouts.c regfile.c pmc_pfb.c prom.c rom.c rom_file.c vram.c sleep.c \
-    falcon.c falcon_regs.c falcon_pio.c fwsec.c fwsec_loader.c fsp.c fsp_fmc.c sha384.c booter.c booter_meta.c booter_image.c fwfiles.c intr.c gsp.c gsp_queue.c gsp_rm.c gsp_static.c gsp_ctrl.c \
-    gsp_seq.c gsp_log.c strict.c text.c names.c trace.c trace_data.c report.c fault.c fault_parse.c fault_events.c)
-MODEL_MAIN_SRCS += tests/model/main.c
+# The GPU model, sub-room by sub-room (README.md).
+M := tests/model/
+MODEL_SRCS += $(addprefix $(M),model.c chips.c boards.c)
+MODEL_SRCS += $(addprefix $(M)bus/,config.c cfg_layouts.c intr.c bar.c)
+MODEL_SRCS += $(addprefix $(M)blocks/,regfile.c pmc_pfb.c prom.c vga.c sleep.c engines.c)
+MODEL_SRCS += $(addprefix $(M)memory/,vram.c mmu.c tlb.c)
+MODEL_SRCS += $(addprefix $(M)falcon/,falcon.c falcon_regs.c falcon_pio.c)
+MODEL_SRCS += $(addprefix $(M)boot/,rom.c rom_file.c fwfiles.c fw_version.c sha384.c fwsec.c \
+    fwsec_loader.c booter.c booter_meta.c booter_image.c fsp.c fsp_fmc.c)
+MODEL_SRCS += $(addprefix $(M)gsp/,gsp.c gsp_queue.c gsp_rm.c gsp_static.c gsp_ctrl.c gsp_seq.c \
+    gsp_log.c gsp_engine.c gsp_display.c)
+MODEL_SRCS += $(addprefix $(M)host/,channel.c methods.c ce.c)
+MODEL_SRCS += $(addprefix $(M)books/,strict.c readonly.c text.c names.c trace.c trace_data.c report.c \
+    report_json.c fault.c fault_parse.c fault_events.c)
 # The servers are library parts so that tests reach them; the program is main.c.
-MODEL_SRCS += $(addprefix tests/model/,serve.c vfio_user.c vfio_dma.c vfio_irq.c vfio_socket.c guarded.c)
-# The same model over TCP.
-MODEL_SRCS += $(addprefix tests/model/remote_,pci.c bars.c memory.c)
-TEST_SUPPORT_SRCS += tests/unit/mini_driver.c tests/unit/mini_turing.c tests/unit/mini_fsp.c tests/unit/mini_channel.c
-UNIT_TESTS += tests/unit/test_model.c tests/unit/test_model_rules.c tests/unit/test_model_fsp.c \
-    tests/unit/test_model_turing.c tests/unit/test_model_host.c tests/unit/test_model_display.c tests/unit/test_model_tlb.c tests/unit/test_model_races.c tests/unit/test_model_copy.c tests/unit/test_model_limits.c \
-    tests/unit/test_model_program.c
-FUZZ_TARGETS += tests/fuzz/fuzz_model.c
+MODEL_SRCS += $(addprefix $(M)wire/,serve.c guarded.c vfio_user.c vfio_dma.c vfio_irq.c vfio_socket.c \
+    remote_pci.c remote_bars.c remote_memory.c)
+MODEL_MAIN_SRCS += $(M)main.c
 # Names of every field of the structures that the layout tables describe.
 MODEL_SRCS += build/gen/gsp_layout_names.c
-# The host and the MMU: what works once the GSP is up.
-MODEL_SRCS += $(addprefix tests/model/,mmu.c tlb.c bar.c engines.c channel.c methods.c ce.c gsp_engine.c gsp_display.c \
-    vga.c)
-TEST_SUPPORT_SRCS += tests/unit/remote_client.c
-UNIT_TESTS += tests/unit/test_remote_pci.c tests/unit/test_remote_boot.c \
-    tests/unit/test_trace_tool.c
-FUZZ_TARGETS += tests/fuzz/fuzz_remote_pci.c
-# Things that go wrong on purpose.
-UNIT_TESTS += tests/unit/test_model_legal.c tests/unit/test_fault_sweep.c tests/unit/test_fault_names.c tests/unit/test_model_fault.c
-# What a driver may not write; which firmware it starts.
-MODEL_SRCS += tests/model/readonly.c tests/model/fw_version.c tests/model/report_json.c
+
+TEST_SUPPORT_SRCS += $(addprefix tests/unit/,mini_driver.c mini_turing.c mini_fsp.c mini_channel.c \
+    remote_client.c)
+UNIT_TESTS += $(addprefix tests/unit/,test_model.c test_model_rules.c test_model_fsp.c \
+    test_model_turing.c test_model_host.c test_model_display.c test_model_tlb.c test_model_races.c \
+    test_model_copy.c test_model_limits.c test_model_program.c test_model_legal.c test_model_fault.c \
+    test_fault_sweep.c test_fault_names.c test_remote_pci.c test_remote_boot.c test_trace_tool.c)
+FUZZ_TARGETS += tests/fuzz/fuzz_model.c tests/fuzz/fuzz_remote_pci.c

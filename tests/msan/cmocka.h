@@ -17,7 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tests/model/border.h"
+#include "tests/model/bus/border.h"
 
 struct CMUnitTest {
     const char *name;

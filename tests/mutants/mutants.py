@@ -201,7 +201,7 @@ def select(args, sources):
     for room in args.room:
         files += [s for s in sources if s.startswith(room.rstrip("/") + "/")]
     if not files:
-        raise Failed("nothing to mutate: FILE=gsp/queue.c or ROOM=gsp")
+        raise Failed("nothing to mutate: FILE=gsp/rpc/queue.c or ROOM=gsp")
     return files
 
 

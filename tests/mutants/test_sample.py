@@ -7,8 +7,8 @@ import sys
 
 import mutants
 
-FILES = ("gsp/falcon_port.c", "gsp/gen_bootloader.c", "gsp/queue.c", "gsp/reset.c", "mm/buddy.c",
-         "net/http.c", "net/json.c", "net/netif.c", "pci/msi.c", "pci/pci.c")
+FILES = ("gsp/hw/falcon_port.c", "gsp/boot/gen_bootloader.c", "gsp/rpc/queue.c", "gsp/boot/reset.c", "mm/buddy.c",
+         "net/http/http.c", "net/http/json.c", "net/stack/netif.c", "pci/msi.c", "pci/pci.c")
 SEED = "first light"
 
 

@@ -4,7 +4,7 @@
  * at odd offsets) and the FMC (ELF32 with a fixed header). Section names, order and sizes as in the
  * files of linux-firmware.
  */
-#include "gsp/digest.h"
+#include "gsp/files/digest.h"
 #include "tests/synth/synth_priv.h"
 
 #include <string.h>

@@ -120,7 +120,7 @@ def compare_handed(run_a, run_b):
 
 def read(path, chip):
     """(run, {stage: accesses}) of a trace."""
-    registers = tool.Registers(TOP / "gsp/regs/regs.def", tool.family_of(chip))
+    registers = tool.Registers(TOP / "gsp/hw/regs/regs.def", tool.family_of(chip))
     run = max(tool.read_trace(path, registers), key=lambda r: r.total())
     return run, dict(tool.split_stages(run.accesses, tool.Landmarks(registers), run.remarks))
 

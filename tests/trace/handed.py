@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """What a driver hands over besides register writes: structures in memory and messages, as the model's
-trace has them (tests/model/trace_data.c), and how two traces differ in them.
+trace has them (tests/model/books/trace_data.c), and how two traces differ in them.
 
 A structure is a run of lines "Name.field = value". A message is a line "message from the driver" with the
 structures that follow it; its name is its function's, and that of the control or the class.

@@ -21,7 +21,7 @@ if Path(stdlib_or_ours.__file__).resolve().parent != HERE:
     sys.exit("test_trace.py: run it by its path, so that its own folder comes first")
 trace = stdlib_or_ours
 
-LIST = trace.TOP / "gsp/regs/regs.def"
+LIST = trace.TOP / "gsp/hw/regs/regs.def"
 REGISTERS = trace.Registers(LIST, "GA10X")
 MARKS = trace.Landmarks(REGISTERS)
 FOLDER = tempfile.TemporaryDirectory(prefix="trace-")
@@ -99,7 +99,7 @@ def model_line(kind, offset, value):
 
 
 def model_lines(accesses):
-    """As tests/model/trace.c writes: equal lines in a row are counted."""
+    """As tests/model/books/trace.c writes: equal lines in a row are counted."""
     out, last, again = ["t=0.000000 # reset: power"], None, 0
     for a in [*accesses, None]:
         line = model_line(*a) if a else None

@@ -12,9 +12,9 @@
     --family NAME                 TU, GA100, GA10X (default), AD10X, GH100, GB10X, GB20X
     --device TEXT                 of a QEMU trace with several devices: the one whose name has TEXT
 
-Two formats, told apart line by line: what `gpu-model --trace FILE` writes (tests/model/trace.c), and
+Two formats, told apart line by line: what `gpu-model --trace FILE` writes (tests/model/books/trace.c), and
 the log of QEMU's `-trace 'vfio_region_*'` (QEMU: hw/vfio/trace-events), which also traces a real
-board. Names come from the register list, gsp/regs/regs.def.
+board. Names come from the register list, gsp/hw/regs/regs.def.
 
 Two traces of the model are compared in what they hand over, too: structures in memory and messages,
 field by field (tests/trace/handed.py).
@@ -37,7 +37,7 @@ TOP = Path(__file__).resolve().parent.parent.parent
 STRING = r'"(?:[^"\\]|\\.)*"'
 REG_LINE = re.compile(rf"REG\((\w+), (\w+), (\w+), (\w+), (\w+), (\w+), ([^,]+), {STRING}, {STRING}\)")
 
-# Windows of BAR0. Source: gsp/regs/regs.h and regs.c (nova nouv OG).
+# Windows of BAR0. Source: gsp/hw/regs/regs.h and regs.c (nova nouv OG).
 ENGINES = {"gsp": 0x110000, "sec2": 0x840000}
 ENGINE_SPAN = 0x4000
 MIRROR_BASE, MIRROR_BASE_FSP, MIRROR_SPAN = 0x088000, 0x092000, 0x1000
@@ -73,7 +73,7 @@ def family_of(chip):
 
 # --- names ----------------------------------------------------------------------------------------
 class Registers:
-    """The register list for one family, looked up as reg_find() of gsp/regs/regs.c does."""
+    """The register list for one family, looked up as reg_find() of gsp/hw/regs/regs.c does."""
 
     def __init__(self, path, family):
         self.family, self.rows = family, []
@@ -265,7 +265,7 @@ class Landmarks:
 
 
 FROM_DRIVER, TO_DRIVER = "message from the driver: function ", "message to the driver: function "
-FUNCTION_UNLOADING, FUNCTION_INIT_DONE = 47, 0x1001  # spec of the RPC numbers: gsp/rpc.h
+FUNCTION_UNLOADING, FUNCTION_INIT_DONE = 47, 0x1001  # spec of the RPC numbers: gsp/rpc/rpc.h
 
 
 def after_message(remarks, begin, prefix, function):
@@ -550,7 +550,7 @@ def arguments(argv):
     ap.add_argument("--run", type=int, metavar="N")
     ap.add_argument("--family", default="GA10X", choices=sorted(FALCON_BOOT | FSP))
     ap.add_argument("--device")
-    ap.add_argument("--list", default=TOP / "gsp/regs/regs.def", help="the register list")
+    ap.add_argument("--list", default=TOP / "gsp/hw/regs/regs.def", help="the register list")
     args = ap.parse_args(argv)
     if len(args.files) > 2:
         ap.error("one trace, or two to compare")

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "gsp/regs/regs.h"
+#include "gsp/hw/regs/regs.h"
 
 enum {
     READ_NS = 100,

@@ -3,7 +3,7 @@
  * 11, 12.1. */
 #include <string.h>
 
-#include "gsp/regs/regs.h"
+#include "gsp/hw/regs/regs.h"
 #include "tests/unit/mini_driver.h"
 
 enum {

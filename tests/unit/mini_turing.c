@@ -2,7 +2,7 @@
 /* How the mini driver loads falcons on Turing and GA100: by port. Steps as in boot.md 3.6, 9.2. */
 #include <string.h>
 
-#include "gsp/regs/regs.h"
+#include "gsp/hw/regs/regs.h"
 #include "tests/unit/mini_driver.h"
 
 enum {

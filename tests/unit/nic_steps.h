@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "arch/base.h"
-#include "net/nic.h"
+#include "net/nic/nic.h"
 
 /* Sends len bytes of seed, header and rest apart. */
 static inline enum fl_err nic_send_frame(struct nic *nic, size_t len, uint8_t seed)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The other end of tests/model/remote_pci.h: a client of the protocol, and a server in a process of
- * its own for it to talk to. Everything blocks; a wait that lasts longer than REMOTE_PATIENCE_S
- * ends the call with REMOTE_GONE.
+ * The other end of tests/model/wire/remote_pci.h: a client of the protocol, and a server in a
+ * process of its own for it to talk to. Everything blocks; a wait that lasts longer than
+ * REMOTE_PATIENCE_S ends the call with REMOTE_GONE.
  */
 #pragma once
 
@@ -12,7 +12,7 @@
 #include <sys/types.h>
 
 #include "tests/model/model.h"
-#include "tests/model/remote_pci.h"
+#include "tests/model/wire/remote_pci.h"
 
 #define REMOTE_PATIENCE_S 10
 #define REMOTE_ERROR_MAX  512

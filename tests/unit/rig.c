@@ -10,8 +10,8 @@
 #include "arch/clock.h"
 #include "arch/fiber.h"
 #include "arch/host/host.h"
-#include "gsp/chips.h"
-#include "gsp/fwelf.h"
+#include "gsp/files/fwelf.h"
+#include "gsp/hw/chips.h"
 #include "mm/dma.h"
 #include "tests/synth/synth.h"
 

@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "arch/host/host.h"
-#include "gsp/rpc.h"
+#include "gsp/rpc/rpc.h"
 
 enum { N = GSP_QUEUE_SLOTS };
 

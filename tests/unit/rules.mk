@@ -2,7 +2,7 @@
 # docs/adding-a-chip.md, done: one row more in each table (driver, model, synthetic files), nothing else.
 # The objects come before the libraries, which then have nothing left to give of these files.
 NEW_CHIP := build/asan/new-chip
-$(NEW_CHIP)/driver.c: gsp/chips.c tests/unit/rules.mk
+$(NEW_CHIP)/driver.c: gsp/hw/chips.c tests/unit/rules.mk
 	@mkdir -p $(@D)
 	$(Q)sed '/AMPERE_ADA("ga107"/a AMPERE_ADA("ga108", 0x178, F_GA10X, "ga10x", "ga102", "ga102"),' $< > $@
 $(NEW_CHIP)/model.c: tests/model/chips.c tests/unit/rules.mk

@@ -12,8 +12,8 @@
 #include <cmocka.h>
 
 #include "mm/ram.h"
-#include "net/api.h"
-#include "net/http.h"
+#include "net/api/api.h"
+#include "net/http/http.h"
 #include "tests/unit/wire.h"
 
 static struct api_context ctx;

@@ -20,7 +20,7 @@
 #include "arch/host/host.h"
 #include "arch/lockorder.h"
 #include "arch/log.h"
-#include "gsp/events.h"
+#include "gsp/rpc/events.h"
 #include "mm/dma.h"
 #include "tests/unit/rig_assert.h"
 

@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "gsp/chips.h"
+#include "gsp/hw/chips.h"
 
 static void found_by_register(void **state)
 {

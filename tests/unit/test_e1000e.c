@@ -17,8 +17,8 @@
 #include "arch/fiber.h"
 #include "arch/host/host.h"
 #include "mm/ram.h"
-#include "net/e1000e.h"
-#include "net/e1000e_regs.h"
+#include "net/nic/e1000e.h"
+#include "net/nic/e1000e_regs.h"
 #include "pci/pci_regs.h"
 #include "tests/unit/nic_steps.h"
 
@@ -497,7 +497,7 @@ static void test_hostile(void **state)
     host_irq_raise_msi(get_le64(t.cfg + MSI_CAP + 4), get_le16(t.cfg + MSI_CAP + 12));
     nic_poll_all(t.nic);
     assert_true(t.nic->broken);
-    assert_string_equal(t.nic->fail.site_file, "net/e1000e.c");
+    assert_string_equal(t.nic->fail.site_file, "net/nic/e1000e.c");
     assert_int_equal(nic_send_frame(t.nic, 100, 1), FL_EIO);
     assert_false(t.nic->driver->arm(t.nic));
     assert_int_equal(get_le16(t.cfg + 4) & PCI_COMMAND_MASTER, 0);

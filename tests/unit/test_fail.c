@@ -119,14 +119,14 @@ static void sentence_for_people(void **state)
     assert_string_equal(line, "");
     (void)cause(&f);
     fl_fail_stage(&f, "booter");
-    f.site_file = "gsp/booter.c";
+    f.site_file = "gsp/boot/booter.c";
     f.site_line = 17;
     for (size_t i = 0; i < ARRAY_SIZE(waits); i++) {
         f.waited_us = waits[i].us;
         size_t len = fl_fail_format(&f, line, sizeof(line));
         (void)snprintf(want, sizeof(want),
                        "booter: mailbox 0xbad, expected 0x0 (%s; try: reset the falcon) "
-                       "[gsp/booter.c:17]",
+                       "[gsp/boot/booter.c:17]",
                        waits[i].words);
         assert_string_equal(line, want);
         assert_int_equal(len, strlen(want));
@@ -135,7 +135,7 @@ static void sentence_for_people(void **state)
     f.waited_us = 5;
     f.stage[0] = '\0';
     fl_fail_format(&f, line, sizeof(line));
-    assert_string_equal(line, "mailbox 0xbad, expected 0x0 (waited 5 us) [gsp/booter.c:17]");
+    assert_string_equal(line, "mailbox 0xbad, expected 0x0 (waited 5 us) [gsp/boot/booter.c:17]");
     f.waited_us = 0;
     f.text[0] = '\0';
     f.site_file = NULL;

@@ -15,8 +15,8 @@
 
 #include "arch/fiber.h"
 #include "arch/host/host.h"
-#include "gsp/booter.h"
-#include "gsp/gen_bootloader.h"
+#include "gsp/boot/booter.h"
+#include "gsp/boot/gen_bootloader.h"
 #include "gsp/gpu.h"
 
 enum { BASE = 0x110000, IMEMC = 0x180, IMEMD = 0x184, IMEMT = 0x188, DMEMC = 0x1c0, DMEMD = 0x1c4 };

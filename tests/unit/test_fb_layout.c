@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "gsp/fb_layout.h"
+#include "gsp/hw/fb_layout.h"
 
 struct example {
     const char *name, *version;

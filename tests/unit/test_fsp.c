@@ -16,9 +16,9 @@
 #include "arch/clock.h"
 #include "arch/fiber.h"
 #include "arch/host/host.h"
-#include "gsp/fmc.h"
-#include "gsp/fsp.h"
+#include "gsp/boot/fmc.h"
 #include "gsp/gpu.h"
+#include "gsp/hw/fsp.h"
 
 /* Absolute offsets, written out: registers.md 7.2, 8. */
 enum {

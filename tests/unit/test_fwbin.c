@@ -13,8 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gsp/chips.h"
-#include "gsp/fwbin.h"
+#include "gsp/files/fwbin.h"
+#include "gsp/hw/chips.h"
 #include "tests/synth/synth.h"
 
 static struct synth_blob make(enum synth_file f, const char *chip)

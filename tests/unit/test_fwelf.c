@@ -12,9 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gsp/chips.h"
-#include "gsp/digest.h"
-#include "gsp/fwelf.h"
+#include "gsp/files/digest.h"
+#include "gsp/files/fwelf.h"
+#include "gsp/hw/chips.h"
 #include "tests/synth/synth.h"
 
 #define IMAGE_BYTES 0x2350u

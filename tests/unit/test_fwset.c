@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gsp/fwset.h"
+#include "gsp/files/fwset.h"
 #include "tests/synth/synth.h"
 
 #define NEWEST "570.144"

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "net/http.h"
+#include "net/http/http.h"
 
 static unsigned calls;
 

@@ -15,8 +15,8 @@
 #include "arch/clock.h"
 #include "lwip/opt.h"
 #include "lwip/stats.h"
-#include "net/http.h"
-#include "net/stack.h"
+#include "net/http/http.h"
+#include "net/stack/stack.h"
 #include "tests/unit/wire.h"
 
 #define HOSTS  (WIRE_PEER + 20) /* addresses from here on */

@@ -11,7 +11,7 @@
 #include "arch/clock.h"
 #include "arch/fiber.h"
 #include "arch/host/host.h"
-#include "gsp/io.h"
+#include "gsp/hw/io.h"
 
 #define CPUCTL (NV_PGSP_BASE + NV_PFALCON_FALCON_CPUCTL__OFFSET)
 #define HALTED 0x10u

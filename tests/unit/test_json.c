@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "net/json.h"
+#include "net/http/json.h"
 
 static void test_shape(void **state)
 {

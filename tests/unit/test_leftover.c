@@ -15,9 +15,9 @@
 
 #include "arch/clock.h"
 #include "arch/log.h"
-#include "gsp/chips.h"
-#include "gsp/family.h"
 #include "gsp/gpu.h"
+#include "gsp/hw/chips.h"
+#include "gsp/hw/family.h"
 #include "tests/unit/rig_assert.h"
 
 static const struct {

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gsp/regs/regs.h"
+#include "gsp/hw/regs/regs.h"
 #include "tests/unit/mini_driver.h"
 
 static struct mini d;

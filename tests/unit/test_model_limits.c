@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/model/books/text.h"
 #include "tests/model/model_priv.h"
-#include "tests/model/text.h"
 #include "tests/unit/mini_channel.h"
 
 static struct mini d;

@@ -28,7 +28,7 @@
 #include <cmocka.h>
 
 #include "arch/base.h"
-#include "gsp/regs/regs.h"
+#include "gsp/hw/regs/regs.h"
 
 enum { /* vfio-user.md 2, remote-pci.md */
        HDR = 16,

@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <cmocka.h>
 
-#include "gsp/regs/regs.h"
+#include "gsp/hw/regs/regs.h"
 #include "tests/model/model_priv.h"
 #include "tests/unit/mini_driver.h"
 

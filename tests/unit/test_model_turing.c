@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-#include "gsp/regs/regs.h"
+#include "gsp/hw/regs/regs.h"
 #include "tests/unit/mini_driver.h"
 
 static struct mini d;

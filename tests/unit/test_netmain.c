@@ -19,7 +19,7 @@
 #include "lwip/def.h"
 #include "lwip/tcp.h"
 #include "mm/ram.h"
-#include "net/http.h"
+#include "net/http/http.h"
 #include "net/netmain.h"
 #include "tests/unit/fake_virtio.h"
 

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "gsp/chips.h"
+#include "gsp/hw/chips.h"
 #include "tests/unit/rig.h"
 #include "tests/unit/rig_assert.h"
 

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "gsp/queue.h"
+#include "gsp/rpc/queue.h"
 
 #define REGION_BUS 0x123456000ull
 #define FIRST_SLOT 61u /* of 0..62: two slots before the wrap */

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gsp/radix3.h"
+#include "gsp/files/radix3.h"
 
 /* The four real images. */
 static void plans_of_the_real_images(void **state)

@@ -22,7 +22,7 @@
 
 #include "arch/mmio.h"
 #include "gsp/gpu.h"
-#include "gsp/queue.h"
+#include "gsp/rpc/queue.h"
 
 #define TRAP_FLAG    0x100
 #define FAULT_WRITES 2 /* bit of the error code */

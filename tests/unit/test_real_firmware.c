@@ -20,8 +20,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "gsp/fwset.h"
-#include "gsp/radix3.h"
+#include "gsp/files/fwset.h"
+#include "gsp/files/radix3.h"
 
 static char firmware_dir[1024];
 

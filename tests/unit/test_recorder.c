@@ -9,8 +9,8 @@
 
 #include <cmocka.h>
 
-#include "gsp/recorder.h"
-#include "gsp/regs/regs.h"
+#include "gsp/hw/recorder.h"
+#include "gsp/hw/regs/regs.h"
 
 static struct gsp_recorder r;
 

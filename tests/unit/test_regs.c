@@ -11,7 +11,7 @@
 
 #include <string.h>
 
-#include "gsp/regs/regs.h"
+#include "gsp/hw/regs/regs.h"
 
 static const uint32_t families[] = {F_TU, F_GA100, F_GA10X, F_AD10X, F_GH100, F_GB10X, F_GB20X};
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A whole bring-up of a GA102 over TCP, without QEMU: the driver in this process, the model in
- * another one (tests/model/remote_pci.h), and nothing between them but the protocol.
+ * another one (tests/model/wire/remote_pci.h), and nothing between them but the protocol.
  *
  * Registers and configuration space are requests. Memory is a buffer of the server's that is copied
  * to and fro: this process has a copy of it mapped at the very address that the GPU sees it at, and
@@ -25,7 +25,7 @@
 #include "arch/clock.h"
 #include "arch/host/host.h"
 #include "arch/log.h"
-#include "gsp/chips.h"
+#include "gsp/hw/chips.h"
 #include "mm/dma.h"
 #include "mm/ram.h"
 #include "tests/synth/synth.h"

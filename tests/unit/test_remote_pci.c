@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The model over TCP (tests/model/remote_pci.h): every command right and wrong, against a server in
- * a process of its own; clients that die anywhere; memory as the GPU sees it. A whole bring-up that
- * way is in test_remote_boot.c.
+ * The model over TCP (tests/model/wire/remote_pci.h): every command right and wrong, against a
+ * server in a process of its own; clients that die anywhere; memory as the GPU sees it. A whole
+ * bring-up that way is in test_remote_boot.c.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,8 +16,8 @@
 #include <cmocka.h>
 
 #include "arch/base.h"
-#include "gsp/regs/regs.h"
-#include "tests/model/remote_memory.h"
+#include "gsp/hw/regs/regs.h"
+#include "tests/model/wire/remote_memory.h"
 #include "tests/unit/remote_client.h"
 
 #define GA102_BOOT_42  UINT32_C(0x172) /* bits 31:20: architecture 0x17, implementation 2 */

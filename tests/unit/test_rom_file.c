@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "arch/log.h"
-#include "gsp/regs/regs.h"
+#include "gsp/hw/regs/regs.h"
 #include "tests/synth/synth.h"
 #include "tests/unit/rig_assert.h"
 

@@ -11,7 +11,7 @@
 
 #include "arch/fiber.h"
 #include "arch/host/host.h"
-#include "gsp/sequencer.h"
+#include "gsp/rpc/sequencer.h"
 
 #define BAR0_BYTES MIB(16)
 #define HEAD       40u

@@ -16,8 +16,8 @@
 #include "arch/host/host.h"
 #include "lwip/stats.h"
 #include "lwip/udp.h"
-#include "net/nic.h"
-#include "net/stack.h"
+#include "net/nic/nic.h"
+#include "net/stack/stack.h"
 #include "tests/unit/wire.h"
 
 static const uint8_t peer_mac[6] = {0x52, 0x55, 10, 0, 2, 2};

@@ -16,8 +16,8 @@
 #include "arch/host/host.h"
 #include "lwip/priv/tcp_priv.h"
 #include "lwip/stats.h"
-#include "net/http.h"
-#include "net/stack.h"
+#include "net/http/http.h"
+#include "net/stack/stack.h"
 #include "tests/unit/wire.h"
 
 static const uint8_t attacker[6] = {0x52, 0x55, 0xbb, 0xbb, 0xbb, 0xbb};

@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "gsp/gpu.h"
-#include "gsp/static_info.h"
+#include "gsp/rm/static_info.h"
 
 /* Offsets in r570's structure: rpc.md C3. */
 enum {

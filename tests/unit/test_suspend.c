@@ -16,7 +16,7 @@
 
 #include "arch/host/host.h"
 #include "arch/log.h"
-#include "gsp/chips.h"
+#include "gsp/hw/chips.h"
 #include "mm/dma.h"
 #include "tests/unit/rig_assert.h"
 

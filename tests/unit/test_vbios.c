@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gsp/vbios.h"
+#include "gsp/files/vbios.h"
 #include "tests/synth/synth.h"
 
 /* ---- a ROM on the table ---- */

@@ -7,10 +7,10 @@
 #include <stdlib.h>
 
 #include "arch/log.h"
-#include "gsp/chips.h"
+#include "gsp/files/vbios.h"
 #include "gsp/gpu.h"
-#include "gsp/regs/regs.h"
-#include "gsp/vbios.h"
+#include "gsp/hw/chips.h"
+#include "gsp/hw/regs/regs.h"
 #include "tests/synth/synth.h"
 #include "tests/unit/mini_driver.h"
 #include "tests/unit/rig_assert.h"

@@ -20,8 +20,8 @@
 #include <cmocka.h>
 
 #include "arch/base.h"
-#include "gsp/regs/regs.h"
-#include "tests/model/vfio_user.h"
+#include "gsp/hw/regs/regs.h"
+#include "tests/model/wire/vfio_user.h"
 
 enum { /* vfio-user.md 2 */
        HDR = 16,

@@ -23,8 +23,8 @@
 #include <cmocka.h>
 
 #include "arch/base.h"
-#include "tests/model/vfio_dma.h"
-#include "tests/model/vfio_user.h"
+#include "tests/model/wire/vfio_dma.h"
+#include "tests/model/wire/vfio_user.h"
 
 enum {
     HDR = 16,

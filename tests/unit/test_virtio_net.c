@@ -16,7 +16,7 @@
 #include "arch/fiber.h"
 #include "arch/host/host.h"
 #include "mm/ram.h"
-#include "net/virtio_net.h"
+#include "net/nic/virtio_net.h"
 #include "pci/pci_regs.h"
 #include "tests/unit/fake_virtio.h"
 #include "tests/unit/nic_steps.h"
@@ -338,7 +338,7 @@ static int expect_broken(void)
     assert_false(t.nic->driver->arm(t.nic));
     t.nic->driver->flush(t.nic);
     assert_int_equal(t.received, 0);
-    assert_string_equal(t.nic->fail.site_file, "net/virtio_net.c");
+    assert_string_equal(t.nic->fail.site_file, "net/nic/virtio_net.c");
     return t.nic->fail.site_line;
 }
 

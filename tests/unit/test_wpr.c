@@ -12,8 +12,8 @@
 
 #include <cmocka.h>
 
+#include "gsp/boot/wpr.h"
 #include "gsp/gpu.h"
-#include "gsp/wpr.h"
 #include "tests/unit/rig_assert.h"
 
 static struct gsp_gpu *g;

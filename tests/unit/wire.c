@@ -12,8 +12,8 @@
 #include "lwip/init.h"
 #include "lwip/netif.h"
 #include "lwip/priv/tcp_priv.h"
-#include "net/nic.h"
-#include "net/stack.h"
+#include "net/nic/nic.h"
+#include "net/stack/stack.h"
 #include "netif/ethernet.h"
 
 #define QUEUE_MAX 512u

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A network card that is a wire to the test: frames go into the stack as net/netif.c gives them,
- * what the stack sends lands here, and time is virtual. Peers are simple TCP clients on that wire.
- * The stack is set up once per process (10.0.2.15/24, gateway 10.0.2.2).
+ * A network card that is a wire to the test: frames go into the stack as net/stack/netif.c gives
+ * them, what the stack sends lands here, and time is virtual. Peers are simple TCP clients on that
+ * wire. The stack is set up once per process (10.0.2.15/24, gateway 10.0.2.2).
  */
 #pragma once
 

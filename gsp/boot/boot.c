@@ -1,0 +1,461 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How a GPU comes up: the story, stage by stage. Read `story` below from top to bottom.
+ *
+ * Every stage is timed and its register accesses are counted; the first failure ends the boot, is
+ * kept with the stage's name, and the way back (unload.h) that was armed before anything needed
+ * undoing takes the GPU to where it can be tried again.
+ *
+ * What differs between chips is behind g->family->ops. Source of the order: spec boot.md 1.1
+ * (nova-core gsp/boot.rs, nouveau gsp/r535, OG570 kernel_gsp_tu102.c), which says who does what
+ * differently and why this order suits all of them.
+ */
+#include "gsp/boot/boot.h"
+
+#include "arch/clock.h"
+#include "arch/fiber.h"
+#include "arch/log.h"
+#include "gsp/boot/booter.h"
+#include "gsp/boot/fmc.h"
+#include "gsp/boot/fwsec.h"
+#include "gsp/boot/init_rpc.h"
+#include "gsp/boot/reset.h"
+#include "gsp/boot/unload.h"
+#include "gsp/boot/wpr.h"
+#include "gsp/gpu.h"
+#include "gsp/rm/rm.h"
+#include "gsp/rm/static_info.h"
+#include "gsp/rpc/status.h"
+
+#define SEQUENCER_TIMEOUT_US (10 * US_PER_S) /* real boards: below a second (measured.md 10) */
+#define INIT_DONE_TIMEOUT_US (30 * US_PER_S) /* real boards: 0.3 to 1.3 s; OGKM waits 60 s */
+
+/* Which chip is it, and can this build boot it? */
+static enum fl_err identify(struct gsp_gpu *g, struct fl_fail *fail)
+{
+    pci_enable(g->pci, true, false); /* bus mastering only when nothing old can use it */
+    g->boot0 = REG_READ(&g->io, NV_PMC_BOOT_0).raw;
+    g->boot42 = REG_READ(&g->io, NV_PMC_BOOT_42).raw;
+    if (g->io.lost) {
+        return FL_ELINKLOST;
+    }
+    g->chip = gsp_chip_find(g->boot42);
+    g->family = g->chip != NULL ? gsp_family_find(g->chip->family) : NULL;
+    if (g->family == NULL) {
+        const char *pri = gsp_io_pri_error(g->boot42);
+        FL_FAIL(fail, FL_ENOTSUP, "NV_PMC_BOOT_42",
+                "NV_PMC_BOOT_42 reads 0x%08x (%s): not a chip this build knows",
+                (unsigned)g->boot42, pri != NULL ? pri : "Turing to Blackwell are");
+        fl_fail_values(fail, g->boot42, 0, 0);
+        return FL_ENOTSUP;
+    }
+    g->rec.family = g->family->family;
+    log_info(g->label, "%s, %s, BOOT_0 0x%08x, BOOT_42 0x%08x", g->chip->name, g->family->name,
+             (unsigned)g->boot0, (unsigned)g->boot42);
+    if (g->family->ops == NULL) {
+        FL_FAIL(fail, FL_ENOTSUP, g->chip->name,
+                "%s is a %s chip: recognised, but its bring-up is not in this build", g->chip->name,
+                g->family->name);
+        return FL_ENOTSUP;
+    }
+    return FL_OK;
+}
+
+/* The board's own firmware first: clocks, VRAM. */
+static enum fl_err devinit(struct gsp_gpu *g, struct fl_fail *fail)
+{
+    return g->family->ops->wait_devinit(g, fail);
+}
+
+/* What an earlier boot left cannot be booted over, only taken down. */
+static enum fl_err wpr2_clear(struct gsp_gpu *g, struct fl_fail *fail)
+{
+    return gsp_reset_leftover(g, fail);
+}
+
+/* Not every version that this build knows runs on every family. */
+static enum fl_err version_runs(struct gsp_gpu *g, const char *version, struct fl_fail *fail)
+{
+    if (gsp_heap_rule_find(version, g->family->libos) != NULL) {
+        return FL_OK;
+    }
+    FL_FAIL(fail, FL_ENOTSUP, "firmware", "firmware %.40s does not run on %s", version,
+            g->family->name);
+    fl_fail_hint(fail, "take the firmware version out of firstlight.conf: the newest one is used");
+    return FL_ENOTSUP;
+}
+
+/* The files from the boot volume, complete and well-formed, before anything else is touched. */
+static enum fl_err firmware(struct gsp_gpu *g, struct fl_fail *fail)
+{
+    const char *forced = g->opt.force_version;
+    enum fl_err err = FL_OK;
+
+    if (forced != NULL && gsp_layout_find(forced) != NULL) { /* an unknown one: select names it */
+        err = version_runs(g, forced, fail);
+    }
+    if (err == FL_OK) {
+        err = gsp_fwset_select(g->chip, g->opt.files, g->opt.file_count, forced, &g->fw, fail);
+    }
+    if (err == FL_OK) {
+        err = version_runs(g, g->fw.version, fail);
+    }
+    if (err != FL_OK) {
+        return err;
+    }
+    if (g->fw.newer.err != FL_OK) {
+        log_warn(g->label, "a newer version than %s is there but not complete: %s", g->fw.version,
+                 g->fw.newer.text);
+    }
+    g->layout = g->fw.layout;
+    gsp_gpu_set_version(g, g->fw.version);
+    g->firmware_bytes = g->fw.total_bytes;
+    g->copied_bytes = 0;
+    log_info(g->label, "firmware %s, %llu KiB in files", g->firmware_version,
+             (unsigned long long)(g->firmware_bytes >> 10));
+    return FL_OK;
+}
+
+/* FWSEC, the program that will make WPR2, is in the VBIOS. */
+static enum fl_err vbios(struct gsp_gpu *g, struct fl_fail *fail)
+{
+    return gsp_fwsec_find(g, fail);
+}
+
+/* Flushes of system memory need a page to write to. */
+static enum fl_err flush_page(struct gsp_gpu *g, struct fl_fail *fail)
+{
+    const enum fl_err err = gsp_gpu_alloc_below(g, &g->mem.flush_page, FL_PAGE_SIZE,
+                                                g->family->flush_page_bits, "gpu flush page", fail);
+
+    if (err == FL_OK) {
+        g->undo.flush_page = true;
+        g->family->ops->set_flush_page(g, g->mem.flush_page.bus);
+    }
+    return err;
+}
+
+/* Where everything goes at the top of VRAM; path B: how large it is. */
+static enum fl_err fb_layout(struct gsp_gpu *g, struct fl_fail *fail)
+{
+    const struct gsp_heap_rule *heap = gsp_heap_rule_find(g->layout->version, g->family->libos);
+
+    g->vram_bytes = g->family->ops->vram_bytes(g);
+    const struct gsp_fb_request req = {
+        .fb_bytes = g->vram_bytes,
+        .vga_start = g->family->ops->vga_workspace(g, g->vram_bytes),
+        .frts_bytes = g->family->frts_bytes,
+        .bootloader_bytes = g->fw.bootloader.payload_size,
+        .image_bytes = g->fw.gsp.image_bytes,
+        .non_wpr_heap_bytes = g->family->non_wpr_heap_bytes,
+        .heap_bytes = gsp_heap_bytes(heap, g->vram_bytes),
+        .pmu_reserved_bytes = g->family->pmu_reserved_bytes,
+        .sizes_only = (g->family->parts & GSP_PART_FSP) != 0,
+    };
+    return g->io.lost ? FL_ELINKLOST : gsp_fb_layout_make(&req, &g->fb, fail);
+}
+
+/* What the GSP boots from and talks through, in system memory. */
+static enum fl_err memory(struct gsp_gpu *g, struct fl_fail *fail)
+{
+    enum fl_err err = gsp_wpr_map_image(g, fail);
+
+    err = err != FL_OK ? err : gsp_wpr_make_logs(g, fail);
+    err = err != FL_OK ? err : gsp_wpr_make_queues(g, fail);
+    err = err != FL_OK ? err : gsp_wpr_make_arguments(g, fail);
+    err = err != FL_OK ? err : gsp_wpr_make_metadata(g, fail);
+    if (err == FL_OK) {
+        gsp_rpc_open(&g->rpc);
+    }
+    return err;
+}
+
+/* From the next stage on there is something to undo: be ready for it now. */
+static enum fl_err unload_armed(struct gsp_gpu *g, struct fl_fail *fail)
+{
+    const enum fl_err err = gsp_unload_arm(g, fail);
+
+    return err == FL_OK && g->left_up ? gsp_reset_unload_leftover(g, fail) : err;
+}
+
+/* WPR2 comes up, as large as FWSEC's own region. */
+static enum fl_err frts(struct gsp_gpu *g, struct fl_fail *fail)
+{
+    return gsp_fwsec_run_frts(g, fail);
+}
+
+/* The GSP, on its RISC-V core, finds the address of its arguments in its mailboxes. */
+static enum fl_err gsp_reset(struct gsp_gpu *g, struct fl_fail *fail)
+{
+    const enum fl_err err = g->family->ops->gsp_reset_to_riscv(g, fail);
+
+    if (err == FL_OK) {
+        gsp_falcon_set_mailboxes(&g->io, &gsp_falcon_gsp, g->mem.libos_args.bus.raw);
+    }
+    return err;
+}
+
+/* Interrupts early, so that the waits below end when something happens. */
+static enum fl_err msi(struct gsp_gpu *g, struct fl_fail *fail)
+{
+    (void)fail;
+    gsp_intr_enable(g, GSP_INTR_VECTOR);
+    return gsp_io_check(&g->io);
+}
+
+/* Two messages wait for the GSP when it starts. */
+static enum fl_err rpc_queued(struct gsp_gpu *g, struct fl_fail *fail)
+{
+    return gsp_init_rpc_queue(g, fail);
+}
+
+/* SEC2 verifies the image, moves it into WPR2 and starts the GSP. */
+static enum fl_err booter(struct gsp_gpu *g, struct fl_fail *fail)
+{
+    return gsp_booter_run_load(g, g->mem.wpr_meta.bus.raw, fail);
+}
+
+/* The FSP verifies the GSP's first program and starts it. */
+static enum fl_err chain_of_trust(struct gsp_gpu *g, struct fl_fail *fail)
+{
+    return gsp_fmc_start(g, fail);
+}
+
+/* That program puts the image into place and lets go of the GSP. */
+static enum fl_err lockdown(struct gsp_gpu *g, struct fl_fail *fail)
+{
+    return gsp_fmc_wait_release(g, fail);
+}
+
+static enum fl_err riscv(struct gsp_gpu *g, struct fl_fail *fail)
+{
+    ENG_WRITE(&g->io, NV_PGSP_BASE, NV_PFALCON_FALCON_OS,
+              (struct NV_PFALCON_FALCON_OS){.raw = g->fw.bootloader.app_version});
+    const enum fl_err err = g->family->ops->wait_riscv_active(g, fail);
+
+    g->undo.core = err == FL_OK;
+    return err;
+}
+
+/* The GSP has the CPU run a script of register operations (the event handler does). */
+static bool sequencer_seen(void *ctx)
+{
+    const struct gsp_gpu *g = ctx;
+
+    return g->ev.seen[GSP_EV_RUN_CPU_SEQUENCER] > 0 || g->ev.seen[GSP_EV_INIT_DONE] > 0;
+}
+static enum fl_err sequencer(struct gsp_gpu *g, struct fl_fail *fail)
+{
+    const enum fl_err err =
+        gsp_rpc_wait(&g->rpc, sequencer_seen, SEQUENCER_TIMEOUT_US, "the GSP's register script",
+                     "the GSP started but does not talk: see its logs (init, rm)", fail);
+
+    g->stage_skipped = g->ev.seen[GSP_EV_RUN_CPU_SEQUENCER] == 0; /* it needed none */
+    return err;
+}
+
+/* The resource manager is up. */
+static bool init_done_seen(void *ctx)
+{
+    const struct gsp_gpu *g = ctx;
+
+    return g->ev.seen[GSP_EV_INIT_DONE] > 0;
+}
+enum fl_err gsp_boot_init_done(struct gsp_gpu *g, struct fl_fail *fail)
+{
+    const enum fl_err err =
+        gsp_rpc_wait(&g->rpc, init_done_seen, INIT_DONE_TIMEOUT_US, "GSP_INIT_DONE",
+                     "the GSP hangs in its start: see its logs (rm)", fail);
+    if (err != FL_OK) {
+        return err;
+    }
+    if (g->ev.init_result != NV_OK) {
+        FL_FAIL(fail, FL_EIO, "GSP_INIT_DONE",
+                "the GSP's start failed: GSP_INIT_DONE carries 0x%x (%s), expected 0",
+                (unsigned)g->ev.init_result, gsp_status_name(g->ev.init_result));
+        fl_fail_values(fail, g->ev.init_result, NV_OK, 0);
+        fl_fail_hint(fail, "the log buffer rm says why; seen with odd BAR placement and without "
+                           "memory above 4 GiB");
+        return FL_EIO;
+    }
+    g->undo.rm = true;
+    return FL_OK;
+}
+
+static enum fl_err static_info(struct gsp_gpu *g, struct fl_fail *fail)
+{
+    return gsp_static_info_get(g, fail);
+}
+
+/* The resource manager knows the vector better than a constant does. */
+static enum fl_err interrupts(struct gsp_gpu *g, struct fl_fail *fail)
+{
+    uint32_t vector = 0;
+    const enum fl_err err = gsp_static_info_vector(g, &vector, fail);
+
+    if (err == FL_OK && vector != g->intr.vector && g->intr.enabled) {
+        log_warn(g->label, "the GSP interrupts on vector %u, not %u", (unsigned)vector,
+                 (unsigned)g->intr.vector);
+        gsp_intr_enable(g, vector);
+    }
+    return err != FL_OK ? err : gsp_io_check(&g->io);
+}
+
+/* A client of our own, for controls. */
+static enum fl_err rm_objects(struct gsp_gpu *g, struct fl_fail *fail)
+{
+    return gsp_rm_make_objects(g, fail);
+}
+
+/* The story. parts: what a family must have for the stage; else it is skipped (family.h). limit: by
+ * when it has ended, come what may: the sum of what its waits allow (each has its own named
+ * timeout), plus a second for register accesses and copies. A program on a falcon: three transfers
+ * and its run, 2 s each (unload-armed runs two where an earlier boot cannot be reset away); the
+ * GSP's script may come last and then take 10 s, and 8 s more for its last operation on the core.
+ */
+static const struct {
+    const char *name;
+    enum fl_err (*step)(struct gsp_gpu *g, struct fl_fail *fail);
+    uint32_t parts, limit_s;
+} story[] = {
+    {"identify", identify, 0, 1},
+    {"devinit", devinit, 0, 9},
+    {"wpr2-clear", wpr2_clear, 0, 75},
+    {"firmware", firmware, 0, 1},
+    {"vbios", vbios, GSP_PART_BOOTER, 5},
+    {"flush-page", flush_page, 0, 1},
+    {"fb-layout", fb_layout, 0, 1},
+    {"memory", memory, 0, 5},
+    {"unload-armed", unload_armed, GSP_PART_BOOTER, 19},
+    {"frts", frts, GSP_PART_FRTS, 9},
+    {"gsp-reset", gsp_reset, GSP_PART_BOOTER, 1},
+    {"msi", msi, 0, 1},
+    {"rpc-queued", rpc_queued, 0, 3},
+    {"booter", booter, GSP_PART_BOOTER, 9},
+    {"chain-of-trust", chain_of_trust, GSP_PART_FSP, 8},
+    {"lockdown", lockdown, GSP_PART_FSP, 31},
+    {"riscv", riscv, 0, 6},
+    {"sequencer", sequencer, GSP_PART_BOOTER, 29},
+    {"init-done", gsp_boot_init_done, 0, 49},
+    {"static-info", static_info, 0, 6},
+    {"interrupts", interrupts, 0, 6},
+    {"rm-objects", rm_objects, 0, 16},
+};
+_Static_assert(ARRAY_SIZE(story) <= GSP_MAX_STAGES, "gsp.h: GSP_MAX_STAGES");
+
+void gsp_boot_list_stages(struct gsp_gpu *g)
+{
+    g->stage_count = ARRAY_SIZE(story);
+    for (uint32_t i = 0; i < g->stage_count; i++) {
+        g->stage[i] = (struct gsp_stage){.name = story[i].name,
+                                         .state = GSP_STAGE_PENDING,
+                                         .limit_us = story[i].limit_s * US_PER_S};
+    }
+}
+
+/* Runs one stage with clock and counters. A lost link is the cause, whatever the step made of it.
+ */
+static enum fl_err run_stage(struct gsp_gpu *g, uint32_t i)
+{
+    struct gsp_stage *s = &g->stage[i];
+    const uint64_t reads = g->io.reads, writes = g->io.writes;
+
+    s->state = GSP_STAGE_RUNNING;
+    g->stage_skipped = false;
+    s->start_us = clock_now_us();
+    gsp_recorder_stage(&g->rec, s->name);
+    gsp_gpu_changed(g);
+
+    enum fl_err err = FL_OK;
+    if (story[i].parts != 0 && (g->family->parts & story[i].parts) != story[i].parts) {
+        g->stage_skipped = true;
+    } else if (g->ending) {
+        err = FL_FAIL(&g->fail, FL_ECANCELED, s->name, "given up: the GPU is being destroyed");
+    } else {
+        err = story[i].step(g, &g->fail);
+    }
+    if (g->io.lost) {
+        err = FL_ELINKLOST;
+    }
+    s->us = clock_now_us() - s->start_us;
+    s->reg_reads = (uint32_t)(g->io.reads - reads);
+    s->reg_writes = (uint32_t)(g->io.writes - writes);
+    s->state = err != FL_OK       ? GSP_STAGE_FAILED
+               : g->stage_skipped ? GSP_STAGE_SKIPPED
+                                  : GSP_STAGE_OK;
+    log_info(g->label, "stage %s: %s, %llu us, %u reads, %u writes", s->name,
+             gsp_stage_state_name(s->state), (unsigned long long)s->us, (unsigned)s->reg_reads,
+             (unsigned)s->reg_writes);
+    gsp_gpu_changed(g);
+    if (err != FL_OK) {
+        FL_FAIL(&g->fail, err, s->name, "stage %s failed: %s", s->name,
+                fl_err_name(err)); /* if it left no words */
+        fl_fail_stage(&g->fail, s->name);
+    }
+    return err;
+}
+
+/* Undoes a boot that failed; what goes wrong here is logged and does not hide the cause. */
+static void give_up(struct gsp_gpu *g, uint32_t stage)
+{
+    struct fl_fail second = {0};
+
+    log_error(g->label, "boot failed in stage %s: %s", g->fail.stage, g->fail.text);
+    if (g->fail.hint[0] != '\0') {
+        log_error(g->label, "hint: %s", g->fail.hint);
+    }
+    for (uint32_t i = stage + 1; i < g->stage_count; i++) {
+        g->stage[i].state = GSP_STAGE_SKIPPED;
+    }
+    if (gsp_unload_run(g, &second) != FL_OK && second.text[0] != '\0') {
+        log_warn(g->label, "cleaning up after that failed too: %s", second.text);
+    }
+    g->state = GSP_FAILED;
+    gsp_gpu_changed(g);
+}
+
+static enum fl_err boot(struct gsp_gpu *g)
+{
+    if (g->busy || g->state == GSP_READY) {
+        return FL_ESTATE;
+    }
+    if (g->state == GSP_SUSPENDED) { /* what was saved is given up */
+        gsp_gpu_free_boot(g);
+    }
+    g->busy = true;
+    const uint64_t start = clock_now_us();
+
+    fl_fail_clear(&g->fail);
+    gsp_io_begin(&g->io, &g->fail);
+    gsp_gpu_forget_boot(g);
+    gsp_boot_list_stages(g);
+    g->state = GSP_BOOTING;
+    g->boots++;
+    for (uint32_t i = 0; i < g->stage_count; i++) {
+        const enum fl_err err = run_stage(g, i);
+        if (err != FL_OK) {
+            give_up(g, i);
+            g->busy = false;
+            return err;
+        }
+        fiber_yield_if_long();
+    }
+    g->busy = false;
+    g->state = GSP_READY;
+    gsp_recorder_stage(&g->rec, "ready");
+    gsp_gpu_changed(g);
+    log_info(g->label, "%s is ready after %llu ms, %llu register reads, %llu writes", g->chip->name,
+             (unsigned long long)((clock_now_us() - start) / US_PER_MS),
+             (unsigned long long)g->io.reads, (unsigned long long)g->io.writes);
+    return FL_OK;
+}
+
+enum fl_err gsp_boot(struct gsp_gpu *g)
+{
+    if (!gsp_gpu_enter(g)) {
+        return FL_ESTATE;
+    }
+    const enum fl_err err = boot(g);
+    gsp_gpu_leave(g);
+    return err;
+}

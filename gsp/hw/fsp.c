@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: MIT */
+/* The FSP (fsp.h). */
+#include "gsp/hw/fsp.h"
+
+#include "arch/clock.h"
+#include "arch/fiber.h"
+#include "arch/log.h"
+#include "gsp/gpu.h"
+
+/* MCTP: version 3:0, destination 15:8, source 23:16, tag 26:24, owner 27, sequence 29:28, end of
+ * message 30, start of message 31. */
+#define MCTP_SOM 0x80000000u
+#define MCTP_EOM 0x40000000u
+/* NVDM: message type 6:0, vendor 23:8, type 31:24. */
+#define NVDM_MESSAGE_TYPE 0x7eu /* vendor defined, PCI */
+#define NVDM_MESSAGE_MASK 0x7fu
+#define NVDM_VENDOR       0x10deu
+#define NVDM_VENDOR_SHIFT 8
+#define NVDM_VENDOR_MASK  0xffffu
+#define NVDM_TYPE_SHIFT   24
+
+enum { ANSWER_MCTP, ANSWER_NVDM, ANSWER_TASK, ANSWER_COMMAND, ANSWER_ERROR, ANSWER_WORDS };
+_Static_assert(ANSWER_WORDS * sizeof(uint32_t) == FSP_ANSWER_BYTES, "fsp.h");
+
+static const struct gsp_wait wait_boot = {
+    .what = "the FSP to finish its own start",
+    .timeout_us = 5 * US_PER_S, /* nova; OG570 4 s, 5 s on GB20x */
+    .step_us = 100,
+    .step_max_us = 10 * US_PER_MS,
+    .hint = "the GPU did not start its own firmware: check its power connectors, power-cycle the "
+            "machine",
+};
+static const struct gsp_wait wait_room = {
+    .what = "the FSP to take an earlier message",
+    .timeout_us = 2 * US_PER_S,
+    .step_us = 50,
+};
+static const struct gsp_wait wait_answer = {
+    .what = "the FSP's answer",
+    .timeout_us = 5 * US_PER_S, /* nova 2 s, nouveau up to 2 s, tinygrad 10 s */
+    .step_us = US_PER_MS,       /* nouveau; it takes several */
+    .step_max_us = 10 * US_PER_MS,
+};
+
+/* What is known of error codes (OG570 fsp error codes). */
+static const struct {
+    uint32_t code;
+    const char *name, *hint;
+} codes[] = {
+    {0x9e, "invalid state", "the GSP was started before: the GPU needs a reset or a power-cycle"},
+    {0x9f, "not found", NULL},
+    {0xa0, "unsupported", "are these firmware files for this chip?"},
+    {0xa1, "invalid data", "are these firmware files for this chip, and unchanged?"},
+};
+
+uint32_t gsp_fsp_mctp_header(void) { return MCTP_SOM | MCTP_EOM; }
+
+uint32_t gsp_fsp_nvdm_header(uint8_t type)
+{
+    return (uint32_t)type << NVDM_TYPE_SHIFT | NVDM_VENDOR << NVDM_VENDOR_SHIFT | NVDM_MESSAGE_TYPE;
+}
+
+enum fl_err gsp_fsp_answer_check(const uint32_t words[ANSWER_WORDS], uint8_t type, uint32_t *code,
+                                 struct fl_fail *fail)
+{
+    const uint32_t mctp = words[ANSWER_MCTP], nvdm = words[ANSWER_NVDM];
+
+    *code = 0;
+    if ((mctp & (MCTP_SOM | MCTP_EOM)) != (MCTP_SOM | MCTP_EOM)) {
+        FL_FAIL(fail, FL_EPROTO, "FSP answer",
+                "the FSP's packet header is 0x%08x: not a message of one packet", (unsigned)mctp);
+        fl_fail_values(fail, mctp, gsp_fsp_mctp_header(), 0);
+        return FL_EPROTO;
+    }
+    if ((nvdm & NVDM_MESSAGE_MASK) != NVDM_MESSAGE_TYPE ||
+        (nvdm >> NVDM_VENDOR_SHIFT & NVDM_VENDOR_MASK) != NVDM_VENDOR ||
+        nvdm >> NVDM_TYPE_SHIFT != FSP_NVDM_RESPONSE) {
+        FL_FAIL(fail, FL_EPROTO, "FSP answer",
+                "the FSP's message header is 0x%08x, expected 0x%08x", (unsigned)nvdm,
+                (unsigned)gsp_fsp_nvdm_header(FSP_NVDM_RESPONSE));
+        fl_fail_values(fail, nvdm, gsp_fsp_nvdm_header(FSP_NVDM_RESPONSE), 0);
+        return FL_EPROTO;
+    }
+    if (words[ANSWER_COMMAND] != type) {
+        FL_FAIL(fail, FL_EPROTO, "FSP answer",
+                "the FSP answers a message of type 0x%x, expected 0x%x",
+                (unsigned)words[ANSWER_COMMAND], (unsigned)type);
+        fl_fail_values(fail, words[ANSWER_COMMAND], type, 0);
+        return FL_EPROTO;
+    }
+    *code = words[ANSWER_ERROR];
+    return FL_OK;
+}
+
+enum fl_err gsp_fsp_span_check(uint32_t head, uint32_t tail, uint32_t least, uint32_t *size,
+                               struct fl_fail *fail)
+{
+    *size = 0;
+    if (head % sizeof(uint32_t) != 0 || tail % sizeof(uint32_t) != 0 || tail < head ||
+        tail >= FSP_CHANNEL_BYTES || tail - head + sizeof(uint32_t) < least) {
+        FL_FAIL(fail, FL_EPROTO, "FSP queue",
+                "the FSP's message reaches from 0x%x to 0x%x of its memory; expected %u bytes or "
+                "more below 0x%x",
+                (unsigned)head, (unsigned)tail, (unsigned)least, FSP_CHANNEL_BYTES);
+        fl_fail_values(fail, (uint64_t)tail << 32 | head, 0, 0);
+        return FL_EPROTO;
+    }
+    *size = tail - head + (uint32_t)sizeof(uint32_t);
+    return FL_OK;
+}
+
+/* Microcode status words, for the log: only when something went wrong. */
+static void log_state(struct gsp_gpu *g)
+{
+    uint32_t w[NV_PFSP_FALCON_COMMON_SCRATCH_GROUP_2__COUNT];
+
+    for (uint32_t i = 0; i < ARRAY_SIZE(w); i++) {
+        w[i] = gsp_io_read(&g->io, NV_PFSP_FALCON_COMMON_SCRATCH_GROUP_2__OFFSET +
+                                       i * NV_PFSP_FALCON_COMMON_SCRATCH_GROUP_2__STRIDE);
+    }
+    log_error(g->label, "FSP status words 0x%08x 0x%08x 0x%08x 0x%08x", (unsigned)w[0],
+              (unsigned)w[1], (unsigned)w[2], (unsigned)w[3]);
+}
+
+enum fl_err gsp_fsp_wait_boot(struct gsp_gpu *g, uint32_t reg, struct fl_fail *fail)
+{
+    const enum fl_err err = gsp_io_poll(&g->io, reg, UINT32_MAX,
+                                        NV_THERM_I2CS_SCRATCH_FSP_BOOT_COMPLETE__STATUS_SUCCESS,
+                                        &wait_boot, NULL, fail);
+
+    if (err == FL_ETIMEDOUT) {
+        log_state(g);
+    }
+    return err;
+}
+
+struct span {
+    uint32_t head, tail;
+};
+
+static struct span read_queue(struct gsp_io *io)
+{
+    return (struct span){.head = REG_READ(io, NV_PFSP_QUEUE_HEAD).raw,
+                         .tail = REG_READ(io, NV_PFSP_QUEUE_TAIL).raw};
+}
+
+static struct span read_msgq(struct gsp_io *io)
+{
+    return (struct span){.head = REG_READ(io, NV_PFSP_MSGQ_HEAD).raw,
+                         .tail = REG_READ(io, NV_PFSP_MSGQ_TAIL).raw};
+}
+
+/* Waits until a queue is empty (want_empty) or has a message. */
+static enum fl_err wait_span(struct gsp_gpu *g, struct span (*read)(struct gsp_io *io),
+                             bool want_empty, const struct gsp_wait *w, struct span *out,
+                             struct fl_fail *fail)
+{
+    const struct deadline d = deadline_in_us(w->timeout_us);
+    uint32_t step = w->step_us;
+
+    for (;;) {
+        const bool late = deadline_passed(d);
+
+        *out = read(&g->io);
+        if (g->io.lost) {
+            return FL_ELINKLOST;
+        }
+        if ((out->head == out->tail) == want_empty) {
+            return FL_OK;
+        }
+        if (late) {
+            const uint64_t waited = deadline_waited_us(d);
+            FL_FAIL(fail, FL_ETIMEDOUT, "FSP queue",
+                    "waited %llu ms for %s: its queue stays at head 0x%x, tail 0x%x",
+                    (unsigned long long)(waited / US_PER_MS), w->what, (unsigned)out->head,
+                    (unsigned)out->tail);
+            fl_fail_values(fail, (uint64_t)out->tail << 32 | out->head, 0, waited);
+            fl_fail_hint(fail, "the FSP hangs: power-cycle the machine");
+            log_state(g);
+            return FL_ETIMEDOUT;
+        }
+        fiber_sleep_us(step);
+        step = gsp_wait_next_step(w, step);
+    }
+}
+
+/* Both pointers back to the start: the message is read, the FSP may send the next (nova, nouveau).
+ */
+static void msgq_done(struct gsp_io *io)
+{
+    REG_WRITE(io, NV_PFSP_MSGQ_TAIL, (struct NV_PFSP_MSGQ_TAIL){0});
+    REG_WRITE(io, NV_PFSP_MSGQ_HEAD, (struct NV_PFSP_MSGQ_HEAD){0});
+}
+
+static struct NV_PFSP_EMEMC ememc_at(uint32_t off)
+{
+    struct NV_PFSP_EMEMC c = {0};
+
+    c = NV_PFSP_EMEMC__with_OFFS(c, off / sizeof(uint32_t) % 64);
+    return NV_PFSP_EMEMC__with_BLK(c, off / 256);
+}
+
+static void send(struct gsp_gpu *g, uint8_t type, const uint8_t *payload, uint32_t size)
+{
+    struct gsp_io *io = &g->io;
+
+    gsp_recorder_add(&g->rec, GSP_REC_DMA, size, NV_PFSP_EMEMD__OFFSET, "message to the FSP");
+    REG_WRITE(io, NV_PFSP_EMEMC, NV_PFSP_EMEMC__with_AINCW(ememc_at(0), 1));
+    gsp_io_write_bulk(io, NV_PFSP_EMEMD__OFFSET, gsp_fsp_mctp_header());
+    gsp_io_write_bulk(io, NV_PFSP_EMEMD__OFFSET, gsp_fsp_nvdm_header(type));
+    for (uint32_t i = 0; i < size; i += sizeof(uint32_t)) {
+        gsp_io_write_bulk(io, NV_PFSP_EMEMD__OFFSET, get_le32(payload + i));
+    }
+    REG_WRITE(
+        io, NV_PFSP_QUEUE_TAIL,
+        (struct NV_PFSP_QUEUE_TAIL){.raw = FSP_HEADER_BYTES + size - (uint32_t)sizeof(uint32_t)});
+    REG_WRITE(io, NV_PFSP_QUEUE_HEAD, (struct NV_PFSP_QUEUE_HEAD){0}); /* this tells the FSP */
+}
+
+/* Reads what is needed of the answer, once, and gives the place back whatever it was. */
+static enum fl_err receive(struct gsp_gpu *g, struct span at, uint32_t words[ANSWER_WORDS],
+                           struct fl_fail *fail)
+{
+    struct gsp_io *io = &g->io;
+    uint32_t size;
+    const enum fl_err err = gsp_fsp_span_check(at.head, at.tail, FSP_ANSWER_BYTES, &size, fail);
+
+    if (err == FL_OK) {
+        REG_WRITE(io, NV_PFSP_EMEMC, NV_PFSP_EMEMC__with_AINCR(ememc_at(at.head), 1));
+        for (uint32_t i = 0; i < ANSWER_WORDS; i++) {
+            words[i] = REG_READ(io, NV_PFSP_EMEMD).raw;
+        }
+    }
+    msgq_done(io);
+    return err != FL_OK ? err : gsp_io_check(io);
+}
+
+enum fl_err gsp_fsp_call(struct gsp_gpu *g, uint8_t type, const void *payload, uint32_t size,
+                         struct fl_fail *fail)
+{
+    uint32_t words[ANSWER_WORDS] = {0}, code;
+    struct span at;
+
+    if (size % sizeof(uint32_t) != 0 || !range_ok(FSP_HEADER_BYTES, size, FSP_CHANNEL_BYTES)) {
+        return FL_FAIL(fail, FL_EINVAL, "FSP message", "a message of %u bytes does not fit %u",
+                       (unsigned)size, FSP_CHANNEL_BYTES);
+    }
+    enum fl_err err = wait_span(g, read_queue, true, &wait_room, &at, fail);
+    if (err != FL_OK) {
+        return err;
+    }
+    at = read_msgq(&g->io);
+    if (at.head != at.tail) { /* of a call that was given up: not the answer to this one */
+        log_warn(g->label, "the FSP has an old answer (head 0x%x, tail 0x%x): dropped",
+                 (unsigned)at.head, (unsigned)at.tail);
+        msgq_done(&g->io);
+    }
+    send(g, type, payload, size);
+    err = wait_span(g, read_msgq, false, &wait_answer, &at, fail);
+    if (err == FL_OK) {
+        err = receive(g, at, words, fail);
+    }
+    if (err == FL_OK) {
+        err = gsp_fsp_answer_check(words, type, &code, fail);
+    }
+    if (err != FL_OK || code == 0) {
+        return err;
+    }
+    const char *name = "unknown";
+    for (size_t i = 0; i < ARRAY_SIZE(codes); i++) {
+        name = codes[i].code == code ? codes[i].name : name;
+    }
+    FL_FAIL(fail, FL_EIO, "FSP answer", "the FSP refuses message 0x%x with error 0x%x (%s)",
+            (unsigned)type, (unsigned)code, name);
+    fl_fail_values(fail, code, 0, 0);
+    for (size_t i = 0; i < ARRAY_SIZE(codes); i++) {
+        if (codes[i].code == code && codes[i].hint != NULL) {
+            fl_fail_hint(fail, "%s", codes[i].hint);
+        }
+    }
+    log_state(g);
+    return FL_EIO;
+}

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT */
+/* Register access (io.h). */
+#include "gsp/hw/io.h"
+
+#include <stdio.h>
+
+#include "arch/clock.h"
+#include "arch/fiber.h"
+#include "arch/machine.h"
+
+#define ALL_ONES       0xffffffffu
+#define PRI_ERROR_MASK 0xfff00000u
+#define PRI_ERROR      0xbad00000u
+#define REG_NAME_MAX   64u
+
+void gsp_io_begin(struct gsp_io *io, struct fl_fail *fail)
+{
+    io->lost = false;
+    io->fail = fail;
+}
+
+static uint32_t raw_read(struct gsp_io *io, uint32_t off)
+{
+    const uint32_t v = mmio_read32(&io->bar0, off);
+    io->reads++;
+    gsp_recorder_add(io->rec, GSP_REC_READ, off, v, NULL);
+    return v;
+}
+
+static void link_lost(struct gsp_io *io, uint32_t off)
+{
+    char name[REG_NAME_MAX];
+
+    io->lost = true;
+    reg_name(off, io->rec->family, name, sizeof(name));
+    FL_FAIL(
+        io->fail, FL_ELINKLOST, name,
+        "link lost: %s reads 0xffffffff and so does NV_PMC_BOOT_0: the device no longer answers",
+        name);
+    fl_fail_hint(
+        io->fail,
+        "check power cables, riser and slot; power-cycle the machine if the GPU stays away");
+}
+
+uint32_t gsp_io_read(struct gsp_io *io, uint32_t off)
+{
+    FL_ASSERT((off & 3) == 0 && off < io->size);
+    if (io->lost) {
+        return ALL_ONES;
+    }
+    const uint32_t v = raw_read(io, off);
+    if (v == ALL_ONES &&
+        (off == NV_PMC_BOOT_0__OFFSET || raw_read(io, NV_PMC_BOOT_0__OFFSET) == ALL_ONES)) {
+        link_lost(io, off);
+    }
+    return v;
+}
+
+uint32_t gsp_io_read_bulk(struct gsp_io *io, uint32_t off)
+{
+    FL_ASSERT((off & 3) == 0 && off < io->size);
+    if (io->lost) {
+        return ALL_ONES;
+    }
+    io->reads++;
+    return mmio_read32(&io->bar0, off);
+}
+
+void gsp_io_write(struct gsp_io *io, uint32_t off, uint32_t value)
+{
+    FL_ASSERT((off & 3) == 0 && off < io->size);
+    if (io->lost) {
+        return;
+    }
+    io->writes++;
+    gsp_recorder_add(io->rec, GSP_REC_WRITE, off, value, NULL);
+    mmio_write32(&io->bar0, off, value);
+}
+
+void gsp_io_write_bulk(struct gsp_io *io, uint32_t off, uint32_t value)
+{
+    FL_ASSERT((off & 3) == 0 && off < io->size);
+    if (!io->lost) {
+        io->writes++;
+        mmio_write32(&io->bar0, off, value);
+    }
+}
+
+enum fl_err gsp_io_check(const struct gsp_io *io) { return io->lost ? FL_ELINKLOST : FL_OK; }
+
+enum fl_err gsp_io_ping(struct gsp_io *io)
+{
+    (void)gsp_io_read(io, NV_PMC_BOOT_0__OFFSET);
+    return gsp_io_check(io);
+}
+
+const char *gsp_io_pri_error(uint32_t v)
+{
+    static const struct {
+        uint32_t code; /* value >> 8 */
+        const char *name;
+    } table[] = {
+        {0xbad001, "host PRI timeout"},
+        {0xbad00f, "host FECS error"},
+        {0xbad0b0, "FB acknowledge timeout"},
+        {0xbadf10, "PRI timeout"},
+        {0xbadf11, "no such register"},
+        {0xbadf12, "target in reset"},
+        {0xbadf13, "target is fused off"},
+        {0xbadf14, "stuck acknowledge"},
+        {0xbadf15, "zero expected"},
+        {0xbadf16, "fence error"},
+        {0xbadf17, "sub-id error"},
+        {0xbadf20, "orphan"},
+        {0xbadf30, "dead ring"},
+        {0xbadf40, "trap"},
+        {0xbadf41, "locked by target mask"},
+        {0xbadf50, "privilege violation"},
+        {0xbadf51, "privilege violation"},
+        {0xbadf56, "not accessible"},
+        {0xbadf57, "not accessible"},
+    };
+
+    if ((v & PRI_ERROR_MASK) != PRI_ERROR) {
+        return NULL;
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+        if (v >> 8 == table[i].code) {
+            return table[i].name;
+        }
+    }
+    return "PRI error";
+}
+
+bool gsp_io_no_value(uint32_t v) { return v == ALL_ONES || gsp_io_pri_error(v) != NULL; }
+
+uint32_t gsp_wait_next_step(const struct gsp_wait *w, uint32_t step_us)
+{
+    const uint32_t max = w->step_max_us != 0 ? w->step_max_us : GSP_WAIT_STEP_MAX_US;
+
+    return step_us * 2 < max ? step_us * 2 : max;
+}
+
+enum fl_err gsp_io_poll(struct gsp_io *io, uint32_t off, uint32_t mask, uint32_t want,
+                        const struct gsp_wait *w, uint32_t *last, struct fl_fail *fail)
+{
+    const struct deadline d = deadline_in_us(w->timeout_us);
+    uint32_t step = w->step_us > 0 ? w->step_us : 1;
+
+    for (;;) {
+        /* The clock first: a reader that was held up still gets one look after the deadline. */
+        const bool late = deadline_passed(d);
+        const uint32_t v = gsp_io_read(io, off);
+
+        if (last != NULL) {
+            *last = v;
+        }
+        if (io->lost) {
+            return FL_ELINKLOST;
+        }
+        /* An error pattern is no value, though some of its bits may look right. */
+        const char *pri = mask != ALL_ONES ? gsp_io_pri_error(v) : NULL;
+        const bool no_value = mask != ALL_ONES && gsp_io_no_value(v) && !(v == ALL_ONES && w->ones);
+        if ((v & mask) == want && !no_value) {
+            return FL_OK;
+        }
+        if (late) {
+            char name[REG_NAME_MAX];
+            const uint64_t waited = deadline_waited_us(d);
+
+            reg_name(off, io->rec->family, name, sizeof(name));
+            FL_FAIL(fail, FL_ETIMEDOUT, name,
+                    "waited %llu ms for %s: %s reads 0x%08x%s%s%s, expected 0x%08x in the bits of "
+                    "0x%08x",
+                    (unsigned long long)(waited / US_PER_MS), w->what, name, (unsigned)v,
+                    pri != NULL ? " (" : "", pri != NULL ? pri : "", pri != NULL ? ")" : "",
+                    (unsigned)want, (unsigned)mask);
+            fl_fail_values(fail, v, want, waited);
+            if (w->hint != NULL) {
+                fl_fail_hint(fail, "%s", w->hint);
+            }
+            return FL_ETIMEDOUT;
+        }
+        fiber_sleep_us(step);
+        step = gsp_wait_next_step(w, step);
+    }
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Register access: typed, counted, on record, and aware of a lost link.
+ *
+ * A read of all-ones makes a second read, of BOOT_0, which is never all-ones on a live GPU. If that
+ * is all-ones too the link is lost: this is written into the failure record of the running
+ * operation before anything can stumble over the nonsense values, and later accesses no longer go
+ * to the bus. Steps look at the result where they wait and at the end of each stage (gsp_io_check).
+ */
+#pragma once
+
+#include "arch/base.h"
+#include "arch/fail.h"
+#include "arch/mmio.h"
+#include "gsp/hw/recorder.h"
+#include "gsp/hw/regs/regs.h"
+
+struct gsp_io {
+    struct mmio bar0;
+    bool mapped;
+    bool lost;                /* the link; sticky until gsp_io_begin */
+    struct gsp_recorder *rec; /* borrowed */
+    struct fl_fail *fail;     /* of the running operation; borrowed, may be NULL */
+    uint64_t reads, writes;
+    uint64_t size; /* bytes of BAR0 */
+};
+
+/* Starts an operation: failures go to fail, the link counts as alive again. */
+void gsp_io_begin(struct gsp_io *io, struct fl_fail *fail);
+
+/* off: 4-aligned, below size (a broken invariant otherwise). */
+uint32_t gsp_io_read(struct gsp_io *io, uint32_t off);
+void gsp_io_write(struct gsp_io *io, uint32_t off, uint32_t value);
+/* A read for bulk data (PROM): counted, but neither recorded nor checked; the caller looks after
+ * all-ones with gsp_io_ping. */
+uint32_t gsp_io_read_bulk(struct gsp_io *io, uint32_t off);
+/* A write of bulk data (falcon ports): counted, not recorded. */
+void gsp_io_write_bulk(struct gsp_io *io, uint32_t off, uint32_t value);
+
+/* FL_OK, or FL_ELINKLOST (recorded already). Costs no access. */
+FL_MUST_CHECK enum fl_err gsp_io_check(const struct gsp_io *io);
+/* Reads BOOT_0: for waits that otherwise look at memory only. */
+FL_MUST_CHECK enum fl_err gsp_io_ping(struct gsp_io *io);
+
+/* What a PRI error value means ("no such register", "privilege violation"); NULL when v is none.
+ * Source: registers.md section 2 (open-gpu-doc, OG gpu_access.c). */
+const char *gsp_io_pri_error(uint32_t v);
+/* v is a PRI error, or all-ones: a single read that got lost on a live link. Not for registers that
+ * may hold all-ones (privilege masks do). */
+bool gsp_io_no_value(uint32_t v);
+
+/* A named deadline. */
+struct gsp_wait {
+    const char *what; /* for the message: "the falcon to halt" */
+    const char *hint; /* what to try when it does not come; may be NULL */
+    uint64_t timeout_us;
+    uint32_t step_us;     /* first sleep between reads; doubles up to the longest */
+    uint32_t step_max_us; /* the longest; 0: GSP_WAIT_STEP_MAX_US */
+    bool ones;            /* all-ones is a value of this register, not a read that got lost */
+};
+#define GSP_WAIT_STEP_MAX_US 1000u
+/* For waits that look at more than one register: the sleep after one of step_us. */
+uint32_t gsp_wait_next_step(const struct gsp_wait *w, uint32_t step_us);
+
+/* Reads off until (value & mask) == want. Yields between reads. FL_ETIMEDOUT with register, value
+ * and time in *fail; FL_ELINKLOST. *last (may be NULL) gets the value read last. */
+FL_MUST_CHECK enum fl_err gsp_io_poll(struct gsp_io *io, uint32_t off, uint32_t mask, uint32_t want,
+                                      const struct gsp_wait *w, uint32_t *last,
+                                      struct fl_fail *fail);
+
+/* Typed access to single BAR0 registers, to elements of arrays, and to an engine's registers. The
+ * value written has the register's own type: another one does not compile. */
+#define REG_READ(io, R) ((struct R){.raw = gsp_io_read((io), R##__OFFSET)})
+#define REG_WRITE_TO(io, off, R, ...)                                                              \
+    do {                                                                                           \
+        const struct R reg_value_ = __VA_ARGS__;                                                   \
+        gsp_io_write((io), (off), reg_value_.raw);                                                 \
+    } while (0)
+#define REG_WRITE(io, R, ...) REG_WRITE_TO(io, R##__OFFSET, R, __VA_ARGS__)
+#define REG_WRITE_AT(io, R, i, ...)                                                                \
+    REG_WRITE_TO(io, (uint32_t)R##__OFFSET + (uint32_t)R##__STRIDE * (uint32_t)(i), R, __VA_ARGS__)
+#define ENG_READ(io, base, R)       ((struct R){.raw = gsp_io_read((io), (base) + (uint32_t)R##__OFFSET)})
+#define ENG_WRITE(io, base, R, ...) REG_WRITE_TO(io, (base) + (uint32_t)R##__OFFSET, R, __VA_ARGS__)

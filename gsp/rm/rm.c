@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT */
+/* The resource manager's objects and controls (rm.h). */
+#include "gsp/rm/rm.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "gsp/gpu.h"
+#include "gsp/rpc/status.h"
+
+/* Classes. Source: OGKM ctrl/class headers (rpc.md D1). */
+#define NV01_ROOT        0x0u
+#define NV01_DEVICE_0    0x80u
+#define NV20_SUBDEVICE_0 0x2080u
+#define PROCESS_KERNEL   0xffffffffu /* processID of clients that are no process (nouveau) */
+#define RM_TIMEOUT_US    (5 * US_PER_S)
+#define ALLOC_PARAMS_MAX 256u
+
+/* What travels: header and parameters in one buffer, which the reply replaces. */
+struct rm_message {
+    uint8_t *data; /* owned */
+    uint32_t size, head;
+};
+
+static enum fl_err message_make(struct rm_message *m, uint32_t head, const void *params,
+                                uint32_t size, struct fl_fail *fail)
+{
+    *m = (struct rm_message){.head = head, .size = head + size};
+    if (size > GSP_RPC_PAYLOAD_MAX - head) {
+        return FL_FAIL(fail, FL_EINVAL, "RM call", "%u bytes of parameters; at most %u",
+                       (unsigned)size, (unsigned)(GSP_RPC_PAYLOAD_MAX - head));
+    }
+    m->data = calloc(1, m->size);
+    if (m->data == NULL) {
+        return FL_FAIL(fail, FL_ENOMEM, "RM call", "no memory for a message of %u bytes",
+                       (unsigned)m->size);
+    }
+    if (size > 0) {
+        memcpy(m->data + head, params, size);
+    }
+    return FL_OK;
+}
+
+static enum fl_err not_ready(const struct gsp_gpu *g, struct fl_fail *fail)
+{
+    return FL_FAIL(fail, FL_ESTATE, "RM call", "the GPU is %s, not ready",
+                   g->ending ? "being destroyed" : gsp_state_name(g->state));
+}
+
+enum fl_err gsp_rm_control_on(struct gsp_gpu *g, uint32_t client, uint32_t object, uint32_t cmd,
+                              void *params, uint32_t size, uint64_t timeout_us, uint32_t *rm_status,
+                              struct fl_fail *fail)
+{
+    struct rm_message m;
+
+    if (!g->undo.rm) {
+        return not_ready(g, fail);
+    }
+    const struct gsp_layout *l = g->layout;
+    const uint32_t head = l->rpc_gsp_rm_control_v03_00.params.off;
+    enum fl_err err = message_make(&m, head, params, size, fail);
+    if (err != FL_OK) {
+        return err;
+    }
+    fw_put(m.data, m.size, l->rpc_gsp_rm_control_v03_00.hClient, client);
+    fw_put(m.data, m.size, l->rpc_gsp_rm_control_v03_00.hObject, object);
+    fw_put(m.data, m.size, l->rpc_gsp_rm_control_v03_00.cmd, cmd);
+    fw_put(m.data, m.size, l->rpc_gsp_rm_control_v03_00.paramsSize, size);
+    /* A refused control may come back short: its header must be there, the rest is its own matter.
+     */
+    err =
+        gsp_rpc_call(&g->rpc, GSP_RPC_GSP_RM_CONTROL, m.data, m.size, head, timeout_us, NULL, fail);
+    if (err == FL_OK) {
+        if (fw_get(m.data, m.size, l->rpc_gsp_rm_control_v03_00.cmd) != cmd ||
+            fw_get(m.data, m.size, l->rpc_gsp_rm_control_v03_00.paramsSize) != size) {
+            err = FL_FAIL(
+                fail, FL_EPROTO, "RM control",
+                "the reply to control 0x%08x with %u bytes is for 0x%08x with %u", (unsigned)cmd,
+                (unsigned)size, (unsigned)fw_get(m.data, m.size, l->rpc_gsp_rm_control_v03_00.cmd),
+                (unsigned)fw_get(m.data, m.size, l->rpc_gsp_rm_control_v03_00.paramsSize));
+        } else {
+            *rm_status = (uint32_t)fw_get(m.data, m.size, l->rpc_gsp_rm_control_v03_00.status);
+            if (size > 0) {
+                memcpy(params, m.data + head, size);
+            }
+        }
+    }
+    free(m.data);
+    return err;
+}
+
+enum fl_err gsp_rm_control(struct gsp_gpu *g, uint32_t object, uint32_t cmd, void *params,
+                           uint32_t size, uint64_t timeout_us, uint32_t *rm_status,
+                           struct fl_fail *fail)
+{
+    if (g->state != GSP_READY || !gsp_gpu_enter(g)) {
+        return not_ready(g, fail);
+    }
+    const enum fl_err err = gsp_rm_control_on(g, GSP_OBJECT_CLIENT, object, cmd, params, size,
+                                              timeout_us, rm_status, fail);
+    gsp_gpu_leave(g);
+    return err;
+}
+
+enum fl_err gsp_rm_alloc(struct gsp_gpu *g, uint32_t client, uint32_t parent, uint32_t object,
+                         uint32_t cls, void *params, uint32_t size, struct fl_fail *fail)
+{
+    struct rm_message m;
+    uint32_t result = 0;
+
+    if (!g->undo.rm) {
+        return not_ready(g, fail);
+    }
+    const struct gsp_layout *l = g->layout;
+    const uint32_t head = l->rpc_gsp_rm_alloc_v03_00.params.off;
+    enum fl_err err = message_make(&m, head, params, size, fail);
+    if (err != FL_OK) {
+        return err;
+    }
+    fw_put(m.data, m.size, l->rpc_gsp_rm_alloc_v03_00.hClient, client);
+    fw_put(m.data, m.size, l->rpc_gsp_rm_alloc_v03_00.hParent, parent);
+    fw_put(m.data, m.size, l->rpc_gsp_rm_alloc_v03_00.hObject, object);
+    fw_put(m.data, m.size, l->rpc_gsp_rm_alloc_v03_00.hClass, cls);
+    fw_put(m.data, m.size, l->rpc_gsp_rm_alloc_v03_00.paramsSize, size);
+    err = gsp_rpc_call(&g->rpc, GSP_RPC_GSP_RM_ALLOC, m.data, m.size, head, RM_TIMEOUT_US, &result,
+                       fail);
+    if (err == FL_OK) {
+        const uint32_t status = (uint32_t)fw_get(m.data, m.size, l->rpc_gsp_rm_alloc_v03_00.status);
+        const uint32_t why = result != 0 ? result : status;
+        if (why != NV_OK) {
+            FL_FAIL(fail, FL_EIO, "RM allocation",
+                    "object 0x%08x of class 0x%04x is refused: 0x%x (%s)", (unsigned)object,
+                    (unsigned)cls, (unsigned)why, gsp_status_name(why));
+            fl_fail_values(fail, why, NV_OK, 0);
+            err = FL_EIO;
+        } else if (size > 0) {
+            memcpy(params, m.data + head, size);
+        }
+    }
+    free(m.data);
+    return err;
+}
+
+enum fl_err gsp_rm_free(struct gsp_gpu *g, uint32_t client, uint32_t object, struct fl_fail *fail)
+{
+    uint8_t data[64] = {0};
+    const struct gsp_layout *l = g->layout;
+
+    if (!g->undo.rm) {
+        return not_ready(g, fail);
+    }
+    const uint32_t size = l->rpc_free_v03_00.total;
+    if (size > sizeof(data)) {
+        return FL_FAIL(fail, FL_ENOTSUP, "RM free",
+                       "the FREE message of this firmware has %u bytes", (unsigned)size);
+    }
+    fw_put(data, size, l->rpc_free_v03_00.params_hRoot, client);
+    fw_put(data, size, l->rpc_free_v03_00.params_hObjectOld, object);
+    return gsp_rpc_call(&g->rpc, GSP_RPC_FREE, data, size, size, RM_TIMEOUT_US, NULL, fail);
+}
+
+enum fl_err gsp_rm_make_objects(struct gsp_gpu *g, struct fl_fail *fail)
+{
+    const struct gsp_layout *l = g->layout;
+    uint8_t params[ALLOC_PARAMS_MAX];
+    enum fl_err err;
+
+    if (l->NV0000_ALLOC_PARAMETERS.total > sizeof(params) ||
+        l->NV0080_ALLOC_PARAMETERS.total > sizeof(params)) {
+        return FL_FAIL(fail, FL_ENOTSUP, "RM objects",
+                       "allocation parameters of this firmware are too large");
+    }
+    memset(params, 0, sizeof(params));
+    fw_put(params, sizeof(params), l->NV0000_ALLOC_PARAMETERS.hClient, GSP_OBJECT_CLIENT);
+    fw_put(params, sizeof(params), l->NV0000_ALLOC_PARAMETERS.processID, PROCESS_KERNEL);
+    err = gsp_rm_alloc(g, GSP_OBJECT_CLIENT, GSP_OBJECT_CLIENT, GSP_OBJECT_CLIENT, NV01_ROOT,
+                       params, l->NV0000_ALLOC_PARAMETERS.total, fail);
+    if (err != FL_OK) {
+        return err;
+    }
+    memset(params, 0, sizeof(params));
+    fw_put(params, sizeof(params), l->NV0080_ALLOC_PARAMETERS.hClientShare, GSP_OBJECT_CLIENT);
+    err = gsp_rm_alloc(g, GSP_OBJECT_CLIENT, GSP_OBJECT_CLIENT, GSP_OBJECT_DEVICE, NV01_DEVICE_0,
+                       params, l->NV0080_ALLOC_PARAMETERS.total, fail);
+    if (err != FL_OK) {
+        return err;
+    }
+    memset(params, 0, sizeof(params));
+    return gsp_rm_alloc(g, GSP_OBJECT_CLIENT, GSP_OBJECT_DEVICE, GSP_OBJECT_SUBDEVICE,
+                        NV20_SUBDEVICE_0, params, l->NV2080_ALLOC_PARAMETERS.total, fail);
+}

@@ -1,0 +1,478 @@
+/* SPDX-License-Identifier: MIT */
+/* Remote procedure calls (rpc.h). */
+#include "gsp/rpc/rpc.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "arch/lockorder.h"
+#include "gsp/rpc/status.h"
+
+static LOCK_CLASS(rpc_class, "gsp.rpc");
+
+/* What one look at the ring may take before the other fibers and the clock have their turn: a GSP
+ * that keeps sending may not starve anybody. */
+#define TURN_MESSAGES 256u
+#define TURN_US       US_PER_MS
+
+const char *gsp_rpc_name(uint32_t function)
+{
+    switch (function) {
+    case GSP_RPC_ALLOC_MEMORY:
+        return "ALLOC_MEMORY";
+    case GSP_RPC_FREE:
+        return "FREE";
+    case GSP_RPC_DUP_OBJECT:
+        return "DUP_OBJECT";
+    case GSP_RPC_UNLOADING_GUEST_DRIVER:
+        return "UNLOADING_GUEST_DRIVER";
+    case GSP_RPC_SET_PAGE_DIRECTORY:
+        return "SET_PAGE_DIRECTORY";
+    case GSP_RPC_GET_GSP_STATIC_INFO:
+        return "GET_GSP_STATIC_INFO";
+    case GSP_RPC_UPDATE_BAR_PDE:
+        return "UPDATE_BAR_PDE";
+    case GSP_RPC_CONTINUATION_RECORD:
+        return "CONTINUATION_RECORD";
+    case GSP_RPC_GSP_SET_SYSTEM_INFO:
+        return "GSP_SET_SYSTEM_INFO";
+    case GSP_RPC_SET_REGISTRY:
+        return "SET_REGISTRY";
+    case GSP_RPC_GSP_RM_CONTROL:
+        return "GSP_RM_CONTROL";
+    case GSP_RPC_UNSET_PAGE_DIRECTORY:
+        return "UNSET_PAGE_DIRECTORY";
+    case GSP_RPC_GSP_RM_ALLOC:
+        return "GSP_RM_ALLOC";
+    default:
+        return function >= GSP_RPC_FIRST_EVENT ? "event" : "function";
+    }
+}
+
+bool gsp_rpc_init(struct gsp_rpc *r, const struct gsp_rpc_host *host, void *ctx)
+{
+    *r = (struct gsp_rpc){.host = host, .ctx = ctx, .closed = true};
+    mutex_init(&r->lock, &rpc_class);
+    r->staging = malloc(GSP_MSG_MAX_BYTES);
+    return r->staging != NULL;
+}
+
+void gsp_rpc_free(struct gsp_rpc *r)
+{
+    free(r->staging);
+    r->staging = NULL;
+}
+
+void gsp_rpc_close(struct gsp_rpc *r)
+{
+    mutex_lock(&r->lock);
+    r->closed = true;
+    mutex_unlock(&r->lock);
+}
+
+void gsp_rpc_open(struct gsp_rpc *r)
+{
+    r->match = (struct gsp_rpc_match){0};
+    r->closed = false;
+}
+
+void gsp_rpc_interrupt(struct gsp_rpc *r) { r->interrupts++; }
+
+/* One use of the rings, by one fiber. */
+struct use {
+    struct deadline d;
+    uint32_t interrupts; /* when it began */
+};
+
+static struct use use_until(const struct gsp_rpc *r, struct deadline d)
+{
+    return (struct use){.d = d, .interrupts = r->interrupts};
+}
+
+/* May it go on? */
+static enum fl_err check_open(const struct gsp_rpc *r, const struct use *u, struct fl_fail *fail)
+{
+    if (u->interrupts != r->interrupts) {
+        return FL_FAIL(fail, FL_ECANCELED, "RPC", "given up: the GPU is being taken down");
+    }
+    return r->closed ? FL_FAIL(fail, FL_ESTATE, "RPC", "the GSP is not running") : FL_OK;
+}
+
+/* Takes the lock on FL_OK only. */
+static enum fl_err begin(struct gsp_rpc *r, const struct use *u, uint32_t function,
+                         struct fl_fail *fail)
+{
+    enum fl_err err = mutex_lock_until(&r->lock, u->d);
+
+    if (err != FL_OK) {
+        const uint64_t waited = deadline_waited_us(u->d);
+        FL_FAIL(fail, err, gsp_rpc_name(function),
+                "waited %llu ms for other calls to end, %s was not sent",
+                (unsigned long long)(waited / US_PER_MS), gsp_rpc_name(function));
+        fl_fail_values(fail, 0, 0, waited);
+        return err;
+    }
+    err = check_open(r, u, fail);
+    if (err != FL_OK) {
+        mutex_unlock(&r->lock);
+    }
+    return err;
+}
+
+/* A look at the ring. */
+struct turn {
+    uint32_t messages;
+    uint64_t end_us;
+};
+
+static struct turn turn_start(void) { return (struct turn){.end_us = clock_now_us() + TURN_US}; }
+
+/* One more message was handled. */
+static bool turn_over(struct turn *t)
+{
+    return ++t->messages >= TURN_MESSAGES || clock_now_us() >= t->end_us;
+}
+
+/* Between two looks. more: the last one ended before the ring was empty. */
+static enum fl_err next_look(struct gsp_rpc *r, const struct use *u, bool more, uint32_t *round,
+                             struct fl_fail *fail)
+{
+    enum fl_err err = FL_OK;
+
+    if (more) {
+        *round = 0;
+        fiber_yield();
+    } else {
+        err = r->host->idle(r->ctx, (*round)++, u->d, fail);
+    }
+    return err != FL_OK ? err : check_open(r, u, fail);
+}
+
+/* Takes one message. *reply: it is no event, somebody may be waiting for it. */
+static enum fl_err take(struct gsp_rpc *r, const struct use *u, struct gsp_msg *m, bool *got,
+                        bool *reply, struct fl_fail *fail)
+{
+    const enum fl_err err = gsp_queue_receive(&r->queue, r->staging, m, got, fail);
+
+    *reply = false;
+    if (err != FL_OK || !*got) {
+        return err;
+    }
+    r->received++;
+    if (r->host->trace != NULL) {
+        r->host->trace(r->ctx, false, m->function, m->payload_size, m->result);
+    }
+    if (m->function >= GSP_RPC_FIRST_EVENT) {
+        r->events++;
+        return r->host->event(r->ctx, m, u->d, fail);
+    }
+    *reply = true;
+    return FL_OK;
+}
+
+/* A reply that answers nobody. */
+static void dropped(struct gsp_rpc *r, const struct gsp_msg *m, enum gsp_rpc_fit fit)
+{
+    r->late++;
+    log_limited(
+        &r->limit, LOG_WARN, "gsp", "%s (0x%x, sequence %u, result 0x%x) from the GSP %s: dropped",
+        gsp_rpc_name(m->function), (unsigned)m->function, (unsigned)m->sequence,
+        (unsigned)m->result,
+        fit == GSP_RPC_LATE ? "is the late reply to a call that was given up" : "answers nobody");
+}
+
+/* Handles events for one turn while nobody waits for a reply. *more: the ring may not be empty. */
+static enum fl_err pump_turn(struct gsp_rpc *r, const struct use *u, bool *more,
+                             struct fl_fail *fail)
+{
+    struct turn t = turn_start();
+    struct gsp_msg m;
+    bool reply;
+
+    do {
+        const enum fl_err err = take(r, u, &m, more, &reply, fail);
+        if (err != FL_OK) {
+            return err;
+        }
+        if (*more && reply) {
+            dropped(r, &m, gsp_rpc_match_reply(&r->match, &m, 0, 0));
+        }
+    } while (*more && !turn_over(&t));
+    return FL_OK;
+}
+
+enum fl_err gsp_rpc_pump(struct gsp_rpc *r, bool *more, struct fl_fail *fail)
+{
+    const struct use u = use_until(r, deadline_never());
+    enum fl_err err;
+
+    *more = false;
+    mutex_lock(&r->lock);
+    err = check_open(r, &u, fail);
+    if (err == FL_OK) {
+        err = pump_turn(r, &u, more, fail);
+    }
+    mutex_unlock(&r->lock);
+    return err;
+}
+
+enum fl_err gsp_rpc_wait(struct gsp_rpc *r, bool (*done)(void *ctx), uint64_t timeout_us,
+                         const char *what, const char *hint, struct fl_fail *fail)
+{
+    const struct use u = use_until(r, deadline_in_us(timeout_us));
+    /* An event's handler has its own limits: it may end what came just in time. */
+    const struct use handling = use_until(r, deadline_never());
+    uint32_t round = 0;
+    bool more = false;
+    enum fl_err err;
+
+    mutex_lock(&r->lock);
+    lockorder_point(&lock_class_fence, "gsp_rpc_wait");
+    err = check_open(r, &u, fail);
+    while (err == FL_OK) {
+        const bool late = deadline_passed(u.d);
+        err = pump_turn(r, &handling, &more, fail);
+        if (err != FL_OK || done(r->ctx)) {
+            break;
+        }
+        if (late) {
+            const uint64_t waited = deadline_waited_us(u.d);
+            err = FL_FAIL(fail, FL_ETIMEDOUT, what,
+                          "waited %llu ms for %s; the GSP sent %llu messages until now%s",
+                          (unsigned long long)(waited / US_PER_MS), what,
+                          (unsigned long long)r->received,
+                          r->queue.incomplete > 0 ? ", the last one incomplete" : "");
+            fl_fail_values(fail, 0, 0, waited);
+            if (hint != NULL) {
+                fl_fail_hint(fail, "%s", hint);
+            }
+            break;
+        }
+        err = next_look(r, &u, more, &round, fail);
+    }
+    mutex_unlock(&r->lock);
+    return err;
+}
+
+/* One message out, waiting for room. Events that arrive meanwhile are handled: the GSP may be
+ * waiting for room in its own ring. */
+static enum fl_err send_one(struct gsp_rpc *r, const struct use *u, uint32_t function,
+                            uint32_t sequence, const void *data, uint32_t size,
+                            struct fl_fail *fail)
+{
+    const struct gsp_piece piece = {.data = data, .size = size};
+    uint32_t round = 0;
+    bool more;
+
+    for (;;) {
+        const bool late = deadline_passed(u->d);
+        enum fl_err err =
+            gsp_queue_send(&r->queue, function, sequence, &piece, size > 0 ? 1 : 0, fail);
+        if (err == FL_OK) {
+            r->sent++;
+            if (r->host->trace != NULL) {
+                r->host->trace(r->ctx, true, function, size, 0);
+            }
+            return FL_OK;
+        }
+        if (err != FL_ENOSPC) {
+            return err;
+        }
+        if (late) {
+            const uint64_t waited = deadline_waited_us(u->d);
+            FL_FAIL(fail, FL_ETIMEDOUT, "command queue",
+                    "waited %llu ms for room to send %s: the GSP does not take messages (its read "
+                    "pointer stays at %u)",
+                    (unsigned long long)(waited / US_PER_MS), gsp_rpc_name(function),
+                    (unsigned)r->queue.cmd_read);
+            fl_fail_values(fail, r->queue.cmd_read, r->queue.cmd_write, waited);
+            return FL_ETIMEDOUT;
+        }
+        err = pump_turn(r, u, &more, fail);
+        if (err == FL_OK) {
+            err = next_look(r, u, more, &round, fail);
+        }
+        if (err != FL_OK) {
+            return err;
+        }
+    }
+}
+
+/* A payload in as many messages as it needs: the first with the function, then continuations. */
+static enum fl_err send_all(struct gsp_rpc *r, const struct use *u, uint32_t function,
+                            uint32_t sequence, const void *payload, uint32_t size,
+                            struct fl_fail *fail)
+{
+    const uint32_t max = gsp_queue_max_payload(&r->queue);
+    const uint8_t *p = payload;
+    uint32_t part = size < max ? size : max;
+    enum fl_err err = send_one(r, u, function, sequence, p, part, fail);
+
+    for (uint32_t at = part; err == FL_OK && at < size; at += part) {
+        part = size - at < max ? size - at : max;
+        err = send_one(r, u, GSP_RPC_CONTINUATION_RECORD, sequence, p + at, part, fail);
+    }
+    return err;
+}
+
+static enum fl_err check_size(uint32_t function, uint32_t size, struct fl_fail *fail)
+{
+    return size <= GSP_RPC_PAYLOAD_MAX ? FL_OK
+                                       : FL_FAIL(fail, FL_EINVAL, gsp_rpc_name(function),
+                                                 "a payload of %u bytes; at most %u",
+                                                 (unsigned)size, (unsigned)GSP_RPC_PAYLOAD_MAX);
+}
+
+enum fl_err gsp_rpc_post(struct gsp_rpc *r, uint32_t function, const void *payload, uint32_t size,
+                         uint64_t timeout_us, struct fl_fail *fail)
+{
+    const struct use u = use_until(r, deadline_in_us(timeout_us));
+    enum fl_err err = check_size(function, size, fail);
+
+    err = err != FL_OK ? err : begin(r, &u, function, fail);
+    if (err != FL_OK) {
+        return err;
+    }
+    err = send_all(r, &u, function, 0, payload, size, fail);
+    mutex_unlock(&r->lock);
+    return err;
+}
+
+/* Waits for the next message of the reply to call r->sequence: index 0 is the first one, then come
+ * its continuation records. */
+static enum fl_err await(struct gsp_rpc *r, const struct use *u, uint32_t call, uint32_t index,
+                         struct gsp_msg *m, struct fl_fail *fail)
+{
+    uint32_t round = 0;
+
+    for (;;) {
+        const bool late = deadline_passed(u->d);
+        struct turn t = turn_start();
+        bool got, reply;
+        enum fl_err err;
+
+        do {
+            err = take(r, u, m, &got, &reply, fail);
+            if (err != FL_OK) {
+                return err;
+            }
+            if (got && reply) {
+                const enum gsp_rpc_fit fit =
+                    index > 0 && m->function == GSP_RPC_CONTINUATION_RECORD
+                        ? gsp_rpc_match_record(&r->match, m, r->sequence, index)
+                        : gsp_rpc_match_reply(&r->match, m, index == 0 ? call : 0, r->sequence);
+                if (fit == GSP_RPC_OURS) {
+                    return FL_OK;
+                }
+                dropped(r, m, fit);
+            }
+        } while (got && !turn_over(&t));
+        if (late) {
+            const uint64_t waited = deadline_waited_us(u->d);
+            FL_FAIL(fail, FL_ETIMEDOUT, gsp_rpc_name(call),
+                    "waited %llu ms for the reply to %s (sequence %u)%s",
+                    (unsigned long long)(waited / US_PER_MS), gsp_rpc_name(call),
+                    (unsigned)r->sequence,
+                    r->queue.incomplete > 0 ? "; a message was announced but never completed" : "");
+            fl_fail_values(fail, 0, r->sequence, waited);
+            fl_fail_hint(fail, "the GSP may have crashed: see its logs (rm, init)");
+            return FL_ETIMEDOUT;
+        }
+        err = next_look(r, u, got, &round, fail);
+        if (err != FL_OK) {
+            return err;
+        }
+    }
+}
+
+/* Puts the reply, of one or more messages, into payload. *answered: its first one has come. */
+static enum fl_err receive_all(struct gsp_rpc *r, const struct use *u, uint32_t function,
+                               uint8_t *payload, uint32_t size, uint32_t min_reply,
+                               uint32_t *result, bool *answered, struct fl_fail *fail)
+{
+    const uint32_t max = gsp_queue_max_payload(&r->queue);
+    struct gsp_msg m;
+    enum fl_err err = await(r, u, function, 0, &m, fail);
+    uint32_t have = 0, index = 0;
+
+    *answered = err == FL_OK;
+    while (err == FL_OK) {
+        const uint32_t part = m.payload_size < size - have ? m.payload_size : size - have;
+        if (part > 0) {
+            memcpy(payload + have, m.payload, part);
+        }
+        have += part;
+        *result = m.result;
+        if (have == size || m.payload_size < max || m.result != 0) {
+            break; /* complete, or a message that is not full: nothing follows */
+        }
+        err = await(r, u, function, ++index, &m, fail);
+    }
+    if (err == FL_OK && have < min_reply && *result == 0) {
+        FL_FAIL(fail, FL_EPROTO, gsp_rpc_name(function),
+                "the reply to %s has %u bytes, expected %u", gsp_rpc_name(function), (unsigned)have,
+                (unsigned)min_reply);
+        fl_fail_values(fail, have, min_reply, 0);
+        return FL_EPROTO;
+    }
+    return err;
+}
+
+/* The call itself, with the lock held. */
+static enum fl_err exchange(struct gsp_rpc *r, const struct use *u, uint32_t function,
+                            void *payload, uint32_t size, uint32_t min_reply, uint32_t *result,
+                            struct fl_fail *fail)
+{
+    const uint64_t sent = r->sent;
+    bool answered = false;
+
+    if (gsp_rpc_match_full(&r->match)) {
+        FL_FAIL(fail, FL_EPROTO, gsp_rpc_name(function),
+                "the GSP has left %u calls unanswered and does not number its replies: the next "
+                "one could not be told from those",
+                GSP_RPC_LATE_MAX);
+        fl_fail_hint(fail, "boot the GPU again");
+        return FL_EPROTO;
+    }
+    r->sequence = r->sequence + 1 != 0 ? r->sequence + 1 : 1;
+    enum fl_err err = send_all(r, u, function, r->sequence, payload, size, fail);
+    if (err == FL_OK) {
+        err = receive_all(r, u, function, payload, size, min_reply, result, &answered, fail);
+    }
+    if (r->sent != sent && !answered) {
+        gsp_rpc_match_give_up(&r->match, function, r->sequence);
+    }
+    return err;
+}
+
+enum fl_err gsp_rpc_call(struct gsp_rpc *r, uint32_t function, void *payload, uint32_t size,
+                         uint32_t min_reply, uint64_t timeout_us, uint32_t *result,
+                         struct fl_fail *fail)
+{
+    const struct use u = use_until(r, deadline_in_us(timeout_us));
+    uint32_t rpc_result = 0;
+    enum fl_err err = check_size(function, size, fail);
+
+    err = err != FL_OK ? err : begin(r, &u, function, fail);
+    if (err != FL_OK) {
+        return err;
+    }
+    lockorder_point(&lock_class_fence, "gsp_rpc_call");
+    err = exchange(r, &u, function, payload, size, min_reply, &rpc_result, fail);
+    r->wait_us += deadline_waited_us(u.d);
+    mutex_unlock(&r->lock);
+    if (err != FL_OK) {
+        return err;
+    }
+    if (result != NULL) {
+        *result = rpc_result;
+        return FL_OK;
+    }
+    if (rpc_result != 0) {
+        FL_FAIL(fail, FL_EIO, gsp_rpc_name(function), "the GSP answers %s with 0x%x (%s)",
+                gsp_rpc_name(function), (unsigned)rpc_result, gsp_status_name(rpc_result));
+        fl_fail_values(fail, rpc_result, 0, 0);
+        return FL_EIO;
+    }
+    return FL_OK;
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Remote procedure calls over the message rings: one synchronous call at a time, replies told from
+ * events, large payloads split into continuation records, waits that yield and have a deadline.
+ * However much the GSP sends: after each millisecond, or 256 messages, of handling the others run
+ * and the deadline is looked at.
+ *
+ * What happens while waiting and what events mean is the caller's (struct gsp_rpc_host), so that
+ * this, too, runs in tests without a GPU. Source: spec rpc.md A5-A10, B1, B2.
+ */
+#pragma once
+
+#include "arch/base.h"
+#include "arch/clock.h"
+#include "arch/fail.h"
+#include "arch/fiber.h"
+#include "arch/log.h"
+#include "gsp/rpc/queue.h"
+#include "gsp/rpc/rpc_match.h"
+
+/* The functions we use; equal in r535 and r570. */
+enum gsp_rpc_function {
+    GSP_RPC_ALLOC_MEMORY = 4,
+    GSP_RPC_FREE = 10,
+    GSP_RPC_DUP_OBJECT = 21,
+    GSP_RPC_UNLOADING_GUEST_DRIVER = 47,
+    GSP_RPC_SET_PAGE_DIRECTORY = 54,
+    GSP_RPC_GET_GSP_STATIC_INFO = 65,
+    GSP_RPC_UPDATE_BAR_PDE = 70,
+    GSP_RPC_CONTINUATION_RECORD = 71,
+    GSP_RPC_GSP_SET_SYSTEM_INFO = 72,
+    GSP_RPC_SET_REGISTRY = 73,
+    GSP_RPC_GSP_RM_CONTROL = 76,
+    GSP_RPC_UNSET_PAGE_DIRECTORY = 79,
+    GSP_RPC_GSP_RM_ALLOC = 103,
+    GSP_RPC_FIRST_EVENT = 0x1000, /* from here on: events, GSP to CPU */
+};
+const char *gsp_rpc_name(uint32_t function); /* never NULL; for events see events.h */
+
+/* The most one call may carry, continuation records together. */
+#define GSP_RPC_PAYLOAD_MAX MIB(1)
+
+struct gsp_rpc;
+struct gsp_rpc_host {
+    /* Nothing is there: sleep until something may be, at most until d. round counts from 0 within
+     * one wait. Looks after the link: FL_ELINKLOST ends the wait. */
+    enum fl_err (*idle)(void *ctx, uint32_t round, struct deadline d, struct fl_fail *fail);
+    /* A message that is no reply. An error ends the wait that is going on. Must not call back.
+     * until: when the handler has ended at the latest, well or badly. */
+    enum fl_err (*event)(void *ctx, const struct gsp_msg *msg, struct deadline until,
+                         struct fl_fail *fail);
+    /* For the flight recorder; may be NULL. */
+    void (*trace)(void *ctx, bool sent, uint32_t function, uint32_t bytes, uint32_t result);
+};
+
+struct gsp_rpc {
+    struct gsp_queue queue;
+    const struct gsp_rpc_host *host; /* borrowed */
+    void *ctx;
+    struct mutex lock; /* one user of the rings at a time: reply and event share a read pointer */
+    uint8_t *staging;  /* GSP_MSG_MAX_BYTES, owned; the private copy of the message in hand */
+    uint32_t sequence; /* of the last request; 0 is never used */
+    struct gsp_rpc_match match;
+    bool closed;         /* the rings are gone: nobody may touch them */
+    uint32_t interrupts; /* times that all who were waiting were sent away */
+    uint64_t sent, received, events, late;
+    uint64_t wait_us;       /* total time callers waited for replies */
+    struct log_limit limit; /* of lines about messages that nobody asked for */
+};
+
+/* Allocates the staging buffer; the queue is set up by gsp_queue_init. False without memory. */
+FL_MUST_CHECK bool gsp_rpc_init(struct gsp_rpc *r, const struct gsp_rpc_host *host, void *ctx);
+void gsp_rpc_free(struct gsp_rpc *r);
+
+/* Sends away (FL_ECANCELED) everybody who is in a call or wait or queues for one; who comes after
+ * this is served. A call in flight ends as soon as its fiber wakes up: at the next message or idle
+ * step.
+ */
+void gsp_rpc_interrupt(struct gsp_rpc *r);
+/* Waits for the call that is going on, then refuses all others (FL_ESTATE) until gsp_rpc_open. */
+void gsp_rpc_close(struct gsp_rpc *r);
+void gsp_rpc_open(struct gsp_rpc *r);
+
+/* Sends without expecting an answer (sequence 0), waiting for room at most timeout_us. Yields. */
+FL_MUST_CHECK enum fl_err gsp_rpc_post(struct gsp_rpc *r, uint32_t function, const void *payload,
+                                       uint32_t size, uint64_t timeout_us, struct fl_fail *fail);
+
+/* Sends payload and waits for the answer, which replaces the payload: exactly size bytes when the
+ * answer has as many or more, else FL_EPROTO below min_reply bytes (the rest is left as sent).
+ * *result gets rpc_result; when result is NULL, anything but 0 is FL_EIO. Yields. FL_ETIMEDOUT
+ * names function and time. The lock is taken for the whole call; waiting for it counts. */
+FL_MUST_CHECK enum fl_err gsp_rpc_call(struct gsp_rpc *r, uint32_t function, void *payload,
+                                       uint32_t size, uint32_t min_reply, uint64_t timeout_us,
+                                       uint32_t *result, struct fl_fail *fail);
+
+/* Handles the events that wait, for a turn at most. *more: the turn ended before the ring was
+ * empty; yield and come again. Does not wait for messages. */
+FL_MUST_CHECK enum fl_err gsp_rpc_pump(struct gsp_rpc *r, bool *more, struct fl_fail *fail);
+
+/* Handles events until done(ctx) is true. what: for the message when it takes too long. Yields. */
+FL_MUST_CHECK enum fl_err gsp_rpc_wait(struct gsp_rpc *r, bool (*done)(void *ctx),
+                                       uint64_t timeout_us, const char *what, const char *hint,
+                                       struct fl_fail *fail);

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/* Routes of the API, and the small answers: health, log, index, page. */
+#include "net/api/api.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "arch/clock.h"
+#include "arch/log.h"
+#include "net/api/api_priv.h"
+#include "web_page.h" /* generated from net/page/ */
+
+static struct {
+    const struct api_context *ctx;
+} api;
+
+const struct api_context *api_context(void) { return api.ctx; }
+
+void api_snapshot(uint32_t index, struct gsp_snapshot *out)
+{
+    const struct api_gpu *g = &api.ctx->gpus[index];
+    if (g->gpu != NULL) {
+        gsp_get_snapshot(g->gpu, out);
+        return;
+    }
+    memset(out, 0, sizeof(*out));
+    out->state = GSP_FAILED;
+    out->pci = g->pci;
+    out->fail = g->fail;
+}
+
+bool api_healthy(char *reason, size_t size)
+{
+    if (api.ctx->probing) {
+        snprintf(reason, size, "looking for GPUs");
+        return false;
+    }
+    for (uint32_t i = 0; i < api.ctx->gpu_count; i++) {
+        struct gsp_snapshot s;
+        api_snapshot(i, &s);
+        if (s.state == GSP_READY) {
+            continue;
+        }
+        if (s.state == GSP_FAILED) {
+            snprintf(reason, size, "gpu %u failed: %s: %s", (unsigned)i, s.fail.stage, s.fail.text);
+        } else {
+            const char *stage = "";
+            for (uint32_t k = 0; k < s.stage_count; k++) {
+                if (s.stage[k].state == GSP_STAGE_RUNNING) {
+                    stage = s.stage[k].name;
+                }
+            }
+            snprintf(reason, size, "gpu %u is %s%s%s", (unsigned)i, gsp_state_name(s.state),
+                     stage[0] != '\0' ? ", stage " : "", stage);
+        }
+        return false;
+    }
+    return true;
+}
+
+static void get_healthz(const struct http_request *req, struct http_response *res)
+{
+    (void)req;
+    char reason[256];
+    res->type = "text/plain; charset=utf-8";
+    if (api_healthy(reason, sizeof(reason))) {
+        text_append(&res->body, "ok\n", 3);
+        return;
+    }
+    res->status = 503;
+    text_printf(&res->body, "%s\n", reason);
+}
+
+static void get_page(const struct http_request *req, struct http_response *res)
+{
+    (void)req;
+    res->type = "text/html; charset=utf-8";
+    res->extra = "Content-Security-Policy: default-src 'none'; connect-src 'self'; style-src "
+                 "'unsafe-inline'; "
+                 "script-src 'unsafe-inline'; img-src data:\r\n";
+    res->static_body = web_page;
+    res->static_len = web_page_len;
+}
+
+static void get_log(const struct http_request *req, struct http_response *res)
+{
+    (void)req;
+    res->type = "text/plain; charset=utf-8";
+    uint64_t cursor = 0, lost = 0;
+    struct log_entry e;
+    char line[LOG_LINE_MAX + 64];
+    while (log_read(&cursor, &e, &lost)) {
+        size_t n = log_format(&e, line, sizeof(line));
+        text_append(&res->body, line, n);
+    }
+}
+
+static void get_index(const struct http_request *req, struct http_response *res);
+
+static const struct http_route routes[] = {
+    {"/", HTTP_METHOD_GET, get_page, "the live page"},
+    {"/healthz", HTTP_METHOD_GET, get_healthz,
+     "200 when every GPU found is ready, else 503 with the reason"},
+    {"/metrics", HTTP_METHOD_GET, api_get_metrics, "Prometheus text"},
+    {"/api/v1", HTTP_METHOD_GET, get_index, "this list"},
+    {"/api/v1/status", HTTP_METHOD_GET, api_get_status, "everything that is known, as JSON"},
+    {"/api/v1/log", HTTP_METHOD_GET, get_log, "the appliance's own log"},
+    {"/api/v1/gpus/*", HTTP_METHOD_GET, api_get_gpu,
+     "/api/v1/gpus/N/logs/{init,intr,rm}: the firmware's log buffers, raw; /api/v1/gpus/N/flight: "
+     "the last "
+     "register accesses, decoded"},
+    {NULL, 0, NULL, NULL},
+};
+
+static void get_index(const struct http_request *req, struct http_response *res)
+{
+    (void)req;
+    struct json j;
+    json_begin(&j, &res->body);
+    json_object(&j, NULL);
+    json_array(&j, "routes");
+    for (const struct http_route *r = routes; r->path != NULL; r++) {
+        json_object(&j, NULL);
+        json_str(&j, "path", r->path);
+        json_str(&j, "summary", r->summary);
+        json_end_object(&j);
+    }
+    json_end_array(&j);
+    json_end_object(&j);
+    text_append(&res->body, "\n", 1);
+}
+
+void api_init(const struct api_context *ctx)
+{
+    api.ctx = ctx;
+    http_set_routes(routes);
+}

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: MIT */
+/* Text buffers and the JSON writer. RFC 8259. */
+#include "net/http/json.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What a buffer with so much room takes of the shared memory. */
+static size_t shared_part(const struct text_budget *g, size_t room)
+{
+    return room > g->own_bytes ? room - g->own_bytes : 0;
+}
+
+static bool may_have(const struct text_buf *b, size_t room)
+{
+    const struct text_budget *g = b->budget;
+    return g == NULL ||
+           g->shared_used - shared_part(g, b->room) + shared_part(g, room) <= g->shared_bytes;
+}
+
+/* data is the buffer with its new room. */
+static void now_has(struct text_buf *b, char *data, size_t room)
+{
+    struct text_budget *g = b->budget;
+    if (g != NULL) {
+        g->shared_used = g->shared_used - shared_part(g, b->room) + shared_part(g, room);
+        g->shared_peak = (size_t)max_u64(g->shared_peak, g->shared_used);
+    }
+    b->data = data;
+    b->room = room;
+}
+
+static bool grow(struct text_buf *b, size_t need)
+{
+    size_t room = b->room == 0 ? 1024 : b->room;
+    while (room < need) {
+        room *= 2;
+    }
+    if (!may_have(b, room)) {
+        room = need;
+    }
+    char *grown = may_have(b, room) ? realloc(b->data, room) : NULL;
+    if (grown == NULL) {
+        if (b->budget != NULL) {
+            b->budget->refusals++;
+        }
+        return false;
+    }
+    now_has(b, grown, room);
+    return true;
+}
+
+void text_free(struct text_buf *b)
+{
+    free(b->data);
+    now_has(b, NULL, 0);
+    b->len = 0;
+    b->failed = false;
+}
+
+void text_trim(struct text_buf *b)
+{
+    char *small = b->room > b->len + 1 ? realloc(b->data, b->len + 1) : NULL;
+    if (small != NULL) {
+        now_has(b, small, b->len + 1);
+    }
+}
+
+char *text_reserve(struct text_buf *b, size_t len)
+{
+    if (b->failed || len > TEXT_BUF_MAX - b->len - 1) {
+        b->failed = true;
+        return NULL;
+    }
+    if (b->len + len + 1 > b->room && !grow(b, b->len + len + 1)) {
+        b->failed = true;
+        return NULL;
+    }
+    return b->data + b->len;
+}
+
+void text_append(struct text_buf *b, const void *data, size_t len)
+{
+    char *at = text_reserve(b, len);
+    if (at != NULL && len > 0) {
+        memcpy(at, data, len);
+        at[len] = '\0';
+        b->len += len;
+    }
+}
+
+static void text_vprintf(struct text_buf *b, const char *fmt, va_list ap)
+{
+    va_list again;
+    va_copy(again, ap);
+    int n = vsnprintf(NULL, 0, fmt, ap);
+    char *at = n < 0 ? NULL : text_reserve(b, (size_t)n);
+    if (at != NULL) {
+        vsnprintf(at, (size_t)n + 1, fmt, again);
+        b->len += (size_t)n;
+    } else {
+        b->failed = true;
+    }
+    va_end(again);
+}
+
+void text_printf(struct text_buf *b, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    text_vprintf(b, fmt, ap);
+    va_end(ap);
+}
+
+/* Length of the valid UTF-8 sequence at s, 0 when it is none (overlong, surrogate, cut off). */
+static size_t utf8_length(const unsigned char *s)
+{
+    static const struct {
+        unsigned char mask, lead, length;
+        uint32_t least;
+    } forms[] = {{0xe0, 0xc0, 2, 0x80}, {0xf0, 0xe0, 3, 0x800}, {0xf8, 0xf0, 4, 0x10000}};
+    for (size_t i = 0; i < ARRAY_SIZE(forms); i++) {
+        if ((s[0] & forms[i].mask) != forms[i].lead) {
+            continue;
+        }
+        uint32_t code = s[0] & (unsigned char)~forms[i].mask;
+        for (size_t k = 1; k < forms[i].length; k++) {
+            if ((s[k] & 0xc0) != 0x80) { /* also stops at the NUL */
+                return 0;
+            }
+            code = code << 6 | (s[k] & 0x3f);
+        }
+        bool surrogate = code >= 0xd800 && code <= 0xdfff;
+        return code >= forms[i].least && code <= 0x10ffff && !surrogate ? forms[i].length : 0;
+    }
+    return 0;
+}
+
+static void put_string(struct text_buf *b, const char *text)
+{
+    text_append(b, "\"", 1);
+    for (const unsigned char *s = (const unsigned char *)text; *s != '\0';) {
+        if (*s == '"' || *s == '\\') {
+            char pair[2] = {'\\', (char)*s};
+            text_append(b, pair, 2);
+            s++;
+        } else if (*s == '\n') {
+            text_append(b, "\\n", 2);
+            s++;
+        } else if (*s < 0x20 || *s == 0x7f) {
+            text_printf(b, "\\u%04x", *s);
+            s++;
+        } else if (*s < 0x80) {
+            const unsigned char *start = s;
+            while (*s >= 0x20 && *s < 0x7f && *s != '"' && *s != '\\') {
+                s++;
+            }
+            text_append(b, start, (size_t)(s - start));
+        } else {
+            size_t n = utf8_length(s);
+            if (n == 0) {
+                text_append(b, "\\ufffd", 6);
+                s++;
+            } else {
+                text_append(b, s, n);
+                s += n;
+            }
+        }
+    }
+    text_append(b, "\"", 1);
+}
+
+static void lead_in(struct json *j, const char *key)
+{
+    if (j->filled[j->depth]) {
+        text_append(j->out, ",", 1);
+    }
+    j->filled[j->depth] = true;
+    if (key != NULL) {
+        put_string(j->out, key);
+        text_append(j->out, ":", 1);
+    }
+}
+
+void json_begin(struct json *j, struct text_buf *out) { *j = (struct json){.out = out}; }
+
+static void open_level(struct json *j, const char *key, const char *bracket)
+{
+    lead_in(j, key);
+    text_append(j->out, bracket, 1);
+    if (j->depth + 1 < JSON_DEPTH) {
+        j->depth++;
+    } else {
+        j->out->failed = true;
+    }
+    j->filled[j->depth] = false;
+}
+
+static void close_level(struct json *j, const char *bracket)
+{
+    text_append(j->out, bracket, 1);
+    if (j->depth > 0) {
+        j->depth--;
+    }
+}
+
+void json_object(struct json *j, const char *key) { open_level(j, key, "{"); }
+void json_end_object(struct json *j) { close_level(j, "}"); }
+void json_array(struct json *j, const char *key) { open_level(j, key, "["); }
+void json_end_array(struct json *j) { close_level(j, "]"); }
+
+void json_null(struct json *j, const char *key)
+{
+    lead_in(j, key);
+    text_append(j->out, "null", 4);
+}
+
+void json_str(struct json *j, const char *key, const char *value)
+{
+    if (value == NULL) {
+        json_null(j, key);
+        return;
+    }
+    lead_in(j, key);
+    put_string(j->out, value);
+}
+
+void json_fmt(struct json *j, const char *key, const char *fmt, ...)
+{
+    char text[512];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    json_str(j, key, text);
+}
+
+void json_u64(struct json *j, const char *key, uint64_t value)
+{
+    lead_in(j, key);
+    text_printf(j->out, "%llu", (unsigned long long)value);
+}
+
+void json_bool(struct json *j, const char *key, bool value)
+{
+    lead_in(j, key);
+    text_printf(j->out, "%s", value ? "true" : "false");
+}
+
+void json_fixed(struct json *j, const char *key, uint64_t value, unsigned decimals)
+{
+    uint64_t unit = 1;
+    for (unsigned i = 0; i < decimals; i++) {
+        unit *= 10;
+    }
+    lead_in(j, key);
+    text_printf(j->out, "%llu.%0*llu", (unsigned long long)(value / unit), (int)decimals,
+                (unsigned long long)(value % unit));
+}
