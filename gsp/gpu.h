@@ -16,15 +16,12 @@
 #include "gsp/files/fwset.h"
 #include "gsp/files/vbios.h"
 #include "gsp/gsp.h"
-#include "gsp/hw/chips.h"
-#include "gsp/hw/family.h"
+#include "gsp/hw/falcon.h"
 #include "gsp/hw/fb_layout.h"
-#include "gsp/hw/intr.h"
-#include "gsp/hw/io.h"
-#include "gsp/hw/recorder.h"
+#include "gsp/hw/hw.h"
 #include "gsp/rpc/events.h"
 #include "gsp/rpc/rpc.h"
-#include "gsp/rpc/sequencer.h"
+#include "gsp/rpc/version.h"
 #include "mm/dma.h"
 
 /* Bits of addresses that every GPU's engines can put on the bus (nova: 47 up to Ada, then 52). */
@@ -61,13 +58,9 @@ struct gsp_undo {
 };
 
 struct gsp_gpu {
-    const struct pci_dev *pci; /* borrowed */
+    struct gsp_hw hw;
     struct gsp_options opt;
-    const char *label; /* of log lines */
-    struct gsp_io io;
-    struct gsp_recorder rec;
     struct gsp_rpc rpc;
-    struct gsp_intr intr;
 
     enum gsp_state state;
     bool busy; /* a boot or an unload is going on: nobody else may touch the rings */
@@ -80,28 +73,24 @@ struct gsp_gpu {
     struct fl_fail fail; /* the first of the last operation */
     struct gsp_stage stage[GSP_MAX_STAGES];
     uint32_t stage_count;
-    bool stage_skipped; /* the running stage found nothing to do */
-    bool suspending;    /* booter_unload is to store, not to forget */
-    bool left_up;       /* an earlier boot's WPR2, to be taken down by the unload programs */
-    /* Of log lines that messages of the GSP cause: what it complains of, and the rest. */
-    struct log_limit complaints, chatter;
+    bool stage_skipped;       /* the running stage found nothing to do */
+    bool suspending;          /* booter_unload is to store, not to forget */
+    bool left_up;             /* an earlier boot's WPR2, to be taken down by the unload programs */
+    struct log_limit chatter; /* of log lines that messages of the GSP cause, besides complaints */
     uint32_t boots, unloads;
     uint64_t events;
     uint64_t last_ping_us;
     uint64_t halts_seen; /* intr.halts when the core was last looked at */
 
     /* Known from `identify` on. */
-    const struct gsp_chip *chip;
-    const struct gsp_family *family;
-    uint32_t boot0, boot42;
     char vbios_version[24];
     uint64_t vram_bytes;
     struct gsp_wpr2 wpr2;
     uint64_t firmware_bytes, copied_bytes;
 
     /* Of this boot. */
-    const struct gsp_layout *layout; /* of the firmware's version */
-    char firmware_version[32];
+    const struct gsp_version *version; /* of the firmware; kept after the boot. NULL: none yet */
+    const struct gsp_layout *layout;   /* version->layout */
     struct gsp_fwset fw;
     struct vbios vbios; /* about 9 KiB; reads through io, whose ctx is this struct */
     uint32_t prom_ones; /* all-ones dwords that the running walk of the PROM saw */
@@ -133,13 +122,8 @@ void gsp_gpu_leave(struct gsp_gpu *g);
 void gsp_gpu_flush_log(struct gsp_gpu *g);
 /* Something that a snapshot shows has changed. */
 void gsp_gpu_changed(struct gsp_gpu *g);
-/* FL_EIO with words when the GSP, which should run, has stopped by itself: it crashed. One register
- * read at most, none while its registers are to be left alone. */
-FL_MUST_CHECK enum fl_err gsp_gpu_check_core(struct gsp_gpu *g, struct fl_fail *fail);
-
-/* The sequencer's and the RPC layer's view of a GPU; ctx is the struct gsp_gpu. */
-extern const struct gsp_seq_ops gsp_gpu_seq_ops;
-extern const struct gsp_rpc_host gsp_gpu_rpc_host;
+/* An Xid, from the GSP or our own: counted, kept as the last one, logged. */
+void gsp_gpu_xid(struct gsp_gpu *g, uint32_t xid, const char *text);
 
 /* dma_alloc for a GPU's buffer, with words when there is no memory. May yield. */
 FL_MUST_CHECK enum fl_err gsp_gpu_alloc(struct gsp_gpu *g, struct dma_buf *buf, uint64_t size,
@@ -152,4 +136,5 @@ FL_MUST_CHECK enum fl_err gsp_gpu_alloc_below(struct gsp_gpu *g, struct dma_buf 
 void gsp_gpu_free_boot(struct gsp_gpu *g);
 /* Forgets what the last boot found out. */
 void gsp_gpu_forget_boot(struct gsp_gpu *g);
-void gsp_gpu_set_version(struct gsp_gpu *g, const char *version);
+/* The version of the firmware that is to be booted. */
+void gsp_gpu_set_version(struct gsp_gpu *g, const struct gsp_version *v);

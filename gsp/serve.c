@@ -4,6 +4,8 @@
 #include "arch/log.h"
 #include "gsp/boot/unload.h"
 #include "gsp/gpu.h"
+#include "gsp/hw/intr.h"
+#include "gsp/rm/host.h"
 
 #define SERVE_STEP_US (250 * US_PER_MS) /* how soon gsp_serve sees *stop */
 #define SERVE_POLL_US (10 * US_PER_MS)  /* without interrupts */
@@ -19,19 +21,19 @@ static void fall_over(struct gsp_gpu *g, enum fl_err err, const struct fl_fail *
 {
     struct fl_fail second = {0};
 
-    if (g->io.lost) {
-        gsp_event_xid(g, GSP_XID_OFF_THE_BUS, "the GPU has fallen off the bus");
+    if (g->hw.io.lost) {
+        gsp_gpu_xid(g, GSP_XID_OFF_THE_BUS, "the GPU has fallen off the bus");
     }
     if (g->fail.err == FL_OK) {
         g->fail = *why;
     }
     FL_FAIL(&g->fail, err, "serve", "the GPU failed while running: %s", fl_err_name(err));
     fl_fail_stage(&g->fail, "ready");
-    log_error(g->label, "%s failed while running: %s", g->chip->name, g->fail.text);
+    log_error(g->hw.label, "%s failed while running: %s", g->hw.chip->name, g->fail.text);
     g->busy = true;
     g->undo.rm = false; /* it is not asked any more */
     if (gsp_unload_run(g, &second) != FL_OK && second.text[0] != '\0') {
-        log_warn(g->label, "cleaning up after that failed too: %s", second.text);
+        log_warn(g->hw.label, "cleaning up after that failed too: %s", second.text);
     }
     g->busy = false;
     g->state = GSP_FAILED;
@@ -44,16 +46,16 @@ static enum fl_err look_after(struct gsp_gpu *g, struct fl_fail *fail)
     const uint64_t now_us = clock_now_us();
     const bool due = now_us - g->last_ping_us >= SERVE_PING_US;
 
-    if (!due && g->intr.halts == g->halts_seen) {
+    if (!due && g->hw.intr.halts == g->halts_seen) {
         return FL_OK;
     }
     if (due) {
         gsp_gpu_flush_log(g);
     }
     g->last_ping_us = now_us;
-    g->halts_seen = g->intr.halts;
-    const enum fl_err err = gsp_io_ping(&g->io);
-    return err != FL_OK ? err : gsp_gpu_check_core(g, fail);
+    g->halts_seen = g->hw.intr.halts;
+    const enum fl_err err = gsp_io_ping(&g->hw.io);
+    return err != FL_OK ? err : gsp_core_check(g, fail);
 }
 
 void gsp_serve(struct gsp_gpu *g, const volatile bool *stop)
@@ -69,9 +71,10 @@ void gsp_serve(struct gsp_gpu *g, const volatile bool *stop)
 
         if (more) { /* it goes on sending: the others first */
             fiber_yield();
-            gsp_intr_service(g);
+            gsp_intr_service(&g->hw);
         } else {
-            err = gsp_intr_wait(g, deadline_in_us(g->intr.enabled ? SERVE_STEP_US : SERVE_POLL_US));
+            err = gsp_intr_wait(&g->hw,
+                                deadline_in_us(g->hw.intr.enabled ? SERVE_STEP_US : SERVE_POLL_US));
         }
         if (!serving(g)) {
             break; /* taken down by somebody else meanwhile */
@@ -79,7 +82,7 @@ void gsp_serve(struct gsp_gpu *g, const volatile bool *stop)
         more = false;
         err = gsp_queue_pending(&g->rpc.queue) ? gsp_rpc_pump(&g->rpc, &more, &why) : FL_OK;
         err = err != FL_OK ? err : look_after(g, &why);
-        err = err != FL_OK ? err : gsp_io_check(&g->io);
+        err = err != FL_OK ? err : gsp_io_check(&g->hw.io);
         if (err != FL_OK && serving(g)) {
             fall_over(g, err, &why);
         }

@@ -2,14 +2,14 @@
 # The gsp room, lowest floor first. The boot room gives hw/chips.c to the stub too.
 COMMON_SRCS += gsp/hw/regs/regs.c $(addprefix gsp/hw/,chips.c io.c recorder.c falcon.c falcon_port.c \
     fsp.c intr.c family.c family_fsp.c family_ga100.c family_ga10x.c family_shared.c family_tu.c \
-    fb_layout.c)
+    fb_layout.c card.c)
 COMMON_SRCS += $(addprefix gsp/files/,digest.c vbios.c vbios_fwsec.c fwbin.c fwelf.c radix3.c fwset.c)
 COMMON_SRCS += build/gen/gsp_layout.c $(addprefix gsp/rpc/,version.c status.c queue.c rpc.c \
     rpc_match.c events.c sequencer.c logs.c)
-COMMON_SRCS += $(addprefix gsp/rm/,rm.c static_info.c)
+COMMON_SRCS += $(addprefix gsp/rm/,rm.c static_info.c messages.c script.c host.c)
 COMMON_SRCS += $(addprefix gsp/boot/,boot.c booter.c fmc.c fwsec.c gen_bootloader.c init_rpc.c reset.c \
     suspend.c unload.c wpr.c)
-COMMON_SRCS += $(addprefix gsp/,gpu.c gpu_views.c serve.c)
+COMMON_SRCS += $(addprefix gsp/,gpu.c life.c snapshot.c serve.c)
 
 UNIT_TESTS += $(addprefix tests/unit/,test_regs.c test_chips.c test_io.c test_recorder.c \
     test_falcon_port.c test_fsp.c test_fb_layout.c)

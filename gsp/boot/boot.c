@@ -6,7 +6,7 @@
  * kept with the stage's name, and the way back (unload.h) that was armed before anything needed
  * undoing takes the GPU to where it can be tried again.
  *
- * What differs between chips is behind g->family->ops. Source of the order: spec boot.md 1.1
+ * What differs between chips is behind g->hw.family->ops. Source of the order: spec boot.md 1.1
  * (nova-core gsp/boot.rs, nouveau gsp/r535, OG570 kernel_gsp_tu102.c), which says who does what
  * differently and why this order suits all of them.
  */
@@ -15,6 +15,7 @@
 #include "arch/clock.h"
 #include "arch/fiber.h"
 #include "arch/log.h"
+#include "arch/machine.h"
 #include "gsp/boot/booter.h"
 #include "gsp/boot/fmc.h"
 #include "gsp/boot/fwsec.h"
@@ -23,6 +24,7 @@
 #include "gsp/boot/unload.h"
 #include "gsp/boot/wpr.h"
 #include "gsp/gpu.h"
+#include "gsp/hw/intr.h"
 #include "gsp/rm/rm.h"
 #include "gsp/rm/static_info.h"
 #include "gsp/rpc/status.h"
@@ -33,29 +35,29 @@
 /* Which chip is it, and can this build boot it? */
 static enum fl_err identify(struct gsp_gpu *g, struct fl_fail *fail)
 {
-    pci_enable(g->pci, true, false); /* bus mastering only when nothing old can use it */
-    g->boot0 = REG_READ(&g->io, NV_PMC_BOOT_0).raw;
-    g->boot42 = REG_READ(&g->io, NV_PMC_BOOT_42).raw;
-    if (g->io.lost) {
+    pci_enable(g->hw.pci, true, false); /* bus mastering only when nothing old can use it */
+    g->hw.boot0 = REG_READ(&g->hw.io, NV_PMC_BOOT_0).raw;
+    g->hw.boot42 = REG_READ(&g->hw.io, NV_PMC_BOOT_42).raw;
+    if (g->hw.io.lost) {
         return FL_ELINKLOST;
     }
-    g->chip = gsp_chip_find(g->boot42);
-    g->family = g->chip != NULL ? gsp_family_find(g->chip->family) : NULL;
-    if (g->family == NULL) {
-        const char *pri = gsp_io_pri_error(g->boot42);
+    g->hw.chip = gsp_chip_find(g->hw.boot42);
+    g->hw.family = g->hw.chip != NULL ? gsp_family_find(g->hw.chip->family) : NULL;
+    if (g->hw.family == NULL) {
+        const char *pri = gsp_io_pri_error(g->hw.boot42);
         FL_FAIL(fail, FL_ENOTSUP, "NV_PMC_BOOT_42",
                 "NV_PMC_BOOT_42 reads 0x%08x (%s): not a chip this build knows",
-                (unsigned)g->boot42, pri != NULL ? pri : "Turing to Blackwell are");
-        fl_fail_values(fail, g->boot42, 0, 0);
+                (unsigned)g->hw.boot42, pri != NULL ? pri : "Turing to Blackwell are");
+        fl_fail_values(fail, g->hw.boot42, 0, 0);
         return FL_ENOTSUP;
     }
-    g->rec.family = g->family->family;
-    log_info(g->label, "%s, %s, BOOT_0 0x%08x, BOOT_42 0x%08x", g->chip->name, g->family->name,
-             (unsigned)g->boot0, (unsigned)g->boot42);
-    if (g->family->ops == NULL) {
-        FL_FAIL(fail, FL_ENOTSUP, g->chip->name,
-                "%s is a %s chip: recognised, but its bring-up is not in this build", g->chip->name,
-                g->family->name);
+    g->hw.rec.family = g->hw.family->family;
+    log_info(g->hw.label, "%s, %s, BOOT_0 0x%08x, BOOT_42 0x%08x", g->hw.chip->name,
+             g->hw.family->name, (unsigned)g->hw.boot0, (unsigned)g->hw.boot42);
+    if (g->hw.family->ops == NULL) {
+        FL_FAIL(fail, FL_ENOTSUP, g->hw.chip->name,
+                "%s is a %s chip: recognised, but its bring-up is not in this build",
+                g->hw.chip->name, g->hw.family->name);
         return FL_ENOTSUP;
     }
     return FL_OK;
@@ -64,7 +66,7 @@ static enum fl_err identify(struct gsp_gpu *g, struct fl_fail *fail)
 /* The board's own firmware first: clocks, VRAM. */
 static enum fl_err devinit(struct gsp_gpu *g, struct fl_fail *fail)
 {
-    return g->family->ops->wait_devinit(g, fail);
+    return g->hw.family->ops->wait_devinit(&g->hw, fail);
 }
 
 /* What an earlier boot left cannot be booted over, only taken down. */
@@ -74,13 +76,14 @@ static enum fl_err wpr2_clear(struct gsp_gpu *g, struct fl_fail *fail)
 }
 
 /* Not every version that this build knows runs on every family. */
-static enum fl_err version_runs(struct gsp_gpu *g, const char *version, struct fl_fail *fail)
+static enum fl_err version_runs(struct gsp_gpu *g, const struct gsp_version *v,
+                                struct fl_fail *fail)
 {
-    if (gsp_heap_rule_find(version, g->family->libos) != NULL) {
+    if (gsp_version_heap(v, g->hw.family->libos) != NULL) {
         return FL_OK;
     }
-    FL_FAIL(fail, FL_ENOTSUP, "firmware", "firmware %.40s does not run on %s", version,
-            g->family->name);
+    FL_FAIL(fail, FL_ENOTSUP, "firmware", "firmware %s does not run on %s", v->name,
+            g->hw.family->name);
     fl_fail_hint(fail, "take the firmware version out of firstlight.conf: the newest one is used");
     return FL_ENOTSUP;
 }
@@ -89,29 +92,29 @@ static enum fl_err version_runs(struct gsp_gpu *g, const char *version, struct f
 static enum fl_err firmware(struct gsp_gpu *g, struct fl_fail *fail)
 {
     const char *forced = g->opt.force_version;
-    enum fl_err err = FL_OK;
+    const struct gsp_version *v = forced != NULL ? gsp_version_find(forced) : NULL;
+    enum fl_err err =
+        v != NULL ? version_runs(g, v, fail) : FL_OK; /* select names an unknown one */
 
-    if (forced != NULL && gsp_layout_find(forced) != NULL) { /* an unknown one: select names it */
-        err = version_runs(g, forced, fail);
+    if (err == FL_OK) {
+        err = gsp_fwset_select(g->hw.chip, g->opt.files, g->opt.file_count, forced, &g->fw, fail);
     }
     if (err == FL_OK) {
-        err = gsp_fwset_select(g->chip, g->opt.files, g->opt.file_count, forced, &g->fw, fail);
-    }
-    if (err == FL_OK) {
-        err = version_runs(g, g->fw.version, fail);
+        v = gsp_version_find(g->fw.version);
+        FL_ASSERT(v != NULL); /* select knows no others */
+        err = version_runs(g, v, fail);
     }
     if (err != FL_OK) {
         return err;
     }
     if (g->fw.newer.err != FL_OK) {
-        log_warn(g->label, "a newer version than %s is there but not complete: %s", g->fw.version,
-                 g->fw.newer.text);
+        log_warn(g->hw.label, "a newer version than %s is there but not complete: %s",
+                 g->fw.version, g->fw.newer.text);
     }
-    g->layout = g->fw.layout;
-    gsp_gpu_set_version(g, g->fw.version);
+    gsp_gpu_set_version(g, v);
     g->firmware_bytes = g->fw.total_bytes;
     g->copied_bytes = 0;
-    log_info(g->label, "firmware %s, %llu KiB in files", g->firmware_version,
+    log_info(g->hw.label, "firmware %s, %llu KiB in files", v->name,
              (unsigned long long)(g->firmware_bytes >> 10));
     return FL_OK;
 }
@@ -125,12 +128,12 @@ static enum fl_err vbios(struct gsp_gpu *g, struct fl_fail *fail)
 /* Flushes of system memory need a page to write to. */
 static enum fl_err flush_page(struct gsp_gpu *g, struct fl_fail *fail)
 {
-    const enum fl_err err = gsp_gpu_alloc_below(g, &g->mem.flush_page, FL_PAGE_SIZE,
-                                                g->family->flush_page_bits, "gpu flush page", fail);
+    const enum fl_err err = gsp_gpu_alloc_below(
+        g, &g->mem.flush_page, FL_PAGE_SIZE, g->hw.family->flush_page_bits, "gpu flush page", fail);
 
     if (err == FL_OK) {
         g->undo.flush_page = true;
-        g->family->ops->set_flush_page(g, g->mem.flush_page.bus);
+        g->hw.family->ops->set_flush_page(&g->hw, g->mem.flush_page.bus);
     }
     return err;
 }
@@ -138,21 +141,21 @@ static enum fl_err flush_page(struct gsp_gpu *g, struct fl_fail *fail)
 /* Where everything goes at the top of VRAM; path B: how large it is. */
 static enum fl_err fb_layout(struct gsp_gpu *g, struct fl_fail *fail)
 {
-    const struct gsp_heap_rule *heap = gsp_heap_rule_find(g->layout->version, g->family->libos);
+    const struct gsp_heap_rule *heap = gsp_version_heap(g->version, g->hw.family->libos);
 
-    g->vram_bytes = g->family->ops->vram_bytes(g);
+    g->vram_bytes = g->hw.family->ops->vram_bytes(&g->hw);
     const struct gsp_fb_request req = {
         .fb_bytes = g->vram_bytes,
-        .vga_start = g->family->ops->vga_workspace(g, g->vram_bytes),
-        .frts_bytes = g->family->frts_bytes,
+        .vga_start = g->hw.family->ops->vga_workspace(&g->hw, g->vram_bytes),
+        .frts_bytes = g->hw.family->frts_bytes,
         .bootloader_bytes = g->fw.bootloader.payload_size,
         .image_bytes = g->fw.gsp.image_bytes,
-        .non_wpr_heap_bytes = g->family->non_wpr_heap_bytes,
+        .non_wpr_heap_bytes = g->hw.family->non_wpr_heap_bytes,
         .heap_bytes = gsp_heap_bytes(heap, g->vram_bytes),
-        .pmu_reserved_bytes = g->family->pmu_reserved_bytes,
-        .sizes_only = (g->family->parts & GSP_PART_FSP) != 0,
+        .pmu_reserved_bytes = g->hw.family->pmu_reserved_bytes,
+        .sizes_only = (g->hw.family->parts & GSP_PART_FSP) != 0,
     };
-    return g->io.lost ? FL_ELINKLOST : gsp_fb_layout_make(&req, &g->fb, fail);
+    return g->hw.io.lost ? FL_ELINKLOST : gsp_fb_layout_make(&req, &g->fb, fail);
 }
 
 /* What the GSP boots from and talks through, in system memory. */
@@ -187,10 +190,10 @@ static enum fl_err frts(struct gsp_gpu *g, struct fl_fail *fail)
 /* The GSP, on its RISC-V core, finds the address of its arguments in its mailboxes. */
 static enum fl_err gsp_reset(struct gsp_gpu *g, struct fl_fail *fail)
 {
-    const enum fl_err err = g->family->ops->gsp_reset_to_riscv(g, fail);
+    const enum fl_err err = g->hw.family->ops->gsp_reset_to_riscv(&g->hw, fail);
 
     if (err == FL_OK) {
-        gsp_falcon_set_mailboxes(&g->io, &gsp_falcon_gsp, g->mem.libos_args.bus.raw);
+        gsp_falcon_set_mailboxes(&g->hw.io, &gsp_falcon_gsp, g->mem.libos_args.bus.raw);
     }
     return err;
 }
@@ -199,8 +202,8 @@ static enum fl_err gsp_reset(struct gsp_gpu *g, struct fl_fail *fail)
 static enum fl_err msi(struct gsp_gpu *g, struct fl_fail *fail)
 {
     (void)fail;
-    gsp_intr_enable(g, GSP_INTR_VECTOR);
-    return gsp_io_check(&g->io);
+    gsp_intr_enable(&g->hw, GSP_INTR_VECTOR);
+    return gsp_io_check(&g->hw.io);
 }
 
 /* Two messages wait for the GSP when it starts. */
@@ -229,9 +232,9 @@ static enum fl_err lockdown(struct gsp_gpu *g, struct fl_fail *fail)
 
 static enum fl_err riscv(struct gsp_gpu *g, struct fl_fail *fail)
 {
-    ENG_WRITE(&g->io, NV_PGSP_BASE, NV_PFALCON_FALCON_OS,
+    ENG_WRITE(&g->hw.io, NV_PGSP_BASE, NV_PFALCON_FALCON_OS,
               (struct NV_PFALCON_FALCON_OS){.raw = g->fw.bootloader.app_version});
-    const enum fl_err err = g->family->ops->wait_riscv_active(g, fail);
+    const enum fl_err err = g->hw.family->ops->wait_riscv_active(&g->hw, fail);
 
     g->undo.core = err == FL_OK;
     return err;
@@ -284,7 +287,12 @@ enum fl_err gsp_boot_init_done(struct gsp_gpu *g, struct fl_fail *fail)
 
 static enum fl_err static_info(struct gsp_gpu *g, struct fl_fail *fail)
 {
-    return gsp_static_info_get(g, fail);
+    const enum fl_err err = gsp_static_info_get(g, fail);
+
+    if (err == FL_OK && (g->hw.family->parts & GSP_PART_FSP) != 0) {
+        gsp_wpr_placed_by_firmware(g);
+    }
+    return err;
 }
 
 /* The resource manager knows the vector better than a constant does. */
@@ -293,12 +301,12 @@ static enum fl_err interrupts(struct gsp_gpu *g, struct fl_fail *fail)
     uint32_t vector = 0;
     const enum fl_err err = gsp_static_info_vector(g, &vector, fail);
 
-    if (err == FL_OK && vector != g->intr.vector && g->intr.enabled) {
-        log_warn(g->label, "the GSP interrupts on vector %u, not %u", (unsigned)vector,
-                 (unsigned)g->intr.vector);
-        gsp_intr_enable(g, vector);
+    if (err == FL_OK && vector != g->hw.intr.vector && g->hw.intr.enabled) {
+        log_warn(g->hw.label, "the GSP interrupts on vector %u, not %u", (unsigned)vector,
+                 (unsigned)g->hw.intr.vector);
+        gsp_intr_enable(&g->hw, vector);
     }
-    return err != FL_OK ? err : gsp_io_check(&g->io);
+    return err != FL_OK ? err : gsp_io_check(&g->hw.io);
 }
 
 /* A client of our own, for controls. */
@@ -358,32 +366,32 @@ void gsp_boot_list_stages(struct gsp_gpu *g)
 static enum fl_err run_stage(struct gsp_gpu *g, uint32_t i)
 {
     struct gsp_stage *s = &g->stage[i];
-    const uint64_t reads = g->io.reads, writes = g->io.writes;
+    const uint64_t reads = g->hw.io.reads, writes = g->hw.io.writes;
 
     s->state = GSP_STAGE_RUNNING;
     g->stage_skipped = false;
     s->start_us = clock_now_us();
-    gsp_recorder_stage(&g->rec, s->name);
+    gsp_recorder_stage(&g->hw.rec, s->name);
     gsp_gpu_changed(g);
 
     enum fl_err err = FL_OK;
-    if (story[i].parts != 0 && (g->family->parts & story[i].parts) != story[i].parts) {
+    if (story[i].parts != 0 && (g->hw.family->parts & story[i].parts) != story[i].parts) {
         g->stage_skipped = true;
     } else if (g->ending) {
         err = FL_FAIL(&g->fail, FL_ECANCELED, s->name, "given up: the GPU is being destroyed");
     } else {
         err = story[i].step(g, &g->fail);
     }
-    if (g->io.lost) {
+    if (g->hw.io.lost) {
         err = FL_ELINKLOST;
     }
     s->us = clock_now_us() - s->start_us;
-    s->reg_reads = (uint32_t)(g->io.reads - reads);
-    s->reg_writes = (uint32_t)(g->io.writes - writes);
+    s->reg_reads = (uint32_t)(g->hw.io.reads - reads);
+    s->reg_writes = (uint32_t)(g->hw.io.writes - writes);
     s->state = err != FL_OK       ? GSP_STAGE_FAILED
                : g->stage_skipped ? GSP_STAGE_SKIPPED
                                   : GSP_STAGE_OK;
-    log_info(g->label, "stage %s: %s, %llu us, %u reads, %u writes", s->name,
+    log_info(g->hw.label, "stage %s: %s, %llu us, %u reads, %u writes", s->name,
              gsp_stage_state_name(s->state), (unsigned long long)s->us, (unsigned)s->reg_reads,
              (unsigned)s->reg_writes);
     gsp_gpu_changed(g);
@@ -400,15 +408,15 @@ static void give_up(struct gsp_gpu *g, uint32_t stage)
 {
     struct fl_fail second = {0};
 
-    log_error(g->label, "boot failed in stage %s: %s", g->fail.stage, g->fail.text);
+    log_error(g->hw.label, "boot failed in stage %s: %s", g->fail.stage, g->fail.text);
     if (g->fail.hint[0] != '\0') {
-        log_error(g->label, "hint: %s", g->fail.hint);
+        log_error(g->hw.label, "hint: %s", g->fail.hint);
     }
     for (uint32_t i = stage + 1; i < g->stage_count; i++) {
         g->stage[i].state = GSP_STAGE_SKIPPED;
     }
     if (gsp_unload_run(g, &second) != FL_OK && second.text[0] != '\0') {
-        log_warn(g->label, "cleaning up after that failed too: %s", second.text);
+        log_warn(g->hw.label, "cleaning up after that failed too: %s", second.text);
     }
     g->state = GSP_FAILED;
     gsp_gpu_changed(g);
@@ -426,7 +434,7 @@ static enum fl_err boot(struct gsp_gpu *g)
     const uint64_t start = clock_now_us();
 
     fl_fail_clear(&g->fail);
-    gsp_io_begin(&g->io, &g->fail);
+    gsp_io_begin(&g->hw.io, &g->fail);
     gsp_gpu_forget_boot(g);
     gsp_boot_list_stages(g);
     g->state = GSP_BOOTING;
@@ -442,11 +450,11 @@ static enum fl_err boot(struct gsp_gpu *g)
     }
     g->busy = false;
     g->state = GSP_READY;
-    gsp_recorder_stage(&g->rec, "ready");
+    gsp_recorder_stage(&g->hw.rec, "ready");
     gsp_gpu_changed(g);
-    log_info(g->label, "%s is ready after %llu ms, %llu register reads, %llu writes", g->chip->name,
-             (unsigned long long)((clock_now_us() - start) / US_PER_MS),
-             (unsigned long long)g->io.reads, (unsigned long long)g->io.writes);
+    log_info(g->hw.label, "%s is ready after %llu ms, %llu register reads, %llu writes",
+             g->hw.chip->name, (unsigned long long)((clock_now_us() - start) / US_PER_MS),
+             (unsigned long long)g->hw.io.reads, (unsigned long long)g->hw.io.writes);
     return FL_OK;
 }
 

@@ -6,8 +6,6 @@
 #include "arch/mmio.h"
 #include "gsp/gpu.h"
 
-/* Both mailbox words of a cold unload (nova, nouveau). */
-
 /* What is known of booter_load's result codes. Source: measured.md 6, seen on real boards. */
 static const struct {
     uint32_t code;
@@ -53,7 +51,8 @@ static enum fl_err prepare_one(struct gsp_gpu *g, const struct fw_booter *b, con
 {
     uint32_t fuse;
     unsigned index;
-    enum fl_err err = g->family->ops->fuse_register(g, b->engine_mask, b->ucode_id, &fuse, fail);
+    enum fl_err err =
+        g->hw.family->ops->fuse_register(&g->hw, b->engine_mask, b->ucode_id, &fuse, fail);
 
     if (err == FL_OK) {
         err = fw_booter_signature(b, fuse, &index, fail);
@@ -70,7 +69,11 @@ static enum fl_err prepare_one(struct gsp_gpu *g, const struct fw_booter *b, con
     }
     *out = (struct gsp_falcon_program){
         .name = name, .image = buf->bus, .cpu = buf->cpu, .image_bytes = buf->size};
-    g->family->ops->booter_program(b, out);
+    if ((g->hw.family->parts & GSP_PART_PORT) != 0) {
+        gsp_booter_program_port(b, out);
+    } else {
+        gsp_booter_program_dma(b, out);
+    }
     return gsp_falcon_program_check(out, fail);
 }
 
@@ -93,8 +96,9 @@ enum fl_err gsp_booter_run_load(struct gsp_gpu *g, uint64_t meta, struct fl_fail
 
     g->undo.wpr2 = true;
     g->undo.dma = true;
-    gsp_recorder_add(&g->rec, GSP_REC_DMA, (uint32_t)g->mem.wpr_meta.size, meta, "WPR metadata");
-    enum fl_err err = gsp_falcon_run(g, &gsp_falcon_sec2, &g->booter_load, meta, &mailbox, fail);
+    gsp_recorder_add(&g->hw.rec, GSP_REC_DMA, (uint32_t)g->mem.wpr_meta.size, meta, "WPR metadata");
+    enum fl_err err =
+        gsp_falcon_run(&g->hw, &gsp_falcon_sec2, &g->booter_load, meta, &mailbox, fail);
     if (err != FL_OK) {
         return err;
     }
@@ -114,20 +118,20 @@ enum fl_err gsp_booter_run_load(struct gsp_gpu *g, uint64_t meta, struct fl_fail
         }
         return FL_EIO;
     }
-    g->wpr2 = g->family->ops->wpr2(g);
+    g->wpr2 = g->hw.family->ops->wpr2(&g->hw);
     if (g->wpr2.start !=
         g->fb.wpr_start) { /* not our business to refuse what the booter accepted */
-        log_warn(g->label, "WPR2 starts at 0x%llx after the booter, expected 0x%llx",
+        log_warn(g->hw.label, "WPR2 starts at 0x%llx after the booter, expected 0x%llx",
                  (unsigned long long)g->wpr2.start, (unsigned long long)g->fb.wpr_start);
     }
-    return gsp_io_check(&g->io);
+    return gsp_io_check(&g->hw.io);
 }
 
 enum fl_err gsp_booter_run_unload(struct gsp_gpu *g, uint64_t mailboxes, struct fl_fail *fail)
 {
     uint32_t mailbox;
     enum fl_err err =
-        gsp_falcon_run(g, &gsp_falcon_sec2, &g->booter_unload, mailboxes, &mailbox, fail);
+        gsp_falcon_run(&g->hw, &gsp_falcon_sec2, &g->booter_unload, mailboxes, &mailbox, fail);
 
     if (err != FL_OK) {
         return err;
@@ -138,7 +142,7 @@ enum fl_err gsp_booter_run_unload(struct gsp_gpu *g, uint64_t mailboxes, struct 
         fl_fail_values(fail, mailbox, 0, 0);
         return FL_EIO;
     }
-    g->wpr2 = g->family->ops->wpr2(g);
+    g->wpr2 = g->hw.family->ops->wpr2(&g->hw);
     if (g->wpr2.up) {
         FL_FAIL(fail, FL_EIO, "NV_PFB_PRI_MMU_WPR2_ADDR_HI",
                 "WPR2 is still up (0x%llx to 0x%llx) after booter_unload",
@@ -146,5 +150,5 @@ enum fl_err gsp_booter_run_unload(struct gsp_gpu *g, uint64_t mailboxes, struct 
         fl_fail_hint(fail, "the GPU needs a reset before it can be booted again");
         return FL_EIO;
     }
-    return gsp_io_check(&g->io);
+    return gsp_io_check(&g->hw.io);
 }

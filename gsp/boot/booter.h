@@ -12,8 +12,8 @@ struct fw_booter;
 struct gsp_falcon_program;
 struct gsp_gpu;
 
-/* family.h's booter_program: by DMA only the signed code is loaded, to the start of IMEM, and the
- * boot ROM starts it; by port plain code goes first and starts the signed code behind it. */
+/* How the loader wants a booter: by DMA only the signed code is loaded, to the start of IMEM, and
+ * the boot ROM starts it; by port plain code goes first and starts the signed code behind it. */
 void gsp_booter_program_dma(const struct fw_booter *b, struct gsp_falcon_program *out);
 void gsp_booter_program_port(const struct fw_booter *b, struct gsp_falcon_program *out);
 

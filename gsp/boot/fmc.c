@@ -8,8 +8,8 @@
 #include "arch/fiber.h"
 #include "arch/log.h"
 #include "arch/mmio.h"
-#include "gsp/boot/reset.h"
 #include "gsp/gpu.h"
+#include "gsp/hw/card.h"
 #include "gsp/hw/fsp.h"
 
 #define FRTS_ALIGN MIB(2)
@@ -60,7 +60,7 @@ static void put_params(struct gsp_gpu *g)
 static void put_cot(struct gsp_gpu *g, uint8_t *m, size_t len)
 {
     const struct gsp_layout *l = g->layout;
-    const struct gsp_family *fam = g->family;
+    const struct gsp_family *fam = g->hw.family;
     const struct fw_fmc *fmc = &g->fw.fmc;
     const struct {
         struct fw_field slot;
@@ -114,7 +114,7 @@ enum fl_err gsp_fmc_start(struct gsp_gpu *g, struct fl_fail *fail)
     dma_wmb();
     g->undo.wpr2 = true;
     g->undo.dma = true;
-    return gsp_fsp_call(g, FSP_NVDM_COT, message, size, fail);
+    return gsp_fsp_call(&g->hw, FSP_NVDM_COT, message, size, fail);
 }
 
 static bool masked(uint32_t v) { return (v & TARGET_MASKED_MASK) == TARGET_MASKED; }
@@ -126,20 +126,20 @@ static enum fmc_state look(struct gsp_gpu *g, uint32_t *hwcfg2, uint32_t *mailbo
 {
     const uint64_t params = g->mem.fmc_params.bus.raw;
     const struct NV_PFALCON_FALCON_HWCFG2 cfg =
-        ENG_READ(&g->io, NV_PGSP_BASE, NV_PFALCON_FALCON_HWCFG2);
+        ENG_READ(&g->hw.io, NV_PGSP_BASE, NV_PFALCON_FALCON_HWCFG2);
 
     *hwcfg2 = cfg.raw;
     if (cfg.raw == 0 || masked(cfg.raw) || cfg.raw == UINT32_MAX) {
         return FMC_UNREADABLE;
     }
-    *mailbox = ENG_READ(&g->io, NV_PGSP_BASE, NV_PFALCON_FALCON_MAILBOX0).raw;
+    *mailbox = ENG_READ(&g->hw.io, NV_PGSP_BASE, NV_PFALCON_FALCON_MAILBOX0).raw;
     if (masked(*mailbox) || *mailbox == UINT32_MAX) { /* all-ones on a live link: a read got lost */
         return FMC_UNREADABLE;
     }
     /* The FSP leaves the parameters' address there for the FMC, which clears it when it is done.
      * The high word counts only when the low one does not tell. */
     if (*mailbox == (uint32_t)params &&
-        (*mailbox != 0 || ENG_READ(&g->io, NV_PGSP_BASE, NV_PFALCON_FALCON_MAILBOX1).raw ==
+        (*mailbox != 0 || ENG_READ(&g->hw.io, NV_PGSP_BASE, NV_PFALCON_FALCON_MAILBOX1).raw ==
                               (uint32_t)(params >> 32))) {
         return FMC_NOT_STARTED;
     }
@@ -174,7 +174,7 @@ enum fl_err gsp_fmc_wait_release(struct gsp_gpu *g, struct fl_fail *fail)
         const bool late = deadline_passed(d);
         const enum fmc_state s = look(g, &hwcfg2, &mailbox);
 
-        if (g->io.lost) {
+        if (g->hw.io.lost) {
             return FL_ELINKLOST;
         }
         if (s == FMC_RELEASED) {
@@ -203,14 +203,6 @@ enum fl_err gsp_fmc_wait_release(struct gsp_gpu *g, struct fl_fail *fail)
     }
 }
 
-bool gsp_fmc_core_runs(struct gsp_gpu *g)
-{
-    const struct NV_PRISCV_RISCV_CPUCTL v = ENG_READ(&g->io, NV_PGSP_BASE, NV_PRISCV_RISCV_CPUCTL);
-
-    return !gsp_io_no_value(v.raw) && NV_PRISCV_RISCV_CPUCTL__ACTIVE_STAT(v) &&
-           !NV_PRISCV_RISCV_CPUCTL__HALTED(v);
-}
-
 /* HALTED (nouveau, OG570) or no longer ACTIVE (nova): either will do. */
 static enum fl_err wait_core_halted(struct gsp_gpu *g, struct fl_fail *fail)
 {
@@ -220,9 +212,9 @@ static enum fl_err wait_core_halted(struct gsp_gpu *g, struct fl_fail *fail)
     for (;;) {
         const bool late = deadline_passed(d);
         const struct NV_PRISCV_RISCV_CPUCTL v =
-            ENG_READ(&g->io, NV_PGSP_BASE, NV_PRISCV_RISCV_CPUCTL);
+            ENG_READ(&g->hw.io, NV_PGSP_BASE, NV_PRISCV_RISCV_CPUCTL);
 
-        if (g->io.lost) {
+        if (g->hw.io.lost) {
             return FL_ELINKLOST;
         }
         if (!gsp_io_no_value(v.raw) &&
@@ -247,16 +239,16 @@ enum fl_err gsp_fmc_take_down(struct gsp_gpu *g, bool stopped, struct fl_fail *f
     enum fl_err err = FL_OK;
 
     if (stopped) {
-        gsp_recorder_stage(&g->rec, "core-halt");
+        gsp_recorder_stage(&g->hw.rec, "core-halt");
         err = wait_core_halted(g, fail);
-        if (err == FL_OK || g->io.lost) {
+        if (err == FL_OK || g->hw.io.lost) {
             return err;
         }
     }
     /* A GSP that did not say goodbye cannot be stopped by us: only a reset takes it down, and makes
      * the FSP willing to start it again. */
-    gsp_recorder_stage(&g->rec, "card-reset");
-    log_warn(g->label, "the GSP was not stopped: the card is reset");
-    const enum fl_err second = gsp_reset_card(g, fail);
+    gsp_recorder_stage(&g->hw.rec, "card-reset");
+    log_warn(g->hw.label, "the GSP was not stopped: the card is reset");
+    const enum fl_err second = gsp_card_reset(&g->hw, fail);
     return err != FL_OK ? err : second;
 }

@@ -18,9 +18,8 @@ struct gsp_gpu;
 FL_MUST_CHECK enum fl_err gsp_fmc_start(struct gsp_gpu *g, struct fl_fail *fail);
 /* Until the FMC has started GSP-RM and its registers are no longer locked. Yields. */
 FL_MUST_CHECK enum fl_err gsp_fmc_wait_release(struct gsp_gpu *g, struct fl_fail *fail);
-/* The GSP's core runs: before a boot it must not. */
-bool gsp_fmc_core_runs(struct gsp_gpu *g);
-/* family.h's take_down: a GSP that said goodbye takes itself down, any other one is reset. Yields.
+/* unload.h's take_down, path B: a GSP that said goodbye takes itself down, any other one is reset.
+ * Yields.
  */
 FL_MUST_CHECK enum fl_err gsp_fmc_take_down(struct gsp_gpu *g, bool stopped, struct fl_fail *fail);
 /* Distance from the end of VRAM to the end of the FRTS region. */

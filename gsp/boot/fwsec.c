@@ -17,8 +17,9 @@ static enum fl_err prom_read(void *ctx, uint32_t off, uint32_t *value)
 {
     struct gsp_gpu *g = ctx;
 
-    *value = gsp_io_read_bulk(&g->io, NV_PROM_BASE + off);
-    return *value == UINT32_MAX && g->prom_ones++ % ERASED_RUN == 0 ? gsp_io_ping(&g->io) : FL_OK;
+    *value = gsp_io_read_bulk(&g->hw.io, NV_PROM_BASE + off);
+    return *value == UINT32_MAX && g->prom_ones++ % ERASED_RUN == 0 ? gsp_io_ping(&g->hw.io)
+                                                                    : FL_OK;
 }
 
 static void prom_yield(void *ctx)
@@ -36,15 +37,15 @@ enum fl_err gsp_fwsec_find(struct gsp_gpu *g, struct fl_fail *fail)
     if (err == FL_OK) {
         memcpy(g->vbios_version, g->vbios.version, sizeof(g->vbios_version));
         g->vbios_version[sizeof(g->vbios_version) - 1] = '\0';
-        err = vbios_find_fwsec(&g->vbios, g->chip, &g->fwsec, fail);
+        err = vbios_find_fwsec(&g->vbios, g->hw.chip, &g->fwsec, fail);
     }
     if (err == FL_OK) {
-        log_info(g->label, "VBIOS %s, %u images, FWSEC of 0x%x + 0x%x bytes",
+        log_info(g->hw.label, "VBIOS %s, %u images, FWSEC of 0x%x + 0x%x bytes",
                  g->vbios_version[0] != '\0' ? g->vbios_version : "without a version",
                  g->vbios.image_count, (unsigned)g->fwsec.imem_bytes,
                  (unsigned)g->fwsec.dmem_bytes);
     }
-    gsp_recorder_add(&g->rec, GSP_REC_DMA, g->vbios.reads * 4, NV_PROM_BASE,
+    gsp_recorder_add(&g->hw.rec, GSP_REC_DMA, g->vbios.reads * 4, NV_PROM_BASE,
                      "VBIOS headers from the PROM");
     return err;
 }
@@ -76,7 +77,9 @@ static enum fl_err make_program(struct gsp_gpu *g, const char *name, const struc
 {
     *out = (struct gsp_falcon_program){
         .name = name, .image = buf->bus, .cpu = buf->cpu, .image_bytes = buf->size};
-    const enum fl_err err = g->family->ops->fwsec_program(g, buf, out, fail);
+    const enum fl_err err = (g->hw.family->parts & GSP_PART_PORT) != 0
+                                ? gsp_gen_bootloader_program(g, buf, out, fail)
+                                : gsp_fwsec_program_dma(g, buf, out, fail);
     return err != FL_OK ? err : gsp_falcon_program_check(out, fail);
 }
 
@@ -91,14 +94,14 @@ static enum fl_err choose_signature(struct gsp_gpu *g, unsigned *index, struct f
         return FL_OK;
     }
     const enum fl_err err =
-        g->family->ops->fuse_register(g, f->engine_mask, f->ucode_id, &fuse, fail);
+        g->hw.family->ops->fuse_register(&g->hw, f->engine_mask, f->ucode_id, &fuse, fail);
     return err != FL_OK ? err : vbios_fwsec_signature(f, fuse, index, fail);
 }
 
 enum fl_err gsp_fwsec_prepare(struct gsp_gpu *g, struct fl_fail *fail)
 {
     const struct vbios_fwsec *f = &g->fwsec;
-    const bool with_frts = (g->family->parts & GSP_PART_FRTS) != 0;
+    const bool with_frts = (g->hw.family->parts & GSP_PART_FRTS) != 0;
     const uint64_t image = fwsec_image_bytes(f);
     const uint64_t bytes = image + gsp_gen_bootloader_bytes(&g->fw.loader);
     struct fwsec_command command;
@@ -117,7 +120,7 @@ enum fl_err gsp_fwsec_prepare(struct gsp_gpu *g, struct fl_fail *fail)
     g->prom_ones = 0;
     uint8_t *sb = g->mem.fwsec_sb.cpu, *frts = g->mem.fwsec_frts.cpu;
     err = vbios_read_ucode(&g->vbios, f, signature, sb, (size_t)image, fail);
-    gsp_recorder_add(&g->rec, GSP_REC_DMA, (uint32_t)image, NV_PROM_BASE, "FWSEC from the PROM");
+    gsp_recorder_add(&g->hw.rec, GSP_REC_DMA, (uint32_t)image, NV_PROM_BASE, "FWSEC from the PROM");
     if (err == FL_OK) {
         err = fwsec_find_command(f, sb + fwsec_data_at(f), &command, fail);
     }
@@ -139,12 +142,12 @@ enum fl_err gsp_fwsec_run_frts(struct gsp_gpu *g, struct fl_fail *fail)
     uint32_t mailbox;
 
     g->undo.wpr2 = true;
-    enum fl_err err = gsp_falcon_run(g, &gsp_falcon_gsp, &g->frts, 0, &mailbox, fail);
+    enum fl_err err = gsp_falcon_run(&g->hw, &gsp_falcon_gsp, &g->frts, 0, &mailbox, fail);
     if (err != FL_OK) {
         return err;
     }
     const uint32_t code =
-        NV_PBUS_SW_SCRATCH_FRTS_ERR__CODE(REG_READ(&g->io, NV_PBUS_SW_SCRATCH_FRTS_ERR));
+        NV_PBUS_SW_SCRATCH_FRTS_ERR__CODE(REG_READ(&g->hw.io, NV_PBUS_SW_SCRATCH_FRTS_ERR));
     if (mailbox != 0 || code != 0) {
         FL_FAIL(fail, FL_EIO, "FWSEC-FRTS",
                 "FWSEC-FRTS reports mailbox 0x%08x, error code 0x%04x, expected 0 and 0",
@@ -154,8 +157,8 @@ enum fl_err gsp_fwsec_run_frts(struct gsp_gpu *g, struct fl_fail *fail)
                      "a region from an earlier boot may still be there: power-cycle the machine");
         return FL_EIO;
     }
-    g->wpr2 = g->family->ops->wpr2(g);
-    if (g->io.lost) {
+    g->wpr2 = g->hw.family->ops->wpr2(&g->hw);
+    if (g->hw.io.lost) {
         return FL_ELINKLOST;
     }
     if (!g->wpr2.up || g->wpr2.start != g->fb.frts_start) {
@@ -172,13 +175,13 @@ enum fl_err gsp_fwsec_run_frts(struct gsp_gpu *g, struct fl_fail *fail)
 enum fl_err gsp_fwsec_run_sb(struct gsp_gpu *g, struct fl_fail *fail)
 {
     uint32_t mailbox;
-    const enum fl_err err = gsp_falcon_run(g, &gsp_falcon_gsp, &g->sb, 0, &mailbox, fail);
+    const enum fl_err err = gsp_falcon_run(&g->hw, &gsp_falcon_gsp, &g->sb, 0, &mailbox, fail);
 
     if (err != FL_OK) {
         return err;
     }
     const uint32_t code =
-        NV_PBUS_SW_SCRATCH_SB_ERR__CODE(REG_READ(&g->io, NV_PBUS_SW_SCRATCH_SB_ERR));
+        NV_PBUS_SW_SCRATCH_SB_ERR__CODE(REG_READ(&g->hw.io, NV_PBUS_SW_SCRATCH_SB_ERR));
     if (mailbox != 0 || code != 0) {
         FL_FAIL(fail, FL_EIO, "FWSEC-SB",
                 "FWSEC-SB reports mailbox 0x%08x, error code 0x%04x, expected 0 and 0",
@@ -186,5 +189,5 @@ enum fl_err gsp_fwsec_run_sb(struct gsp_gpu *g, struct fl_fail *fail)
         fl_fail_values(fail, mailbox != 0 ? mailbox : code, 0, 0);
         return FL_EIO;
     }
-    return gsp_io_check(&g->io);
+    return gsp_io_check(&g->hw.io);
 }

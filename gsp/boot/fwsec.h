@@ -14,7 +14,8 @@ struct dma_buf;
 struct gsp_falcon_program;
 struct gsp_gpu;
 
-/* family.h's fwsec_program where FWSEC goes in by DMA (descriptor version 3). */
+/* FWSEC as the loader by DMA wants it (descriptor version 3). out->name, image, cpu and image_bytes
+ * are set; buf holds FWSEC. */
 FL_MUST_CHECK enum fl_err gsp_fwsec_program_dma(struct gsp_gpu *g, const struct dma_buf *buf,
                                                 struct gsp_falcon_program *out,
                                                 struct fl_fail *fail);

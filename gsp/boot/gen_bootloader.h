@@ -21,7 +21,8 @@ struct gsp_gpu;
 /* Bytes that it needs behind FWSEC's image, a multiple of GSP_FALCON_BLOCK; 0 without a loader. */
 uint64_t gsp_gen_bootloader_bytes(const struct fw_loader *l);
 
-/* family.h's fwsec_program: puts loader and descriptor behind FWSEC in buf. */
+/* FWSEC as the loader by port wants it: puts loader and descriptor behind FWSEC in buf, which has
+ * room of gsp_gen_bootloader_bytes() there. out->name, image, cpu and image_bytes are set. */
 FL_MUST_CHECK enum fl_err gsp_gen_bootloader_program(struct gsp_gpu *g, const struct dma_buf *buf,
                                                      struct gsp_falcon_program *out,
                                                      struct fl_fail *fail);

@@ -22,7 +22,7 @@ static uint64_t bar_address(const struct pci_dev *d, unsigned n)
 static enum fl_err queue_system_info(struct gsp_gpu *g, struct fl_fail *fail)
 {
     const struct gsp_layout *l = g->layout;
-    const struct pci_dev *d = g->pci;
+    const struct pci_dev *d = g->hw.pci;
     const uint32_t size = l->GspSystemInfo.total;
     uint8_t *p = calloc(1, size);
 
@@ -36,7 +36,7 @@ static enum fl_err queue_system_info(struct gsp_gpu *g, struct fl_fail *fail)
     fw_put(p, size, l->GspSystemInfo.nvDomainBusDeviceFunc,
            (uint64_t)d->segment << 32 | (uint64_t)d->bus << 8 | d->devfn);
     fw_put(p, size, l->GspSystemInfo.maxUserVa, MAX_USER_VA);
-    fw_put(p, size, l->GspSystemInfo.pciConfigMirrorBase, g->family->pci_mirror_base);
+    fw_put(p, size, l->GspSystemInfo.pciConfigMirrorBase, g->hw.family->pci_mirror_base);
     fw_put(p, size, l->GspSystemInfo.pciConfigMirrorSize, PCI_MIRROR_BYTES);
     fw_put(p, size, l->GspSystemInfo.PCIDeviceID, (uint32_t)d->device << 16 | d->vendor);
     fw_put(p, size, l->GspSystemInfo.PCISubDeviceID, (uint32_t)d->subdevice << 16 | d->subvendor);

@@ -11,10 +11,6 @@
 
 struct gsp_gpu;
 
-/* The card's reset: of the function, else through the bridge above. Until its registers answer
- * again; bus mastering is off then. FL_ENOTSUP when it has neither. Yields. */
-FL_MUST_CHECK enum fl_err gsp_reset_card(struct gsp_gpu *g, struct fl_fail *fail);
-
 /* Looks for leftovers and resets them away, once; then the GPU may be bus master. Where the card
  * has no reset and unload programs exist, g->left_up is set instead, and the GPU is kept from the
  * bus until gsp_reset_unload_leftover() has run them. Yields. */

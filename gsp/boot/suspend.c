@@ -16,7 +16,7 @@
 #include "gsp/boot/unload.h"
 #include "gsp/files/radix3.h"
 #include "gsp/gpu.h"
-#include "gsp/rpc/version.h"
+#include "gsp/hw/intr.h"
 
 #define SR_MAGIC    0x8a3bb9e6c6c39d93ull
 #define SR_REVISION 2u
@@ -67,13 +67,13 @@ static void free_save_area(struct gsp_gpu *g)
 /* The GPU may lose its power from here on: nothing of ours may be set up in it. */
 static void let_go(struct gsp_gpu *g)
 {
-    g->family->ops->set_flush_page(g, (struct bus_addr){0});
-    gsp_intr_disable(g);
-    if (g->intr.msi) {
-        pci_disable_msi(g->pci);
+    g->hw.family->ops->set_flush_page(&g->hw, (struct bus_addr){0});
+    gsp_intr_disable(&g->hw);
+    if (g->hw.intr.msi) {
+        pci_disable_msi(g->hw.pci);
     }
-    g->intr.tried = g->intr.msi = g->intr.msix = false;
-    pci_enable(g->pci, true, false);
+    g->hw.intr.tried = g->hw.intr.msi = g->hw.intr.msix = false;
+    pci_enable(g->hw.pci, true, false);
 }
 
 static enum fl_err end_failed(struct gsp_gpu *g, const char *stage, enum fl_err err)
@@ -82,9 +82,9 @@ static enum fl_err end_failed(struct gsp_gpu *g, const char *stage, enum fl_err 
 
     FL_FAIL(&g->fail, err, stage, "%s failed: %s", stage, fl_err_name(err));
     fl_fail_stage(&g->fail, stage);
-    log_error(g->label, "%s failed: %s", stage, g->fail.text);
+    log_error(g->hw.label, "%s failed: %s", stage, g->fail.text);
     if (gsp_unload_run(g, &second) != FL_OK && second.text[0] != '\0') {
-        log_warn(g->label, "cleaning up after that failed too: %s", second.text);
+        log_warn(g->hw.label, "cleaning up after that failed too: %s", second.text);
     }
     g->busy = false;
     g->state = GSP_FAILED;
@@ -97,12 +97,12 @@ static enum fl_err suspend(struct gsp_gpu *g)
     if (g->busy || g->state != GSP_READY) {
         return FL_ESTATE;
     }
-    if ((g->family->parts & GSP_PART_BOOTER) == 0) {
+    if ((g->hw.family->parts & GSP_PART_BOOTER) == 0) {
         return FL_ENOTSUP;
     }
     g->busy = true;
     fl_fail_clear(&g->fail);
-    gsp_recorder_stage(&g->rec, "suspend");
+    gsp_recorder_stage(&g->hw.rec, "suspend");
     enum fl_err err = make_save_area(g, &g->fail);
     if (err != FL_OK) { /* nothing has happened */
         free_save_area(g);
@@ -115,7 +115,7 @@ static enum fl_err suspend(struct gsp_gpu *g)
         return end_failed(g, "suspend", err);
     }
     g->suspending = true;
-    err = g->family->ops->take_down(g, true, &g->fail);
+    err = gsp_unload_take_down(g, true, &g->fail);
     g->suspending = false;
     if (err != FL_OK) {
         return end_failed(g, "suspend", err);
@@ -124,7 +124,7 @@ static enum fl_err suspend(struct gsp_gpu *g)
     g->undo = (struct gsp_undo){0};
     g->busy = false;
     g->state = GSP_SUSPENDED;
-    log_info(g->label, "%s is suspended, %llu MiB saved", g->chip->name,
+    log_info(g->hw.label, "%s is suspended, %llu MiB saved", g->hw.chip->name,
              (unsigned long long)(save_bytes(g) >> 20));
     gsp_gpu_changed(g);
     return FL_OK;
@@ -133,22 +133,22 @@ static enum fl_err suspend(struct gsp_gpu *g)
 /* The same GPU, through with its own start, and nothing of ours in it. */
 static enum fl_err find_again(struct gsp_gpu *g, struct fl_fail *fail)
 {
-    const uint32_t boot42 = REG_READ(&g->io, NV_PMC_BOOT_42).raw;
+    const uint32_t boot42 = REG_READ(&g->hw.io, NV_PMC_BOOT_42).raw;
 
-    if (g->io.lost || boot42 != g->boot42) {
-        FL_FAIL(fail, g->io.lost ? FL_ELINKLOST : FL_EBADDATA, "NV_PMC_BOOT_42",
+    if (g->hw.io.lost || boot42 != g->hw.boot42) {
+        FL_FAIL(fail, g->hw.io.lost ? FL_ELINKLOST : FL_EBADDATA, "NV_PMC_BOOT_42",
                 "NV_PMC_BOOT_42 reads 0x%08x after a suspend, it was 0x%08x", (unsigned)boot42,
-                (unsigned)g->boot42);
-        return g->io.lost ? FL_ELINKLOST : FL_EBADDATA;
+                (unsigned)g->hw.boot42);
+        return g->hw.io.lost ? FL_ELINKLOST : FL_EBADDATA;
     }
-    const enum fl_err err = g->family->ops->wait_devinit(g, fail);
+    const enum fl_err err = g->hw.family->ops->wait_devinit(&g->hw, fail);
     if (err != FL_OK) {
         return err;
     }
-    g->wpr2 = g->family->ops->wpr2(g);
+    g->wpr2 = g->hw.family->ops->wpr2(&g->hw);
     return g->wpr2.up ? FL_FAIL(fail, FL_EBUSY, "NV_PFB_PRI_MMU_WPR2_ADDR_HI",
                                 "WPR2 is up after a suspend: somebody else has used the GPU")
-                      : gsp_io_check(&g->io);
+                      : gsp_io_check(&g->hw.io);
 }
 
 static void tell_resume(struct gsp_gpu *g)
@@ -158,8 +158,7 @@ static void tell_resume(struct gsp_gpu *g)
     const size_t len = l->GSP_ARGUMENTS_CACHED.total;
 
     fw_put(a, len, l->GSP_ARGUMENTS_CACHED.srInitArguments_oldLevel, GSP_PM_LEVEL_SUSPEND);
-    fw_put(a, len, l->GSP_ARGUMENTS_CACHED.srInitArguments_flags,
-           gsp_version_find(l->version)->resume_flags);
+    fw_put(a, len, l->GSP_ARGUMENTS_CACHED.srInitArguments_flags, g->version->resume_flags);
     fw_put(a, len, l->GSP_ARGUMENTS_CACHED.srInitArguments_bInPMTransition, 1);
     dma_wmb();
 }
@@ -171,20 +170,20 @@ static enum fl_err wake(struct gsp_gpu *g, struct fl_fail *fail)
     if (err != FL_OK) {
         return err;
     }
-    pci_enable(g->pci, true, true);
+    pci_enable(g->hw.pci, true, true);
     g->undo.flush_page = true;
-    g->family->ops->set_flush_page(g, g->mem.flush_page.bus);
+    g->hw.family->ops->set_flush_page(&g->hw, g->mem.flush_page.bus);
     tell_resume(g);
-    gsp_intr_enable(g, g->intr.vector);
+    gsp_intr_enable(&g->hw, g->hw.intr.vector);
     g->ev.seen[GSP_EV_INIT_DONE] = 0;
     gsp_rpc_open(&g->rpc);
     err = gsp_booter_run_load(g, g->mem.sr_meta.bus.raw, fail);
     if (err != FL_OK) {
         return err;
     }
-    ENG_WRITE(&g->io, NV_PGSP_BASE, NV_PFALCON_FALCON_OS,
+    ENG_WRITE(&g->hw.io, NV_PGSP_BASE, NV_PFALCON_FALCON_OS,
               (struct NV_PFALCON_FALCON_OS){.raw = g->fw.bootloader.app_version});
-    err = g->family->ops->wait_riscv_active(g, fail);
+    err = g->hw.family->ops->wait_riscv_active(&g->hw, fail);
     return err != FL_OK ? err : gsp_boot_init_done(g, fail);
 }
 
@@ -195,9 +194,9 @@ static enum fl_err resume(struct gsp_gpu *g)
     }
     g->busy = true;
     fl_fail_clear(&g->fail);
-    gsp_io_begin(&g->io, &g->fail);
-    gsp_recorder_stage(&g->rec, "resume");
-    pci_enable(g->pci, true, false);
+    gsp_io_begin(&g->hw.io, &g->fail);
+    gsp_recorder_stage(&g->hw.rec, "resume");
+    pci_enable(g->hw.pci, true, false);
     const enum fl_err err = wake(g, &g->fail);
     if (err != FL_OK) {
         return end_failed(g, "resume", err);
@@ -205,8 +204,8 @@ static enum fl_err resume(struct gsp_gpu *g)
     free_save_area(g);
     g->busy = false;
     g->state = GSP_READY;
-    gsp_recorder_stage(&g->rec, "ready");
-    log_info(g->label, "%s is back", g->chip->name);
+    gsp_recorder_stage(&g->hw.rec, "ready");
+    log_info(g->hw.label, "%s is back", g->hw.chip->name);
     gsp_gpu_changed(g);
     return FL_OK;
 }

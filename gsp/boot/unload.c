@@ -5,9 +5,10 @@
 #include "arch/fiber.h"
 #include "arch/log.h"
 #include "gsp/boot/booter.h"
+#include "gsp/boot/fmc.h"
 #include "gsp/boot/fwsec.h"
 #include "gsp/gpu.h"
-#include "gsp/hw/family_shared.h"
+#include "gsp/hw/intr.h"
 
 #define UNLOAD_MAILBOXES      0x000000ff000000ffull /* what booter_unload finds for a cold unload */
 #define UNLOAD_RPC_TIMEOUT_US (5 * US_PER_S)
@@ -23,7 +24,7 @@ static const struct gsp_wait wait_suspended = {
 static void send_away(struct gsp_gpu *g)
 {
     gsp_rpc_interrupt(&g->rpc);
-    event_signal(&g->intr.ev);
+    event_signal(&g->hw.intr.ev);
 }
 
 enum fl_err gsp_unload_arm(struct gsp_gpu *g, struct fl_fail *fail)
@@ -40,7 +41,7 @@ enum fl_err gsp_unload_stop_rm(struct gsp_gpu *g, bool suspend, struct fl_fail *
     const uint32_t size = l->rpc_unloading_guest_driver_v1F_07.total;
     enum fl_err err;
 
-    gsp_recorder_stage(&g->rec, "unload-rpc");
+    gsp_recorder_stage(&g->hw.rec, "unload-rpc");
     g->undo.rm = g->undo.core = false; /* from here on nobody else may call, and it may stop */
     send_away(g);
     if (size > sizeof(p)) {
@@ -54,7 +55,7 @@ enum fl_err gsp_unload_stop_rm(struct gsp_gpu *g, bool suspend, struct fl_fail *
     err = gsp_rpc_call(&g->rpc, GSP_RPC_UNLOADING_GUEST_DRIVER, p, size, 0, UNLOAD_RPC_TIMEOUT_US,
                        NULL, fail);
     if (err == FL_OK) {
-        err = gsp_io_poll(&g->io, NV_PGSP_BASE + NV_PFALCON_FALCON_MAILBOX0__OFFSET, SUSPENDED,
+        err = gsp_io_poll(&g->hw.io, NV_PGSP_BASE + NV_PFALCON_FALCON_MAILBOX0__OFFSET, SUSPENDED,
                           SUSPENDED, &wait_suspended, NULL, fail);
     }
     return err;
@@ -62,18 +63,17 @@ enum fl_err gsp_unload_stop_rm(struct gsp_gpu *g, bool suspend, struct fl_fail *
 
 /* WPR2 down: FWSEC-SB on the GSP's falcon (which stops the RISC-V core, whether it had said so or
  * not), then the booter if needed. */
-enum fl_err gsp_shared_take_down_by_booter(struct gsp_gpu *g, bool stopped, struct fl_fail *fail)
+static enum fl_err take_down_by_booter(struct gsp_gpu *g, struct fl_fail *fail)
 {
-    (void)stopped;
-    gsp_recorder_stage(&g->rec, "fwsec-sb");
+    gsp_recorder_stage(&g->hw.rec, "fwsec-sb");
     enum fl_err err = gsp_fwsec_run_sb(g, fail);
 
-    if (g->io.lost) {
+    if (g->hw.io.lost) {
         return FL_ELINKLOST;
     }
-    g->wpr2 = g->family->ops->wpr2(g);
+    g->wpr2 = g->hw.family->ops->wpr2(&g->hw);
     if (g->wpr2.up) { /* also when SB failed: it may be all that is needed */
-        gsp_recorder_stage(&g->rec, "booter-unload");
+        gsp_recorder_stage(&g->hw.rec, "booter-unload");
         const uint64_t mailboxes = g->suspending ? g->mem.sr_meta.bus.raw : UNLOAD_MAILBOXES;
         const enum fl_err second = gsp_booter_run_unload(g, mailboxes, fail);
         err = err != FL_OK ? err : second;
@@ -81,37 +81,43 @@ enum fl_err gsp_shared_take_down_by_booter(struct gsp_gpu *g, bool stopped, stru
     return err;
 }
 
+enum fl_err gsp_unload_take_down(struct gsp_gpu *g, bool stopped, struct fl_fail *fail)
+{
+    return (g->hw.family->parts & GSP_PART_FSP) != 0 ? gsp_fmc_take_down(g, stopped, fail)
+                                                     : take_down_by_booter(g, fail);
+}
+
 enum fl_err gsp_unload_run(struct gsp_gpu *g, struct fl_fail *fail)
 {
     enum fl_err first = FL_OK, err;
     bool stopped = false;
 
-    if (g->undo.rm && !g->io.lost) {
+    if (g->undo.rm && !g->hw.io.lost) {
         first = gsp_unload_stop_rm(g, false, fail);
         stopped = first == FL_OK;
     }
     g->undo.rm = g->undo.core = false;
     send_away(g);
     gsp_rpc_close(&g->rpc);
-    if (g->undo.wpr2 && !g->io.lost) {
-        err = g->family->ops->take_down(g, stopped, fail);
+    if (g->undo.wpr2 && !g->hw.io.lost) {
+        err = gsp_unload_take_down(g, stopped, fail);
         first = first != FL_OK ? first : err;
     }
-    gsp_recorder_stage(&g->rec, "release");
-    if (g->undo.flush_page && !g->io.lost) {
-        g->family->ops->set_flush_page(g, (struct bus_addr){0});
+    gsp_recorder_stage(&g->hw.rec, "release");
+    if (g->undo.flush_page && !g->hw.io.lost) {
+        g->hw.family->ops->set_flush_page(&g->hw, (struct bus_addr){0});
     }
-    if (!g->io.lost) {
-        gsp_intr_disable(g);
+    if (!g->hw.io.lost) {
+        gsp_intr_disable(&g->hw);
     }
-    if (first == FL_OK && g->io.lost) {
+    if (first == FL_OK && g->hw.io.lost) {
         first = FL_ELINKLOST;
     }
     if (first != FL_OK && (g->undo.dma || g->undo.wpr2)) {
         /* It may still run and write: no buffer may be given to anybody else while it can. */
-        log_warn(g->label,
+        log_warn(g->hw.label,
                  "the GPU could not be stopped cleanly: its bus mastering is switched off");
-        pci_enable(g->pci, true, false);
+        pci_enable(g->hw.pci, true, false);
     }
     g->undo = (struct gsp_undo){0};
     gsp_gpu_flush_log(g);

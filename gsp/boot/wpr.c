@@ -9,7 +9,6 @@
 #include "gsp/files/radix3.h"
 #include "gsp/gpu.h"
 #include "gsp/rpc/logs.h"
-#include "gsp/rpc/version.h"
 
 /* WPR metadata. Source: boot.md 6 (OG570 gsp_fw_wpr_meta.h). */
 #define WPR_META_MAGIC    0xdc3aae21371a60b3ull
@@ -102,7 +101,7 @@ static void ring_doorbell(void *ctx)
 {
     struct gsp_gpu *g = ctx;
 
-    ENG_WRITE(&g->io, NV_PGSP_BASE, NV_PGSP_QUEUE_HEAD, (struct NV_PGSP_QUEUE_HEAD){0});
+    ENG_WRITE(&g->hw.io, NV_PGSP_BASE, NV_PGSP_QUEUE_HEAD, (struct NV_PGSP_QUEUE_HEAD){0});
 }
 
 enum fl_err gsp_wpr_make_queues(struct gsp_gpu *g, struct fl_fail *fail)
@@ -110,14 +109,9 @@ enum fl_err gsp_wpr_make_queues(struct gsp_gpu *g, struct fl_fail *fail)
     const enum fl_err err =
         gsp_gpu_alloc(g, &g->mem.queues, GSP_QUEUE_REGION_BYTES, "gsp queues", fail);
 
-    const struct gsp_version *v = gsp_version_find(g->layout->version);
-    if (err == FL_OK && v == NULL) {
-        return FL_FAIL(fail, FL_ENOTSUP, "firmware", "firmware %s has no row in version.c",
-                       g->layout->version);
-    }
     if (err == FL_OK) {
         gsp_queue_init(&g->rpc.queue, g->mem.queues.cpu, g->mem.queues.bus, g->layout,
-                       v->whole_slot_checksum, ring_doorbell, g);
+                       g->version->whole_slot_checksum, ring_doorbell, g);
     }
     return err;
 }
@@ -189,18 +183,14 @@ static void put_places(struct gsp_gpu *g, uint8_t *m, size_t len)
     fw_put(m, len, l->GspFwWprMeta.vgaWorkspaceOffset, fb->vga_start);
 }
 
-void gsp_wpr_placed_by_firmware(struct gsp_gpu *g, uint64_t non_wpr_start, uint64_t frts_start)
+void gsp_wpr_placed_by_firmware(struct gsp_gpu *g)
 {
     const struct gsp_layout *l = g->layout;
     const size_t len = l->GspFwWprMeta.total;
 
-    g->fb.non_wpr_start = non_wpr_start;
-    g->fb.frts_start = frts_start;
-    if (g->mem.wpr_meta.cpu != NULL) {
-        fw_put(g->mem.wpr_meta.cpu, len, l->GspFwWprMeta.nonWprHeapOffset, non_wpr_start);
-        fw_put(g->mem.wpr_meta.cpu, len, l->GspFwWprMeta.frtsOffset, frts_start);
-        dma_wmb();
-    }
+    fw_put(g->mem.wpr_meta.cpu, len, l->GspFwWprMeta.nonWprHeapOffset, g->fb.non_wpr_start);
+    fw_put(g->mem.wpr_meta.cpu, len, l->GspFwWprMeta.frtsOffset, g->fb.frts_start);
+    dma_wmb();
 }
 
 enum fl_err gsp_wpr_make_metadata(struct gsp_gpu *g, struct fl_fail *fail)

@@ -24,9 +24,9 @@ FL_MUST_CHECK enum fl_err gsp_wpr_make_queues(struct gsp_gpu *g, struct fl_fail 
 FL_MUST_CHECK enum fl_err gsp_wpr_make_arguments(struct gsp_gpu *g, struct fl_fail *fail);
 FL_MUST_CHECK enum fl_err gsp_wpr_make_metadata(struct gsp_gpu *g, struct fl_fail *fail);
 
-/* Path B: keeps the two places that the running GSP-RM tells, here and in the metadata (rpc.md C3:
- * a suspend needs them). */
-void gsp_wpr_placed_by_firmware(struct gsp_gpu *g, uint64_t non_wpr_start, uint64_t frts_start);
+/* Path B: the two places that the running GSP-RM told (rm/static_info.h) go into the metadata, too
+ * (rpc.md C3: a suspend needs them). */
+void gsp_wpr_placed_by_firmware(struct gsp_gpu *g);
 
 /* "LOGINIT" as the libos wants it: the characters big-endian in the low bytes of a word. */
 uint64_t gsp_libos_id8(const char *name);

@@ -188,8 +188,7 @@ enum fl_err gsp_fwset_select(const struct gsp_chip *chip, const struct fl_file *
         }
         bool present = false;
         struct fl_fail this_fail = {.err = FL_OK};
-        *out = (struct gsp_fwset){
-            .chip = chip, .layout = gsp_layouts[i], .version = gsp_layouts[i]->version};
+        *out = (struct gsp_fwset){.chip = chip, .version = gsp_layouts[i]->version};
         if (take_version(out, files, count, &present, &this_fail) == FL_OK) {
             uint64_t image = (uint64_t)(uintptr_t)out->gsp.image;
             out->image_page_aligned = is_aligned_u64(image, FL_PAGE_SIZE);

@@ -12,12 +12,9 @@
 #include "gsp/files/fwelf.h"
 #include "gsp/hw/chips.h"
 
-struct gsp_layout; /* build/gen/gsp_layout.h */
-
 struct gsp_fwset {
     const struct gsp_chip *chip;
-    const struct gsp_layout *layout; /* of the version chosen */
-    const char *version;             /* layout->version */
+    const char *version; /* the one chosen; static */
     /* The files by kind, borrowed; NULL for kinds the chip does not need. */
     const struct fl_file *file[GSP_FW_KIND_COUNT];
     uint64_t total_bytes; /* of all of them */

@@ -4,8 +4,8 @@
 
 #include "arch/clock.h"
 #include "arch/fiber.h"
-#include "gsp/gpu.h"
 #include "gsp/hw/family.h"
+#include "gsp/hw/hw.h"
 
 const struct gsp_falcon gsp_falcon_gsp = {"GSP falcon", NV_PGSP_BASE, GSP_ENGINE_GSP};
 const struct gsp_falcon gsp_falcon_sec2 = {"SEC2 falcon", NV_PSEC_BASE, GSP_ENGINE_SEC2};
@@ -132,10 +132,10 @@ static enum fl_err transfer(struct gsp_io *io, const struct gsp_falcon *f, uint6
                        NV_PFALCON_FALCON_DMATRFCMD__IDLE_MASK, &wait_dma_idle, NULL, fail);
 }
 
-enum fl_err gsp_falcon_load_dma(struct gsp_gpu *g, const struct gsp_falcon *f,
+enum fl_err gsp_falcon_load_dma(struct gsp_hw *hw, const struct gsp_falcon *f,
                                 const struct gsp_falcon_program *p, struct fl_fail *fail)
 {
-    struct gsp_io *io = &g->io;
+    struct gsp_io *io = &hw->io;
     enum fl_err err = gsp_falcon_program_check(p, fail);
 
     if (err != FL_OK) {
@@ -150,7 +150,7 @@ enum fl_err gsp_falcon_load_dma(struct gsp_gpu *g, const struct gsp_falcon *f,
     struct NV_PFALCON_FALCON_DMATRFCMD code = NV_PFALCON_FALCON_DMATRFCMD__with_IMEM(cmd, 1);
     code = NV_PFALCON_FALCON_DMATRFCMD__with_SEC(code, 1);
 
-    gsp_recorder_add(&g->rec, GSP_REC_DMA, (uint32_t)p->image_bytes, p->image.raw, p->name);
+    gsp_recorder_add(&hw->rec, GSP_REC_DMA, (uint32_t)p->image_bytes, p->image.raw, p->name);
     /* For code the offset is the virtual address too, so the base is moved down by it. */
     err = transfer(io, f, p->image.raw + p->imem.source - p->imem.tag, p->imem.tag, p->imem.target,
                    p->imem.bytes, code, fail);
@@ -206,15 +206,15 @@ enum fl_err gsp_falcon_wait_halted(struct gsp_io *io, const struct gsp_falcon *f
                        &w, NULL, fail);
 }
 
-enum fl_err gsp_falcon_run(struct gsp_gpu *g, const struct gsp_falcon *f,
+enum fl_err gsp_falcon_run(struct gsp_hw *hw, const struct gsp_falcon *f,
                            const struct gsp_falcon_program *p, uint64_t mailboxes,
                            uint32_t *mailbox0, struct fl_fail *fail)
 {
-    struct gsp_io *io = &g->io;
-    enum fl_err err = g->family->ops->falcon_reset(g, f, fail);
+    struct gsp_io *io = &hw->io;
+    enum fl_err err = hw->family->ops->falcon_reset(hw, f, fail);
 
     if (err == FL_OK) {
-        err = g->family->ops->falcon_load(g, f, p, fail);
+        err = hw->family->ops->falcon_load(hw, f, p, fail);
     }
     if (err != FL_OK) {
         return err;

@@ -12,7 +12,7 @@
 #include "arch/fail.h"
 #include "gsp/hw/io.h"
 
-struct gsp_gpu;
+struct gsp_hw;
 
 struct gsp_falcon {
     const char *name;     /* "GSP falcon" */
@@ -57,12 +57,12 @@ FL_MUST_CHECK enum fl_err gsp_falcon_program_check(const struct gsp_falcon_progr
 
 /* Loads by DMA from system memory, hands signature and start address to the boot ROM (GA10x and
  * later). The falcon has been reset. Yields. */
-FL_MUST_CHECK enum fl_err gsp_falcon_load_dma(struct gsp_gpu *g, const struct gsp_falcon *f,
+FL_MUST_CHECK enum fl_err gsp_falcon_load_dma(struct gsp_hw *hw, const struct gsp_falcon *f,
                                               const struct gsp_falcon_program *p,
                                               struct fl_fail *fail);
 /* Loads word by word through the falcon's ports (Turing, GA100). The falcon has been reset. Yields.
  */
-FL_MUST_CHECK enum fl_err gsp_falcon_load_port(struct gsp_gpu *g, const struct gsp_falcon *f,
+FL_MUST_CHECK enum fl_err gsp_falcon_load_port(struct gsp_hw *hw, const struct gsp_falcon *f,
                                                const struct gsp_falcon_program *p,
                                                struct fl_fail *fail);
 
@@ -80,6 +80,6 @@ FL_MUST_CHECK enum fl_err gsp_falcon_wait_halted(struct gsp_io *io, const struct
                                                  const char *program, struct fl_fail *fail);
 
 /* Reset, load, mailboxes, start, halt. *mailbox0: the program's result. Yields. */
-FL_MUST_CHECK enum fl_err gsp_falcon_run(struct gsp_gpu *g, const struct gsp_falcon *f,
+FL_MUST_CHECK enum fl_err gsp_falcon_run(struct gsp_hw *hw, const struct gsp_falcon *f,
                                          const struct gsp_falcon_program *p, uint64_t mailboxes,
                                          uint32_t *mailbox0, struct fl_fail *fail);

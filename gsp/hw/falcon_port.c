@@ -7,8 +7,8 @@
  * Source: spec boot.md 3.6, 9.2; registers.md 7.2 (nova falcon pio, nouveau falcon/v1.c, OG570).
  */
 #include "arch/fiber.h"
-#include "gsp/gpu.h"
 #include "gsp/hw/falcon.h"
+#include "gsp/hw/hw.h"
 
 static void put_words(struct gsp_io *io, uint32_t reg, const uint8_t *src, uint32_t bytes)
 {
@@ -57,17 +57,17 @@ static void load_dmem(struct gsp_io *io, const struct gsp_falcon *f, const uint8
     }
 }
 
-enum fl_err gsp_falcon_load_port(struct gsp_gpu *g, const struct gsp_falcon *f,
+enum fl_err gsp_falcon_load_port(struct gsp_hw *hw, const struct gsp_falcon *f,
                                  const struct gsp_falcon_program *p, struct fl_fail *fail)
 {
-    struct gsp_io *io = &g->io;
+    struct gsp_io *io = &hw->io;
     const enum fl_err err = gsp_falcon_program_check(p, fail);
 
     if (err != FL_OK) {
         return err;
     }
 
-    gsp_recorder_add(&g->rec, GSP_REC_DMA, p->plain.bytes + p->imem.bytes + p->dmem.bytes,
+    gsp_recorder_add(&hw->rec, GSP_REC_DMA, p->plain.bytes + p->imem.bytes + p->dmem.bytes,
                      p->image.raw, p->name);
     gsp_falcon_allow_physical(io, f);
     if (p->fetches) {

@@ -9,6 +9,7 @@
 #define PMU_RESERVED  0x1820000u /* 8 MiB + 16 MiB + 4 KiB, on 128 KiB */
 
 #define PATH_A  (GSP_PART_BOOTER | GSP_PART_FRTS)
+#define BY_PORT GSP_PART_PORT
 #define LEAVES  8u  /* Turing to Ada */
 #define LEAVES2 16u /* Hopper on */
 #define FLUSH40 40u /* the register holds address 39:8 only */
@@ -16,10 +17,10 @@
 #define FLUSH52 52u
 
 static const struct gsp_family families[] = {
-    {F_TU, "Turing", PATH_A, GSP_LIBOS2, FRTS_BYTES, MIB(1), 0, 0, FLUSH40, MIRROR_XVE, LEAVES,
-     &gsp_family_ops_tu},
-    {F_GA100, "Ampere (GA100)", GSP_PART_BOOTER, GSP_LIBOS2, 0, MIB(1), 0, 0, FLUSH47, MIRROR_XVE,
-     LEAVES, &gsp_family_ops_ga100},
+    {F_TU, "Turing", PATH_A | BY_PORT, GSP_LIBOS2, FRTS_BYTES, MIB(1), 0, 0, FLUSH40, MIRROR_XVE,
+     LEAVES, &gsp_family_ops_tu},
+    {F_GA100, "Ampere (GA100)", GSP_PART_BOOTER | BY_PORT, GSP_LIBOS2, 0, MIB(1), 0, 0, FLUSH47,
+     MIRROR_XVE, LEAVES, &gsp_family_ops_ga100},
     {F_GA10X, "Ampere (GA10x)", PATH_A, GSP_LIBOS3, FRTS_BYTES, MIB(1), 0, 0, FLUSH47, MIRROR_XVE,
      LEAVES, &gsp_family_ops_ga10x},
     {F_AD10X, "Ada", PATH_A, GSP_LIBOS3, FRTS_BYTES, MIB(1), 0, 0, FLUSH47, MIRROR_XVE, LEAVES,

@@ -5,60 +5,59 @@
  * 5, 8; interrupts.md 5 (nova hal/gh100.rs, gb100.rs, gb202.rs; nouveau gh100.c, gb100.c, gb202.c;
  * OG570 *_GH100, *_GB100, *_GB202).
  */
-#include "gsp/boot/fmc.h"
-#include "gsp/gpu.h"
 #include "gsp/hw/family_shared.h"
 #include "gsp/hw/fsp.h"
+#include "gsp/hw/hw.h"
 
 /* OG570's constant; the region is placed by the firmware, this is only what it leaves. */
 #define VGA_WORKSPACE KIB(128)
 
-static uint64_t vga_workspace(struct gsp_gpu *g, uint64_t fb_bytes)
+static uint64_t vga_workspace(struct gsp_hw *hw, uint64_t fb_bytes)
 {
-    (void)g;
+    (void)hw;
     return fb_bytes > VGA_WORKSPACE ? fb_bytes - VGA_WORKSPACE : 0;
 }
 
-static enum fl_err wait_fsp(struct gsp_gpu *g, struct fl_fail *fail)
+static enum fl_err wait_fsp(struct gsp_hw *hw, struct fl_fail *fail)
 {
-    return gsp_fsp_wait_boot(g, NV_THERM_I2CS_SCRATCH_FSP_BOOT_COMPLETE__OFFSET, fail);
+    return gsp_fsp_wait_boot(hw, NV_THERM_I2CS_SCRATCH_FSP_BOOT_COMPLETE__OFFSET, fail);
 }
 
 /* The block moved; and NV_PGC6's GFW progress is always 0 here (measured.md 3). */
-static enum fl_err wait_fsp_gb20x(struct gsp_gpu *g, struct fl_fail *fail)
+static enum fl_err wait_fsp_gb20x(struct gsp_hw *hw, struct fl_fail *fail)
 {
-    return gsp_fsp_wait_boot(g, NV_THERM_I2CS_SCRATCH_FSP_BOOT_COMPLETE_GB20X__OFFSET, fail);
+    return gsp_fsp_wait_boot(hw, NV_THERM_I2CS_SCRATCH_FSP_BOOT_COMPLETE_GB20X__OFFSET, fail);
 }
 
 /* A pair of registers with the address as it is, high word first. */
-static void put_address(struct gsp_gpu *g, uint32_t lo, uint32_t hi, struct bus_addr page)
+static void put_address(struct gsp_hw *hw, uint32_t lo, uint32_t hi, struct bus_addr page)
 {
-    gsp_io_write(&g->io, hi, (uint32_t)(page.raw >> 32));
-    gsp_io_write(&g->io, lo, (uint32_t)page.raw);
+    gsp_io_write(&hw->io, hi, (uint32_t)(page.raw >> 32));
+    gsp_io_write(&hw->io, lo, (uint32_t)page.raw);
 }
 
 /* As OG570 does. nouveau writes the same two registers with address >> 8, nova writes the pair of
  * the families before (0x100c10, 0x100c40): at most one of the three can be right, and no reading
  * of a board is published. A wrong page shows as lost system-memory flushes, not as a failed boot.
  */
-static void flush_page_gh100(struct gsp_gpu *g, struct bus_addr page)
+static void flush_page_gh100(struct gsp_hw *hw, struct bus_addr page)
 {
-    put_address(g, NV_PFB_FBHUB_PCIE_FLUSH_SYSMEM_ADDR_LO__OFFSET,
+    put_address(hw, NV_PFB_FBHUB_PCIE_FLUSH_SYSMEM_ADDR_LO__OFFSET,
                 NV_PFB_FBHUB_PCIE_FLUSH_SYSMEM_ADDR_HI__OFFSET, page);
 }
 
 /* Two pairs that must agree. */
-static void flush_page_gb10x(struct gsp_gpu *g, struct bus_addr page)
+static void flush_page_gb10x(struct gsp_hw *hw, struct bus_addr page)
 {
-    put_address(g, NV_PFB_HSHUB0_PCIE_FLUSH_SYSMEM_ADDR_LO__OFFSET,
+    put_address(hw, NV_PFB_HSHUB0_PCIE_FLUSH_SYSMEM_ADDR_LO__OFFSET,
                 NV_PFB_HSHUB0_PCIE_FLUSH_SYSMEM_ADDR_HI__OFFSET, page);
-    put_address(g, NV_PFB_HSHUB0_EG_PCIE_FLUSH_SYSMEM_ADDR_LO__OFFSET,
+    put_address(hw, NV_PFB_HSHUB0_EG_PCIE_FLUSH_SYSMEM_ADDR_LO__OFFSET,
                 NV_PFB_HSHUB0_EG_PCIE_FLUSH_SYSMEM_ADDR_HI__OFFSET, page);
 }
 
-static void flush_page_gb20x(struct gsp_gpu *g, struct bus_addr page)
+static void flush_page_gb20x(struct gsp_hw *hw, struct bus_addr page)
 {
-    put_address(g, NV_PFB_FBHUB0_PCIE_FLUSH_SYSMEM_ADDR_LO__OFFSET,
+    put_address(hw, NV_PFB_FBHUB0_PCIE_FLUSH_SYSMEM_ADDR_LO__OFFSET,
                 NV_PFB_FBHUB0_PCIE_FLUSH_SYSMEM_ADDR_HI__OFFSET, page);
 }
 
@@ -71,7 +70,7 @@ static void flush_page_gb20x(struct gsp_gpu *g, struct bus_addr page)
         .set_flush_page = (flush_page),                                                            \
         .wait_riscv_active = gsp_shared_wait_riscv,                                                \
         .riscv_stopped = gsp_shared_riscv_stopped,                                                 \
-        .take_down = gsp_fmc_take_down,                                                            \
+        .riscv_runs = gsp_shared_riscv_runs,                                                       \
         .irq_retrigger = gsp_shared_retrigger,                                                     \
     }
 

@@ -5,10 +5,9 @@
  * measured.md.
  */
 #include "arch/fiber.h"
-#include "gsp/boot/booter.h"
-#include "gsp/boot/fwsec.h"
-#include "gsp/gpu.h"
+#include "gsp/hw/falcon.h"
 #include "gsp/hw/family_shared.h"
+#include "gsp/hw/hw.h"
 
 static const struct gsp_wait wait_core_select = {
     .what = "the falcon core to be selected",
@@ -23,14 +22,14 @@ static const struct gsp_wait wait_scrub = {
 
 #define RESET_READY_US 150u /* OG570, nova: the longest it may take; real GA10x never show it */
 
-static uint64_t vga_workspace(struct gsp_gpu *g, uint64_t fb_bytes)
+static uint64_t vga_workspace(struct gsp_hw *hw, uint64_t fb_bytes)
 {
-    const struct NV_FUSE_STATUS_OPT_DISPLAY fuse = REG_READ(&g->io, NV_FUSE_STATUS_OPT_DISPLAY);
+    const struct NV_FUSE_STATUS_OPT_DISPLAY fuse = REG_READ(&hw->io, NV_FUSE_STATUS_OPT_DISPLAY);
 
-    return gsp_shared_vga_workspace(g, fb_bytes, !NV_FUSE_STATUS_OPT_DISPLAY__DISABLED(fuse));
+    return gsp_shared_vga_workspace(hw, fb_bytes, !NV_FUSE_STATUS_OPT_DISPLAY__DISABLED(fuse));
 }
 
-static enum fl_err fuse_register(struct gsp_gpu *g, uint32_t engine_mask, uint32_t ucode_id,
+static enum fl_err fuse_register(struct gsp_hw *hw, uint32_t engine_mask, uint32_t ucode_id,
                                  uint32_t *value, struct fl_fail *fail)
 {
     static const struct {
@@ -49,10 +48,10 @@ static enum fl_err fuse_register(struct gsp_gpu *g, uint32_t engine_mask, uint32
     }
     for (size_t i = 0; i < ARRAY_SIZE(groups); i++) {
         if (engine_mask & groups[i].engine) {
-            *value = gsp_io_read(&g->io,
+            *value = gsp_io_read(&hw->io,
                                  groups[i].offset +
                                      (ucode_id - 1) * NV_FUSE_OPT_FPF_GSP_UCODE1_VERSION__STRIDE);
-            return gsp_io_check(&g->io);
+            return gsp_io_check(&hw->io);
         }
     }
     return FL_FAIL(fail, FL_EBADDATA, "engine mask",
@@ -60,30 +59,30 @@ static enum fl_err fuse_register(struct gsp_gpu *g, uint32_t engine_mask, uint32
                    (unsigned)engine_mask);
 }
 
-static enum fl_err wait_scrubbed(struct gsp_gpu *g, const struct gsp_falcon *f,
+static enum fl_err wait_scrubbed(struct gsp_hw *hw, const struct gsp_falcon *f,
                                  struct fl_fail *fail)
 {
-    return gsp_io_poll(&g->io, f->base + NV_PFALCON_FALCON_HWCFG2__OFFSET,
+    return gsp_io_poll(&hw->io, f->base + NV_PFALCON_FALCON_HWCFG2__OFFSET,
                        NV_PFALCON_FALCON_HWCFG2__MEM_SCRUBBING_MASK, 0, &wait_scrub, NULL, fail);
 }
 
 /* Engine reset, up to the end of the scrub: OG570, nouveau, nova and tinygrad touch neither core
  * select nor mailboxes before. READY before it is asked once and never insisted on: on real boards
  * it stays 0. */
-static enum fl_err reset_engine(struct gsp_gpu *g, const struct gsp_falcon *f, struct fl_fail *fail)
+static enum fl_err reset_engine(struct gsp_hw *hw, const struct gsp_falcon *f, struct fl_fail *fail)
 {
     if (!NV_PFALCON_FALCON_HWCFG2__RESET_READY(
-            ENG_READ(&g->io, f->base, NV_PFALCON_FALCON_HWCFG2))) {
+            ENG_READ(&hw->io, f->base, NV_PFALCON_FALCON_HWCFG2))) {
         fiber_sleep_us(RESET_READY_US);
     }
-    gsp_falcon_reset_pulse(&g->io, f);
-    return wait_scrubbed(g, f, fail);
+    gsp_falcon_reset_pulse(&hw->io, f);
+    return wait_scrubbed(hw, f, fail);
 }
 
-static enum fl_err falcon_reset(struct gsp_gpu *g, const struct gsp_falcon *f, struct fl_fail *fail)
+static enum fl_err falcon_reset(struct gsp_hw *hw, const struct gsp_falcon *f, struct fl_fail *fail)
 {
-    struct gsp_io *io = &g->io;
-    enum fl_err err = reset_engine(g, f, fail);
+    struct gsp_io *io = &hw->io;
+    enum fl_err err = reset_engine(hw, f, fail);
 
     if (err != FL_OK) {
         return err;
@@ -97,19 +96,19 @@ static enum fl_err falcon_reset(struct gsp_gpu *g, const struct gsp_falcon *f, s
                       NV_PRISCV_RISCV_BCR_CTRL__VALID_MASK, NV_PRISCV_RISCV_BCR_CTRL__VALID_MASK,
                       &wait_core_select, NULL, fail);
     if (err == FL_OK) { /* once more for the core that is now selected (nouveau, nova) */
-        err = wait_scrubbed(g, f, fail);
+        err = wait_scrubbed(hw, f, fail);
     }
     if (err == FL_OK) {
         ENG_WRITE(io, f->base, NV_PFALCON_FALCON_RM,
-                  (struct NV_PFALCON_FALCON_RM){.raw = g->boot0});
+                  (struct NV_PFALCON_FALCON_RM){.raw = hw->boot0});
     }
     return err;
 }
 
-static enum fl_err gsp_reset_to_riscv(struct gsp_gpu *g, struct fl_fail *fail)
+static enum fl_err gsp_reset_to_riscv(struct gsp_hw *hw, struct fl_fail *fail)
 {
     struct NV_PRISCV_RISCV_BCR_CTRL v = {0};
-    const enum fl_err err = reset_engine(g, &gsp_falcon_gsp, fail);
+    const enum fl_err err = reset_engine(hw, &gsp_falcon_gsp, fail);
 
     if (err != FL_OK) {
         return err;
@@ -117,8 +116,8 @@ static enum fl_err gsp_reset_to_riscv(struct gsp_gpu *g, struct fl_fail *fail)
     v = NV_PRISCV_RISCV_BCR_CTRL__with_VALID(v, 1);
     v = NV_PRISCV_RISCV_BCR_CTRL__with_CORE_SELECT(v, NV_PRISCV_RISCV_BCR_CTRL__CORE_SELECT_RISCV);
     v = NV_PRISCV_RISCV_BCR_CTRL__with_BRFETCH(v, 1);
-    ENG_WRITE(&g->io, NV_PGSP_BASE, NV_PRISCV_RISCV_BCR_CTRL, v);
-    return gsp_io_check(&g->io);
+    ENG_WRITE(&hw->io, NV_PGSP_BASE, NV_PRISCV_RISCV_BCR_CTRL, v);
+    return gsp_io_check(&hw->io);
 }
 
 const struct gsp_family_ops gsp_family_ops_ga10x = {
@@ -130,12 +129,9 @@ const struct gsp_family_ops gsp_family_ops_ga10x = {
     .fuse_register = fuse_register,
     .falcon_reset = falcon_reset,
     .falcon_load = gsp_falcon_load_dma,
-    .booter_program = gsp_booter_program_dma,
-    .fwsec_program = gsp_fwsec_program_dma,
     .gsp_reset_to_riscv = gsp_reset_to_riscv,
     .wait_riscv_active = gsp_shared_wait_riscv,
     .riscv_stopped = gsp_shared_riscv_stopped,
-    .take_down = gsp_shared_take_down_by_booter,
     .irq_rearm = gsp_shared_rearm_by_mirror,
     .irq_retrigger = gsp_shared_retrigger,
 };

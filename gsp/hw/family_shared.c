@@ -6,8 +6,8 @@
  */
 #include "gsp/hw/family_shared.h"
 
-#include "gsp/boot/unload.h"
-#include "gsp/gpu.h"
+#include "gsp/hw/falcon.h"
+#include "gsp/hw/hw.h"
 
 #define MSI_REARM_VALUE 0u /* any write re-arms (OGKM kbifRearmMSI_GM107, nouveau gp100) */
 
@@ -40,32 +40,32 @@ static const struct gsp_wait wait_riscv = {
     .hint = "the booter accepted the image but the core does not start: see the log buffer init",
 };
 
-enum fl_err gsp_shared_wait_gfw(struct gsp_gpu *g, struct fl_fail *fail)
+enum fl_err gsp_shared_wait_gfw(struct gsp_hw *hw, struct fl_fail *fail)
 {
     const uint32_t mask =
         NV_PGC6_AON_SECURE_SCRATCH_GROUP_05_PRIV_LEVEL_MASK__READ_PROTECTION_LEVEL0_MASK;
     /* The progress is only readable once the mask allows it. */
     const enum fl_err err =
-        gsp_io_poll(&g->io, NV_PGC6_AON_SECURE_SCRATCH_GROUP_05_PRIV_LEVEL_MASK__OFFSET, mask, mask,
-                    &wait_gfw_mask, NULL, fail);
+        gsp_io_poll(&hw->io, NV_PGC6_AON_SECURE_SCRATCH_GROUP_05_PRIV_LEVEL_MASK__OFFSET, mask,
+                    mask, &wait_gfw_mask, NULL, fail);
 
     return err != FL_OK
                ? err
-               : gsp_io_poll(&g->io, NV_PGC6_AON_SECURE_SCRATCH_GROUP_05_0_GFW_BOOT__OFFSET,
+               : gsp_io_poll(&hw->io, NV_PGC6_AON_SECURE_SCRATCH_GROUP_05_0_GFW_BOOT__OFFSET,
                              NV_PGC6_AON_SECURE_SCRATCH_GROUP_05_0_GFW_BOOT__PROGRESS_MASK,
                              NV_PGC6_AON_SECURE_SCRATCH_GROUP_05_0_GFW_BOOT__PROGRESS_COMPLETED,
                              &wait_gfw_done, NULL, fail);
 }
 
-uint64_t gsp_shared_vram_in_mib(struct gsp_gpu *g)
+uint64_t gsp_shared_vram_in_mib(struct gsp_hw *hw)
 {
-    return MIB(NV_USABLE_FB_SIZE_IN_MB__VALUE(REG_READ(&g->io, NV_USABLE_FB_SIZE_IN_MB)));
+    return MIB(NV_USABLE_FB_SIZE_IN_MB__VALUE(REG_READ(&hw->io, NV_USABLE_FB_SIZE_IN_MB)));
 }
 
-uint64_t gsp_shared_vram_by_range(struct gsp_gpu *g)
+uint64_t gsp_shared_vram_by_range(struct gsp_hw *hw)
 {
     const struct NV_PFB_PRI_MMU_LOCAL_MEMORY_RANGE v =
-        REG_READ(&g->io, NV_PFB_PRI_MMU_LOCAL_MEMORY_RANGE);
+        REG_READ(&hw->io, NV_PFB_PRI_MMU_LOCAL_MEMORY_RANGE);
     const uint64_t bytes = MIB((uint64_t)NV_PFB_PRI_MMU_LOCAL_MEMORY_RANGE__LOWER_MAG(v)
                                << NV_PFB_PRI_MMU_LOCAL_MEMORY_RANGE__LOWER_SCALE(v));
 
@@ -75,45 +75,45 @@ uint64_t gsp_shared_vram_by_range(struct gsp_gpu *g)
     return NV_PFB_PRI_MMU_LOCAL_MEMORY_RANGE__ECC_MODE(v) ? bytes / ECC_PARTS * ECC_USABLE : bytes;
 }
 
-uint64_t gsp_shared_vga_workspace(struct gsp_gpu *g, uint64_t fb_bytes, bool has_display)
+uint64_t gsp_shared_vga_workspace(struct gsp_hw *hw, uint64_t fb_bytes, bool has_display)
 {
     if (!has_display) {
         return gsp_vga_workspace_start(fb_bytes, false, false, 0);
     }
-    const struct NV_PDISP_VGA_WORKSPACE_BASE v = REG_READ(&g->io, NV_PDISP_VGA_WORKSPACE_BASE);
+    const struct NV_PDISP_VGA_WORKSPACE_BASE v = REG_READ(&hw->io, NV_PDISP_VGA_WORKSPACE_BASE);
     return gsp_vga_workspace_start(fb_bytes, true,
                                    NV_PDISP_VGA_WORKSPACE_BASE__STATUS_VALID(v) != 0,
                                    (uint64_t)NV_PDISP_VGA_WORKSPACE_BASE__ADDR(v) << 16);
 }
 
-void gsp_shared_flush_page_niso(struct gsp_gpu *g, struct bus_addr page)
+void gsp_shared_flush_page_niso(struct gsp_hw *hw, struct bus_addr page)
 {
     const struct NV_PFB_NISO_FLUSH_SYSMEM_ADDR_HI hi =
         NV_PFB_NISO_FLUSH_SYSMEM_ADDR_HI__with_ADR_63_40(
             (struct NV_PFB_NISO_FLUSH_SYSMEM_ADDR_HI){0}, (uint32_t)(page.raw >> 40));
 
-    REG_WRITE(&g->io, NV_PFB_NISO_FLUSH_SYSMEM_ADDR_HI,
+    REG_WRITE(&hw->io, NV_PFB_NISO_FLUSH_SYSMEM_ADDR_HI,
               hi); /* high first: the low word makes it valid */
-    REG_WRITE(&g->io, NV_PFB_NISO_FLUSH_SYSMEM_ADDR,
+    REG_WRITE(&hw->io, NV_PFB_NISO_FLUSH_SYSMEM_ADDR,
               (struct NV_PFB_NISO_FLUSH_SYSMEM_ADDR){.raw = (uint32_t)(page.raw >> 8)});
 }
 
-struct gsp_wpr2 gsp_shared_wpr2(struct gsp_gpu *g)
+struct gsp_wpr2 gsp_shared_wpr2(struct gsp_hw *hw)
 {
-    const uint32_t hi = REG_READ(&g->io, NV_PFB_PRI_MMU_WPR2_ADDR_HI).raw;
+    const uint32_t hi = REG_READ(&hw->io, NV_PFB_PRI_MMU_WPR2_ADDR_HI).raw;
 
     if (!gsp_wpr2_decode(0, hi).up) {
         return gsp_wpr2_decode(0, hi); /* no need to look at LO */
     }
-    return gsp_wpr2_decode(REG_READ(&g->io, NV_PFB_PRI_MMU_WPR2_ADDR_LO).raw, hi);
+    return gsp_wpr2_decode(REG_READ(&hw->io, NV_PFB_PRI_MMU_WPR2_ADDR_LO).raw, hi);
 }
 
 /* Turing has no such fuses; GA100's are not looked at (nova, nouveau): each file has one signature.
  */
-enum fl_err gsp_shared_no_fuse(struct gsp_gpu *g, uint32_t engine_mask, uint32_t ucode_id,
+enum fl_err gsp_shared_no_fuse(struct gsp_hw *hw, uint32_t engine_mask, uint32_t ucode_id,
                                uint32_t *value, struct fl_fail *fail)
 {
-    (void)g;
+    (void)hw;
     (void)engine_mask;
     (void)ucode_id;
     (void)fail;
@@ -121,69 +121,78 @@ enum fl_err gsp_shared_no_fuse(struct gsp_gpu *g, uint32_t engine_mask, uint32_t
     return FL_OK;
 }
 
-enum fl_err gsp_shared_falcon_reset_tu(struct gsp_gpu *g, const struct gsp_falcon *f,
+enum fl_err gsp_shared_falcon_reset_tu(struct gsp_hw *hw, const struct gsp_falcon *f,
                                        struct fl_fail *fail)
 {
     const uint32_t scrubbing = NV_PFALCON_FALCON_DMACTL__DMEM_SCRUBBING_MASK |
                                NV_PFALCON_FALCON_DMACTL__IMEM_SCRUBBING_MASK;
 
-    gsp_falcon_reset_pulse(&g->io, f);
-    const enum fl_err err = gsp_io_poll(&g->io, f->base + NV_PFALCON_FALCON_DMACTL__OFFSET,
+    gsp_falcon_reset_pulse(&hw->io, f);
+    const enum fl_err err = gsp_io_poll(&hw->io, f->base + NV_PFALCON_FALCON_DMACTL__OFFSET,
                                         scrubbing, 0, &wait_scrub, NULL, fail);
     if (err == FL_OK) {
-        ENG_WRITE(&g->io, f->base, NV_PFALCON_FALCON_RM,
-                  (struct NV_PFALCON_FALCON_RM){.raw = g->boot0});
+        ENG_WRITE(&hw->io, f->base, NV_PFALCON_FALCON_RM,
+                  (struct NV_PFALCON_FALCON_RM){.raw = hw->boot0});
     }
     return err;
 }
 
 /* The booter switches the core, not we: a whole reset with its wait and FALCON_RM, as OG570 does.
  */
-enum fl_err gsp_shared_gsp_reset_tu(struct gsp_gpu *g, struct fl_fail *fail)
+enum fl_err gsp_shared_gsp_reset_tu(struct gsp_hw *hw, struct fl_fail *fail)
 {
-    const enum fl_err err = gsp_shared_falcon_reset_tu(g, &gsp_falcon_gsp, fail);
+    const enum fl_err err = gsp_shared_falcon_reset_tu(hw, &gsp_falcon_gsp, fail);
 
-    return err != FL_OK ? err : gsp_io_check(&g->io);
+    return err != FL_OK ? err : gsp_io_check(&hw->io);
 }
 
-enum fl_err gsp_shared_wait_core_switch(struct gsp_gpu *g, struct fl_fail *fail)
+enum fl_err gsp_shared_wait_core_switch(struct gsp_hw *hw, struct fl_fail *fail)
 {
-    return gsp_io_poll(&g->io, NV_PGSP_BASE + NV_PRISCV_RISCV_CORE_SWITCH_RISCV_STATUS__OFFSET,
+    return gsp_io_poll(&hw->io, NV_PGSP_BASE + NV_PRISCV_RISCV_CORE_SWITCH_RISCV_STATUS__OFFSET,
                        NV_PRISCV_RISCV_CORE_SWITCH_RISCV_STATUS__ACTIVE_STAT_MASK,
                        NV_PRISCV_RISCV_CORE_SWITCH_RISCV_STATUS__ACTIVE_STAT_MASK, &wait_riscv,
                        NULL, fail);
 }
 
-enum fl_err gsp_shared_wait_riscv(struct gsp_gpu *g, struct fl_fail *fail)
+enum fl_err gsp_shared_wait_riscv(struct gsp_hw *hw, struct fl_fail *fail)
 {
-    return gsp_io_poll(&g->io, NV_PGSP_BASE + NV_PRISCV_RISCV_CPUCTL__OFFSET,
+    return gsp_io_poll(&hw->io, NV_PGSP_BASE + NV_PRISCV_RISCV_CPUCTL__OFFSET,
                        NV_PRISCV_RISCV_CPUCTL__ACTIVE_STAT_MASK,
                        NV_PRISCV_RISCV_CPUCTL__ACTIVE_STAT_MASK, &wait_riscv, NULL, fail);
 }
 
-bool gsp_shared_core_switch_stopped(struct gsp_gpu *g)
+bool gsp_shared_core_switch_stopped(struct gsp_hw *hw)
 {
     const struct NV_PRISCV_RISCV_CORE_SWITCH_RISCV_STATUS v =
-        ENG_READ(&g->io, NV_PGSP_BASE, NV_PRISCV_RISCV_CORE_SWITCH_RISCV_STATUS);
+        ENG_READ(&hw->io, NV_PGSP_BASE, NV_PRISCV_RISCV_CORE_SWITCH_RISCV_STATUS);
 
     return !gsp_io_no_value(v.raw) && !NV_PRISCV_RISCV_CORE_SWITCH_RISCV_STATUS__ACTIVE_STAT(v);
 }
 
-bool gsp_shared_riscv_stopped(struct gsp_gpu *g)
+/* Path B: before a boot it must not. */
+bool gsp_shared_riscv_runs(struct gsp_hw *hw)
 {
-    const struct NV_PRISCV_RISCV_CPUCTL v = ENG_READ(&g->io, NV_PGSP_BASE, NV_PRISCV_RISCV_CPUCTL);
+    const struct NV_PRISCV_RISCV_CPUCTL v = ENG_READ(&hw->io, NV_PGSP_BASE, NV_PRISCV_RISCV_CPUCTL);
+
+    return !gsp_io_no_value(v.raw) && NV_PRISCV_RISCV_CPUCTL__ACTIVE_STAT(v) &&
+           !NV_PRISCV_RISCV_CPUCTL__HALTED(v);
+}
+
+bool gsp_shared_riscv_stopped(struct gsp_hw *hw)
+{
+    const struct NV_PRISCV_RISCV_CPUCTL v = ENG_READ(&hw->io, NV_PGSP_BASE, NV_PRISCV_RISCV_CPUCTL);
 
     return !gsp_io_no_value(v.raw) && !NV_PRISCV_RISCV_CPUCTL__ACTIVE_STAT(v);
 }
 
-void gsp_shared_rearm_by_mirror(struct gsp_gpu *g)
+void gsp_shared_rearm_by_mirror(struct gsp_hw *hw)
 {
-    gsp_io_write(&g->io, g->family->pci_mirror_base + NV_PCFG_MSI_REARM__OFFSET, MSI_REARM_VALUE);
+    gsp_io_write(&hw->io, hw->family->pci_mirror_base + NV_PCFG_MSI_REARM__OFFSET, MSI_REARM_VALUE);
 }
 
-void gsp_shared_retrigger(struct gsp_gpu *g)
+void gsp_shared_retrigger(struct gsp_hw *hw)
 {
-    gsp_io_write(&g->io, NV_PGSP_BASE + NV_PFALCON_FALCON_INTR_RETRIGGER__OFFSET,
+    gsp_io_write(&hw->io, NV_PGSP_BASE + NV_PFALCON_FALCON_INTR_RETRIGGER__OFFSET,
                  NV_PFALCON_FALCON_INTR_RETRIGGER__with_TRIGGER(
                      (struct NV_PFALCON_FALCON_INTR_RETRIGGER){0}, 1)
                      .raw);

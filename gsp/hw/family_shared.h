@@ -8,30 +8,30 @@
 #include "gsp/hw/family.h"
 
 /* Turing to Ada. */
-enum fl_err gsp_shared_wait_gfw(struct gsp_gpu *g, struct fl_fail *fail);
-struct gsp_wpr2 gsp_shared_wpr2(struct gsp_gpu *g);
-enum fl_err gsp_shared_take_down_by_booter(struct gsp_gpu *g, bool stopped, struct fl_fail *fail);
-void gsp_shared_rearm_by_mirror(struct gsp_gpu *g);
+enum fl_err gsp_shared_wait_gfw(struct gsp_hw *hw, struct fl_fail *fail);
+struct gsp_wpr2 gsp_shared_wpr2(struct gsp_hw *hw);
+void gsp_shared_rearm_by_mirror(struct gsp_hw *hw);
 /* Of a chip with or without display; looks where the VBIOS has put it. */
-uint64_t gsp_shared_vga_workspace(struct gsp_gpu *g, uint64_t fb_bytes, bool has_display);
+uint64_t gsp_shared_vga_workspace(struct gsp_hw *hw, uint64_t fb_bytes, bool has_display);
 
 /* Turing, GA100. */
-uint64_t gsp_shared_vram_by_range(struct gsp_gpu *g);
-enum fl_err gsp_shared_no_fuse(struct gsp_gpu *g, uint32_t engine_mask, uint32_t ucode_id,
+uint64_t gsp_shared_vram_by_range(struct gsp_hw *hw);
+enum fl_err gsp_shared_no_fuse(struct gsp_hw *hw, uint32_t engine_mask, uint32_t ucode_id,
                                uint32_t *value, struct fl_fail *fail);
-enum fl_err gsp_shared_falcon_reset_tu(struct gsp_gpu *g, const struct gsp_falcon *f,
+enum fl_err gsp_shared_falcon_reset_tu(struct gsp_hw *hw, const struct gsp_falcon *f,
                                        struct fl_fail *fail);
-enum fl_err gsp_shared_gsp_reset_tu(struct gsp_gpu *g, struct fl_fail *fail);
-enum fl_err gsp_shared_wait_core_switch(struct gsp_gpu *g, struct fl_fail *fail);
-bool gsp_shared_core_switch_stopped(struct gsp_gpu *g);
+enum fl_err gsp_shared_gsp_reset_tu(struct gsp_hw *hw, struct fl_fail *fail);
+enum fl_err gsp_shared_wait_core_switch(struct gsp_hw *hw, struct fl_fail *fail);
+bool gsp_shared_core_switch_stopped(struct gsp_hw *hw);
 
 /* GA100, GA10x, Ada. */
-void gsp_shared_flush_page_niso(struct gsp_gpu *g, struct bus_addr page);
+void gsp_shared_flush_page_niso(struct gsp_hw *hw, struct bus_addr page);
 
 /* GA10x and later. */
-uint64_t gsp_shared_vram_in_mib(struct gsp_gpu *g);
-enum fl_err gsp_shared_wait_riscv(struct gsp_gpu *g, struct fl_fail *fail);
-bool gsp_shared_riscv_stopped(struct gsp_gpu *g);
+uint64_t gsp_shared_vram_in_mib(struct gsp_hw *hw);
+enum fl_err gsp_shared_wait_riscv(struct gsp_hw *hw, struct fl_fail *fail);
+bool gsp_shared_riscv_runs(struct gsp_hw *hw);
+bool gsp_shared_riscv_stopped(struct gsp_hw *hw);
 
 /* GA100 and later. */
-void gsp_shared_retrigger(struct gsp_gpu *g);
+void gsp_shared_retrigger(struct gsp_hw *hw);

@@ -4,23 +4,22 @@
  * the GSP to its RISC-V core. Source: spec boot.md 3.6, 4, 9; registers.md 5, 7, 11 (nova-core
  * hal/tu102.rs, nouveau tu102.c, OG570 *_TU102).
  */
-#include "gsp/boot/booter.h"
-#include "gsp/boot/gen_bootloader.h"
-#include "gsp/gpu.h"
+#include "gsp/hw/falcon.h"
 #include "gsp/hw/family_shared.h"
+#include "gsp/hw/hw.h"
 
-static uint64_t vga_workspace(struct gsp_gpu *g, uint64_t fb_bytes)
+static uint64_t vga_workspace(struct gsp_hw *hw, uint64_t fb_bytes)
 {
     const struct NV_FUSE_STATUS_OPT_DISPLAY_TU fuse =
-        REG_READ(&g->io, NV_FUSE_STATUS_OPT_DISPLAY_TU);
+        REG_READ(&hw->io, NV_FUSE_STATUS_OPT_DISPLAY_TU);
 
-    return gsp_shared_vga_workspace(g, fb_bytes, !NV_FUSE_STATUS_OPT_DISPLAY_TU__DISABLED(fuse));
+    return gsp_shared_vga_workspace(hw, fb_bytes, !NV_FUSE_STATUS_OPT_DISPLAY_TU__DISABLED(fuse));
 }
 
 /* Only the low register exists: the page lies below 2^40 (family.c). */
-static void set_flush_page(struct gsp_gpu *g, struct bus_addr page)
+static void set_flush_page(struct gsp_hw *hw, struct bus_addr page)
 {
-    REG_WRITE(&g->io, NV_PFB_NISO_FLUSH_SYSMEM_ADDR,
+    REG_WRITE(&hw->io, NV_PFB_NISO_FLUSH_SYSMEM_ADDR,
               (struct NV_PFB_NISO_FLUSH_SYSMEM_ADDR){.raw = (uint32_t)(page.raw >> 8)});
 }
 
@@ -33,11 +32,8 @@ const struct gsp_family_ops gsp_family_ops_tu = {
     .fuse_register = gsp_shared_no_fuse,
     .falcon_reset = gsp_shared_falcon_reset_tu,
     .falcon_load = gsp_falcon_load_port,
-    .booter_program = gsp_booter_program_port,
-    .fwsec_program = gsp_gen_bootloader_program,
     .gsp_reset_to_riscv = gsp_shared_gsp_reset_tu,
     .wait_riscv_active = gsp_shared_wait_core_switch,
     .riscv_stopped = gsp_shared_core_switch_stopped,
-    .take_down = gsp_shared_take_down_by_booter,
     .irq_rearm = gsp_shared_rearm_by_mirror,
 };

@@ -2,13 +2,9 @@
 /* Where everything of the GSP lies in VRAM (fb_layout.h). */
 #include "gsp/hw/fb_layout.h"
 
-#include <string.h>
-
 #include "gsp/hw/regs/regs.h"
 
 /* Source of all numbers: boot.md 5, 5.1, 5.2. */
-#define HEAP_PER_GIB     KIB(96)
-#define HEAP_CLIENTS     MIB(96) /* 48 KiB for each of 2048 channels */
 #define VGA_DEFAULT      MIB(1)
 #define VGA_SMALL        KIB(128)
 #define WPR_END_ALIGN    KIB(128)
@@ -20,32 +16,6 @@
     MIB(512) /* below any GPU with a GSP; keeps a nonsense reading from going on                   \
               */
 #define FB_BYTES_MAX (1ull << 47)
-
-static const struct gsp_heap_rule heap_rules[] = {
-    {"570.144", GSP_LIBOS2, MIB(0), MIB(8), MIB(64), MIB(256)},
-    {"570.144", GSP_LIBOS3, MIB(22), MIB(8), MIB(88), MIB(280)},
-    {"570.144", GSP_LIBOS3_FSP, MIB(22), MIB(14), MIB(88), MIB(280)},
-    {"535.113.01", GSP_LIBOS2, MIB(0), MIB(8), MIB(64), MIB(256)},
-    {"535.113.01", GSP_LIBOS3, MIB(20), MIB(8), MIB(84), MIB(276)},
-};
-
-const struct gsp_heap_rule *gsp_heap_rule_find(const char *version, enum gsp_libos libos)
-{
-    for (size_t i = 0; i < ARRAY_SIZE(heap_rules); i++) {
-        if (heap_rules[i].libos == libos && strcmp(heap_rules[i].version, version) == 0) {
-            return &heap_rules[i];
-        }
-    }
-    return NULL;
-}
-
-uint64_t gsp_heap_bytes(const struct gsp_heap_rule *rule, uint64_t fb_bytes)
-{
-    const uint64_t gib = div_up_u64(fb_bytes, GIB(1));
-    const uint64_t bytes =
-        rule->carveout + rule->base + align_up_u64(HEAP_PER_GIB * gib, MIB(1)) + HEAP_CLIENTS;
-    return min_u64(max_u64(bytes, rule->min), rule->max);
-}
 
 uint64_t gsp_vga_workspace_start(uint64_t fb_bytes, bool has_display, bool valid, uint64_t address)
 {

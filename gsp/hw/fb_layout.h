@@ -19,23 +19,6 @@
 #include "arch/base.h"
 #include "arch/fail.h"
 
-/* The operating system inside the GSP; fixes the size of the heap together with the version. */
-enum gsp_libos {
-    GSP_LIBOS2,     /* Turing, GA100 */
-    GSP_LIBOS3,     /* GA10x, AD10x */
-    GSP_LIBOS3_FSP, /* Hopper, Blackwell */
-};
-
-/* Parts of the heap in the WPR, bytes. */
-struct gsp_heap_rule {
-    const char *version; /* firmware version */
-    enum gsp_libos libos;
-    uint64_t carveout, base, min, max;
-};
-/* NULL when that firmware does not run on that kind of GPU. */
-const struct gsp_heap_rule *gsp_heap_rule_find(const char *version, enum gsp_libos libos);
-uint64_t gsp_heap_bytes(const struct gsp_heap_rule *rule, uint64_t fb_bytes);
-
 /* Start of the VGA workspace. valid and address: NV_PDISP_VGA_WORKSPACE_BASE, when there is a
  * display (has_display). */
 uint64_t gsp_vga_workspace_start(uint64_t fb_bytes, bool has_display, bool valid, uint64_t address);
@@ -47,7 +30,7 @@ struct gsp_fb_request {
     uint64_t bootloader_bytes;
     uint64_t image_bytes; /* of .fwimage */
     uint64_t non_wpr_heap_bytes;
-    uint64_t heap_bytes; /* gsp_heap_bytes() */
+    uint64_t heap_bytes; /* in the WPR: gsp_heap_bytes() of rpc/version.h */
     uint64_t pmu_reserved_bytes;
     bool sizes_only; /* the firmware chooses the places (path B): sizes are checked, starts are 0 */
 };

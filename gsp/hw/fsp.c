@@ -5,7 +5,7 @@
 #include "arch/clock.h"
 #include "arch/fiber.h"
 #include "arch/log.h"
-#include "gsp/gpu.h"
+#include "gsp/hw/hw.h"
 
 /* MCTP: version 3:0, destination 15:8, source 23:16, tag 26:24, owner 27, sequence 29:28, end of
  * message 30, start of message 31. */
@@ -110,26 +110,26 @@ enum fl_err gsp_fsp_span_check(uint32_t head, uint32_t tail, uint32_t least, uin
 }
 
 /* Microcode status words, for the log: only when something went wrong. */
-static void log_state(struct gsp_gpu *g)
+static void log_state(struct gsp_hw *hw)
 {
     uint32_t w[NV_PFSP_FALCON_COMMON_SCRATCH_GROUP_2__COUNT];
 
     for (uint32_t i = 0; i < ARRAY_SIZE(w); i++) {
-        w[i] = gsp_io_read(&g->io, NV_PFSP_FALCON_COMMON_SCRATCH_GROUP_2__OFFSET +
-                                       i * NV_PFSP_FALCON_COMMON_SCRATCH_GROUP_2__STRIDE);
+        w[i] = gsp_io_read(&hw->io, NV_PFSP_FALCON_COMMON_SCRATCH_GROUP_2__OFFSET +
+                                        i * NV_PFSP_FALCON_COMMON_SCRATCH_GROUP_2__STRIDE);
     }
-    log_error(g->label, "FSP status words 0x%08x 0x%08x 0x%08x 0x%08x", (unsigned)w[0],
+    log_error(hw->label, "FSP status words 0x%08x 0x%08x 0x%08x 0x%08x", (unsigned)w[0],
               (unsigned)w[1], (unsigned)w[2], (unsigned)w[3]);
 }
 
-enum fl_err gsp_fsp_wait_boot(struct gsp_gpu *g, uint32_t reg, struct fl_fail *fail)
+enum fl_err gsp_fsp_wait_boot(struct gsp_hw *hw, uint32_t reg, struct fl_fail *fail)
 {
-    const enum fl_err err = gsp_io_poll(&g->io, reg, UINT32_MAX,
+    const enum fl_err err = gsp_io_poll(&hw->io, reg, UINT32_MAX,
                                         NV_THERM_I2CS_SCRATCH_FSP_BOOT_COMPLETE__STATUS_SUCCESS,
                                         &wait_boot, NULL, fail);
 
     if (err == FL_ETIMEDOUT) {
-        log_state(g);
+        log_state(hw);
     }
     return err;
 }
@@ -151,7 +151,7 @@ static struct span read_msgq(struct gsp_io *io)
 }
 
 /* Waits until a queue is empty (want_empty) or has a message. */
-static enum fl_err wait_span(struct gsp_gpu *g, struct span (*read)(struct gsp_io *io),
+static enum fl_err wait_span(struct gsp_hw *hw, struct span (*read)(struct gsp_io *io),
                              bool want_empty, const struct gsp_wait *w, struct span *out,
                              struct fl_fail *fail)
 {
@@ -161,8 +161,8 @@ static enum fl_err wait_span(struct gsp_gpu *g, struct span (*read)(struct gsp_i
     for (;;) {
         const bool late = deadline_passed(d);
 
-        *out = read(&g->io);
-        if (g->io.lost) {
+        *out = read(&hw->io);
+        if (hw->io.lost) {
             return FL_ELINKLOST;
         }
         if ((out->head == out->tail) == want_empty) {
@@ -176,7 +176,7 @@ static enum fl_err wait_span(struct gsp_gpu *g, struct span (*read)(struct gsp_i
                     (unsigned)out->tail);
             fl_fail_values(fail, (uint64_t)out->tail << 32 | out->head, 0, waited);
             fl_fail_hint(fail, "the FSP hangs: power-cycle the machine");
-            log_state(g);
+            log_state(hw);
             return FL_ETIMEDOUT;
         }
         fiber_sleep_us(step);
@@ -200,11 +200,11 @@ static struct NV_PFSP_EMEMC ememc_at(uint32_t off)
     return NV_PFSP_EMEMC__with_BLK(c, off / 256);
 }
 
-static void send(struct gsp_gpu *g, uint8_t type, const uint8_t *payload, uint32_t size)
+static void send(struct gsp_hw *hw, uint8_t type, const uint8_t *payload, uint32_t size)
 {
-    struct gsp_io *io = &g->io;
+    struct gsp_io *io = &hw->io;
 
-    gsp_recorder_add(&g->rec, GSP_REC_DMA, size, NV_PFSP_EMEMD__OFFSET, "message to the FSP");
+    gsp_recorder_add(&hw->rec, GSP_REC_DMA, size, NV_PFSP_EMEMD__OFFSET, "message to the FSP");
     REG_WRITE(io, NV_PFSP_EMEMC, NV_PFSP_EMEMC__with_AINCW(ememc_at(0), 1));
     gsp_io_write_bulk(io, NV_PFSP_EMEMD__OFFSET, gsp_fsp_mctp_header());
     gsp_io_write_bulk(io, NV_PFSP_EMEMD__OFFSET, gsp_fsp_nvdm_header(type));
@@ -218,10 +218,10 @@ static void send(struct gsp_gpu *g, uint8_t type, const uint8_t *payload, uint32
 }
 
 /* Reads what is needed of the answer, once, and gives the place back whatever it was. */
-static enum fl_err receive(struct gsp_gpu *g, struct span at, uint32_t words[ANSWER_WORDS],
+static enum fl_err receive(struct gsp_hw *hw, struct span at, uint32_t words[ANSWER_WORDS],
                            struct fl_fail *fail)
 {
-    struct gsp_io *io = &g->io;
+    struct gsp_io *io = &hw->io;
     uint32_t size;
     const enum fl_err err = gsp_fsp_span_check(at.head, at.tail, FSP_ANSWER_BYTES, &size, fail);
 
@@ -235,7 +235,7 @@ static enum fl_err receive(struct gsp_gpu *g, struct span at, uint32_t words[ANS
     return err != FL_OK ? err : gsp_io_check(io);
 }
 
-enum fl_err gsp_fsp_call(struct gsp_gpu *g, uint8_t type, const void *payload, uint32_t size,
+enum fl_err gsp_fsp_call(struct gsp_hw *hw, uint8_t type, const void *payload, uint32_t size,
                          struct fl_fail *fail)
 {
     uint32_t words[ANSWER_WORDS] = {0}, code;
@@ -245,20 +245,20 @@ enum fl_err gsp_fsp_call(struct gsp_gpu *g, uint8_t type, const void *payload, u
         return FL_FAIL(fail, FL_EINVAL, "FSP message", "a message of %u bytes does not fit %u",
                        (unsigned)size, FSP_CHANNEL_BYTES);
     }
-    enum fl_err err = wait_span(g, read_queue, true, &wait_room, &at, fail);
+    enum fl_err err = wait_span(hw, read_queue, true, &wait_room, &at, fail);
     if (err != FL_OK) {
         return err;
     }
-    at = read_msgq(&g->io);
+    at = read_msgq(&hw->io);
     if (at.head != at.tail) { /* of a call that was given up: not the answer to this one */
-        log_warn(g->label, "the FSP has an old answer (head 0x%x, tail 0x%x): dropped",
+        log_warn(hw->label, "the FSP has an old answer (head 0x%x, tail 0x%x): dropped",
                  (unsigned)at.head, (unsigned)at.tail);
-        msgq_done(&g->io);
+        msgq_done(&hw->io);
     }
-    send(g, type, payload, size);
-    err = wait_span(g, read_msgq, false, &wait_answer, &at, fail);
+    send(hw, type, payload, size);
+    err = wait_span(hw, read_msgq, false, &wait_answer, &at, fail);
     if (err == FL_OK) {
-        err = receive(g, at, words, fail);
+        err = receive(hw, at, words, fail);
     }
     if (err == FL_OK) {
         err = gsp_fsp_answer_check(words, type, &code, fail);
@@ -278,6 +278,6 @@ enum fl_err gsp_fsp_call(struct gsp_gpu *g, uint8_t type, const void *payload, u
             fl_fail_hint(fail, "%s", codes[i].hint);
         }
     }
-    log_state(g);
+    log_state(hw);
     return FL_EIO;
 }

@@ -12,7 +12,7 @@
 #include "arch/base.h"
 #include "arch/fail.h"
 
-struct gsp_gpu;
+struct gsp_hw;
 
 /* Types of NVDM messages. */
 enum { FSP_NVDM_COT = 0x14, FSP_NVDM_RESPONSE = 0x15 };
@@ -34,9 +34,9 @@ FL_MUST_CHECK enum fl_err gsp_fsp_span_check(uint32_t head, uint32_t tail, uint3
                                              uint32_t *size, struct fl_fail *fail);
 
 /* Until the FSP has started; reg is where this family shows it. Yields. */
-FL_MUST_CHECK enum fl_err gsp_fsp_wait_boot(struct gsp_gpu *g, uint32_t reg, struct fl_fail *fail);
+FL_MUST_CHECK enum fl_err gsp_fsp_wait_boot(struct gsp_hw *hw, uint32_t reg, struct fl_fail *fail);
 
 /* Sends size bytes (a multiple of 4) as a message of that type and waits for the answer. FL_EIO
  * when the FSP reports an error, FL_EPROTO, FL_ETIMEDOUT, FL_ELINKLOST. Yields. */
-FL_MUST_CHECK enum fl_err gsp_fsp_call(struct gsp_gpu *g, uint8_t type, const void *payload,
+FL_MUST_CHECK enum fl_err gsp_fsp_call(struct gsp_hw *hw, uint8_t type, const void *payload,
                                        uint32_t size, struct fl_fail *fail);

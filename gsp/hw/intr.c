@@ -3,7 +3,7 @@
 #include "gsp/hw/intr.h"
 
 #include "arch/log.h"
-#include "gsp/gpu.h"
+#include "gsp/hw/hw.h"
 
 #define LEAF_BITS   32u
 #define ALL_VECTORS 0xffffffffu
@@ -15,89 +15,89 @@ static uint32_t subtree_bit_of(uint32_t vector) { return 1u << leaf_of(vector) /
 
 static void on_msi(void *arg)
 {
-    struct gsp_gpu *g = arg;
+    struct gsp_hw *hw = arg;
 
-    event_signal(&g->intr.ev);
+    event_signal(&hw->intr.ev);
 }
 
-#define LEAF_WRITE(g, REG, i, bits) REG_WRITE_AT(&(g)->io, REG, i, (struct REG){.raw = (bits)})
+#define LEAF_WRITE(hw, REG, i, bits) REG_WRITE_AT(&(hw)->io, REG, i, (struct REG){.raw = (bits)})
 
 /* MSI-X, and MSI from Hopper on: the edge of a subtree's enable sends what is pending. MSI before:
  * by a register of its own. */
-static bool armed_by_edge(const struct gsp_gpu *g)
+static bool armed_by_edge(const struct gsp_hw *hw)
 {
-    return g->intr.msix || g->family->ops->irq_rearm == NULL;
+    return hw->intr.msix || hw->family->ops->irq_rearm == NULL;
 }
 
-static void rearm(struct gsp_gpu *g)
+static void rearm(struct gsp_hw *hw)
 {
-    if (armed_by_edge(g)) {
-        REG_WRITE(&g->io, NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_TOP_EN_CLEAR,
+    if (armed_by_edge(hw)) {
+        REG_WRITE(&hw->io, NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_TOP_EN_CLEAR,
                   (struct NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_TOP_EN_CLEAR){
-                      .raw = subtree_bit_of(g->intr.vector)});
-        REG_WRITE(&g->io, NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_TOP_EN_SET,
+                      .raw = subtree_bit_of(hw->intr.vector)});
+        REG_WRITE(&hw->io, NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_TOP_EN_SET,
                   (struct NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_TOP_EN_SET){
-                      .raw = subtree_bit_of(g->intr.vector)});
+                      .raw = subtree_bit_of(hw->intr.vector)});
     } else {
-        g->family->ops->irq_rearm(g);
+        hw->family->ops->irq_rearm(hw);
     }
 }
 
-void gsp_intr_disable(struct gsp_gpu *g)
+void gsp_intr_disable(struct gsp_hw *hw)
 {
-    if (!g->intr.enabled) {
+    if (!hw->intr.enabled) {
         return;
     }
-    REG_WRITE(&g->io, NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_TOP_EN_CLEAR,
+    REG_WRITE(&hw->io, NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_TOP_EN_CLEAR,
               (struct NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_TOP_EN_CLEAR){.raw = ALL_VECTORS});
-    LEAF_WRITE(g, NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_LEAF_EN_CLEAR, leaf_of(g->intr.vector),
+    LEAF_WRITE(hw, NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_LEAF_EN_CLEAR, leaf_of(hw->intr.vector),
                ALL_VECTORS);
-    g->intr.enabled = false;
-    g->intr.live = false;
+    hw->intr.enabled = false;
+    hw->intr.live = false;
 }
 
-void gsp_intr_enable(struct gsp_gpu *g, uint32_t vector)
+void gsp_intr_enable(struct gsp_hw *hw, uint32_t vector)
 {
-    struct gsp_intr *in = &g->intr;
+    struct gsp_intr *in = &hw->intr;
 
     if (!in->tried) {
         in->tried = true;
         /* Display boards have one MSI message for the whole tree; data-centre boards have MSI-X
          * with an entry for each subtree (interrupts.md 5). */
-        in->msi = pci_enable_msi(g->pci, "gpu", on_msi, g, true, &in->irq) == FL_OK;
+        in->msi = pci_enable_msi(hw->pci, "gpu", on_msi, hw, true, &in->irq) == FL_OK;
         if (!in->msi) {
-            in->msix = in->msi = pci_enable_msix_entry(g->pci, leaf_of(vector) / 2, "gpu", on_msi,
-                                                       g, &in->irq) == FL_OK;
+            in->msix = in->msi = pci_enable_msix_entry(hw->pci, leaf_of(vector) / 2, "gpu", on_msi,
+                                                       hw, &in->irq) == FL_OK;
         }
         if (!in->msi) {
-            log_warn(g->label, "no message-signalled interrupt for this GPU: its queue is polled");
+            log_warn(hw->label, "no message-signalled interrupt for this GPU: its queue is polled");
         }
     }
     if (!in->msi) {
         return;
     }
     /* Nothing from before may come through: all vectors off, and ours not pending. */
-    REG_WRITE(&g->io, NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_TOP_EN_CLEAR,
+    REG_WRITE(&hw->io, NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_TOP_EN_CLEAR,
               (struct NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_TOP_EN_CLEAR){.raw = ALL_VECTORS});
-    for (uint32_t i = 0; i < g->family->intr_leaves; i++) {
-        LEAF_WRITE(g, NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_LEAF_EN_CLEAR, i, ALL_VECTORS);
+    for (uint32_t i = 0; i < hw->family->intr_leaves; i++) {
+        LEAF_WRITE(hw, NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_LEAF_EN_CLEAR, i, ALL_VECTORS);
     }
     in->vector = vector;
     in->live = false;
     in->count = irq_count(in->irq.vector);
-    LEAF_WRITE(g, NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_LEAF, leaf_of(vector), bit_of(vector));
-    LEAF_WRITE(g, NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_LEAF_EN_SET, leaf_of(vector), bit_of(vector));
-    REG_WRITE(&g->io, NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_TOP_EN_SET,
+    LEAF_WRITE(hw, NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_LEAF, leaf_of(vector), bit_of(vector));
+    LEAF_WRITE(hw, NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_LEAF_EN_SET, leaf_of(vector), bit_of(vector));
+    REG_WRITE(&hw->io, NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_TOP_EN_SET,
               (struct NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_TOP_EN_SET){.raw = subtree_bit_of(vector)});
-    if (!armed_by_edge(g)) { /* enabling was such an edge */
-        rearm(g);
+    if (!armed_by_edge(hw)) { /* enabling was such an edge */
+        rearm(hw);
     }
     in->enabled = true;
 }
 
-void gsp_intr_service(struct gsp_gpu *g)
+void gsp_intr_service(struct gsp_hw *hw)
 {
-    struct gsp_intr *in = &g->intr;
+    struct gsp_intr *in = &hw->intr;
     struct NV_PFALCON_FALCON_IRQSCLR clear = {0};
 
     /* One interrupt may wake several fibers: the first serves it. */
@@ -107,36 +107,36 @@ void gsp_intr_service(struct gsp_gpu *g)
     }
     in->count = count;
     clear = NV_PFALCON_FALCON_IRQSCLR__with_SWGEN0(clear, 1);
-    LEAF_WRITE(g, NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_LEAF, leaf_of(in->vector), bit_of(in->vector));
-    ENG_WRITE(&g->io, NV_PGSP_BASE, NV_PFALCON_FALCON_IRQSCLR, clear);
-    rearm(g);
-    if (g->family->ops->irq_retrigger != NULL) {
-        g->family->ops->irq_retrigger(g);
+    LEAF_WRITE(hw, NV_VIRTUAL_FUNCTION_PRIV_CPU_INTR_LEAF, leaf_of(in->vector), bit_of(in->vector));
+    ENG_WRITE(&hw->io, NV_PGSP_BASE, NV_PFALCON_FALCON_IRQSCLR, clear);
+    rearm(hw);
+    if (hw->family->ops->irq_retrigger != NULL) {
+        hw->family->ops->irq_retrigger(hw);
     }
     /* The read also makes sure that the writes have arrived: a message posted from here on raises a
      * new interrupt, one posted before is in the queue when it is looked at next. */
     const struct NV_PFALCON_FALCON_IRQSTAT left =
-        ENG_READ(&g->io, NV_PGSP_BASE, NV_PFALCON_FALCON_IRQSTAT);
-    if (g->io.lost) {
+        ENG_READ(&hw->io, NV_PGSP_BASE, NV_PFALCON_FALCON_IRQSTAT);
+    if (hw->io.lost) {
         return;
     }
     in->served++;
     in->live = true;
     if (!gsp_io_no_value(left.raw) && NV_PFALCON_FALCON_IRQSTAT__HALT(left)) {
         in->halts++;
-        log_limited(&g->complaints, LOG_ERROR, g->label,
+        log_limited(&hw->complaints, LOG_ERROR, hw->label,
                     "the GSP's core reports a halt: its log buffers say why");
-        ENG_WRITE(&g->io, NV_PGSP_BASE, NV_PFALCON_FALCON_IRQSCLR,
+        ENG_WRITE(&hw->io, NV_PGSP_BASE, NV_PFALCON_FALCON_IRQSCLR,
                   NV_PFALCON_FALCON_IRQSCLR__with_HALT((struct NV_PFALCON_FALCON_IRQSCLR){0}, 1));
     }
 }
 
-enum fl_err gsp_intr_wait(struct gsp_gpu *g, struct deadline d)
+enum fl_err gsp_intr_wait(struct gsp_hw *hw, struct deadline d)
 {
-    const enum fl_err err = event_wait(&g->intr.ev, d);
+    const enum fl_err err = event_wait(&hw->intr.ev, d);
 
     if (err == FL_OK) {
-        gsp_intr_service(g);
+        gsp_intr_service(hw);
         fiber_yield_if_long(); /* one that had come already cost no wait */
     }
     return err;

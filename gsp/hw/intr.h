@@ -15,32 +15,17 @@
 #include "arch/fiber.h"
 #include "arch/irq.h"
 
-struct gsp_gpu;
+struct gsp_hw;
 
 /* The GSP's vector on Turing to Ada, before the resource manager can be asked (dev_vm.h). */
 #define GSP_INTR_VECTOR 155u
 
-struct gsp_intr {
-    struct event ev; /* signalled by the MSI handler */
-    bool msi;        /* the device has a vector of ours; kept over boots */
-    bool msix;       /* ... as an entry of MSI-X */
-    bool tried;      /* MSI was asked for once */
-    bool enabled;    /* the tree lets the GSP's vector through */
-    bool live;       /* an interrupt came since the tree was enabled: waits may rely on them */
-    struct irq_msi irq;
-    uint32_t vector;
-    uint64_t count;  /* interrupts that came, when last served */
-    uint64_t served; /* interrupts served */
-    uint64_t missed; /* messages found by looking, though interrupts are live */
-    uint64_t halts;  /* the GSP's core reported a halt */
-};
-
 /* Gets a message-signalled vector (once per GPU) and lets the GSP's vector through the tree.
  * Without MSI the GPU is polled: no failure. */
-void gsp_intr_enable(struct gsp_gpu *g, uint32_t vector);
+void gsp_intr_enable(struct gsp_hw *hw, uint32_t vector);
 /* Shuts the tree. */
-void gsp_intr_disable(struct gsp_gpu *g);
+void gsp_intr_disable(struct gsp_hw *hw);
 /* Acknowledges an interrupt that was signalled. One register read. */
-void gsp_intr_service(struct gsp_gpu *g);
+void gsp_intr_service(struct gsp_hw *hw);
 /* Waits for an interrupt until d, and serves it. FL_ETIMEDOUT when none came. Yields. */
-FL_MUST_CHECK enum fl_err gsp_intr_wait(struct gsp_gpu *g, struct deadline d);
+FL_MUST_CHECK enum fl_err gsp_intr_wait(struct gsp_hw *hw, struct deadline d);

@@ -7,11 +7,9 @@
 #include <string.h>
 
 #include "arch/log.h"
-#include "gsp/boot/wpr.h"
 #include "gsp/gpu.h"
 #include "gsp/rm/rm.h"
 #include "gsp/rpc/status.h"
-#include "gsp/rpc/version.h"
 
 #define STATIC_INFO_TIMEOUT_US    (5 * US_PER_S)
 #define GID_BYTES                 16u /* of a binary UUID */
@@ -140,7 +138,8 @@ static enum fl_err take_places(struct gsp_gpu *g, const uint8_t *info, uint32_t 
                        (unsigned long long)heap, (unsigned long long)frts,
                        (unsigned long long)g->fb.fb_bytes);
     }
-    gsp_wpr_placed_by_firmware(g, heap, frts);
+    g->fb.non_wpr_start = heap;
+    g->fb.frts_start = frts;
     return FL_OK;
 }
 
@@ -160,7 +159,7 @@ enum fl_err gsp_static_info_take(struct gsp_gpu *g, const void *data, uint32_t s
     if (err == FL_OK) {
         err = take_regions(g, info, size, fail);
     }
-    if (err == FL_OK && (g->family->parts & GSP_PART_FSP) != 0) {
+    if (err == FL_OK && (g->hw.family->parts & GSP_PART_FSP) != 0) {
         err = take_places(g, info, size, fail);
     }
     if (err != FL_OK) {
@@ -173,7 +172,7 @@ enum fl_err gsp_static_info_take(struct gsp_gpu *g, const void *data, uint32_t s
     g->internal_client = (uint32_t)fw_get(info, size, l->GspStaticConfigInfo.hInternalClient);
     g->internal_device = (uint32_t)fw_get(info, size, l->GspStaticConfigInfo.hInternalDevice);
     g->internal_subdevice = (uint32_t)fw_get(info, size, l->GspStaticConfigInfo.hInternalSubdevice);
-    log_info(g->label, "%s (%s), %s, %u memory regions",
+    log_info(g->hw.label, "%s (%s), %s, %u memory regions",
              g->name[0] != '\0' ? g->name : "unnamed GPU", g->short_name,
              g->uuid[0] != '\0' ? g->uuid : "no UUID", (unsigned)g->fb_region_count);
     return FL_OK;
@@ -200,8 +199,7 @@ enum fl_err gsp_static_info_vector(struct gsp_gpu *g, uint32_t *vector, struct f
 {
     const struct gsp_layout *l = g->layout;
     const uint32_t size = l->NV2080_CTRL_INTERNAL_INTR_GET_KERNEL_TABLE_PARAMS.total;
-    const struct gsp_version *v = gsp_version_find(l->version);
-    const uint32_t index = v != NULL ? v->gsp_engine_index : 0;
+    const uint32_t index = g->version->gsp_engine_index;
     uint32_t status = 0;
     uint8_t *p = calloc(1, size);
 
@@ -243,10 +241,10 @@ enum fl_err gsp_static_info_vector(struct gsp_gpu *g, uint32_t *vector, struct f
             err = FL_FAIL(fail, FL_EPROTO, "interrupt table",
                           "no vector for the GSP (engine %u) among %u entries", (unsigned)index,
                           (unsigned)count);
-        } else if (err == FL_OK && *vector >= g->family->intr_leaves * 32) {
+        } else if (err == FL_OK && *vector >= g->hw.family->intr_leaves * 32) {
             err = FL_FAIL(fail, FL_EPROTO, "interrupt table",
                           "the GSP's vector is %u; this family has %u", (unsigned)*vector,
-                          (unsigned)(g->family->intr_leaves * 32));
+                          (unsigned)(g->hw.family->intr_leaves * 32));
         }
     }
     free(p);

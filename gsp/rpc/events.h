@@ -9,9 +9,6 @@
 #pragma once
 
 #include "arch/base.h"
-#include "arch/clock.h"
-#include "arch/fail.h"
-#include "gsp/rpc/queue.h"
 
 enum gsp_event {
     GSP_EV_UNKNOWN,
@@ -35,16 +32,24 @@ struct gsp_event_info {
     const char *name;
     uint32_t min_payload; /* shorter ones are malformed */
 };
-/* The event a number means in a firmware version; NULL when that version has no such event. */
-const struct gsp_event_info *gsp_event_find(const char *version, uint32_t number);
+/* A version's own ones (version.h), beyond those that all have. */
+struct gsp_event_table {
+    const struct gsp_event_info *rows;
+    size_t count;
+};
+enum { GSP_EVENTS_R535_COUNT = 4, GSP_EVENTS_R570_COUNT = 8 };
+extern const struct gsp_event_info gsp_events_r535[GSP_EVENTS_R535_COUNT],
+    gsp_events_r570[GSP_EVENTS_R570_COUNT];
+#define GSP_EVENTS_R535 {gsp_events_r535, GSP_EVENTS_R535_COUNT}
+#define GSP_EVENTS_R570 {gsp_events_r570, GSP_EVENTS_R570_COUNT}
+
+/* The event that a number means where `more` are the version's own; NULL when it has no such event.
+ */
+const struct gsp_event_info *gsp_event_find(const struct gsp_event_table *more, uint32_t number);
 
 /* Xids that the resource manager does not send but its host tells (channels.md 14.2). */
 #define GSP_XID_OFF_THE_BUS 79u
 #define GSP_XID_GSP_CRASH   120u
-
-struct gsp_gpu;
-/* An Xid, from the GSP or our own: counted, kept as the last one, logged. */
-void gsp_event_xid(struct gsp_gpu *g, uint32_t xid, const char *text);
 
 /* What events left behind, per boot. */
 struct gsp_event_state {
@@ -57,14 +62,3 @@ struct gsp_event_state {
     uint32_t unknown_count;
     uint32_t recovery_action;
 };
-
-/* All register scripts of a minute together; a real boot's takes less than a second (measured on
- * AD104 and others), so that a script that comes at the end of a wait still has time. */
-#define GSP_SEQ_BUDGET_US (10 * US_PER_S)
-#define GSP_SEQ_WINDOW_US (60 * US_PER_S)
-
-/* Handles one event of g. FL_OK also for those that are only counted. Errors end the wait in which
- * the event came: a sequencer that fails or takes too long (until, GSP_SEQ_BUDGET_US), a malformed
- * message. Yields (the sequencer). */
-FL_MUST_CHECK enum fl_err gsp_event_handle(struct gsp_gpu *g, const struct gsp_msg *m,
-                                           struct deadline until, struct fl_fail *fail);

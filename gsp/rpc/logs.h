@@ -8,6 +8,10 @@
 
 #include "arch/base.h"
 #include "gsp/gsp.h"
+#include "mm/dma.h"
 
 /* Name in the libos arguments: "LOGINIT", "LOGINTR", "LOGRM". */
 const char *gsp_log_libos_name(enum gsp_log l);
+/* As gsp_log_read and gsp_log_put of gsp.h, of one buffer; one that was not made is empty. */
+size_t gsp_logs_read(const struct dma_buf *log, uint64_t *offset, void *buf, size_t size);
+uint64_t gsp_logs_put(const struct dma_buf *log);

@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* NV_STATUS codes: what the GSP's resource manager answers. Source: OGKM nvstatuscodes.h (rpc.md
- * B2). */
+/* NV_STATUS codes: what the GSP's resource manager answers, and what its RPC layer does. */
 #pragma once
 
 #include "arch/base.h"
 
-enum {
-    NV_OK = 0,
-    NV_ERR_BUSY_RETRY = 0x3,
-    NV_ERR_NOT_READY = 0x55,
-    NV_ERR_NOT_SUPPORTED = 0x56,
-    NV_ERR_TIMEOUT_RETRY = 0x66,
+enum nv_status {
+#define NV_STATUS(name, code) name = (code),
+#include "gsp/rpc/status.def"
+#undef NV_STATUS
 };
-/* "NOT_SUPPORTED"; RPC-layer codes (0xff1000xx) too; "unknown status" otherwise. Never NULL. */
+
+/* NVIDIA's name, "NV_ERR_NOT_SUPPORTED"; of codes of the RPC layer (0xff1000xx) a description.
+ * "unknown status" otherwise. Never NULL. */
 const char *gsp_status_name(uint32_t status);

@@ -21,6 +21,7 @@
 #include "arch/lockorder.h"
 #include "arch/log.h"
 #include "gsp/rpc/events.h"
+#include "gsp/rpc/version.h"
 #include "mm/dma.h"
 #include "tests/unit/rig_assert.h"
 
@@ -474,19 +475,24 @@ static void model_recognises_the_firmware(void **state)
     }
 }
 
+static const struct gsp_event_info *event_of(const char *version, uint32_t number)
+{
+    return gsp_event_find(&gsp_version_find(version)->events, number);
+}
+
 /* From 0x101b on the numbers differ (rpc.md B3). */
 static void event_numbers(void **state)
 {
     (void)state;
-    assert_int_equal(gsp_event_find("570.144", 0x101c)->event, GSP_EV_LOCKDOWN_NOTICE);
-    assert_int_equal(gsp_event_find("535.113.01", 0x101d)->event, GSP_EV_LOCKDOWN_NOTICE);
-    assert_int_equal(gsp_event_find("570.144", 0x1020)->event, GSP_EV_POST_NOCAT_RECORD);
-    assert_null(gsp_event_find("535.113.01", 0x1020));
-    assert_string_equal(gsp_event_find("535.113.01", 0x101b)->name, "GSP_SEND_USER_SHARED_DATA");
-    assert_string_equal(gsp_event_find("570.144", 0x101b)->name, "NVLINK_FAULT_UP");
-    assert_int_equal(gsp_event_find("570.144", 0x1002)->event, GSP_EV_RUN_CPU_SEQUENCER);
-    assert_int_equal(gsp_event_find("535.113.01", 0x1001)->event, GSP_EV_INIT_DONE);
-    assert_null(gsp_event_find("570.144", 0x1023));
+    assert_int_equal(event_of("570.144", 0x101c)->event, GSP_EV_LOCKDOWN_NOTICE);
+    assert_int_equal(event_of("535.113.01", 0x101d)->event, GSP_EV_LOCKDOWN_NOTICE);
+    assert_int_equal(event_of("570.144", 0x1020)->event, GSP_EV_POST_NOCAT_RECORD);
+    assert_null(event_of("535.113.01", 0x1020));
+    assert_string_equal(event_of("535.113.01", 0x101b)->name, "GSP_SEND_USER_SHARED_DATA");
+    assert_string_equal(event_of("570.144", 0x101b)->name, "NVLINK_FAULT_UP");
+    assert_int_equal(event_of("570.144", 0x1002)->event, GSP_EV_RUN_CPU_SEQUENCER);
+    assert_int_equal(event_of("535.113.01", 0x1001)->event, GSP_EV_INIT_DONE);
+    assert_null(event_of("570.144", 0x1023));
 }
 
 int main(void)

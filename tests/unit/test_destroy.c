@@ -166,8 +166,8 @@ static void that_cannot_be_stopped(void **state)
     (void)state;
     open_strict(NULL);
     boots();
-    real_bar0 = rig.gpu->io.bar0;
-    rig.gpu->io.bar0 = (struct mmio){.ops = &gone_ops, .size = real_bar0.size};
+    real_bar0 = rig.gpu->hw.io.bar0;
+    rig.gpu->hw.io.bar0 = (struct mmio){.ops = &gone_ops, .size = real_bar0.size};
     gone = true;
     assert_int_equal(rig_unload(&rig), FL_ELINKLOST);
     assert_int_equal(rig_snapshot(&rig).state, GSP_FAILED);

@@ -99,13 +99,13 @@ static int setup(void **state)
     host_reset();
     memset(&dev, 0, sizeof(dev));
     g = calloc(1, sizeof(*g));
-    g->label = "test";
-    assert_true(gsp_recorder_init(&g->rec));
-    g->rec.family = F_TU;
-    g->io =
-        (struct gsp_io){.bar0 = {.ops = &ops, .size = MIB(16)}, .rec = &g->rec, .size = MIB(16)};
+    g->hw.label = "test";
+    assert_true(gsp_recorder_init(&g->hw.rec));
+    g->hw.rec.family = F_TU;
+    g->hw.io =
+        (struct gsp_io){.bar0 = {.ops = &ops, .size = MIB(16)}, .rec = &g->hw.rec, .size = MIB(16)};
     fail = (struct fl_fail){0};
-    gsp_io_begin(&g->io, &fail);
+    gsp_io_begin(&g->hw.io, &fail);
     payload = malloc(0x900);
     for (unsigned i = 0; i < 0x900; i++) {
         payload[i] = (uint8_t)(i * 7 + i / 256);
@@ -118,7 +118,7 @@ static int teardown(void **state)
 {
     (void)state;
     dma_free(&g->mem.fwsec_sb);
-    gsp_recorder_free(&g->rec);
+    gsp_recorder_free(&g->hw.rec);
     free(g);
     free(payload);
     free(code);
@@ -131,7 +131,7 @@ static bool done;
 static void body(void *arg)
 {
     (void)arg;
-    result = gsp_falcon_load_port(g, &gsp_falcon_gsp, job, &fail);
+    result = gsp_falcon_load_port(&g->hw, &gsp_falcon_gsp, job, &fail);
     done = true;
 }
 static bool is_done(void *arg)
@@ -193,7 +193,7 @@ static void refuses_what_does_not_fit(void **state)
         struct gsp_falcon_program p = booter();                                                    \
         change;                                                                                    \
         assert_int_equal(load(&p), FL_EBADDATA);                                                   \
-        assert_int_equal(g->io.writes, 0);                                                         \
+        assert_int_equal(g->hw.io.writes, 0);                                                      \
     } while (0)
     BAD(p.plain.bytes = 0);
     BAD(p.plain.bytes = 0x80);

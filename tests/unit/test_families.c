@@ -18,6 +18,7 @@
 #include "arch/lockorder.h"
 #include "arch/log.h"
 #include "gsp/hw/chips.h"
+#include "gsp/hw/falcon.h"
 #include "gsp/hw/family.h"
 #include "gsp/rpc/version.h"
 #include "gsp_layout.h"
@@ -70,7 +71,8 @@ static void a_version_is_complete(void **state)
         const struct gsp_version *v = gsp_version_find(gsp_layouts[n]->version);
         assert_non_null(v);
         assert_true(v->gsp_engine_index != 0);
-        assert_non_null(gsp_heap_rule_find(v->name, GSP_LIBOS3));
+        assert_ptr_equal(v->layout, gsp_layouts[n]);
+        assert_non_null(gsp_version_heap(v, GSP_LIBOS3));
     }
     assert_int_equal(n, ARRAY_SIZE(versions));
     assert_null(gsp_version_find("570.1440"));
@@ -88,13 +90,12 @@ static void no_operation_is_missing(void **state)
         const bool booter = (f->parts & GSP_PART_BOOTER) != 0;
         assert_true(o->wait_devinit != NULL && o->vram_bytes != NULL && o->vga_workspace != NULL &&
                     o->set_flush_page != NULL && o->wait_riscv_active != NULL &&
-                    o->take_down != NULL);
+                    o->riscv_stopped != NULL);
+        assert_int_equal(o->riscv_runs != NULL, !booter);
         assert_int_equal(o->wpr2 != NULL, booter);
         assert_int_equal(o->fuse_register != NULL, booter);
         assert_int_equal(o->falcon_reset != NULL, booter);
         assert_int_equal(o->falcon_load != NULL, booter);
-        assert_int_equal(o->booter_program != NULL, booter);
-        assert_int_equal(o->fwsec_program != NULL, booter);
         assert_int_equal(o->gsp_reset_to_riscv != NULL, booter);
     }
 }
@@ -231,7 +232,7 @@ static void rm_is_written_after_resets(void **state)
 
 static bool runs_on(const struct gsp_chip *c, const char *version)
 {
-    return gsp_heap_rule_find(version, gsp_family_find(c->family)->libos) != NULL;
+    return gsp_version_heap(gsp_version_find(version), gsp_family_find(c->family)->libos) != NULL;
 }
 
 static void with_each_version(const char *chip, const char *board)

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "gsp/hw/fb_layout.h"
+#include "gsp/rpc/version.h"
 
 struct example {
     const char *name, *version;
@@ -18,6 +19,11 @@ struct example {
     uint64_t fb, vga, frts, bootloader_bytes, image_bytes; /* vga: start; frts: bytes */
     struct gsp_fb_layout want;
 };
+
+static const struct gsp_heap_rule *heap_of(const char *version, enum gsp_libos libos)
+{
+    return gsp_version_heap(gsp_version_find(version), libos);
+}
 
 static const struct example examples[] = {
     {"TU102 8 GiB r570",
@@ -192,7 +198,7 @@ static struct gsp_fb_request request_of(const struct example *e)
         .bootloader_bytes = e->bootloader_bytes,
         .image_bytes = e->image_bytes,
         .non_wpr_heap_bytes = MIB(1),
-        .heap_bytes = gsp_heap_bytes(gsp_heap_rule_find(e->version, e->libos), e->fb),
+        .heap_bytes = gsp_heap_bytes(heap_of(e->version, e->libos), e->fb),
     };
 }
 
@@ -231,27 +237,20 @@ static void heap_table(void **state)
     };
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-        assert_int_equal(
-            gsp_heap_bytes(gsp_heap_rule_find("570.144", GSP_LIBOS2), GIB(rows[i].gib)),
-            MIB(rows[i].tu));
-        assert_int_equal(
-            gsp_heap_bytes(gsp_heap_rule_find("570.144", GSP_LIBOS3), GIB(rows[i].gib)),
-            MIB(rows[i].ga_570));
-        assert_int_equal(
-            gsp_heap_bytes(gsp_heap_rule_find("570.144", GSP_LIBOS3_FSP), GIB(rows[i].gib)),
-            MIB(rows[i].fsp_570));
-        assert_int_equal(
-            gsp_heap_bytes(gsp_heap_rule_find("535.113.01", GSP_LIBOS3), GIB(rows[i].gib)),
-            MIB(rows[i].ga_535));
+        assert_int_equal(gsp_heap_bytes(heap_of("570.144", GSP_LIBOS2), GIB(rows[i].gib)),
+                         MIB(rows[i].tu));
+        assert_int_equal(gsp_heap_bytes(heap_of("570.144", GSP_LIBOS3), GIB(rows[i].gib)),
+                         MIB(rows[i].ga_570));
+        assert_int_equal(gsp_heap_bytes(heap_of("570.144", GSP_LIBOS3_FSP), GIB(rows[i].gib)),
+                         MIB(rows[i].fsp_570));
+        assert_int_equal(gsp_heap_bytes(heap_of("535.113.01", GSP_LIBOS3), GIB(rows[i].gib)),
+                         MIB(rows[i].ga_535));
     }
-    assert_null(gsp_heap_rule_find("535.113.01", GSP_LIBOS3_FSP));
-    assert_null(gsp_heap_rule_find("999.1", GSP_LIBOS3));
+    assert_null(heap_of("535.113.01", GSP_LIBOS3_FSP));
     /* GB205 laptop: 12227 MiB, 134 MiB asked for and accepted by a real FSP. */
-    assert_int_equal(gsp_heap_bytes(gsp_heap_rule_find("570.144", GSP_LIBOS3_FSP), MIB(12227)),
-                     MIB(134));
+    assert_int_equal(gsp_heap_bytes(heap_of("570.144", GSP_LIBOS3_FSP), MIB(12227)), MIB(134));
     /* Clamped at both ends: a tiny and a huge GPU. */
-    assert_int_equal(gsp_heap_bytes(gsp_heap_rule_find("570.144", GSP_LIBOS3), GIB(4096)),
-                     MIB(280));
+    assert_int_equal(gsp_heap_bytes(heap_of("570.144", GSP_LIBOS3), GIB(4096)), MIB(280));
 }
 
 static void vga_workspace(void **state)

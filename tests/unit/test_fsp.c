@@ -159,7 +159,7 @@ static uint8_t image[0x1234], hash[48], key[384], signature[384];
 
 static void as_chip(enum chip_family family, uint32_t key_bytes, uint32_t signature_bytes)
 {
-    g->family = gsp_family_find(family);
+    g->hw.family = gsp_family_find(family);
     g->fw.fmc = (struct fw_fmc){.image = image,
                                 .image_bytes = sizeof(image),
                                 .hash = hash,
@@ -179,14 +179,14 @@ static int setup(void **state)
     memset(key, 0x33, sizeof(key));
     memset(signature, 0x44, sizeof(signature));
     g = calloc(1, sizeof(*g));
-    g->label = "test";
-    assert_true(gsp_recorder_init(&g->rec));
-    g->rec.family = F_GH100;
-    g->io =
-        (struct gsp_io){.bar0 = {.ops = &ops, .size = MIB(16)}, .rec = &g->rec, .size = MIB(16)};
+    g->hw.label = "test";
+    assert_true(gsp_recorder_init(&g->hw.rec));
+    g->hw.rec.family = F_GH100;
+    g->hw.io =
+        (struct gsp_io){.bar0 = {.ops = &ops, .size = MIB(16)}, .rec = &g->hw.rec, .size = MIB(16)};
     fail = (struct fl_fail){0};
-    gsp_io_begin(&g->io, &fail);
-    g->layout = &gsp_layout_570_144;
+    gsp_io_begin(&g->hw.io, &fail);
+    gsp_gpu_set_version(g, gsp_version_find("570.144"));
     as_chip(F_GH100, 384, 384);
     g->mem.wpr_meta.bus.raw = 0x123456000;
     g->mem.libos_args.bus.raw = 0x234567000;
@@ -203,7 +203,7 @@ static int teardown(void **state)
     if (g->mem.fmc_params.cpu != NULL) {
         dma_free(&g->mem.fmc_params);
     }
-    gsp_recorder_free(&g->rec);
+    gsp_recorder_free(&g->hw.rec);
     free(g);
     return 0;
 }
@@ -240,7 +240,7 @@ static enum fl_err take_down(void) { return gsp_fmc_take_down(g, true, &fail); }
 static enum fl_err call8(void)
 {
     static const uint8_t p[8] = {1, 2, 3, 4, 5, 6, 7, 8};
-    return gsp_fsp_call(g, 0x20, p, sizeof(p), &fail);
+    return gsp_fsp_call(&g->hw, 0x20, p, sizeof(p), &fail);
 }
 
 /* ---- the message ---- */
@@ -317,8 +317,8 @@ static void too_large(void **state)
 {
     (void)state;
     static const uint8_t big[1024];
-    assert_int_equal(gsp_fsp_call(g, 0x20, big, 1020, &fail), FL_EINVAL);
-    assert_int_equal(gsp_fsp_call(g, 0x20, big, 6, &fail), FL_EINVAL);
+    assert_int_equal(gsp_fsp_call(&g->hw, 0x20, big, 1020, &fail), FL_EINVAL);
+    assert_int_equal(gsp_fsp_call(&g->hw, 0x20, big, 6, &fail), FL_EINVAL);
     assert_int_equal(dev.messages, 0);
 }
 

@@ -15,6 +15,7 @@
 #include "arch/log.h"
 #include "arch/log_priv.h"
 #include "gsp/gpu.h"
+#include "gsp/rm/host.h"
 
 #define ENOUGH_US                                                                                  \
     (120 * US_PER_S)            /* a flood ends here, so that a wait that never looks up ends      \
@@ -388,7 +389,7 @@ static uint64_t storm_read(void *ctx, uint64_t off, unsigned size)
     uint32_t v = mmio_read32(&real_bar0, off);
     if (off == NV_PGSP_BASE + NV_PFALCON_FALCON_IRQSTAT__OFFSET && storm &&
         clock_now_us() < STORM_US) {
-        host_irq_raise(rig.gpu->intr.irq.vector);
+        host_irq_raise(rig.gpu->hw.intr.irq.vector);
         v |= halted ? NV_PFALCON_FALCON_IRQSTAT__HALT_MASK : 0;
     }
     return v;
@@ -407,7 +408,7 @@ static void begin_storm(void *arg)
     bool answered = true;
     (void)arg;
     storm = true;
-    host_irq_raise(rig.gpu->intr.irq.vector);
+    host_irq_raise(rig.gpu->hw.intr.irq.vector);
     call_amid_flood(&answered);
     storm = false;
 }
@@ -418,8 +419,8 @@ static void interrupts_without_end(void **state)
         halted = i == 1;
         open_flooded(NULL, 0, 0);
         boots();
-        real_bar0 = rig.gpu->io.bar0;
-        rig.gpu->io.bar0 = (struct mmio){.ops = &storm_ops, .size = real_bar0.size};
+        real_bar0 = rig.gpu->hw.io.bar0;
+        rig.gpu->hw.io.bar0 = (struct mmio){.ops = &storm_ops, .size = real_bar0.size};
         serve_stop = serve_done = false;
         assert_non_null(fiber_spawn("serve", serve, NULL, FIBER_STACK_DEFAULT));
         const uint64_t before = rig_snapshot(&rig).interrupts;
@@ -430,7 +431,7 @@ static void interrupts_without_end(void **state)
         assert_true(other.longest_us <= 10 * US_PER_MS);
         assert_true(lines_with("reports a halt") <= 5 * LOG_LIMIT_LINES);
         assert_true(halted == (lines_with("reports a halt") > 0));
-        rig.gpu->io.bar0 = real_bar0;
+        rig.gpu->hw.io.bar0 = real_bar0;
         close_flooded();
     }
 }

@@ -144,8 +144,8 @@ static void registers_come_back_late(void **state)
         const unsigned blackwell = ARRAY_SIZE(cases) - 1;
         assert_string_equal(cases[blackwell].chip, "gb202");
         leave_running(blackwell, false);
-        real_bar0 = rig.gpu->io.bar0;
-        rig.gpu->io.bar0 = (struct mmio){.ops = &away_ops, .size = real_bar0.size};
+        real_bar0 = rig.gpu->hw.io.bar0;
+        rig.gpu->hw.io.bar0 = (struct mmio){.ops = &away_ops, .size = real_bar0.size};
         last_us = back_us = 0;
         away_for_us = waits[i].away_us;
         assert_int_equal(rig_boot(&rig), waits[i].err);

@@ -50,7 +50,7 @@ static void results_body(void)
     uint32_t result = 0;
     r->reply_result = 0x56;
     assert_int_equal(gsp_rpc_call(&r->rpc, 76, p, 100, 100, US_PER_S, NULL, &fail), FL_EIO);
-    assert_non_null(strstr(fail.text, "0x56 (NOT_SUPPORTED)"));
+    assert_non_null(strstr(fail.text, "0x56 (NV_ERR_NOT_SUPPORTED)"));
     free(p);
     p = payload(100);
     assert_int_equal(gsp_rpc_call(&r->rpc, 76, p, 100, 100, US_PER_S, &result, NULL), FL_OK);

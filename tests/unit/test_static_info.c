@@ -46,10 +46,10 @@ static int setup(void **state)
 {
     (void)state;
     g = calloc(1, sizeof(*g));
-    g->label = "test";
+    g->hw.label = "test";
     info = calloc(1, TOTAL);
-    g->layout = &gsp_layout_570_144;
-    g->family = gsp_family_find(F_AD10X);
+    gsp_gpu_set_version(g, gsp_version_find("570.144"));
+    g->hw.family = gsp_family_find(F_AD10X);
     g->fb.fb_bytes = 0x2ffa00000;
     strcpy((char *)info + NAME, "NVIDIA Something");
     strcpy((char *)info + SHORT_NAME, "AD104-A");
@@ -178,7 +178,7 @@ static void places(void **state)
     put_le64(info + WPR_FRTS, 0x2fd800000);
     assert_int_equal(take(), FL_OK);
     assert_int_equal(g->fb.frts_start, 0);
-    g->family = gsp_family_find(F_GB20X);
+    g->hw.family = gsp_family_find(F_GB20X);
     g->fb.non_wpr_bytes = 0x220000;
     g->fb.frts_bytes = MIB(1);
     assert_int_equal(take(), FL_EPROTO);

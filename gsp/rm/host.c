@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/* A GPU as the RPC layer sees it while somebody waits (host.h, rpc/rpc.h). */
+#include "gsp/rm/host.h"
+
+#include "arch/clock.h"
+#include "gsp/gpu.h"
+#include "gsp/hw/intr.h"
+#include "gsp/rm/messages.h"
+#include "gsp/rpc/logs.h"
+
+#define PING_PERIOD_US     (250 * US_PER_MS) /* of the link, while a wait looks at memory only */
+#define IDLE_STEP_FIRST_US 100u              /* without interrupts, or before the first one */
+#define IDLE_STEP_MAX_US   1000u
+#define IDLE_STEP_LIVE_US                                                                          \
+    (10 * US_PER_MS) /* with interrupts: a lost one costs no more than this                        \
+                      */
+
+/* A crash shows as a core that has stopped, and as the cause HALT of an interrupt. That cause alone
+ * is no crash: programs on the same engine's falcon leave it behind too. */
+enum fl_err gsp_core_check(struct gsp_gpu *g, struct fl_fail *fail)
+{
+    if (!g->undo.core || g->ev.lockdown || g->hw.io.lost ||
+        !g->hw.family->ops->riscv_stopped(&g->hw)) {
+        return gsp_io_check(&g->hw.io);
+    }
+    g->undo.core = g->undo.rm = false; /* there is nobody to say goodbye to */
+    const uint64_t init_words =
+        gsp_logs_put(&g->log[GSP_LOG_INIT]); /* once: it may go on counting */
+    FL_FAIL(fail, FL_EIO, "GSP",
+            "the GSP crashed: its core has stopped by itself; its log buffer init has %llu words, "
+            "rm %llu",
+            (unsigned long long)init_words, (unsigned long long)gsp_logs_put(&g->log[GSP_LOG_RM]));
+    fl_fail_values(fail, init_words, 0, 0);
+    fl_fail_hint(fail, "the log buffers init and rm hold its report; a boot brings it back");
+    gsp_gpu_xid(g, GSP_XID_GSP_CRASH, "the GSP crashed: its core has stopped by itself");
+    return FL_EIO;
+}
+
+static enum fl_err idle(void *ctx, uint32_t round, struct deadline d, struct fl_fail *fail)
+{
+    struct gsp_gpu *g = ctx;
+    uint64_t step = (uint64_t)IDLE_STEP_FIRST_US << (round < 4 ? round : 4);
+
+    step = g->hw.intr.live ? IDLE_STEP_LIVE_US : min_u64(step, IDLE_STEP_MAX_US);
+    struct deadline until = deadline_in_us(step);
+    until.at_us = min_u64(until.at_us, d.at_us);
+    if (gsp_intr_wait(&g->hw, until) == FL_ETIMEDOUT && g->hw.intr.live &&
+        gsp_queue_pending(&g->rpc.queue)) {
+        g->hw.intr.missed++;
+    }
+    if (!g->hw.io.lost &&
+        (g->hw.intr.halts != g->halts_seen || clock_now_us() - g->last_ping_us >= PING_PERIOD_US)) {
+        g->last_ping_us = clock_now_us();
+        g->halts_seen = g->hw.intr.halts;
+        if (gsp_io_ping(&g->hw.io) == FL_OK) {
+            return gsp_core_check(g, fail);
+        }
+    }
+    if (g->hw.io.lost) {
+        return FL_FAIL(fail, FL_ELINKLOST, "NV_PMC_BOOT_0",
+                       "link lost: the device no longer answers");
+    }
+    return FL_OK;
+}
+
+static enum fl_err on_event(void *ctx, const struct gsp_msg *m, struct deadline until,
+                            struct fl_fail *fail)
+{
+    return gsp_message_handle(ctx, m, until, fail);
+}
+
+static void trace(void *ctx, bool sent, uint32_t function, uint32_t bytes, uint32_t result)
+{
+    struct gsp_gpu *g = ctx;
+    const struct gsp_event_info *e =
+        function >= GSP_RPC_FIRST_EVENT ? gsp_event_find(&g->version->events, function) : NULL;
+
+    gsp_recorder_add(&g->hw.rec, sent ? GSP_REC_SEND : GSP_REC_RECV, function,
+                     (uint64_t)result << 32 | bytes, e != NULL ? e->name : gsp_rpc_name(function));
+}
+
+const struct gsp_rpc_host gsp_gpu_rpc_host = {.idle = idle, .event = on_event, .trace = trace};

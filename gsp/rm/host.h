@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* A GPU as the RPC layer sees it: what happens while somebody waits, and where messages go. */
+#pragma once
+
+#include "arch/base.h"
+#include "arch/fail.h"
+#include "gsp/rpc/rpc.h"
+
+struct gsp_gpu;
+
+/* ctx: the struct gsp_gpu. */
+extern const struct gsp_rpc_host gsp_gpu_rpc_host;
+
+/* FL_EIO with words when the GSP, which should run, has stopped by itself: it crashed. One register
+ * read at most, none while its registers are to be left alone. */
+FL_MUST_CHECK enum fl_err gsp_core_check(struct gsp_gpu *g, struct fl_fail *fail);

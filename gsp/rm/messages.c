@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+/* What the GSP's messages do to a GPU (messages.h). */
+#include "gsp/rm/messages.h"
+
+#include <string.h>
+
+#include "arch/log.h"
+#include "gsp/gpu.h"
+#include "gsp/rm/script.h"
+#include "gsp/rpc/sequencer.h"
+
+static enum fl_err run_sequencer(struct gsp_gpu *g, const struct gsp_msg *m, struct deadline until,
+                                 struct fl_fail *fail)
+{
+    struct gsp_event_state *ev = &g->ev;
+    struct gsp_seq_result result;
+    const uint64_t start_us = clock_now_us();
+
+    if (start_us - ev->seq_since_us >= GSP_SEQ_WINDOW_US) {
+        ev->seq_since_us = start_us;
+        ev->seq_us = 0;
+    }
+    struct deadline limit =
+        deadline_in_us(GSP_SEQ_BUDGET_US - min_u64(ev->seq_us, GSP_SEQ_BUDGET_US));
+    limit.at_us = min_u64(limit.at_us, until.at_us);
+    const enum fl_err err = gsp_seq_run(g->layout, m->payload, m->payload_size, g->hw.io.size,
+                                        &gsp_gpu_seq_ops, g, limit, &result, fail);
+    ev->seq_us += clock_now_us() - start_us;
+    ev->seq_commands += result.commands;
+    ev->seq_dwords += result.dwords;
+    log_limited(&g->chatter, LOG_DEBUG, g->hw.label, "CPU sequencer: %u commands in %u dwords",
+                (unsigned)result.commands, (unsigned)result.dwords);
+    return err;
+}
+
+/* Text of the firmware: printable, on one line. */
+static void clean_text(char *s)
+{
+    size_t n = strlen(s);
+
+    while (n > 0 && (s[n - 1] == '\n' || s[n - 1] == '\r' || s[n - 1] == ' ')) {
+        s[--n] = '\0';
+    }
+    for (; *s != '\0'; s++) {
+        if (*s < ' ' || *s > '~') {
+            *s = '.';
+        }
+    }
+}
+
+/* Copies up to size bytes of a field that need not end in NUL. */
+static void copy_text(char *out, size_t room, const struct gsp_msg *m, uint32_t off, uint32_t size)
+{
+    const size_t have = off < m->payload_size ? m->payload_size - off : 0;
+    size_t n = size < have ? size : have;
+
+    n = n < room - 1 ? n : room - 1;
+    memcpy(out, m->payload + off, n);
+    out[n] = '\0';
+    clean_text(out);
+}
+
+static void os_error(struct gsp_gpu *g, const struct gsp_msg *m)
+{
+    const struct gsp_layout *l = g->layout;
+    char text[sizeof(g->last_xid_text)];
+
+    copy_text(text, sizeof(text), m, l->rpc_os_error_log_v17_00.errString.off,
+              l->rpc_os_error_log_v17_00.errString.size);
+    gsp_gpu_xid(
+        g, (uint32_t)fw_get(m->payload, m->payload_size, l->rpc_os_error_log_v17_00.exceptType),
+        text);
+}
+
+static void unknown(struct gsp_gpu *g, const struct gsp_msg *m)
+{
+    for (uint32_t i = 0; i < g->ev.unknown_count; i++) {
+        if (g->ev.unknown_logged[i] == m->function) {
+            return;
+        }
+    }
+    if (g->ev.unknown_count < ARRAY_SIZE(g->ev.unknown_logged)) {
+        g->ev.unknown_logged[g->ev.unknown_count++] = m->function;
+        log_limited(&g->chatter, LOG_WARN, g->hw.label,
+                    "event 0x%x (%u bytes) is not known in firmware %s: ignored",
+                    (unsigned)m->function, (unsigned)m->payload_size, g->layout->version);
+    }
+}
+
+enum fl_err gsp_message_handle(struct gsp_gpu *g, const struct gsp_msg *m, struct deadline until,
+                               struct fl_fail *fail)
+{
+    const struct gsp_layout *l = g->layout;
+    const struct gsp_event_info *e = gsp_event_find(&g->version->events, m->function);
+    char text[200];
+
+    g->events++;
+    if (e == NULL) {
+        g->ev.seen[GSP_EV_UNKNOWN]++;
+        unknown(g, m);
+        return FL_OK;
+    }
+    g->ev.seen[e->event]++;
+    if (m->payload_size < e->min_payload) {
+        FL_FAIL(fail, FL_EPROTO, e->name, "%s has %u bytes of payload, expected at least %u",
+                e->name, (unsigned)m->payload_size, (unsigned)e->min_payload);
+        fl_fail_values(fail, m->payload_size, e->min_payload, 0);
+        return FL_EPROTO;
+    }
+    switch (e->event) {
+    case GSP_EV_INIT_DONE:
+        g->ev.init_result = m->result;
+        break;
+    case GSP_EV_RUN_CPU_SEQUENCER:
+        return run_sequencer(g, m, until, fail);
+    case GSP_EV_OS_ERROR_LOG:
+        os_error(g, m);
+        break;
+    case GSP_EV_RC_TRIGGERED:
+        log_limited(
+            &g->hw.complaints, LOG_WARN, g->hw.label,
+            "channel error: engine type %u, channel %u, exception %u",
+            (unsigned)fw_get(m->payload, m->payload_size,
+                             l->rpc_rc_triggered_v17_02.nv2080EngineType),
+            (unsigned)fw_get(m->payload, m->payload_size, l->rpc_rc_triggered_v17_02.chid),
+            (unsigned)fw_get(m->payload, m->payload_size, l->rpc_rc_triggered_v17_02.exceptType));
+        break;
+    case GSP_EV_UCODE_LIBOS_PRINT:
+        copy_text(text, sizeof(text), m, l->rpc_ucode_libos_print_v1E_08.libosPrintBuf.off,
+                  (uint32_t)fw_get(m->payload, m->payload_size,
+                                   l->rpc_ucode_libos_print_v1E_08.libosPrintBufSize));
+        log_limited(&g->chatter, LOG_DEBUG, g->hw.label, "libos: %s", text);
+        break;
+    case GSP_EV_LOCKDOWN_NOTICE:
+        g->ev.lockdown = m->payload[0] != 0;
+        log_limited(&g->chatter, LOG_DEBUG, g->hw.label, "lockdown notice: %s",
+                    g->ev.lockdown ? "engaging" : "released");
+        break;
+    case GSP_EV_RECOVERY_ACTION:
+        g->ev.recovery_action = get_le32(m->payload);
+        log_limited(&g->hw.complaints, LOG_WARN, g->hw.label, "the GSP asks for recovery action %u",
+                    (unsigned)g->ev.recovery_action);
+        break;
+    case GSP_EV_POST_EVENT:
+    case GSP_EV_MMU_FAULT_QUEUED:
+    case GSP_EV_POST_NOCAT_RECORD:
+    case GSP_EV_OTHER:
+        log_limited(&g->chatter, LOG_DEBUG, g->hw.label, "event %s, %u bytes", e->name,
+                    (unsigned)m->payload_size);
+        break;
+    case GSP_EV_UNKNOWN:
+    case GSP_EV_COUNT:
+        break;
+    }
+    return FL_OK;
+}
