@@ -9,6 +9,7 @@
 #include "arch/clock.h"
 #include "arch/fiber.h"
 #include "arch/log.h"
+#include "arch/wait.h"
 #include "pci/pci_priv.h"
 
 #define DRAIN_US     (100 * US_PER_MS) /* for transactions still under way */
@@ -98,27 +99,46 @@ static void restore(const struct pci_dev *d, struct saved *s)
     pci_write(d, PCI_CFG_COMMAND, 2, s->command);
 }
 
+struct id_wait {
+    const struct pci_dev *d;
+    uint32_t expected, id; /* id: read last */
+};
+
+static enum fl_err look_back(void *ctx, struct wait_report *last, struct fl_fail *fail)
+{
+    struct id_wait *w = ctx;
+
+    (void)last; /* the caller has the words */
+    (void)fail;
+    w->id = pci_read(w->d, PCI_CFG_ID, 4);
+    if (w->id == w->expected) {
+        return FL_OK;
+    }
+    const uint16_t vendor = (uint16_t)w->id;
+    return vendor != PCI_VENDOR_NONE && vendor != PCI_VENDOR_RETRY ? FL_EIO : FL_EBUSY;
+}
+
 /* Waits until the function answers with its id. *id: what was read last. */
 static enum fl_err wait_back(const struct pci_dev *d, uint32_t *id)
 {
-    uint32_t expected = (uint32_t)d->device << 16 | d->vendor;
+    static const struct wait back = {
+        .what = "the function to answer", .timeout_us = DEADLINE_US, .step_us = POLL_US};
+    struct id_wait w = {.d = d, .expected = (uint32_t)d->device << 16 | d->vendor};
+
     fiber_sleep_us(SETTLE_US);
-    struct deadline end = deadline_in_us(DEADLINE_US);
-    for (;;) {
-        bool last = deadline_passed(end);
-        *id = pci_read(d, PCI_CFG_ID, 4);
-        if (*id == expected) {
-            return FL_OK;
-        }
-        uint16_t vendor = (uint16_t)*id;
-        if (vendor != PCI_VENDOR_NONE && vendor != PCI_VENDOR_RETRY) {
-            return FL_EIO;
-        }
-        if (last) {
-            return FL_ETIMEDOUT;
-        }
-        fiber_sleep_us(POLL_US);
-    }
+    const enum fl_err err = wait_until(&back, look_back, &w, NULL);
+    *id = w.id;
+    return err;
+}
+
+static enum fl_err look_drained(void *ctx, struct wait_report *last, struct fl_fail *fail)
+{
+    const struct pci_dev *d = ctx;
+
+    (void)last;
+    (void)fail;
+    return (pci_read(d, exp_off(d, PCI_EXP_DEVSTA), 2) & PCI_EXP_DEVSTA_PENDING) != 0 ? FL_EBUSY
+                                                                                      : FL_OK;
 }
 
 /* Before a reset: keeps the configuration, stops the function. On FL_OK saved->msi is the caller's
@@ -134,14 +154,11 @@ static enum fl_err quiesce(const struct pci_dev *d, const char *name, struct sav
         return FL_FAIL(fail, err, name, "cannot save the interrupt set-up: %s", fl_err_name(err));
     }
     pci_enable(d, false, false);
-    const struct deadline drain = deadline_in_us(DRAIN_US);
-    while ((pci_read(d, exp_off(d, PCI_EXP_DEVSTA), 2) & PCI_EXP_DEVSTA_PENDING) != 0) {
-        if (deadline_passed(drain)) {
-            log_warn("pci", "%s: transactions still pending after %llu ms, resetting anyway", name,
-                     (unsigned long long)(DRAIN_US / US_PER_MS));
-            break;
-        }
-        fiber_sleep_us(POLL_US);
+    static const struct wait drain = {
+        .what = "transactions to end", .timeout_us = DRAIN_US, .step_us = POLL_US};
+    if (wait_until(&drain, look_drained, (void *)(uintptr_t)d, NULL) != FL_OK) {
+        log_warn("pci", "%s: transactions still pending after %llu ms, resetting anyway", name,
+                 (unsigned long long)(DRAIN_US / US_PER_MS));
     }
     return FL_OK;
 }

@@ -2,6 +2,7 @@
 /* The FMC (fmc.h). */
 #include "gsp/boot/fmc.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "arch/clock.h"
@@ -24,13 +25,14 @@ enum { TARGET_COHERENT_SYSMEM = 1, TARGET_NONCOHERENT_SYSMEM = 2 };
 #define TARGET_MASKED      0xbadf4100u
 #define TARGET_MASKED_MASK 0xffffff00u
 
-static const struct gsp_wait wait_release = {
+static const struct wait wait_release = {
     .what = "the FMC to start GSP-RM and release its registers",
     .timeout_us = 30 * US_PER_S, /* nova */
     .step_us = US_PER_MS,        /* nouveau; it takes several */
     .step_max_us = 10 * US_PER_MS,
+    .hint = "the log buffer init may say why",
 };
-static const struct gsp_wait wait_halted = {
+static const struct wait wait_halted = {
     .what = "the GSP's core to halt",
     .timeout_us = 5 * US_PER_S, /* nova; nouveau and OG570 4 s */
     .step_us = 50,
@@ -165,73 +167,61 @@ static const char *state_text(enum fmc_state s)
     return "";
 }
 
+static enum fl_err look_released(void *ctx, struct wait_report *last, struct fl_fail *fail)
+{
+    struct gsp_gpu *g = ctx;
+    uint32_t hwcfg2, mailbox = 0;
+    const enum fmc_state s = look(g, &hwcfg2, &mailbox);
+
+    if (g->hw.io.lost) {
+        return FL_ELINKLOST;
+    }
+    if (s == FMC_RELEASED) {
+        return FL_OK;
+    }
+    if (s == FMC_FAILED) {
+        FL_FAIL(fail, FL_EIO, "FMC", "the FMC reports 0x%x in the GSP's mailbox, expected 0",
+                (unsigned)mailbox);
+        fl_fail_values(fail, mailbox, 0, 0);
+        fl_fail_hint(fail, "are bus mastering and memory reachable (IOMMU)? else power-cycle "
+                           "the machine");
+        return FL_EIO;
+    }
+    if (last != NULL) {
+        snprintf(last->where, sizeof(last->where), "NV_PFALCON_FALCON_HWCFG2");
+        snprintf(last->text, sizeof(last->text), "%s (HWCFG2 0x%08x, MAILBOX0 0x%08x)",
+                 state_text(s), (unsigned)hwcfg2, (unsigned)mailbox);
+        last->seen = hwcfg2;
+    }
+    return FL_EBUSY;
+}
+
 enum fl_err gsp_fmc_wait_release(struct gsp_gpu *g, struct fl_fail *fail)
 {
-    const struct deadline d = deadline_in_us(wait_release.timeout_us);
-    uint32_t step = wait_release.step_us, hwcfg2, mailbox = 0;
-
-    for (;;) {
-        const bool late = deadline_passed(d);
-        const enum fmc_state s = look(g, &hwcfg2, &mailbox);
-
-        if (g->hw.io.lost) {
-            return FL_ELINKLOST;
-        }
-        if (s == FMC_RELEASED) {
-            return FL_OK;
-        }
-        if (s == FMC_FAILED) {
-            FL_FAIL(fail, FL_EIO, "FMC", "the FMC reports 0x%x in the GSP's mailbox, expected 0",
-                    (unsigned)mailbox);
-            fl_fail_values(fail, mailbox, 0, 0);
-            fl_fail_hint(fail, "are bus mastering and memory reachable (IOMMU)? else power-cycle "
-                               "the machine");
-            return FL_EIO;
-        }
-        if (late) {
-            const uint64_t waited = deadline_waited_us(d);
-            FL_FAIL(fail, FL_ETIMEDOUT, "NV_PFALCON_FALCON_HWCFG2",
-                    "waited %llu ms for %s: %s (HWCFG2 0x%08x, MAILBOX0 0x%08x)",
-                    (unsigned long long)(waited / US_PER_MS), wait_release.what, state_text(s),
-                    (unsigned)hwcfg2, (unsigned)mailbox);
-            fl_fail_values(fail, hwcfg2, 0, waited);
-            fl_fail_hint(fail, "the log buffer init may say why");
-            return FL_ETIMEDOUT;
-        }
-        fiber_sleep_us(step);
-        step = gsp_wait_next_step(&wait_release, step);
-    }
+    return wait_until(&wait_release, look_released, g, fail);
 }
 
 /* HALTED (nouveau, OG570) or no longer ACTIVE (nova): either will do. */
-static enum fl_err wait_core_halted(struct gsp_gpu *g, struct fl_fail *fail)
+static enum fl_err look_halted(void *ctx, struct wait_report *last, struct fl_fail *fail)
 {
-    const struct deadline d = deadline_in_us(wait_halted.timeout_us);
-    uint32_t step = wait_halted.step_us;
+    struct gsp_io *io = ctx;
+    const struct NV_PRISCV_RISCV_CPUCTL v = ENG_READ(io, NV_PGSP_BASE, NV_PRISCV_RISCV_CPUCTL);
 
-    for (;;) {
-        const bool late = deadline_passed(d);
-        const struct NV_PRISCV_RISCV_CPUCTL v =
-            ENG_READ(&g->hw.io, NV_PGSP_BASE, NV_PRISCV_RISCV_CPUCTL);
-
-        if (g->hw.io.lost) {
-            return FL_ELINKLOST;
-        }
-        if (!gsp_io_no_value(v.raw) &&
-            (NV_PRISCV_RISCV_CPUCTL__HALTED(v) || !NV_PRISCV_RISCV_CPUCTL__ACTIVE_STAT(v))) {
-            return FL_OK;
-        }
-        if (late) {
-            const uint64_t waited = deadline_waited_us(d);
-            FL_FAIL(fail, FL_ETIMEDOUT, "NV_PRISCV_RISCV_CPUCTL",
-                    "waited %llu ms for %s: CPUCTL reads 0x%08x",
-                    (unsigned long long)(waited / US_PER_MS), wait_halted.what, (unsigned)v.raw);
-            fl_fail_values(fail, v.raw, NV_PRISCV_RISCV_CPUCTL__HALTED_MASK, waited);
-            return FL_ETIMEDOUT;
-        }
-        fiber_sleep_us(step);
-        step = gsp_wait_next_step(&wait_halted, step);
+    (void)fail;
+    if (io->lost) {
+        return FL_ELINKLOST;
     }
+    if (!gsp_io_no_value(v.raw) &&
+        (NV_PRISCV_RISCV_CPUCTL__HALTED(v) || !NV_PRISCV_RISCV_CPUCTL__ACTIVE_STAT(v))) {
+        return FL_OK;
+    }
+    if (last != NULL) {
+        snprintf(last->where, sizeof(last->where), "NV_PRISCV_RISCV_CPUCTL");
+        snprintf(last->text, sizeof(last->text), "CPUCTL reads 0x%08x", (unsigned)v.raw);
+        last->seen = v.raw;
+        last->expected = NV_PRISCV_RISCV_CPUCTL__HALTED_MASK;
+    }
+    return FL_EBUSY;
 }
 
 enum fl_err gsp_fmc_take_down(struct gsp_gpu *g, bool stopped, struct fl_fail *fail)
@@ -240,7 +230,7 @@ enum fl_err gsp_fmc_take_down(struct gsp_gpu *g, bool stopped, struct fl_fail *f
 
     if (stopped) {
         gsp_recorder_stage(&g->hw.rec, "core-halt");
-        err = wait_core_halted(g, fail);
+        err = wait_until(&wait_halted, look_halted, &g->hw.io, fail);
         if (err == FL_OK || g->hw.io.lost) {
             return err;
         }

@@ -14,7 +14,7 @@
 #define UNLOAD_RPC_TIMEOUT_US (5 * US_PER_S)
 #define SUSPENDED             (1u << 31) /* of GSP MAILBOX0: the core has stopped (nova, nouveau, OG570) */
 
-static const struct gsp_wait wait_suspended = {
+static const struct wait wait_suspended = {
     .what = "the GSP to stop",
     .timeout_us = 5 * US_PER_S,
     .step_us = 50,

@@ -12,19 +12,19 @@ const struct gsp_falcon gsp_falcon_sec2 = {"SEC2 falcon", NV_PSEC_BASE, GSP_ENGI
 
 #define RESET_PULSE_US 10u /* nova, nouveau, OG570 */
 
-static const struct gsp_wait wait_dma_room = {
+static const struct wait wait_dma_room = {
     .what = "room in the falcon's transfer queue",
     .timeout_us = 2 * US_PER_S,
     .step_us = 1,
     .hint = "is bus mastering blocked (IOMMU, broken slot)?",
 };
-static const struct gsp_wait wait_dma_idle = {
+static const struct wait wait_dma_idle = {
     .what = "the falcon's transfers to finish",
     .timeout_us = 2 * US_PER_S,
     .step_us = 5,
     .hint = "is bus mastering blocked (IOMMU, broken slot)?",
 };
-static const struct gsp_wait wait_halt = {
+static const struct wait wait_halt = {
     .what = "the falcon to halt",
     .timeout_us = 2 * US_PER_S,
     .step_us = 100, /* its programs take milliseconds (measured.md 10) */
@@ -198,7 +198,7 @@ void gsp_falcon_set_mailboxes(struct gsp_io *io, const struct gsp_falcon *f, uin
 enum fl_err gsp_falcon_wait_halted(struct gsp_io *io, const struct gsp_falcon *f,
                                    const char *program, struct fl_fail *fail)
 {
-    struct gsp_wait w = wait_halt;
+    struct wait w = wait_halt;
 
     w.what = program;
     return gsp_io_poll(io, f->base + NV_PFALCON_FALCON_CPUCTL__OFFSET,

@@ -9,12 +9,12 @@
 #include "gsp/hw/family_shared.h"
 #include "gsp/hw/hw.h"
 
-static const struct gsp_wait wait_core_select = {
+static const struct wait wait_core_select = {
     .what = "the falcon core to be selected",
     .timeout_us = 10 * US_PER_MS,
     .step_us = 5,
 };
-static const struct gsp_wait wait_scrub = {
+static const struct wait wait_scrub = {
     .what = "the falcon's memory to be scrubbed",
     .timeout_us = 20 * US_PER_MS,
     .step_us = 10,

@@ -14,26 +14,25 @@
 /* With ECC a sixteenth of VRAM holds the check bits (nova, nouveau, OG570). */
 enum { ECC_PARTS = 16, ECC_USABLE = 15 };
 
-static const struct gsp_wait wait_gfw_mask = {
+static const struct wait wait_gfw_mask = {
     .what = "the board's firmware to open its progress register",
     .timeout_us = 4 * US_PER_S,
     .step_us = 100,
     .hint = "the GPU did not start its own firmware: check its power connectors, power-cycle the "
             "machine",
-    .ones = true, /* every level may read: what boards show (measured.md 3) */
 };
-static const struct gsp_wait wait_gfw_done = {
+static const struct wait wait_gfw_done = {
     .what = "the board's firmware to finish (devinit)",
     .timeout_us = 4 * US_PER_S,
     .step_us = 100,
     .hint = "a board that stays at this point has a broken or corrupt VBIOS, or broken VRAM",
 };
-static const struct gsp_wait wait_scrub = {
+static const struct wait wait_scrub = {
     .what = "the falcon's memory to be scrubbed",
     .timeout_us = 10 * US_PER_MS,
     .step_us = 10,
 };
-static const struct gsp_wait wait_riscv = {
+static const struct wait wait_riscv = {
     .what = "the GSP's RISC-V core to run",
     .timeout_us = 5 * US_PER_S,
     .step_us = 50,
@@ -44,10 +43,11 @@ enum fl_err gsp_shared_wait_gfw(struct gsp_hw *hw, struct fl_fail *fail)
 {
     const uint32_t mask =
         NV_PGC6_AON_SECURE_SCRATCH_GROUP_05_PRIV_LEVEL_MASK__READ_PROTECTION_LEVEL0_MASK;
-    /* The progress is only readable once the mask allows it. */
+    /* The progress is only readable once the mask allows it. Every level may read: what boards show
+     * (measured.md 3). */
     const enum fl_err err =
-        gsp_io_poll(&hw->io, NV_PGC6_AON_SECURE_SCRATCH_GROUP_05_PRIV_LEVEL_MASK__OFFSET, mask,
-                    mask, &wait_gfw_mask, NULL, fail);
+        gsp_io_poll_mask(&hw->io, NV_PGC6_AON_SECURE_SCRATCH_GROUP_05_PRIV_LEVEL_MASK__OFFSET, mask,
+                         &wait_gfw_mask, fail);
 
     return err != FL_OK
                ? err

@@ -2,8 +2,8 @@
 /* The FSP (fsp.h). */
 #include "gsp/hw/fsp.h"
 
-#include "arch/clock.h"
-#include "arch/fiber.h"
+#include <stdio.h>
+
 #include "arch/log.h"
 #include "gsp/hw/hw.h"
 
@@ -22,7 +22,7 @@
 enum { ANSWER_MCTP, ANSWER_NVDM, ANSWER_TASK, ANSWER_COMMAND, ANSWER_ERROR, ANSWER_WORDS };
 _Static_assert(ANSWER_WORDS * sizeof(uint32_t) == FSP_ANSWER_BYTES, "fsp.h");
 
-static const struct gsp_wait wait_boot = {
+static const struct wait wait_boot = {
     .what = "the FSP to finish its own start",
     .timeout_us = 5 * US_PER_S, /* nova; OG570 4 s, 5 s on GB20x */
     .step_us = 100,
@@ -30,13 +30,15 @@ static const struct gsp_wait wait_boot = {
     .hint = "the GPU did not start its own firmware: check its power connectors, power-cycle the "
             "machine",
 };
-static const struct gsp_wait wait_room = {
+static const struct wait wait_room = {
     .what = "the FSP to take an earlier message",
+    .hint = "the FSP hangs: power-cycle the machine",
     .timeout_us = 2 * US_PER_S,
     .step_us = 50,
 };
-static const struct gsp_wait wait_answer = {
+static const struct wait wait_answer = {
     .what = "the FSP's answer",
+    .hint = "the FSP hangs: power-cycle the machine",
     .timeout_us = 5 * US_PER_S, /* nova 2 s, nouveau up to 2 s, tinygrad 10 s */
     .step_us = US_PER_MS,       /* nouveau; it takes several */
     .step_max_us = 10 * US_PER_MS,
@@ -150,38 +152,46 @@ static struct span read_msgq(struct gsp_io *io)
                          .tail = REG_READ(io, NV_PFSP_MSGQ_TAIL).raw};
 }
 
-/* Waits until a queue is empty (want_empty) or has a message. */
-static enum fl_err wait_span(struct gsp_hw *hw, struct span (*read)(struct gsp_io *io),
-                             bool want_empty, const struct gsp_wait *w, struct span *out,
-                             struct fl_fail *fail)
+/* Waits until a queue is empty (empty) or has a message. */
+struct span_wait {
+    struct gsp_hw *hw;
+    struct span (*read)(struct gsp_io *io);
+    bool empty;
+    struct span at;
+};
+
+static enum fl_err look_span(void *ctx, struct wait_report *last, struct fl_fail *fail)
 {
-    const struct deadline d = deadline_in_us(w->timeout_us);
-    uint32_t step = w->step_us;
+    struct span_wait *s = ctx;
 
-    for (;;) {
-        const bool late = deadline_passed(d);
-
-        *out = read(&hw->io);
-        if (hw->io.lost) {
-            return FL_ELINKLOST;
-        }
-        if ((out->head == out->tail) == want_empty) {
-            return FL_OK;
-        }
-        if (late) {
-            const uint64_t waited = deadline_waited_us(d);
-            FL_FAIL(fail, FL_ETIMEDOUT, "FSP queue",
-                    "waited %llu ms for %s: its queue stays at head 0x%x, tail 0x%x",
-                    (unsigned long long)(waited / US_PER_MS), w->what, (unsigned)out->head,
-                    (unsigned)out->tail);
-            fl_fail_values(fail, (uint64_t)out->tail << 32 | out->head, 0, waited);
-            fl_fail_hint(fail, "the FSP hangs: power-cycle the machine");
-            log_state(hw);
-            return FL_ETIMEDOUT;
-        }
-        fiber_sleep_us(step);
-        step = gsp_wait_next_step(w, step);
+    (void)fail;
+    s->at = s->read(&s->hw->io);
+    if (s->hw->io.lost) {
+        return FL_ELINKLOST;
     }
+    if ((s->at.head == s->at.tail) == s->empty) {
+        return FL_OK;
+    }
+    if (last != NULL) {
+        snprintf(last->where, sizeof(last->where), "FSP queue");
+        snprintf(last->text, sizeof(last->text), "its queue stays at head 0x%x, tail 0x%x",
+                 (unsigned)s->at.head, (unsigned)s->at.tail);
+        last->seen = (uint64_t)s->at.tail << 32 | s->at.head;
+    }
+    return FL_EBUSY;
+}
+
+static enum fl_err wait_span(struct gsp_hw *hw, struct span (*read)(struct gsp_io *io), bool empty,
+                             const struct wait *w, struct span *out, struct fl_fail *fail)
+{
+    struct span_wait s = {.hw = hw, .read = read, .empty = empty};
+    const enum fl_err err = wait_until(w, look_span, &s, fail);
+
+    *out = s.at;
+    if (err == FL_ETIMEDOUT) {
+        log_state(hw);
+    }
+    return err;
 }
 
 /* Both pointers back to the start: the message is read, the FSP may send the next (nova, nouveau).

@@ -134,54 +134,62 @@ const char *gsp_io_pri_error(uint32_t v)
 
 bool gsp_io_no_value(uint32_t v) { return v == ALL_ONES || gsp_io_pri_error(v) != NULL; }
 
-uint32_t gsp_wait_next_step(const struct gsp_wait *w, uint32_t step_us)
-{
-    const uint32_t max = w->step_max_us != 0 ? w->step_max_us : GSP_WAIT_STEP_MAX_US;
+/* One register and the value that it is to have. */
+struct poll {
+    struct gsp_io *io;
+    uint32_t off, mask, want;
+    uint32_t last; /* read last */
+    bool ones;     /* all-ones is a value */
+};
 
-    return step_us * 2 < max ? step_us * 2 : max;
+static void tell(const struct poll *p, const char *pri, struct wait_report *r)
+{
+    reg_name(p->off, p->io->rec->family, r->where, sizeof(r->where));
+    snprintf(r->text, sizeof(r->text),
+             "%s reads 0x%08x%s%s%s, expected 0x%08x in the bits of 0x%08x", r->where,
+             (unsigned)p->last, pri != NULL ? " (" : "", pri != NULL ? pri : "",
+             pri != NULL ? ")" : "", (unsigned)p->want, (unsigned)p->mask);
+    r->seen = p->last;
+    r->expected = p->want;
+}
+
+static enum fl_err look(void *ctx, struct wait_report *last, struct fl_fail *fail)
+{
+    struct poll *p = ctx;
+    const uint32_t v = p->last = gsp_io_read(p->io, p->off);
+
+    (void)fail;
+    if (p->io->lost) {
+        return FL_ELINKLOST;
+    }
+    /* An error pattern is no value, though some of its bits may look right. */
+    const bool whole = p->mask == ALL_ONES;
+    const bool no_value = !whole && gsp_io_no_value(v) && !(v == ALL_ONES && p->ones);
+    if ((v & p->mask) == p->want && !no_value) {
+        return FL_OK;
+    }
+    if (last != NULL) {
+        tell(p, whole ? NULL : gsp_io_pri_error(v), last);
+    }
+    return FL_EBUSY;
 }
 
 enum fl_err gsp_io_poll(struct gsp_io *io, uint32_t off, uint32_t mask, uint32_t want,
-                        const struct gsp_wait *w, uint32_t *last, struct fl_fail *fail)
+                        const struct wait *w, uint32_t *last, struct fl_fail *fail)
 {
-    const struct deadline d = deadline_in_us(w->timeout_us);
-    uint32_t step = w->step_us > 0 ? w->step_us : 1;
+    struct poll p = {.io = io, .off = off, .mask = mask, .want = want};
+    const enum fl_err err = wait_until(w, look, &p, fail);
 
-    for (;;) {
-        /* The clock first: a reader that was held up still gets one look after the deadline. */
-        const bool late = deadline_passed(d);
-        const uint32_t v = gsp_io_read(io, off);
-
-        if (last != NULL) {
-            *last = v;
-        }
-        if (io->lost) {
-            return FL_ELINKLOST;
-        }
-        /* An error pattern is no value, though some of its bits may look right. */
-        const char *pri = mask != ALL_ONES ? gsp_io_pri_error(v) : NULL;
-        const bool no_value = mask != ALL_ONES && gsp_io_no_value(v) && !(v == ALL_ONES && w->ones);
-        if ((v & mask) == want && !no_value) {
-            return FL_OK;
-        }
-        if (late) {
-            char name[REG_NAME_MAX];
-            const uint64_t waited = deadline_waited_us(d);
-
-            reg_name(off, io->rec->family, name, sizeof(name));
-            FL_FAIL(fail, FL_ETIMEDOUT, name,
-                    "waited %llu ms for %s: %s reads 0x%08x%s%s%s, expected 0x%08x in the bits of "
-                    "0x%08x",
-                    (unsigned long long)(waited / US_PER_MS), w->what, name, (unsigned)v,
-                    pri != NULL ? " (" : "", pri != NULL ? pri : "", pri != NULL ? ")" : "",
-                    (unsigned)want, (unsigned)mask);
-            fl_fail_values(fail, v, want, waited);
-            if (w->hint != NULL) {
-                fl_fail_hint(fail, "%s", w->hint);
-            }
-            return FL_ETIMEDOUT;
-        }
-        fiber_sleep_us(step);
-        step = gsp_wait_next_step(w, step);
+    if (last != NULL) {
+        *last = p.last;
     }
+    return err;
+}
+
+enum fl_err gsp_io_poll_mask(struct gsp_io *io, uint32_t off, uint32_t mask, const struct wait *w,
+                             struct fl_fail *fail)
+{
+    struct poll p = {.io = io, .off = off, .mask = mask, .want = mask, .ones = true};
+
+    return wait_until(w, look, &p, fail);
 }

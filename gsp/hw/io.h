@@ -12,6 +12,7 @@
 #include "arch/base.h"
 #include "arch/fail.h"
 #include "arch/mmio.h"
+#include "arch/wait.h"
 #include "gsp/hw/recorder.h"
 #include "gsp/hw/regs/regs.h"
 
@@ -49,24 +50,14 @@ const char *gsp_io_pri_error(uint32_t v);
  * may hold all-ones (privilege masks do). */
 bool gsp_io_no_value(uint32_t v);
 
-/* A named deadline. */
-struct gsp_wait {
-    const char *what; /* for the message: "the falcon to halt" */
-    const char *hint; /* what to try when it does not come; may be NULL */
-    uint64_t timeout_us;
-    uint32_t step_us;     /* first sleep between reads; doubles up to the longest */
-    uint32_t step_max_us; /* the longest; 0: GSP_WAIT_STEP_MAX_US */
-    bool ones;            /* all-ones is a value of this register, not a read that got lost */
-};
-#define GSP_WAIT_STEP_MAX_US 1000u
-/* For waits that look at more than one register: the sleep after one of step_us. */
-uint32_t gsp_wait_next_step(const struct gsp_wait *w, uint32_t step_us);
-
 /* Reads off until (value & mask) == want. Yields between reads. FL_ETIMEDOUT with register, value
  * and time in *fail; FL_ELINKLOST. *last (may be NULL) gets the value read last. */
 FL_MUST_CHECK enum fl_err gsp_io_poll(struct gsp_io *io, uint32_t off, uint32_t mask, uint32_t want,
-                                      const struct gsp_wait *w, uint32_t *last,
-                                      struct fl_fail *fail);
+                                      const struct wait *w, uint32_t *last, struct fl_fail *fail);
+
+/* Until all bits of mask are set, in a register for which all-ones is a value and no lost read. */
+FL_MUST_CHECK enum fl_err gsp_io_poll_mask(struct gsp_io *io, uint32_t off, uint32_t mask,
+                                           const struct wait *w, struct fl_fail *fail);
 
 /* Typed access to single BAR0 registers, to elements of arrays, and to an engine's registers. The
  * value written has the register's own type: another one does not compile. */

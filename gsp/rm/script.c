@@ -22,7 +22,7 @@ static enum fl_err seq_poll(void *ctx, uint32_t off, uint32_t mask, uint32_t val
                             uint64_t timeout_us, struct fl_fail *fail)
 {
     struct gsp_gpu *g = ctx;
-    const struct gsp_wait w = {
+    const struct wait w = {
         .what = "a register of the GSP's script", .timeout_us = timeout_us, .step_us = 1};
 
     return gsp_io_poll(&g->hw.io, off, mask, value, &w, NULL, fail);
@@ -65,7 +65,7 @@ static enum fl_err seq_core_wait_for_halt(void *ctx, struct fl_fail *fail)
 /* Back to the RISC-V core, with SEC2's help: the booter, still loaded, continues. */
 static enum fl_err seq_core_resume(void *ctx, struct fl_fail *fail)
 {
-    static const struct gsp_wait handoff = {
+    static const struct wait handoff = {
         .what = "SEC2 to hand the GSP over",
         .timeout_us = SEC2_HANDOFF_TIMEOUT_US,
         .step_us = 100,

@@ -11,10 +11,11 @@
  */
 #include "net/nic/e1000e.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
-#include "arch/clock.h"
 #include "arch/log.h"
+#include "arch/wait.h"
 #include "mm/dma.h"
 #include "net/nic/e1000e_regs.h"
 #include "pci/pci_regs.h"
@@ -271,31 +272,44 @@ static bool e_match(const struct pci_dev *pci)
            (pci->device == E1000E_82574L || pci->device == E1000E_82574LA);
 }
 
+/* A register and the value that it is to have in the bits of mask. */
+struct reg_wait {
+    const struct e1000e *e;
+    const char *name;
+    uint64_t reg;
+    uint32_t mask, want;
+};
+
+static enum fl_err look_reg(void *ctx, struct wait_report *last, struct fl_fail *fail)
+{
+    const struct reg_wait *w = ctx;
+    const uint32_t v = rd(w->e, w->reg);
+
+    if (v == 0xffffffffu) {
+        return FL_FAIL(fail, FL_ELINKLOST, w->name, "reads all-ones: the device is gone");
+    }
+    if ((v & w->mask) == w->want) {
+        return FL_OK;
+    }
+    if (last != NULL) {
+        snprintf(last->where, sizeof(last->where), "%s", w->name);
+        snprintf(last->text, sizeof(last->text), "reads 0x%08x, expected 0x%08x in bits 0x%08x",
+                 (unsigned)v, (unsigned)w->want, (unsigned)w->mask);
+        last->seen = v;
+        last->expected = w->want;
+    }
+    return FL_EBUSY;
+}
+
 /* Waits until (reg & mask) == want. */
 static enum fl_err wait_reg(const struct e1000e *e, uint64_t reg, uint32_t mask, uint32_t want,
                             uint64_t limit_us, const char *name, struct fl_fail *fail)
 {
-    struct deadline end = deadline_in_us(limit_us);
-    for (;;) {
-        bool last = deadline_passed(end);
-        uint32_t v = rd(e, reg);
-        if (v == 0xffffffffu) {
-            return FL_FAIL(fail, FL_ELINKLOST, name, "reads all-ones: the device is gone");
-        }
-        if ((v & mask) == want) {
-            return FL_OK;
-        }
-        if (last) {
-            fl_fail_set(fail, FL_ETIMEDOUT, name, __FILE__, __LINE__,
-                        "reads 0x%08x, expected 0x%08x in bits 0x%08x", (unsigned)v, (unsigned)want,
-                        (unsigned)mask);
-            if (fail != NULL) {
-                fl_fail_values(fail, v, want, deadline_waited_us(end));
-            }
-            return FL_ETIMEDOUT;
-        }
-        fiber_sleep_us(POLL_US);
-    }
+    const struct wait w = {
+        .what = name, .timeout_us = limit_us, .step_us = POLL_US, .step_max_us = POLL_US};
+    struct reg_wait ctx = {.e = e, .name = name, .reg = reg, .mask = mask, .want = want};
+
+    return wait_until(&w, look_reg, &ctx, fail);
 }
 
 /* Stops what the firmware may have left running, then resets (datasheet 4.6). */

@@ -2,8 +2,9 @@
 /* Virtual I/O Device 1.2, section 4.1. The capabilities are input: each area must fit its BAR. */
 #include "net/nic/virtio_pci.h"
 
-#include "arch/clock.h"
-#include "arch/fiber.h"
+#include <stdio.h>
+
+#include "arch/wait.h"
 #include "pci/pci_regs.h"
 
 #define RESET_DEADLINE_US US_PER_S
@@ -137,6 +138,22 @@ static enum fl_err find_areas(struct virtio_pci *v, struct fl_fail *fail)
     return err;
 }
 
+static enum fl_err look_reset(void *ctx, struct wait_report *last, struct fl_fail *fail)
+{
+    const uint8_t status = virtio_pci_status(ctx);
+
+    (void)fail;
+    if (status == 0) {
+        return FL_OK;
+    }
+    if (last != NULL) {
+        snprintf(last->where, sizeof(last->where), "device_status");
+        snprintf(last->text, sizeof(last->text), "reads 0x%02x, expected 0", status);
+        last->seen = status;
+    }
+    return FL_EBUSY;
+}
+
 enum fl_err virtio_pci_open(struct virtio_pci *v, const struct pci_dev *pci, struct fl_fail *fail)
 {
     *v = (struct virtio_pci){.pci = pci};
@@ -146,14 +163,12 @@ enum fl_err virtio_pci_open(struct virtio_pci *v, const struct pci_dev *pci, str
         return err;
     }
     common_w8(v, COMMON_STATUS, 0);
-    struct deadline end = deadline_in_us(RESET_DEADLINE_US);
-    for (uint8_t status; (status = virtio_pci_status(v)) != 0;) {
-        if (deadline_passed(end)) {
-            return FL_FAIL(fail, FL_ETIMEDOUT, "device_status",
-                           "reads 0x%02x %llu ms after a reset, expected 0", status,
-                           (unsigned long long)(deadline_waited_us(end) / US_PER_MS));
-        }
-        fiber_sleep_us(RESET_POLL_US);
+    static const struct wait reset = {.what = "the device to come out of its reset",
+                                      .timeout_us = RESET_DEADLINE_US,
+                                      .step_us = RESET_POLL_US};
+    err = wait_until(&reset, look_reset, v, fail);
+    if (err != FL_OK) {
+        return err;
     }
     pci_enable(pci, true, true);
     add_status(v, VIRTIO_STATUS_ACKNOWLEDGE);

@@ -67,7 +67,7 @@ static int teardown(void **state)
     return 0;
 }
 
-static const struct gsp_wait wait_ms = {
+static const struct wait wait_ms = {
     .what = "the core to halt", .hint = "turn it", .timeout_us = 10 * US_PER_MS, .step_us = 10};
 static enum fl_err poll_err;
 static uint32_t last;
