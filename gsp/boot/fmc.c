@@ -12,6 +12,7 @@
 #include "gsp/gpu.h"
 #include "gsp/hw/card.h"
 #include "gsp/hw/fsp.h"
+#include "gsp/hw/regs/messages.h"
 
 #define FRTS_ALIGN MIB(2)
 
@@ -116,7 +117,7 @@ enum fl_err gsp_fmc_start(struct gsp_gpu *g, struct fl_fail *fail)
     dma_wmb();
     g->undo.wpr2 = true;
     g->undo.dma = true;
-    return gsp_fsp_call(&g->hw, FSP_NVDM_COT, message, size, fail);
+    return gsp_fsp_call(&g->hw, NV_NVDM_HEADER__NVDM_TYPE_COT, message, size, fail);
 }
 
 static bool masked(uint32_t v) { return (v & TARGET_MASKED_MASK) == TARGET_MASKED; }

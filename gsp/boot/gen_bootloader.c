@@ -5,20 +5,11 @@
 #include <string.h>
 
 #include "gsp/gpu.h"
+#include "gsp/hw/regs/messages.h"
 
-/* The loader's descriptor in DMEM, packed: words 0..7 are 0 (reserved, signature). */
-enum {
-    DESC_CTX_DMA = 0x20,
-    DESC_CODE_BASE = 0x24,
-    DESC_PLAIN_OFF = 0x2c,
-    DESC_PLAIN_BYTES = 0x30,
-    DESC_SECURE_OFF = 0x34,
-    DESC_SECURE_BYTES = 0x38,
-    DESC_ENTRY = 0x3c,
-    DESC_DATA_BASE = 0x40,
-    DESC_DATA_BYTES = 0x48,
-    /* argc, argv: 0 */
-};
+/* A word, or two, of the loader's descriptor. */
+#define PUT32(desc, NAME, v) put_le32((desc) + NV_FLCN_BL_DMEM_DESC_##NAME##__OFFSET, (v))
+#define PUT64(desc, NAME, v) put_le64((desc) + NV_FLCN_BL_DMEM_DESC_##NAME##_LO__OFFSET, (v))
 
 static uint32_t code_bytes(const struct fw_loader *l)
 {
@@ -49,15 +40,15 @@ enum fl_err gsp_gen_bootloader_program(struct gsp_gpu *g, const struct dma_buf *
     memset(p + loader_at, 0, (size_t)(buf->size - loader_at));
     memcpy(p + loader_at, l->code, l->code_size);
     /* The image has its parts where they go in IMEM, so one base serves both kinds of code. */
-    put_le32(desc + DESC_CTX_DMA, GSP_CTX_FETCH);
-    put_le64(desc + DESC_CODE_BASE, buf->bus.raw);
-    put_le32(desc + DESC_PLAIN_OFF, f->imem_phys_base);
-    put_le32(desc + DESC_PLAIN_BYTES, f->ns_bytes);
-    put_le32(desc + DESC_SECURE_OFF, f->sec_offset);
-    put_le32(desc + DESC_SECURE_BYTES, f->sec_bytes);
-    put_le32(desc + DESC_ENTRY, 0); /* nova, nouveau; OG570 passes VirtualEntry, which is 0 */
-    put_le64(desc + DESC_DATA_BASE, buf->bus.raw + fwsec_data_at(f));
-    put_le32(desc + DESC_DATA_BYTES, f->dmem_bytes);
+    PUT32(desc, CTX_DMA, GSP_CTX_FETCH);
+    PUT64(desc, CODE_BASE, buf->bus.raw);
+    PUT32(desc, NON_SEC_CODE_OFF, f->imem_phys_base);
+    PUT32(desc, NON_SEC_CODE_SIZE, f->ns_bytes);
+    PUT32(desc, SEC_CODE_OFF, f->sec_offset);
+    PUT32(desc, SEC_CODE_SIZE, f->sec_bytes);
+    PUT32(desc, CODE_ENTRY_POINT, 0); /* nova, nouveau; OG570 passes VirtualEntry, which is 0 */
+    PUT64(desc, DATA_BASE, buf->bus.raw + fwsec_data_at(f));
+    PUT32(desc, DATA_SIZE, f->dmem_bytes);
 
     out->by_port = true;
     out->fetches = true;

@@ -9,10 +9,10 @@
 #include "gsp/boot/fwsec.h"
 #include "gsp/gpu.h"
 #include "gsp/hw/intr.h"
+#include "gsp/hw/regs/messages.h"
 
 #define UNLOAD_MAILBOXES      0x000000ff000000ffull /* what booter_unload finds for a cold unload */
 #define UNLOAD_RPC_TIMEOUT_US (5 * US_PER_S)
-#define SUSPENDED             (1u << 31) /* of GSP MAILBOX0: the core has stopped (nova, nouveau, OG570) */
 
 static const struct wait wait_suspended = {
     .what = "the GSP to stop",
@@ -55,8 +55,9 @@ enum fl_err gsp_unload_stop_rm(struct gsp_gpu *g, bool suspend, struct fl_fail *
     err = gsp_rpc_call(&g->rpc, GSP_RPC_UNLOADING_GUEST_DRIVER, p, size, 0, UNLOAD_RPC_TIMEOUT_US,
                        NULL, fail);
     if (err == FL_OK) {
-        err = gsp_io_poll(&g->hw.io, NV_PGSP_BASE + NV_PFALCON_FALCON_MAILBOX0__OFFSET, SUSPENDED,
-                          SUSPENDED, &wait_suspended, NULL, fail);
+        err = gsp_io_poll(&g->hw.io, NV_PGSP_BASE + NV_PFALCON_FALCON_MAILBOX0__OFFSET,
+                          NV_PGSP_MAILBOX_LIBOS__SUSPENDED_MASK,
+                          NV_PGSP_MAILBOX_LIBOS__SUSPENDED_MASK, &wait_suspended, NULL, fail);
     }
     return err;
 }

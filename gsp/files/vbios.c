@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "gsp/files/vbios_priv.h"
+#include "gsp/hw/regs/messages.h"
 
 /* ---- reading ---- */
 
@@ -93,7 +94,6 @@ enum fl_err vbios_outside(const struct vbios *v, enum fl_err err, uint32_t off, 
 
 /* ---- IFR: the header that "init from ROM" hardware reads, in front of the PCI ROM ---- */
 
-#define IFR_SIGNATURE           0x4947564eu /* "NVGI" */
 #define IFR_DIRECTORY_SIGNATURE 0x44524652u /* "RFRD" */
 enum {
     IFR_DIRECTORY_AFTER_STATUS = 4096,
@@ -115,26 +115,28 @@ static enum fl_err read_u32(struct vbios *v, uint32_t off, const char *what, uin
 static enum fl_err open_ifr(struct vbios *v, struct fl_fail *fail)
 {
     uint32_t first = 0;
-    uint32_t fixed = 0;
-    uint32_t total = 0;
+    struct NV_IFR_FIXED0 fixed = {0};
+    struct NV_IFR_FIXED1 total = {0};
     uint32_t rom = 0;
-    enum fl_err err = read_u32(v, 0, "the first word", &first, fail);
-    if (err != FL_OK || first != IFR_SIGNATURE) {
+    enum fl_err err = read_u32(v, NV_IFR_SIGNATURE__OFFSET, "the first word", &first, fail);
+    if (err != FL_OK || first != NV_IFR_SIGNATURE__VALUE_NVGI) {
         return err;
     }
-    err = read_u32(v, 4, "the IFR header", &fixed, fail);
-    err = err != FL_OK ? err : read_u32(v, 8, "the IFR header", &total, fail);
+    err = read_u32(v, NV_IFR_FIXED0__OFFSET, "the IFR header", &fixed.raw, fail);
+    err =
+        err != FL_OK ? err : read_u32(v, NV_IFR_FIXED1__OFFSET, "the IFR header", &total.raw, fail);
     if (err != FL_OK) {
         return err;
     }
-    v->ifr_version = fixed >> 8 & 0xff;
+    v->ifr_version = NV_IFR_FIXED0__VERSION(fixed);
     if (v->ifr_version == 1 || v->ifr_version == 2) {
-        uint32_t at = (fixed >> 16 & 0x7fff) + 4;
+        uint32_t at = NV_IFR_FIXED0__FIXED_DATA_SIZE(fixed) + NV_IFR_FIXED0__OFFSET;
         err = read_u32(v, at, "the IFR data", &rom, fail);
     } else if (v->ifr_version == 3) {
         uint32_t status = 0;
         uint32_t magic = 0;
-        err = read_u32(v, total & 0xfffff, "the IFR flash status offset", &status, fail);
+        err = read_u32(v, NV_IFR_FIXED1__TOTAL_DATA_SIZE(total), "the IFR flash status offset",
+                       &status, fail);
         if (err == FL_OK && status > NV_PROM_SIZE) {
             err = BAD("IFR flash status at 0x%x lies outside the ROM window", (unsigned)status);
         }

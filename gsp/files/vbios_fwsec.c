@@ -9,6 +9,7 @@
 #include "gsp/files/fwbin.h" /* fw_fuse_version */
 #include "gsp/files/vbios.h"
 #include "gsp/files/vbios_priv.h"
+#include "gsp/hw/regs/messages.h"
 
 #include <string.h>
 
@@ -199,12 +200,13 @@ enum fl_err vbios_find_fwsec(struct vbios *v, const struct gsp_chip *chip, struc
     if (err != FL_OK) {
         return vbios_outside(v, err, at, "the FWSEC descriptor", fail);
     }
-    uint32_t head = get_le32(d);
-    uint32_t size = head >> 16;
-    out->desc_version = head >> 8 & 0xff;
-    if ((head & 1u) == 0 || out->desc_version != chip->fwsec_desc_version) {
-        return BAD("FWSEC descriptor word 0x%08x: version %u; %s has version %u", (unsigned)head,
-                   out->desc_version, chip->name, chip->fwsec_desc_version);
+    const struct NV_FALCON_UCODE_DESC_HDR head = {.raw = get_le32(d)};
+    const uint32_t size = NV_FALCON_UCODE_DESC_HDR__SIZE(head);
+    out->desc_version = NV_FALCON_UCODE_DESC_HDR__VERSION(head);
+    if (!NV_FALCON_UCODE_DESC_HDR__FLAGS_VERSION(head) ||
+        out->desc_version != chip->fwsec_desc_version) {
+        return BAD("FWSEC descriptor word 0x%08x: version %u; %s has version %u",
+                   (unsigned)head.raw, out->desc_version, chip->name, chip->fwsec_desc_version);
     }
     if (size < least) {
         return BAD("FWSEC descriptor of %u bytes, expected %u or more", (unsigned)size,

@@ -6,20 +6,10 @@
 
 #include "arch/log.h"
 #include "gsp/hw/hw.h"
+#include "gsp/hw/regs/messages.h"
 
-/* MCTP: version 3:0, destination 15:8, source 23:16, tag 26:24, owner 27, sequence 29:28, end of
- * message 30, start of message 31. */
-#define MCTP_SOM 0x80000000u
-#define MCTP_EOM 0x40000000u
-/* NVDM: message type 6:0, vendor 23:8, type 31:24. */
-#define NVDM_MESSAGE_TYPE 0x7eu /* vendor defined, PCI */
-#define NVDM_MESSAGE_MASK 0x7fu
-#define NVDM_VENDOR       0x10deu
-#define NVDM_VENDOR_SHIFT 8
-#define NVDM_VENDOR_MASK  0xffffu
-#define NVDM_TYPE_SHIFT   24
-
-enum { ANSWER_MCTP, ANSWER_NVDM, ANSWER_TASK, ANSWER_COMMAND, ANSWER_ERROR, ANSWER_WORDS };
+#define ANSWER_WORD(words, R) ((struct R){.raw = (words)[R##__OFFSET / sizeof(uint32_t)]})
+enum { ANSWER_WORDS = NV_FSP_ANSWER_ERROR__OFFSET / sizeof(uint32_t) + 1 };
 _Static_assert(ANSWER_WORDS * sizeof(uint32_t) == FSP_ANSWER_BYTES, "fsp.h");
 
 static const struct wait wait_boot = {
@@ -55,42 +45,55 @@ static const struct {
     {0xa1, "invalid data", "are these firmware files for this chip, and unchanged?"},
 };
 
-uint32_t gsp_fsp_mctp_header(void) { return MCTP_SOM | MCTP_EOM; }
+uint32_t gsp_fsp_mctp_header(void)
+{
+    const struct NV_MCTP_HEADER h = NV_MCTP_HEADER__with_SOM((struct NV_MCTP_HEADER){0}, 1);
+
+    return NV_MCTP_HEADER__with_EOM(h, 1).raw;
+}
 
 uint32_t gsp_fsp_nvdm_header(uint8_t type)
 {
-    return (uint32_t)type << NVDM_TYPE_SHIFT | NVDM_VENDOR << NVDM_VENDOR_SHIFT | NVDM_MESSAGE_TYPE;
+    struct NV_NVDM_HEADER h = {0};
+
+    h = NV_NVDM_HEADER__with_MSG_TYPE(h, NV_NVDM_HEADER__MSG_TYPE_VENDOR_PCI);
+    h = NV_NVDM_HEADER__with_VENDOR_ID(h, NV_NVDM_HEADER__VENDOR_ID_NV);
+    return NV_NVDM_HEADER__with_NVDM_TYPE(h, type).raw;
 }
 
 enum fl_err gsp_fsp_answer_check(const uint32_t words[ANSWER_WORDS], uint8_t type, uint32_t *code,
                                  struct fl_fail *fail)
 {
-    const uint32_t mctp = words[ANSWER_MCTP], nvdm = words[ANSWER_NVDM];
+    const struct NV_MCTP_HEADER mctp = ANSWER_WORD(words, NV_MCTP_HEADER);
+    const struct NV_NVDM_HEADER nvdm = ANSWER_WORD(words, NV_NVDM_HEADER);
+    const uint32_t command = NV_FSP_ANSWER_COMMAND__TYPE(ANSWER_WORD(words, NV_FSP_ANSWER_COMMAND));
 
     *code = 0;
-    if ((mctp & (MCTP_SOM | MCTP_EOM)) != (MCTP_SOM | MCTP_EOM)) {
+    if (!NV_MCTP_HEADER__SOM(mctp) || !NV_MCTP_HEADER__EOM(mctp)) {
         FL_FAIL(fail, FL_EPROTO, "FSP answer",
-                "the FSP's packet header is 0x%08x: not a message of one packet", (unsigned)mctp);
-        fl_fail_values(fail, mctp, gsp_fsp_mctp_header(), 0);
+                "the FSP's packet header is 0x%08x: not a message of one packet",
+                (unsigned)mctp.raw);
+        fl_fail_values(fail, mctp.raw, gsp_fsp_mctp_header(), 0);
         return FL_EPROTO;
     }
-    if ((nvdm & NVDM_MESSAGE_MASK) != NVDM_MESSAGE_TYPE ||
-        (nvdm >> NVDM_VENDOR_SHIFT & NVDM_VENDOR_MASK) != NVDM_VENDOR ||
-        nvdm >> NVDM_TYPE_SHIFT != FSP_NVDM_RESPONSE) {
+    if (NV_NVDM_HEADER__MSG_TYPE(nvdm) != NV_NVDM_HEADER__MSG_TYPE_VENDOR_PCI ||
+        NV_NVDM_HEADER__VENDOR_ID(nvdm) != NV_NVDM_HEADER__VENDOR_ID_NV ||
+        NV_NVDM_HEADER__NVDM_TYPE(nvdm) != NV_NVDM_HEADER__NVDM_TYPE_FSP_RESPONSE) {
+        const uint32_t expected = gsp_fsp_nvdm_header(NV_NVDM_HEADER__NVDM_TYPE_FSP_RESPONSE);
         FL_FAIL(fail, FL_EPROTO, "FSP answer",
-                "the FSP's message header is 0x%08x, expected 0x%08x", (unsigned)nvdm,
-                (unsigned)gsp_fsp_nvdm_header(FSP_NVDM_RESPONSE));
-        fl_fail_values(fail, nvdm, gsp_fsp_nvdm_header(FSP_NVDM_RESPONSE), 0);
+                "the FSP's message header is 0x%08x, expected 0x%08x", (unsigned)nvdm.raw,
+                (unsigned)expected);
+        fl_fail_values(fail, nvdm.raw, expected, 0);
         return FL_EPROTO;
     }
-    if (words[ANSWER_COMMAND] != type) {
+    if (command != type) {
         FL_FAIL(fail, FL_EPROTO, "FSP answer",
-                "the FSP answers a message of type 0x%x, expected 0x%x",
-                (unsigned)words[ANSWER_COMMAND], (unsigned)type);
-        fl_fail_values(fail, words[ANSWER_COMMAND], type, 0);
+                "the FSP answers a message of type 0x%x, expected 0x%x", (unsigned)command,
+                (unsigned)type);
+        fl_fail_values(fail, command, type, 0);
         return FL_EPROTO;
     }
-    *code = words[ANSWER_ERROR];
+    *code = NV_FSP_ANSWER_ERROR__CODE(ANSWER_WORD(words, NV_FSP_ANSWER_ERROR));
     return FL_OK;
 }
 

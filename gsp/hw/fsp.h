@@ -14,9 +14,6 @@
 
 struct gsp_hw;
 
-/* Types of NVDM messages. */
-enum { FSP_NVDM_COT = 0x14, FSP_NVDM_RESPONSE = 0x15 };
-
 #define FSP_CHANNEL_BYTES 1024u /* of EMEM, for each channel; we use channel 0 */
 #define FSP_HEADER_BYTES  8u    /* MCTP and NVDM */
 #define FSP_ANSWER_BYTES  20u   /* headers, task id, type answered, error code */

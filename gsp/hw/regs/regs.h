@@ -13,7 +13,7 @@
  */
 #pragma once
 
-#include "arch/base.h"
+#include "gsp/hw/regs/field.h"
 
 enum chip_family {
     F_TU = 1 << 0,
@@ -31,72 +31,8 @@ enum chip_family {
 enum reg_space { REG_SPACE_BAR0, REG_SPACE_FALCON, REG_SPACE_MIRROR };
 enum reg_access { REG_ACC_RO, REG_ACC_RW, REG_ACC_WO, REG_ACC_W1C, REG_ACC_W1S };
 
-#define REG_MASK(hi, lo) ((uint32_t)((0xffffffffull >> (31 - (hi))) & (0xffffffffull << (lo))))
-
-uint32_t reg_value_does_not_fit(void)
-    __attribute__((error("register value does not fit its field")));
-/* -O0 and run-time values: the excess is cut off and counted (reg_overflows in regs.c). */
-uint32_t reg_field_overflow(uint32_t value, uint32_t max);
-/* How often that happened since start: anything but 0 is a bug of ours. */
-uint32_t reg_overflows(void);
-
-/* clang-format off: the macros below make halves of declarations */
-/* 1: types, offsets, accessors */
-#define REG(name, space, offset, stride, count, access, families, doc, src)                        \
-    struct name {                                                                                  \
-        uint32_t raw;                                                                              \
-    };                                                                                             \
-    enum { name##__OFFSET = (offset), name##__STRIDE = (stride), name##__COUNT = (count) };
-#define FIELD(reg, field, hi, lo, doc)                                                             \
-    _Static_assert((hi) >= (lo) && (hi) < 32, #reg "." #field ": bad bit range");                  \
-    enum { reg##__##field##_SHIFT = (lo), reg##__##field##_HIGH = (hi) };                          \
-    static const uint32_t reg##__##field##_MASK FL_UNUSED = REG_MASK(hi, lo);                      \
-    static inline FL_UNUSED uint32_t reg##__##field(struct reg r)                                  \
-    {                                                                                              \
-        return (r.raw & REG_MASK(hi, lo)) >> (lo);                                                 \
-    }                                                                                              \
-    static inline FL_UNUSED struct reg reg##__with_##field(struct reg r, uint32_t v)               \
-    {                                                                                              \
-        const uint32_t max = REG_MASK(hi, lo) >> (lo);                                             \
-        if (__builtin_constant_p(v > max) && v > max) {                                            \
-            v = reg_value_does_not_fit();                                                          \
-        } else if (v > max) {                                                                      \
-            v = reg_field_overflow(v, max);                                                        \
-        }                                                                                          \
-        r.raw = (r.raw & ~REG_MASK(hi, lo)) | (v << (lo));                                         \
-        return r;                                                                                  \
-    }
-#define VALUE(reg, field, vname, value, doc) enum { reg##__##field##_##vname = (value) };
-#define END(name)
-#include "gsp/hw/regs/regs.def"
-#undef REG
-#undef FIELD
-#undef VALUE
-#undef END
-
-/* 2: the sum of the masks equals all ones ... */
-#define REG(name, ...) _Static_assert((uint64_t)0
-#define FIELD(reg, field, hi, lo, doc) +(uint64_t)REG_MASK(hi, lo)
-#define VALUE(...)
-#define END(name) == 0xffffffffull, #name ": fields overlap, or bits are not listed");
-#include "gsp/hw/regs/regs.def"
-#undef REG
-#undef FIELD
-#undef VALUE
-#undef END
-
-/* ... and so does their union: together, each bit is in exactly one field. */
-#define REG(name, ...) _Static_assert(((uint32_t)0
-#define FIELD(reg, field, hi, lo, doc) | REG_MASK(hi, lo)
-#define VALUE(...)
-#define END(name) ) == 0xffffffffu, #name ": bits are not listed");
-#include "gsp/hw/regs/regs.def"
-#undef REG
-#undef FIELD
-#undef VALUE
-#undef END
-
-/* clang-format on */
+#define REG_LIST "gsp/hw/regs/regs.def"
+#include "gsp/hw/regs/typed.h"
 
 /* The list as data, for logs, the flight recorder, the model and the documentation. */
 struct reg_field_info {
