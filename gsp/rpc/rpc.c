@@ -17,36 +17,21 @@ static LOCK_CLASS(rpc_class, "gsp.rpc");
 
 const char *gsp_rpc_name(uint32_t function)
 {
-    switch (function) {
-    case GSP_RPC_ALLOC_MEMORY:
-        return "ALLOC_MEMORY";
-    case GSP_RPC_FREE:
-        return "FREE";
-    case GSP_RPC_DUP_OBJECT:
-        return "DUP_OBJECT";
-    case GSP_RPC_UNLOADING_GUEST_DRIVER:
-        return "UNLOADING_GUEST_DRIVER";
-    case GSP_RPC_SET_PAGE_DIRECTORY:
-        return "SET_PAGE_DIRECTORY";
-    case GSP_RPC_GET_GSP_STATIC_INFO:
-        return "GET_GSP_STATIC_INFO";
-    case GSP_RPC_UPDATE_BAR_PDE:
-        return "UPDATE_BAR_PDE";
-    case GSP_RPC_CONTINUATION_RECORD:
-        return "CONTINUATION_RECORD";
-    case GSP_RPC_GSP_SET_SYSTEM_INFO:
-        return "GSP_SET_SYSTEM_INFO";
-    case GSP_RPC_SET_REGISTRY:
-        return "SET_REGISTRY";
-    case GSP_RPC_GSP_RM_CONTROL:
-        return "GSP_RM_CONTROL";
-    case GSP_RPC_UNSET_PAGE_DIRECTORY:
-        return "UNSET_PAGE_DIRECTORY";
-    case GSP_RPC_GSP_RM_ALLOC:
-        return "GSP_RM_ALLOC";
-    default:
-        return function >= GSP_RPC_FIRST_EVENT ? "event" : "function";
+    static const struct {
+        uint32_t function;
+        const char *name;
+    } names[] = {
+#define GSP_RPC(name, number) {number, #name},
+        GSP_RPC_FUNCTIONS
+#undef GSP_RPC
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        if (names[i].function == function) {
+            return names[i].name;
+        }
     }
+    return function >= GSP_RPC_FIRST_EVENT ? "event" : "function";
 }
 
 bool gsp_rpc_init(struct gsp_rpc *r, const struct gsp_rpc_host *host, void *ctx)

@@ -18,22 +18,27 @@
 #include "gsp/rpc/queue.h"
 #include "gsp/rpc/rpc_match.h"
 
-/* The functions we use; equal in r535 and r570. */
+/* The functions we use; equal in r535 and r570. GSP_RPC(name, number) */
+#define GSP_RPC_FUNCTIONS                                                                          \
+    GSP_RPC(ALLOC_MEMORY, 4)                                                                       \
+    GSP_RPC(FREE, 10)                                                                              \
+    GSP_RPC(DUP_OBJECT, 21)                                                                        \
+    GSP_RPC(UNLOADING_GUEST_DRIVER, 47)                                                            \
+    GSP_RPC(SET_PAGE_DIRECTORY, 54)                                                                \
+    GSP_RPC(GET_GSP_STATIC_INFO, 65)                                                               \
+    GSP_RPC(UPDATE_BAR_PDE, 70)                                                                    \
+    GSP_RPC(CONTINUATION_RECORD, 71)                                                               \
+    GSP_RPC(GSP_SET_SYSTEM_INFO, 72)                                                               \
+    GSP_RPC(SET_REGISTRY, 73)                                                                      \
+    GSP_RPC(GSP_RM_CONTROL, 76)                                                                    \
+    GSP_RPC(UNSET_PAGE_DIRECTORY, 79)                                                              \
+    GSP_RPC(GSP_RM_ALLOC, 103)
+
 enum gsp_rpc_function {
-    GSP_RPC_ALLOC_MEMORY = 4,
-    GSP_RPC_FREE = 10,
-    GSP_RPC_DUP_OBJECT = 21,
-    GSP_RPC_UNLOADING_GUEST_DRIVER = 47,
-    GSP_RPC_SET_PAGE_DIRECTORY = 54,
-    GSP_RPC_GET_GSP_STATIC_INFO = 65,
-    GSP_RPC_UPDATE_BAR_PDE = 70,
-    GSP_RPC_CONTINUATION_RECORD = 71,
-    GSP_RPC_GSP_SET_SYSTEM_INFO = 72,
-    GSP_RPC_SET_REGISTRY = 73,
-    GSP_RPC_GSP_RM_CONTROL = 76,
-    GSP_RPC_UNSET_PAGE_DIRECTORY = 79,
-    GSP_RPC_GSP_RM_ALLOC = 103,
-    GSP_RPC_FIRST_EVENT = 0x1000, /* from here on: events, GSP to CPU */
+#define GSP_RPC(name, number) GSP_RPC_##name = (number),
+    GSP_RPC_FUNCTIONS
+#undef GSP_RPC
+        GSP_RPC_FIRST_EVENT = 0x1000, /* from here on: events, GSP to CPU */
 };
 const char *gsp_rpc_name(uint32_t function); /* never NULL; for events see events.h */
 
