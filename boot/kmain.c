@@ -15,7 +15,8 @@
 #include "gsp/gsp.h"
 #include "mm/ram.h"
 #include "net/api/api.h"
-#include "net/netmain.h"
+#include "net/http/http.h"
+#include "net/stack/netmain.h"
 #include "pci/pci.h"
 
 /* A virtual network is up in 20 ms, a real switch port in seconds: too long for a GPU to wait. */
@@ -160,7 +161,7 @@ static void main_fiber(void *arg)
                              .gateway = self.config.gateway,
                              .dns = self.config.dns};
     snprintf(net.hostname, sizeof(net.hostname), "%s", self.config.hostname);
-    net_start(&self.pci, &net);
+    net_start(&self.pci, &net, http_start);
     /* The network first: a GPU that does not come up is worth nothing unless somebody can ask. */
     if (net_wait_up(deadline_in_us(NETWORK_HEAD_START_US)) != FL_OK) {
         log_info("boot", "the network is not up yet; going on with the GPUs");

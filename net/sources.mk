@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
 # The network room, lowest floor first.
-COMMON_SRCS += $(addprefix net/nic/,virtio_pci.c virtio_queue.c virtio_net.c e1000e.c nic.c)
-COMMON_SRCS += $(addprefix net/stack/,lwip_port.c stack.c stack_tcp.c stack_assert.c netif.c)
+COMMON_SRCS += $(addprefix net/nic/,virtio_pci.c virtio_queue.c virtio_net.c e1000e.c nic.c \
+    drivers.c)
+COMMON_SRCS += $(addprefix net/stack/,lwip_port.c stack.c stack_tcp.c stack_assert.c netif.c \
+    netmain.c)
 COMMON_SRCS += $(addprefix net/http/,json.c http.c http_lwip.c)
 COMMON_SRCS += $(addprefix net/api/,api.c api_status.c api_metrics.c api_gpu.c api_net.c)
-COMMON_SRCS += net/netmain.c
 
 UNIT_TESTS += $(addprefix tests/unit/,test_virtio_net.c test_e1000e.c test_netmain.c test_stack.c \
     test_stack_tcp.c test_json.c test_http.c test_http_lwip.c test_api.c)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The network part of the status document. */
 #include "net/api/api_priv.h"
-#include "net/netmain.h"
+#include "net/stack/netmain.h"
 #include "net/stack/stack.h"
 
 static void put_ipv4(struct json *j, const char *key, uint32_t ip)

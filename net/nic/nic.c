@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The table of drivers and what they share. */
+/* What all drivers share: frames in pieces, giving a device up. */
 #include "net/nic/nic.h"
 
 #include <stdarg.h>
@@ -7,24 +7,6 @@
 #include <string.h>
 
 #include "arch/log.h"
-#include "net/nic/e1000e.h"
-#include "net/nic/virtio_net.h"
-
-const struct nic_driver *const nic_drivers[] = {
-    &virtio_net_driver,
-    &e1000e_driver,
-    NULL,
-};
-
-const struct nic_driver *nic_find_driver(const struct pci_dev *pci)
-{
-    for (size_t i = 0; nic_drivers[i] != NULL; i++) {
-        if (nic_drivers[i]->match(pci)) {
-            return nic_drivers[i];
-        }
-    }
-    return NULL;
-}
 
 enum fl_err nic_frame_len(const struct nic_piece *pieces, size_t count, size_t *len)
 {

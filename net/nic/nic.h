@@ -72,12 +72,6 @@ struct nic {
     void *owner;
 };
 
-/* All drivers, NULL-terminated. */
-extern const struct nic_driver *const nic_drivers[];
-
-/* The driver for a device, NULL when there is none. */
-const struct nic_driver *nic_find_driver(const struct pci_dev *pci);
-
 /* Sums the pieces; FL_EINVAL when that is no frame (NIC_FRAME_MIN to NIC_FRAME_MAX bytes). */
 FL_MUST_CHECK enum fl_err nic_frame_len(const struct nic_piece *pieces, size_t count, size_t *len);
 /* Copies all pieces to out, which has room for them. */

@@ -4,7 +4,6 @@
  * write, into a buffer of lwIP; frames out go as they lie, in pieces, into the driver's ring.
  */
 #include "net/stack/netif.h"
-#include "net/netmain.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -140,7 +139,6 @@ static void address_changed(struct netif *lw)
         return;
     }
     p->address_us = clock_now_us();
-    net_note_up();
     ip_text(netif_ip4_addr(lw), ip, sizeof(ip));
     ip_text(netif_ip4_gw(lw), gw, sizeof(gw));
     log_info("net", "net%u: address %s/%d gateway %s%s", p->index, ip,

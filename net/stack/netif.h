@@ -4,8 +4,8 @@
 
 #include "lwip/netif.h"
 
-#include "net/netmain.h"
 #include "net/nic/nic.h"
+#include "net/stack/status.h"
 
 struct net_if {
     struct netif lw;

@@ -197,7 +197,7 @@ static const struct nic_driver driver = {.name = "fuzz",
 
 const uint8_t *lab_mac(unsigned card) { return s.cards[card].nic.mac; }
 
-/* As the network fiber goes round (net/netmain.c). */
+/* As the network fiber goes round (net/stack/netmain.c). */
 static void round_trip(void)
 {
     STACK_TIMERS();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The network fiber. */
-#include "net/netmain.h"
+#include "net/stack/netmain.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -15,7 +15,7 @@
 #include "arch/fiber.h"
 #include "arch/log.h"
 #include "arch/machine.h"
-#include "net/http/http.h"
+#include "net/nic/drivers.h"
 #include "net/nic/nic.h"
 #include "net/stack/netif.h"
 #include "net/stack/stack.h"
@@ -34,8 +34,10 @@ static struct {
     bool started;
     const struct pci *pci; /* borrowed, may be NULL */
     struct net_config cfg;
+    void (*serve)(void); /* opens what listens */
     struct event wake;
-    struct event up; /* an address is there, or nothing to wait for */
+    struct event up;  /* an address is there, or nothing to wait for */
+    bool had_address; /* a card once */
     /* Cards as the probing fiber leaves them; taken: how many lwIP has got. */
     struct card {
         const struct nic_driver *driver;
@@ -90,7 +92,7 @@ static void probe_fiber(void *arg)
         event_signal(&state.wake);
     }
     if (!any) {
-        net_note_up();
+        event_signal(&state.up);
         log_error("net",
                   "no network card that works (%u Ethernet controllers without a driver); "
                   "drivers: virtio-net, e1000e (82574L)",
@@ -118,6 +120,17 @@ static void take_card(struct card *c)
     }
 }
 
+/* Tells net_wait_up() of the first address. */
+static void note_address(void)
+{
+    for (uint32_t i = 0; i < state.count && !state.had_address; i++) {
+        if (state.ifs[i].address_us != 0) {
+            state.had_address = true;
+            event_signal(&state.up);
+        }
+    }
+}
+
 /* One round over everything. True when there may be more to do at once. */
 static bool round_trip(void)
 {
@@ -135,6 +148,7 @@ static bool round_trip(void)
         struct nic *nic = state.ifs[i].nic;
         nic->driver->flush(nic);
     }
+    note_address();
     return more;
 }
 
@@ -162,7 +176,7 @@ static void net_fiber(void *arg)
     (void)arg;
     lwip_init();
     state.started = true;
-    http_start();
+    state.serve();
     if (fiber_spawn("nics", probe_fiber, NULL, FIBER_STACK_DEFAULT) == NULL) {
         log_error("net", "no memory for the fiber that finds the network cards");
     }
@@ -188,25 +202,23 @@ static void net_fiber(void *arg)
     }
 }
 
-void net_start(const struct pci *pci, const struct net_config *cfg)
+void net_start(const struct pci *pci, const struct net_config *cfg, void (*serve)(void))
 {
     FL_ASSERT(!state.spawned);
     state.spawned = true;
     state.pci = pci;
     state.cfg = *cfg;
+    state.serve = serve;
     state.cfg.hostname[NET_HOSTNAME_MAX - 1] = '\0';
     event_init(&state.wake);
     event_init(&state.up);
     if (fiber_spawn("net", net_fiber, NULL, NET_STACK_BYTES) == NULL) {
-        net_note_up();
+        event_signal(&state.up);
         log_error("net", "no memory for the network fiber");
     }
 }
 
 enum fl_err net_wait_up(struct deadline d) { return event_wait(&state.up, d); }
-void net_note_up(void) { event_signal(&state.up); }
-
-void net_kick(void) { event_signal(&state.wake); }
 
 const char *net_nic_state_name(enum net_nic_state s)
 {

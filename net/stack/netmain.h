@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The network: one fiber that owns lwIP and all network cards. It sleeps until a card interrupts or
+ * a timer of lwIP is due.
+ *
+ * lwIP is not re-entrant: its functions are called from this fiber only, that is from lwIP's own
+ * callbacks and from the function that net_start() was given. Such code must not yield.
+ */
+#pragma once
+
+#include "arch/base.h"
+#include "arch/clock.h"
+#include "net/stack/status.h"
+#include "pci/pci.h"
+
+/* Spawns the network fiber: it starts lwIP, calls serve(), which opens what listens (http_start()),
+ * then brings up every card in pci that has a driver. pci is borrowed for ever and may be NULL
+ * (loopback only); cfg is copied. Does not yield. Once only. */
+void net_start(const struct pci *pci, const struct net_config *cfg, void (*serve)(void));
+
+/* Waits until a card has its address, or there is no card to wait for. FL_ETIMEDOUT at the
+ * deadline. For one waiter: the main program, which lets the network come up before the GPUs
+ * compete for the core. Yields. */
+FL_MUST_CHECK enum fl_err net_wait_up(struct deadline d);
+
+/* A snapshot; nothing yields. Any fiber. */
+void net_get_status(struct net_status *out);
+const char *net_nic_state_name(enum net_nic_state state); /* "failed", "no link", "dhcp", "up" */
