@@ -14,30 +14,15 @@
 #include "arch/asan.h"
 #include "arch/fiber_arch.h"
 #include "arch/fiber_priv.h"
-#include "arch/lockorder.h"
 #include "arch/machine.h"
 
 /* A fiber that holds the core longer gives way in fiber_yield_if_long. */
 #define SLICE_LONG_NS (200 * NS_PER_US)
 
-#define STACK_CANARY UINT64_C(0x5afe57acc0ffee11)
-#define STACK_ALIGN  64u
-
-#if defined(FL_HOST)
-/* Fresh pages of the host are zero; touching them all would cost more than the fiber. Sanitizers
- * and glibc's printf need larger frames than the machine's code. */
-#define STACK_FILL  UINT64_C(0)
-#define STACK_SCALE 8u
-#else
-#define STACK_FILL  UINT64_C(0x736b636174737573)
-#define STACK_SCALE 1u
-#endif
-
 static struct {
     struct fiber *volatile run_queue; /* oldest first */
     struct fiber *timers;             /* earliest first */
     struct fiber *timers_last;
-    struct fiber *all;
     struct fiber *current; /* NULL: main runs */
     struct fiber main;
     void (*poll)(void);
@@ -47,6 +32,7 @@ static struct {
     bool has_stop; /* somebody wants to be asked between fibers, even when there is only one */
 } sched = {.main = {.name = "main", .where = "", .state = FIBER_RUNNING}};
 
+struct fiber *fiber_main(void) { return &sched.main; }
 struct fiber *fiber_self(void) { return sched.current != NULL ? sched.current : &sched.main; }
 
 /* ---- lists ---- */
@@ -125,6 +111,12 @@ static void timer_remove(struct fiber *f)
     f->has_timer = false;
 }
 
+void fiber_ready(struct fiber *f)
+{
+    f->state = FIBER_RUNNABLE;
+    list_append(&sched.run_queue, f);
+}
+
 void fiber_wake(struct fiber *f, bool timed_out)
 {
     timer_remove(f);
@@ -133,8 +125,7 @@ void fiber_wake(struct fiber *f, bool timed_out)
         f->waiting_in = NULL;
     }
     f->timed_out = timed_out;
-    f->state = FIBER_RUNNABLE;
-    list_append(&sched.run_queue, f);
+    fiber_ready(f);
 }
 
 static void wake_due(uint64_t now_ns)
@@ -147,40 +138,13 @@ static void wake_due(uint64_t now_ns)
     arch_irq_restore(irq);
 }
 
-/* ---- stacks ---- */
-
-static void stack_prepare(struct fiber *f)
-{
-    uint64_t *low = (uint64_t *)(void *)f->stack;
-    uint64_t words = (f->stack_bytes - align_up_u64(sizeof(*f), STACK_ALIGN)) / sizeof(*low);
-
-    if (STACK_FILL != 0) {
-        for (uint64_t i = 0; i < words; i++) {
-            low[i] = STACK_FILL;
-        }
-    }
-    low[0] = STACK_CANARY;
-}
-
 /* Reads raw stack memory, which the sanitizer knows to belong to frames. */
 FL_NO_ASAN static void stack_check(const struct fiber *f)
 {
-    if (*(const uint64_t *)(const void *)f->stack != STACK_CANARY) {
+    if (*(const uint64_t *)(const void *)f->stack != FIBER_STACK_CANARY) {
         machine_panic("fiber \"%s\" overran its stack of %llu bytes", f->name,
                       (unsigned long long)f->stack_bytes);
     }
-}
-
-FL_NO_ASAN static uint64_t stack_used(const struct fiber *f)
-{
-    const uint64_t *low = (const uint64_t *)(const void *)f->stack;
-    uint64_t words = f->stack_bytes / sizeof(*low);
-    uint64_t i = 1;
-
-    while (i < words && low[i] == STACK_FILL) {
-        i++;
-    }
-    return (words - i) * sizeof(*low);
 }
 
 /* ---- switching ---- */
@@ -208,25 +172,6 @@ static void switch_to_main(struct fiber *f)
     asan_arrive_on_stack(f->asan_fake_stack, NULL, NULL);
 }
 
-static void fiber_free(struct fiber *f)
-{
-    void *stack = f->stack;
-    uint64_t bytes = f->stack_bytes;
-
-    uintptr_t irq = arch_irq_save();
-    if (f->all_next == f) {
-        sched.all = NULL;
-    } else {
-        f->all_prev->all_next = f->all_next;
-        f->all_next->all_prev = f->all_prev;
-        sched.all = sched.all == f ? f->all_next : sched.all;
-    }
-    sched.stats.live--;
-    arch_irq_restore(irq);
-    asan_allow(stack, bytes);
-    arch_stack_free(stack, bytes);
-}
-
 /* Runs f until it waits or ends. On main's stack. */
 static void dispatch(struct fiber *f)
 {
@@ -244,9 +189,8 @@ static void dispatch(struct fiber *f)
     }
 }
 
-static void fiber_entry(void *arg)
+void fiber_begin(void)
 {
-    struct fiber *f = arg;
     const void *main_low = NULL;
     size_t main_bytes = 0;
 
@@ -254,10 +198,10 @@ static void fiber_entry(void *arg)
     /* Only the sanitizer knows main's stack; it wants to hear the bounds on the way back. */
     sched.main.stack = (uint8_t *)(uintptr_t)main_low;
     sched.main.stack_bytes = main_bytes;
-    f->fn(f->arg);
-    if (f->held.count != 0) {
-        machine_panic("fiber \"%s\" ended holding lock \"%s\"", f->name, f->held.cls[0]->name);
-    }
+}
+
+void fiber_end(struct fiber *f)
+{
     f->ended = true;
     switch_to_main(f);
     machine_panic("fiber \"%s\" ran after its end", f->name);
@@ -303,7 +247,7 @@ static void run_loop(bool (*stop)(void *arg), void *arg, bool for_main)
         }
         if (f != NULL) {
             dispatch(f);
-        } else if (!for_main && sched.all == NULL) {
+        } else if (!for_main && fiber_count() == 0) {
             break;
         } else {
             idle();
@@ -341,52 +285,7 @@ void fiber_wait_in(struct fiber *f, struct fiber *volatile *list, enum fiber_sta
     block(f);
 }
 
-/* ---- fibers ---- */
-
-struct fiber *fiber_spawn(const char *name, void (*fn)(void *arg), void *arg, uint64_t stack_bytes)
-{
-    const uint64_t record = align_up_u64(sizeof(struct fiber), STACK_ALIGN);
-
-    lockorder_point(&lock_class_alloc, FL_WHERE);
-    if (stack_bytes == 0) {
-        stack_bytes = FIBER_STACK_DEFAULT;
-    }
-    if (stack_bytes > UINT32_MAX) {
-        return NULL;
-    }
-    stack_bytes = align_up_u64(stack_bytes * STACK_SCALE, FL_PAGE_SIZE);
-    uint8_t *stack = arch_stack_alloc(stack_bytes);
-    if (stack == NULL) {
-        return NULL;
-    }
-    /* The record lies above the stack, where an overrun of the stack does not reach. */
-    struct fiber *f = (struct fiber *)(void *)(stack + stack_bytes - record);
-    memset(f, 0, sizeof(*f));
-    f->name = name;
-    f->where = "";
-    f->fn = fn;
-    f->arg = arg;
-    f->stack = stack;
-    f->stack_bytes = stack_bytes;
-    stack_prepare(f);
-    f->sp = arch_context_init(stack, stack_bytes - record, fiber_entry, f);
-
-    uintptr_t irq = arch_irq_save();
-    if (sched.all == NULL) {
-        f->all_next = f->all_prev = f;
-        sched.all = f;
-    } else {
-        f->all_prev = sched.all->all_prev;
-        f->all_next = sched.all;
-        sched.all->all_prev->all_next = f;
-        sched.all->all_prev = f;
-    }
-    sched.stats.live++;
-    f->state = FIBER_RUNNABLE;
-    list_append(&sched.run_queue, f);
-    arch_irq_restore(irq);
-    return f;
-}
+/* ---- what a fiber asks for ---- */
 
 void fiber_yield(void)
 {
@@ -399,8 +298,7 @@ void fiber_yield(void)
         return;
     }
     uintptr_t irq = arch_irq_save();
-    f->state = FIBER_RUNNABLE;
-    list_append(&sched.run_queue, f);
+    fiber_ready(f);
     arch_irq_restore(irq);
     block(f);
 }
@@ -432,7 +330,11 @@ void fiber_run(bool (*stop)(void *arg), void *arg)
     run_loop(stop, arg, false);
 }
 
-void fiber_get_stats(struct fiber_stats *out) { *out = sched.stats; }
+void fiber_get_stats(struct fiber_stats *out)
+{
+    *out = sched.stats;
+    out->live = fiber_count();
+}
 
 void fiber_reset_longest(void)
 {
@@ -440,59 +342,11 @@ void fiber_reset_longest(void)
     memset(sched.stats.longest_name, 0, sizeof(sched.stats.longest_name));
 }
 
-const char *fiber_state_name(enum fiber_state state)
-{
-    static const char *const names[] = {"runnable", "running", "sleeping", "event", "mutex"};
-
-    return (size_t)state < ARRAY_SIZE(names) ? names[state] : "?";
-}
-
-static void fill_info(const struct fiber *f, struct fiber_info *out)
-{
-    bool waits = f->state != FIBER_RUNNABLE && f->state != FIBER_RUNNING;
-
-    *out = (struct fiber_info){
-        .name = f->name,
-        .state = f->state,
-        .where = f->where,
-        .what = f->mutex != NULL ? f->mutex->cls->name : "",
-        .owner = f->mutex != NULL && f->mutex->owner != NULL ? f->mutex->owner->name : "",
-        .since_us = waits ? f->since_ns / NS_PER_US : 0,
-        .until_us = waits && f->until_ns != UINT64_MAX ? f->until_ns / NS_PER_US : DEADLINE_NEVER,
-        .stack_bytes = f->stack_bytes,
-        .stack_used_bytes = f->stack != NULL ? stack_used(f) : 0,
-    };
-}
-
-size_t fiber_list(struct fiber_info *out, size_t max)
-{
-    size_t count = 0;
-    struct fiber *f = sched.all;
-
-    if (sched.main.state != FIBER_RUNNING && sched.main.state != FIBER_RUNNABLE) {
-        if (max > 0) {
-            fill_info(&sched.main, &out[0]);
-        }
-        count++;
-    }
-
-    while (f != NULL) {
-        if (count < max) {
-            fill_info(f, &out[count]);
-        }
-        count++;
-        f = f->all_next != sched.all ? f->all_next : NULL;
-    }
-    return count;
-}
-
 void fiber_reset(void)
 {
     sched.in_loop = false;
     sched.current = NULL;
-    while (sched.all != NULL) {
-        fiber_free(sched.all);
-    }
+    fiber_free_all();
     sched.run_queue = NULL;
     sched.timers = NULL;
     sched.timers_last = NULL;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What arch/fiber.c needs from the machine below it: switching stacks, stacks, halting, and
- * turning interrupts off. Only fiber.c, log.c and the machine's own files include this.
+ * What the scheduler (fiber*.c) needs from the machine below it: switching stacks, stacks, halting,
+ * and turning interrupts off. Only fiber*.c, sync.c, log.c and the machine's own files include
+ * this.
  *
  * The context switch is arch/context.c for both the machine and the host process: both
  * follow the System V AMD64 ABI (psABI 1.0, section 3.2: rbx, rbp, r12-r15, the MXCSR control bits

@@ -33,8 +33,21 @@ struct fiber {
     bool has_timer, timed_out, ended;
 };
 
+/* The lowest word of a stack; another value there means that the fiber needed more. */
+#define FIBER_STACK_CANARY UINT64_C(0x5afe57acc0ffee11)
+
+/* ---- fiber.c: the scheduler ---- */
+
 /* The running fiber, or the one that stands for main; never NULL. */
 struct fiber *fiber_self(void);
+struct fiber *fiber_main(void);
+
+/* First and last on a fiber's own stack; fiber_end() does not return. */
+void fiber_begin(void);
+FL_NORETURN void fiber_end(struct fiber *f);
+
+/* Puts f, which is in no list, at the end of the run queue. Interrupts are off. */
+void fiber_ready(struct fiber *f);
 
 /* Puts f, which is the caller, to wait: in a list of waiters (NULL: only for the deadline) until
  * fiber_wake or until_ns (UINT64_MAX: no deadline). Called with interrupts off; they come back on
@@ -52,6 +65,15 @@ static inline uint64_t fiber_us_to_ns(uint64_t us)
 
 /* Of the running fiber; never NULL. */
 struct lockorder_held *fiber_lockorder_held(void);
+
+/* ---- fiber_spawn.c: the living ---- */
+
+uint32_t fiber_count(void); /* without main */
+/* Takes f out of the living and frees it with its stack; the other lists are the caller's. */
+void fiber_free(struct fiber *f);
+void fiber_free_all(void); /* tests only: see fiber_reset() */
+
+/* ---- longjmp ---- */
 
 /* Before and after a longjmp out of whatever fiber runs, to the stack of main (host tests of
  * panics). The fiber left behind is lost; fiber_reset() frees it. */

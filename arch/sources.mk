@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # arch/: the portable half and the host process; arch/x86_64/sources.mk lists the machine's files.
-COMMON_SRCS += arch/fail.c arch/log.c arch/fiber.c arch/sync.c arch/wait.c arch/lockorder.c arch/context.c \
+COMMON_SRCS += arch/fail.c arch/log.c arch/fiber.c arch/fiber_spawn.c arch/sync.c arch/wait.c arch/lockorder.c \
+    arch/context.c \
     arch/blake2s.c arch/random.c
 HOST_SRCS += arch/host/clock.c arch/host/host.c arch/host/mmio.c arch/host/irq.c
 BENCH_SRCS += tests/bench/bench_fiber.c
