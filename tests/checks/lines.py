@@ -1,0 +1,62 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""No file is longer than one reads in a sitting. Excepted are tables and lists, which nobody reads from
+top to bottom, pages that a program writes, and what is no text."""
+import sys
+
+from _tree import TOP, files, finish
+
+LINES_MAX = 500
+TABLES = (".tsv", ".def")
+GENERATED = {"docs/differences.md", "docs/matrix.md", "docs/registers.md"}
+# Files that are not there yet: counted, not refused.
+PENDING = ["images/launch.py",
+           "images/toolroot/setup.py",
+           "mm/buddy.c",
+           "tests/model/boards.c",
+           "tests/model/gsp/gsp.c",
+           "tests/model/gsp/gsp_queue.c",
+           "tests/model/gsp/gsp_rm.c",
+           "tests/model/main.c",
+           "tests/model/model_priv.h",
+           "tests/model/wire/remote_pci.c",
+           "tests/model/wire/vfio_user.c",
+           "tests/trace/test_trace.py",
+           "tests/trace/trace.py",
+           "tests/unit/mini_driver.c",
+           "tests/unit/rig.c",
+           "tests/unit/test_acpi.c",
+           "tests/unit/test_bringup.c",
+           "tests/unit/test_buddy.c",
+           "tests/unit/test_e1000e.c",
+           "tests/unit/test_fiber.c",
+           "tests/unit/test_fsp.c",
+           "tests/unit/test_http_lwip.c",
+           "tests/unit/test_model.c",
+           "tests/unit/test_model_fsp.c",
+           "tests/unit/test_model_rules.c",
+           "tests/unit/test_netmain.c",
+           "tests/unit/test_pci.c",
+           "tests/unit/test_remote_pci.c",
+           "tests/unit/test_stub_plan.c",
+           "tests/unit/test_vbios.c",
+           "tests/unit/test_vfio_user.c"]
+
+
+def lines(path):
+    """How many; none when it is no text."""
+    data = (TOP / path).read_bytes()
+    return 0 if b"\0" in data else len(data.splitlines())
+
+
+def main():
+    read = [path for path in files() if not path.endswith(TABLES) and path not in GENERATED]
+    long = {path: n for path in read if (n := lines(path)) > LINES_MAX}
+    faults = [f"{path}: {n} lines, at most {LINES_MAX}: split it by what it is about"
+              for path, n in long.items() if path not in PENDING]
+    wait = f"; {len(long) - len(faults)} longer ones wait" if PENDING else ""
+    return finish(f"no file is longer than {LINES_MAX} lines", faults, f"{len(read)} files{wait}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,108 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""The checks of the tree notice what they are for: floors.py and lines.py are run in trees made here,
+one fault in each, and in the same tree without it."""
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+CHECKS = Path(__file__).resolve().parent
+CHECK_S = 60
+ROOM = "floor arch lies below mm"
+UP = "lies below "
+CIRCLE = "include each other"
+LONG = "int x;\n" * 500
+# name: check, {path: text}, what it says; None: nothing, the tree is good.
+CASES = {
+    "a lower room": ("floors", {"mm/a.c": '#include "arch/b.h"', "arch/b.h": ""}, None),
+    "a higher room": ("floors", {"arch/b.c": '#include "mm/a.h"', "mm/a.h": ""}, ROOM),
+    "a lower floor inside": ("floors", {"net/http/a.c": '#include "net/stack/b.h"',
+                                        "net/stack/b.h": ""}, None),
+    "a higher floor inside": ("floors", {"net/stack/b.c": '#include "net/http/a.h"',
+                                         "net/http/a.h": ""},
+                              "net/stack/b.c:1: includes net/http/a.h: inside net/ net/stack/ " + UP),
+    "a higher floor inside, of gsp": ("floors", {"gsp/hw/b.c": '#include "gsp/gpu.h"',
+                                                 "gsp/gpu.h": ""}, UP),
+    "a higher floor inside, in brackets": ("floors", {"gsp/rm/b.c": "# include <gsp/boot/a.h>",
+                                                      "gsp/boot/a.h": ""}, UP),
+    "the top of a room with floors": ("floors", {"gsp/serve.c": '#include "gsp/boot/a.h"',
+                                                 "gsp/boot/a.h": ""}, None),
+    "only main knows the wire": ("floors", {"tests/model/main.c": '#include "tests/model/wire/a.h"',
+                                            "tests/model/wire/a.h": ""}, None),
+    "the model knows no wire": ("floors", {"tests/model/bus/b.c": '#include "tests/model/wire/a.h"',
+                                           "tests/model/wire/a.h": ""}, UP),
+    "on no floor": ("floors", {"net/a.c": '#include "net/stack/b.h"', "net/stack/b.h": ""},
+                    "is on no floor of net/"),
+    "a chain": ("floors", {"pci/a.c": '#include "pci/b.h"', "pci/b.h": '#include "pci/c.h"',
+                           "pci/c.h": ""}, None),
+    "a circle of headers": ("floors", {"pci/a.h": '#include "b.h"', "pci/b.h": '#include "pci/a.h"'},
+                            CIRCLE),
+    "a circle through a .c": ("floors", {"pci/a.c": '#include "pci/b.h"', "pci/a.h": "",
+                                         "pci/b.c": '#include "pci/a.h"', "pci/b.h": ""},
+                              "2 files include each other: pci/a -> pci/b -> pci/a"),
+    "a circle of three, in tests": ("floors", {"tests/unit/a.h": '#include "b.h"', "tests/unit/b.h": "",
+                                               "tests/unit/b.c": '#include "c.h"',
+                                               "tests/unit/c.h": '#include "a.h"'}, CIRCLE),
+    "a circle through a private header": ("floors", {"pci/a_priv.h": '#include "pci/b.h"',
+                                                     "pci/a.h": "", "pci/b.h": "",
+                                                     "pci/b.c": '#include "pci/a.h"'}, CIRCLE),
+    "a header and its own files": ("floors", {"pci/a.c": '#include "pci/a_priv.h"', "pci/a.h": "",
+                                              "pci/a_priv.h": '#include "pci/a.h"'}, None),
+    "a list that its header reads": ("floors", {"pci/a.h": '#include "pci/x.def"',
+                                                "pci/x.def": '#include "pci/a.h"'}, None),
+    "two ways to one file": ("floors", {"pci/a.c": '#include "pci/b.h"\n#include "pci/c.h"',
+                                        "pci/b.h": "", "pci/c.h": '#include "pci/b.h"'}, None),
+    "long enough": ("lines", {"mm/a.c": LONG}, None),
+    "a line more": ("lines", {"mm/a.c": LONG + "int y;\n"}, "mm/a.c: 501 lines, at most 500"),
+    "a line more, not ended": ("lines", {"images/a.py": LONG + "y"}, "images/a.py: 501 lines"),
+    "a long page": ("lines", {"docs/a.md": LONG + LONG}, "docs/a.md: 1000 lines"),
+    "a long page that is generated": ("lines", {"docs/differences.md": LONG + LONG}, None),
+    "a long table": ("lines", {"gsp/a.tsv": LONG + LONG, "gsp/b.def": LONG + LONG}, None),
+    "no text": ("lines", {"docs/a.png": "\0" + LONG + LONG}, None),
+}
+
+
+def run(check, tree, waits):
+    """(status, output) of one check in a tree of these files; waits: what its PENDING names."""
+    with tempfile.TemporaryDirectory() as name:
+        top = Path(name)
+        for path, text in tree.items():
+            (top / path).parent.mkdir(parents=True, exist_ok=True)
+            (top / path).write_text(text, encoding="utf-8")
+        folder = top / "tests/checks"
+        folder.mkdir(parents=True)
+        shutil.copy(CHECKS / "_tree.py", folder)
+        program = (CHECKS / f"{check}.py").read_text(encoding="utf-8")
+        program, found = re.subn(r"^PENDING = \[[^\]]*\]", f"PENDING = {waits}", program, flags=re.M)
+        (folder / f"{check}.py").write_text(program, encoding="utf-8")
+        subprocess.run(["git", "init", "-q"], cwd=top, check=True, timeout=CHECK_S)
+        done = subprocess.run([sys.executable, folder / f"{check}.py"], cwd=top, capture_output=True,
+                              text=True, check=False, timeout=CHECK_S)
+        return done.returncode if found else None, done.stdout + done.stderr
+
+
+def outcomes():
+    """(name, whether it is as it should be, what was printed)"""
+    for name, (check, tree, said) in CASES.items():
+        status, output = run(check, tree, [])
+        yield f"{check}: {name}", (status == 0 if said is None else status == 1 and said in output), output
+        if said is not None:
+            # Where the room waits, or the file, only what has nothing to do with that is refused.
+            waits = [path if check == "lines" else path.split("/")[0] + "/" for path in tree]
+            status, output = run(check, tree, waits)
+            yield f"{check}: {name}, pending", status == (1 if said == ROOM else 0), output
+
+
+def main():
+    failed = 0
+    for name, good, output in outcomes():
+        failed += not good
+        print(f"ok {name}" if good else f"{output}not ok {name}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
