@@ -6,5 +6,5 @@ STUB_SRCS += $(addprefix boot/stub/,main.c serial.c text.c memory.c files.c gpus
     exit.c leave.c plan.c plan_memory.c sbat.c trampoline.S)
 STUB_COMMON_SRCS += gsp/hw/chips.c
 HOST_SRCS += boot/stub/plan.c boot/stub/plan_memory.c
-UNIT_TESTS += tests/unit/test_stub_plan.c tests/unit/test_stub_exit.c
+UNIT_TESTS += tests/unit/test_stub_plan.c tests/unit/test_stub_memory.c tests/unit/test_stub_exit.c
 FUZZ_TARGETS += tests/fuzz/fuzz_stub_elf.c

@@ -13,11 +13,11 @@ COMMON_SRCS += $(addprefix gsp/,gpu.c life.c snapshot.c serve.c)
 
 UNIT_TESTS += $(addprefix tests/unit/,test_regs.c test_chips.c test_io.c test_recorder.c \
     test_falcon_port.c test_fsp.c test_fb_layout.c)
-UNIT_TESTS += $(addprefix tests/unit/,test_vbios.c test_fwbin.c test_fwelf.c test_radix3.c test_fwset.c \
+UNIT_TESTS += $(addprefix tests/unit/,test_vbios.c test_vbios_refused.c test_fwbin.c test_fwelf.c test_radix3.c test_fwset.c \
     test_synth.c test_real_firmware.c)
 UNIT_TESTS += $(addprefix tests/unit/,test_queue.c test_read_once.c test_rpc.c test_rpc_match.c \
     test_rpc_flood.c test_hostile_gsp.c test_sequencer.c test_static_info.c)
-UNIT_TESTS += $(addprefix tests/unit/,test_wpr.c test_bringup.c test_bringup_faults.c test_families.c \
+UNIT_TESTS += $(addprefix tests/unit/,test_wpr.c test_bringup.c test_serving.c test_bringup_faults.c test_families.c \
     test_families_faults.c test_leftover.c test_suspend.c test_create.c test_destroy.c test_several.c)
 FUZZ_TARGETS += $(addprefix tests/fuzz/,fuzz_vbios.c fuzz_containers.c fuzz_fwset.c fuzz_queue.c \
     fuzz_sequencer.c)

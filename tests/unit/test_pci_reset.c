@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+/* Resets of a function and of its card through the bridge above: waits, restores, failures. */
+#include "tests/unit/fake_pci.h"
+
+static enum fl_err flr_result;
+
+static void flr_fiber(void *arg)
+{
+    fl_fail_clear(&fail);
+    flr_result = pci_flr(arg, &fail);
+}
+
+static struct fake_fn *fake_flr(void)
+{
+    struct fake_fn *f = fake_msix(0x1000, 2, 4);
+    f->exp = 0x40;
+    uint8_t *cap = fake_cap(f, 0x40, PCI_CAP_PCIE);
+    put_le32(cap + PCI_EXP_DEVCAP, PCI_EXP_DEVCAP_FLR);
+    put_le16(cap + PCI_EXP_DEVCTL, 0x2810);
+    put_le16(f->cfg + PCI_CFG_COMMAND, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+    return f;
+}
+
+static uint64_t run_reset(void (*fn)(void *), struct pci_dev *d)
+{
+    uint64_t start = clock_now_us();
+    assert_non_null(fiber_spawn("reset", fn, d, FIBER_STACK_DEFAULT));
+    fiber_run(NULL, NULL);
+    return clock_now_us() - start;
+}
+static uint64_t run_flr(void) { return run_reset(flr_fiber, dev_at(0, 3, 0)); }
+
+static void test_flr(void **state)
+{
+    (void)state;
+    struct fake_fn *f = fake_flr();
+    f->away_us = 300 * US_PER_MS;
+    f->away_id = 0xffff0001; /* retry status */
+    enumerate();
+    struct irq_msi irq;
+    assert_int_equal(pci_enable_msi(dev_at(0, 3, 0), "t", no_handler, NULL, false, &irq), FL_OK);
+    uint64_t us = run_flr();
+    assert_int_equal(flr_result, FL_OK);
+    assert_int_equal(f->resets, 1);
+    assert_in_range(us, 300 * US_PER_MS, 400 * US_PER_MS);
+    assert_int_equal(get_le16(f->cfg + PCI_CFG_COMMAND),
+                     PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER | PCI_COMMAND_INTX_DISABLE);
+    assert_int_equal(get_le32(f->cfg + PCI_CFG_BAR0 + 20), 0xc0);
+    assert_int_equal(get_le16(f->cfg + 0x40 + PCI_EXP_DEVCTL), 0x2810);
+    assert_int_equal(get_le16(f->cfg + 0x86), PCI_MSIX_ENABLE | 1);
+    assert_int_equal(get_le32(fake.mmio + 0x1000), (uint32_t)irq.address);
+    assert_int_equal(get_le32(fake.mmio + 0x100c), 0);
+    assert_int_equal(get_le32(fake.mmio + 0x101c), 1);
+}
+
+static void test_flr_failures(void **state)
+{
+    (void)state;
+    struct fake_fn *f = fake_flr();
+    enumerate();
+    f->away_us = UINT64_MAX;
+    uint64_t us = run_flr();
+    assert_int_equal(flr_result, FL_ETIMEDOUT);
+    assert_int_equal(fail.err, FL_ETIMEDOUT);
+    assert_int_equal(fail.seen, 0xffffffff);
+    assert_in_range(us, 1100 * US_PER_MS, 1200 * US_PER_MS);
+    run_flr();
+    assert_int_equal(flr_result, FL_ELINKLOST);
+
+    f->back_at_us = 0;
+    f->away_us = 1;
+    f->id_after = 0x11112222;
+    run_flr();
+    assert_int_equal(flr_result, FL_EIO);
+
+    put_le32(f->cfg, 0x10411af4);
+    put_le32(f->cfg + 0x40 + PCI_EXP_DEVCAP, 0);
+    run_flr();
+    assert_int_equal(flr_result, FL_ENOTSUP);
+    assert_int_equal(f->resets, 2);
+}
+
+static void reset_fiber(void *arg)
+{
+    fl_fail_clear(&fail);
+    flr_result = pci_reset(arg, &fail);
+}
+
+/* A card behind a bridge. */
+static struct fake_fn *fake_card(unsigned slot)
+{
+    struct fake_fn *f = fake_add(1, slot, 0, 0x1eb810de, 0x030200);
+    put_le32(f->cfg + PCI_CFG_BAR0, 0xb0000000);
+    f->bar_mask[0] = 0xff000000;
+    fake_cap(f, 0x60, PCI_CAP_PCIE);
+    put_le16(f->cfg + PCI_CFG_COMMAND, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+    f->away_us = 150 * US_PER_MS;
+    f->away_id = 0xffffffff;
+    return f;
+}
+
+/* Without a function level reset the bridge has to do it; not when others would be hit. */
+static void test_bus_reset(void **state)
+{
+    (void)state;
+    struct fake_fn *bridge = fake_bridge(0, 1, 1, 1);
+    put_le16(bridge->cfg + PCI_CFG_BRIDGE_CONTROL, 0x0013);
+    struct fake_fn *f = fake_card(0);
+    enumerate();
+    uint64_t us = run_reset(reset_fiber, dev_at(1, 0, 0));
+    assert_int_equal(flr_result, FL_OK);
+    assert_int_equal(f->resets, 1);
+    assert_in_range(us, 150 * US_PER_MS, 250 * US_PER_MS);
+    assert_int_equal(get_le16(bridge->cfg + PCI_CFG_BRIDGE_CONTROL), 0x0013);
+    assert_int_equal(get_le32(f->cfg + PCI_CFG_BAR0), 0xb0000000);
+    assert_int_equal(get_le16(f->cfg + PCI_CFG_COMMAND), PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+
+    /* What has its own reset takes that. */
+    f->exp = 0x60;
+    put_le32(f->cfg + 0x60 + PCI_EXP_DEVCAP, PCI_EXP_DEVCAP_FLR);
+    run_reset(reset_fiber, dev_at(1, 0, 0));
+    assert_int_equal(flr_result, FL_OK);
+    assert_int_equal(f->resets, 2);
+    f->exp = 0;
+    put_le32(f->cfg + 0x60 + PCI_EXP_DEVCAP, 0);
+
+    fake_add(1, 0, 1, 0x10f810de, 0x040300); /* its own audio function: no obstacle */
+    enumerate();
+    run_reset(reset_fiber, dev_at(1, 0, 0));
+    assert_int_equal(flr_result, FL_OK);
+    fake_card(4); /* somebody else */
+    enumerate();
+    run_reset(reset_fiber, dev_at(1, 0, 0));
+    assert_int_equal(flr_result, FL_ENOTSUP);
+    assert_int_equal(f->resets, 3);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_flr, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_flr_failures, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_bus_reset, setup, teardown),
+    };
+    return cmocka_run_group_tests_name("pci_reset", tests, NULL, NULL);
+}

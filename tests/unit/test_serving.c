@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A GPU that runs: events, controls and many callers at once, unloading amid calls, a GPU that
+ * falls off the bus.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "arch/clock.h"
+#include "arch/fiber.h"
+#include "arch/host/host.h"
+#include "arch/lockorder.h"
+#include "arch/log.h"
+#include "gsp/rpc/events.h"
+#include "gsp/rpc/version.h"
+#include "mm/dma.h"
+#include "tests/unit/rig_assert.h"
+
+/* ---- a running GPU ---- */
+
+static volatile bool serve_stop;
+static bool serve_done;
+static void serve(void *arg)
+{
+    (void)arg;
+    gsp_serve(rig.gpu, &serve_stop);
+    serve_done = true;
+}
+static void inject_xid(void *arg)
+{
+    uint8_t p[272] = {0};
+    (void)arg;
+    fiber_sleep_us(1000);
+    put_le32(p, 79);
+    put_le32(p + 8, 0xffffffff);
+    strcpy((char *)p + 12, "GPU has fallen off the bus\n");
+    model_inject_event(rig.model, 0x1006, p, sizeof(p), 0);
+    model_inject_event(rig.model, 0x1fff, p, 8, 0); /* of no version: counted, no more */
+    fiber_sleep_us(1000);
+    serve_stop = true;
+    while (!serve_done) {
+        fiber_sleep_us(1000);
+    }
+}
+static void serves_events(void **state)
+{
+    (void)state;
+    open_strict(NULL);
+    boots();
+    const uint64_t generation = gsp_generation(rig.gpu), interrupts = rig_snapshot(&rig).interrupts;
+    serve_stop = serve_done = false;
+    assert_non_null(fiber_spawn("serve", serve, NULL, FIBER_STACK_DEFAULT));
+    rig_run(inject_xid, NULL);
+    const struct gsp_snapshot s = rig_snapshot(&rig);
+    assert_int_equal(s.state, GSP_READY);
+    assert_int_equal(s.xid_count, 1);
+    assert_int_equal(s.last_xid, 79);
+    assert_string_equal(s.last_xid_text, "GPU has fallen off the bus");
+    assert_true(s.interrupts > interrupts);
+    assert_true(gsp_generation(rig.gpu) != generation);
+    no_violation();
+    assert_true(rig_close(&rig));
+}
+
+static uint64_t unplugged_us;
+static void unplug_later(void *arg)
+{
+    (void)arg;
+    fiber_sleep_us(1000);
+    model_unplug(rig.model);
+    unplugged_us = clock_now_us();
+    while (!serve_done) {
+        fiber_sleep_us(1000);
+    }
+}
+static void falls_off_while_serving(void **state)
+{
+    (void)state;
+    open_strict(NULL);
+    boots();
+    serve_stop = serve_done = false;
+    assert_non_null(fiber_spawn("serve", serve, NULL, FIBER_STACK_DEFAULT));
+    rig_run(unplug_later, NULL);
+    const struct gsp_snapshot s = rig_snapshot(&rig);
+    assert_int_equal(s.state, GSP_FAILED);
+    assert_int_equal(s.fail.err, FL_ELINKLOST);
+    assert_string_equal(s.fail.stage, "ready");
+    assert_true(s.fail.at_us - unplugged_us < 2 * US_PER_S);
+    assert_true(rig_close(&rig));
+}
+
+/* ---- controls ---- */
+
+#define CMD_GSP_GET_FEATURES 0x20803601u
+#define CMD_UNKNOWN          0x20807fffu
+static void controls_body(void *arg)
+{
+    uint8_t p[72] = {0};
+    uint32_t status = 0xdead;
+    struct fl_fail fail = {0};
+    (void)arg;
+    assert_int_equal(gsp_rm_control(rig.gpu, GSP_OBJECT_SUBDEVICE, CMD_GSP_GET_FEATURES, p,
+                                    sizeof(p), US_PER_S, &status, &fail),
+                     FL_OK);
+    assert_int_equal(status, 0);
+    assert_string_equal((const char *)p + 6, "570.144");
+    assert_int_equal(
+        gsp_rm_control(rig.gpu, GSP_OBJECT_SUBDEVICE, CMD_UNKNOWN, p, 4, US_PER_S, &status, &fail),
+        FL_OK);
+    assert_int_equal(status, 0x56);
+    assert_int_equal(gsp_rm_control(rig.gpu, 0x12345678, CMD_GSP_GET_FEATURES, p, sizeof(p),
+                                    US_PER_S, &status, &fail),
+                     FL_OK);
+    assert_int_not_equal(status, 0);
+    assert_int_equal(fail.err, FL_OK);
+}
+static void controls(void **state)
+{
+    uint8_t p[4] = {0};
+    uint32_t status;
+    struct fl_fail fail = {0};
+    (void)state;
+    open_strict(NULL);
+    assert_int_equal(
+        gsp_rm_control(rig.gpu, GSP_OBJECT_SUBDEVICE, CMD_UNKNOWN, p, 4, US_PER_S, &status, &fail),
+        FL_ESTATE);
+    boots();
+    rig_run(controls_body, NULL);
+    no_violation();
+    assert_true(rig_close(&rig));
+}
+
+/* Two fibers call while a third serves events: each gets its own answer. */
+static unsigned calls_left;
+static void caller(void *arg)
+{
+    const uint32_t object = *(const uint32_t *)arg;
+    for (unsigned i = 0; i < 50; i++) {
+        uint8_t p[72] = {0};
+        uint32_t status = 0xdead;
+        struct fl_fail fail = {0};
+        if (gsp_rm_control(rig.gpu, object, CMD_GSP_GET_FEATURES, p, sizeof(p), US_PER_S, &status,
+                           &fail) != FL_OK ||
+            (status == 0) != (object == GSP_OBJECT_SUBDEVICE)) {
+            print_message("call %u: status 0x%x, %s\n", i, status, fail.text);
+            return; /* calls_left stays */
+        }
+    }
+    calls_left--;
+}
+static void until_called(void *arg)
+{
+    (void)arg;
+    for (unsigned i = 0; calls_left > 0 && i < 1000; i++) {
+        fiber_sleep_us(1000);
+    }
+    assert_int_equal(calls_left, 0);
+    assert_int_equal(gsp_unload(rig.gpu), FL_OK); /* under the feet of the one that serves */
+    for (unsigned i = 0; !serve_done && i < 1000; i++) {
+        fiber_sleep_us(1000);
+    }
+    assert_true(serve_done);
+}
+static void many_callers(void **state)
+{
+    static const uint32_t good = GSP_OBJECT_SUBDEVICE, bad = 0x12345678;
+    (void)state;
+    open_strict(NULL);
+    boots();
+    calls_left = 2;
+    serve_stop = serve_done = false;
+    assert_non_null(fiber_spawn("serve", serve, NULL, FIBER_STACK_DEFAULT));
+    assert_non_null(fiber_spawn("good", caller, (void *)(uintptr_t)&good, FIBER_STACK_DEFAULT));
+    assert_non_null(fiber_spawn("bad", caller, (void *)(uintptr_t)&bad, FIBER_STACK_DEFAULT));
+    rig_run(until_called, NULL);
+    assert_int_equal(rig_snapshot(&rig).state, GSP_UNLOADED);
+    assert_int_equal(rig_snapshot(&rig).fail.err, FL_OK);
+    assert_int_equal(lockorder_inversions(), 0);
+    no_violation();
+    assert_true(rig_close(&rig));
+}
+
+/* Unload while others call: whoever comes too late is told so, and touches nothing. */
+static unsigned callers_alive, refused_calls;
+static void stubborn_caller(void *arg)
+{
+    (void)arg;
+    for (unsigned i = 0; i < 200; i++) {
+        uint8_t p[72] = {0};
+        uint32_t status;
+        const enum fl_err err = gsp_rm_control(rig.gpu, GSP_OBJECT_SUBDEVICE, CMD_GSP_GET_FEATURES,
+                                               p, sizeof(p), US_PER_S, &status, NULL);
+        if (err != FL_OK) {
+            refused_calls += err == FL_ESTATE || err == FL_ECANCELED;
+            break;
+        }
+    }
+    callers_alive--;
+}
+static void unload_amid_calls(void *arg)
+{
+    (void)arg;
+    fiber_sleep_us(500);
+    const uint64_t start = clock_now_us();
+    assert_int_equal(gsp_unload(rig.gpu), FL_OK);
+    while (callers_alive > 0) {
+        fiber_sleep_us(100);
+    }
+    assert_true(clock_now_us() - start < US_PER_S); /* nobody waited for a reply that never comes */
+}
+static void unload_under_calls(void **state)
+{
+    (void)state;
+    open_strict(NULL);
+    boots();
+    callers_alive = 3;
+    refused_calls = 0;
+    for (unsigned i = 0; i < 3; i++) {
+        assert_non_null(fiber_spawn("caller", stubborn_caller, NULL, FIBER_STACK_DEFAULT));
+    }
+    rig_run(unload_amid_calls, NULL);
+    assert_int_equal(refused_calls, 3);
+    no_violation();
+    assert_true(rig_close(&rig));
+}
+
+/* An event that is shorter than its structure ends the GPU's service, by name. */
+static void inject_short(void *arg)
+{
+    const uint8_t p[64] = {0};
+    (void)arg;
+    fiber_sleep_us(1000);
+    model_inject_event(rig.model, 0x1006, p, sizeof(p), 0);
+    for (unsigned i = 0; !serve_done && i < 1000; i++) {
+        fiber_sleep_us(1000);
+    }
+}
+static void malformed_event(void **state)
+{
+    (void)state;
+    open_strict(NULL);
+    boots();
+    serve_stop = serve_done = false;
+    assert_non_null(fiber_spawn("serve", serve, NULL, FIBER_STACK_DEFAULT));
+    rig_run(inject_short, NULL);
+    const struct gsp_snapshot s = rig_snapshot(&rig);
+    assert_int_equal(s.state, GSP_FAILED);
+    assert_int_equal(s.fail.err, FL_EPROTO);
+    assert_string_equal(s.fail.what, "OS_ERROR_LOG");
+    assert_false(model().wpr2_up);
+    boots(); /* and comes back */
+    assert_true(rig_close(&rig));
+}
+
+static const struct gsp_event_info *event_of(const char *version, uint32_t number)
+{
+    return gsp_event_find(&gsp_version_find(version)->events, number);
+}
+
+/* From 0x101b on the numbers differ (rpc.md B3). */
+static void event_numbers(void **state)
+{
+    (void)state;
+    assert_int_equal(event_of("570.144", 0x101c)->event, GSP_EV_LOCKDOWN_NOTICE);
+    assert_int_equal(event_of("535.113.01", 0x101d)->event, GSP_EV_LOCKDOWN_NOTICE);
+    assert_int_equal(event_of("570.144", 0x1020)->event, GSP_EV_POST_NOCAT_RECORD);
+    assert_null(event_of("535.113.01", 0x1020));
+    assert_string_equal(event_of("535.113.01", 0x101b)->name, "GSP_SEND_USER_SHARED_DATA");
+    assert_string_equal(event_of("570.144", 0x101b)->name, "NVLINK_FAULT_UP");
+    assert_int_equal(event_of("570.144", 0x1002)->event, GSP_EV_RUN_CPU_SEQUENCER);
+    assert_int_equal(event_of("535.113.01", 0x1001)->event, GSP_EV_INIT_DONE);
+    assert_null(event_of("570.144", 0x1023));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(serves_events),      cmocka_unit_test(falls_off_while_serving),
+        cmocka_unit_test(controls),           cmocka_unit_test(many_callers),
+        cmocka_unit_test(unload_under_calls), cmocka_unit_test(malformed_event),
+        cmocka_unit_test(event_numbers),
+    };
+    log_set_level(LOG_DEBUG);
+    host_log_to_stderr(getenv("RIG_LOG") != NULL);
+    return cmocka_run_group_tests_name("serving", tests, NULL, NULL);
+}
