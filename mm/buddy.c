@@ -7,7 +7,7 @@
  * An allocation of n pages is the shortest sequence of aligned blocks that covers it; each block's
  * first page has a byte in heads[], which is how a double or foreign free is found out.
  */
-#include "mm/buddy.h"
+#include "mm/buddy_priv.h"
 
 #include <string.h>
 
@@ -21,11 +21,6 @@
 #define HEAD_ORDER_MASK 0x1fu
 #define HEAD_USED       0x80u
 #define HEAD_CONTINUES  0x40u /* a further block of the allocation before it */
-
-static uint32_t floor_log2(uint64_t v) { return 63u - (uint32_t)__builtin_clzll(v); }
-static uint32_t ceil_log2(uint64_t v) { return v <= 1 ? 0 : floor_log2(v - 1) + 1; }
-static uint64_t order_pages(uint32_t order) { return UINT64_C(1) << order; }
-static uint64_t end_page(const struct buddy *b) { return b->first + b->pages; }
 
 /* ---- set-up ---- */
 
@@ -141,23 +136,6 @@ static void block_merge(struct buddy *b, uint64_t page, uint32_t order)
         order++;
     }
     block_insert(b, page, order);
-}
-
-/* The free block that page belongs to. */
-static bool find_free_block(const struct buddy *b, uint64_t page, uint64_t *start, uint32_t *order)
-{
-    uint32_t orders = b->free_orders;
-
-    while (orders != 0) {
-        uint32_t o = (uint32_t)__builtin_ctz(orders);
-        orders &= orders - 1;
-        if (bitset_has(&b->free[o], page >> o)) {
-            *start = page >> o << o;
-            *order = o;
-            return true;
-        }
-    }
-    return false;
 }
 
 /* True when all pages of the run are free. */
@@ -280,131 +258,14 @@ enum fl_err buddy_add(struct buddy *b, uint64_t addr, uint64_t size)
     return FL_OK;
 }
 
-/* A request in pages: a run of pages at a multiple of align in [min, max). */
-struct search {
-    uint64_t pages, align, min, max;
-};
-
-/* The smallest free block with room for an aligned block of 2^order pages in [min, max), and the
- * highest place in it. Free blocks of one order have the same size, so if the highest one that
- * begins early enough ends too early for min, all others of its order do. */
-static bool find_block(const struct buddy *b, const struct search *s, uint32_t order,
-                       uint64_t *start, uint32_t *block_order, uint64_t *place)
-{
-    if (order > b->max_order || s->max < order_pages(order)) {
-        return false;
-    }
-    uint64_t pages = order_pages(order);
-    uint64_t last = align_down_u64(s->max - pages, pages); /* last place that ends before max */
-    uint32_t orders = b->free_orders & UINT32_MAX << order;
-    while (orders != 0) {
-        uint32_t o = (uint32_t)__builtin_ctz(orders);
-        orders &= orders - 1;
-        uint64_t i = bitset_last_to(&b->free[o], last >> o);
-        if (i == BITSET_NONE) {
-            continue;
-        }
-        uint64_t at = min_u64((i << o) + order_pages(o) - pages, last);
-        if (at >= s->min) {
-            *start = i << o;
-            *block_order = o;
-            *place = at;
-            return true;
-        }
-    }
-    return false;
-}
-
-/* The first free block of at least an order that begins at or after page. */
-static bool next_free_block(const struct buddy *b, uint64_t page, uint32_t least, uint64_t *start,
-                            uint32_t *order)
-{
-    uint32_t orders = b->free_orders & UINT32_MAX << least;
-
-    *start = UINT64_MAX;
-    while (orders != 0) {
-        uint32_t o = (uint32_t)__builtin_ctz(orders);
-        orders &= orders - 1;
-        uint64_t i = bitset_first_from(&b->free[o], div_up_u64(page, order_pages(o)));
-        if (i != BITSET_NONE && i << o < *start) {
-            *start = i << o;
-            *order = o;
-        }
-    }
-    return *start != UINT64_MAX;
-}
-
-/* Widens [*run, *end), a free block, by its free neighbours on both sides, as far as the search
- * reaches. */
-static void widen_run(const struct buddy *b, const struct search *s, uint64_t *run, uint64_t *end)
-{
-    uint64_t start;
-    uint32_t order;
-
-    while (*run > s->min && find_free_block(b, *run - 1, &start, &order)) {
-        *run = start;
-    }
-    while (*end < s->max && find_free_block(b, *end, &start, &order)) {
-        *end = start + order_pages(order);
-    }
-}
-
-/* A run that fits although no single block does: neighbouring blocks that are not buddies. Any
- * 2^(k+1) - 1 pages in a row hold an aligned block of 2^k, and where all of them are free, it is
- * part of a free block: so only larger blocks are looked at, and the crumbs beside them. */
-static bool find_run(const struct buddy *b, const struct search *s, uint64_t *place)
-{
-    const uint64_t base = b->base >> b->page_shift;
-    const uint32_t least = floor_log2((s->pages + 1) / 2);
-    uint64_t start;
-    uint32_t order;
-
-    /* The block that reaches across min begins before it. */
-    uint64_t from = find_free_block(b, s->min, &start, &order) ? start : s->min;
-    while (next_free_block(b, from, least, &start, &order) && start < s->max) {
-        uint64_t run = start;
-        uint64_t end = start + order_pages(order);
-        widen_run(b, s, &run, &end);
-        /* Page numbers are aligned as addresses are only up to the largest block. */
-        uint64_t at = align_up_u64(base + max_u64(run, s->min), s->align) - base;
-        if (at <= s->max && range_ok(at, s->pages, min_u64(end, s->max))) {
-            *place = at;
-            return true;
-        }
-        from = end;
-    }
-    return false;
-}
-
-/* Limits in pages. min and max of the request are addresses anywhere. */
-static bool to_search(const struct buddy *b, const struct buddy_request *want, struct search *s)
-{
-    uint64_t page_bytes = UINT64_C(1) << b->page_shift;
-    uint64_t align = max_u64(want->align, page_bytes);
-    uint64_t min = max_u64(want->min, b->base + (b->first << b->page_shift));
-    uint64_t max = b->base + (end_page(b) << b->page_shift);
-
-    if (want->pages == 0 || (align & (align - 1)) != 0) {
-        return false;
-    }
-    if (want->max != 0) {
-        max = min_u64(max, want->max);
-    }
-    s->pages = want->pages;
-    s->align = align >> b->page_shift;
-    s->max = max > b->base ? (max - b->base) >> b->page_shift : 0;
-    s->min = min < max ? div_up_u64(min - b->base, page_bytes) : s->max;
-    return true;
-}
-
 enum fl_err buddy_alloc(struct buddy *b, const struct buddy_request *want, uint64_t *addr)
 {
-    struct search s;
+    struct buddy_search s;
     uint64_t start = 0;
     uint64_t place = 0;
     uint32_t order = 0;
 
-    if (!to_search(b, want, &s)) {
+    if (!buddy_to_search(b, want, &s)) {
         return FL_EINVAL;
     }
     uint32_t wanted = ceil_log2(max_u64(s.pages, s.align));
@@ -412,13 +273,13 @@ enum fl_err buddy_alloc(struct buddy *b, const struct buddy_request *want, uint6
         b->stats.failures++;
         return FL_ENOMEM;
     }
-    if (find_block(b, &s, wanted, &start, &order, &place)) {
+    if (buddy_find_block(b, &s, wanted, &start, &order, &place)) {
         uint64_t block_end = start + order_pages(order);
         block_remove(b, start, order);
         run_insert(b, start, place - start);
         run_insert(b, place + s.pages, block_end - (place + s.pages));
         run_mark_used(b, place, s.pages);
-    } else if (b->stats.free_pages >= s.pages && wanted > 0 && find_run(b, &s, &place)) {
+    } else if (b->stats.free_pages >= s.pages && wanted > 0 && buddy_find_run(b, &s, &place)) {
         run_take(b, place, s.pages);
     } else {
         b->stats.failures++;
