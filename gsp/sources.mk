@@ -23,4 +23,4 @@ FUZZ_TARGETS += $(addprefix tests/fuzz/,fuzz_vbios.c fuzz_containers.c fuzz_fwse
     fuzz_sequencer.c)
 BENCH_SRCS += tests/bench/bench_bringup.c
 # The bench with one GPU in it, which other tests use too.
-TEST_SUPPORT_SRCS += tests/unit/rig.c
+TEST_SUPPORT_SRCS += tests/unit/rig.c tests/unit/rig_bus.c
