@@ -4,24 +4,48 @@
 
 #include <string.h>
 
-#include "arch/blake2s.h"
+#include <mbedtls/platform_util.h>
+#include <mbedtls/sha256.h>
 
-_Static_assert(RANDOM_KEY_BYTES == BLAKE2S_BYTES, "a digest is the next key");
+enum { SHA256_BYTES = 32, SHA256_BLOCK_BYTES = 64 };
+_Static_assert(RANDOM_KEY_BYTES == SHA256_BYTES, "a digest is the next key");
 
 /* What a hash is for: no two uses ever hash the same bytes. */
 enum tag { TAG_WORD = 'w', TAG_TICKS = 't', TAG_SEED = 's', TAG_OUT = 'o', TAG_NEXT = 'n' };
 /* Words of the CPU and looks at the clock, at the start and before each draw. */
 enum { START_WORDS = 8, START_LOOKS = 64, DRAW_WORDS = 1, DRAW_LOOKS = 1 };
 
-static void hash(const struct random_pool *p, enum tag tag, const void *data, size_t n,
-                 uint8_t out[BLAKE2S_BYTES])
+/* One of the two hashes of RFC 2104: of the key, mixed with a constant and filled up to a block,
+ * and of two pieces. out may be what was hashed. mbedTLS's own HMAC asks for memory, and the first
+ * word is drawn before there is any. */
+static void hmac_pass(const struct random_pool *p, uint8_t pad, const void *a, size_t a_bytes,
+                      const void *b, size_t b_bytes, uint8_t out[SHA256_BYTES])
 {
-    struct blake2s b;
+    mbedtls_sha256_context sha; /* its functions fail for no input */
+    uint8_t block[SHA256_BLOCK_BYTES];
+    memset(block, pad, sizeof(block));
+    for (size_t i = 0; i < sizeof(p->key); i++) {
+        block[i] ^= p->key[i];
+    }
+    mbedtls_sha256_init(&sha);
+    (void)mbedtls_sha256_starts(&sha, 0);
+    (void)mbedtls_sha256_update(&sha, block, sizeof(block));
+    (void)mbedtls_sha256_update(&sha, a, a_bytes);
+    (void)mbedtls_sha256_update(&sha, b, b_bytes);
+    (void)mbedtls_sha256_finish(&sha, out);
+    mbedtls_sha256_free(&sha);
+    mbedtls_platform_zeroize(block, sizeof(block));
+}
+
+static void hash(const struct random_pool *p, enum tag tag, const void *data, size_t n,
+                 uint8_t out[SHA256_BYTES])
+{
+    enum { INNER_PAD = 0x36, OUTER_PAD = 0x5c };
     const uint8_t t = (uint8_t)tag;
-    blake2s_init(&b, p->key, sizeof(p->key));
-    blake2s_add(&b, &t, sizeof(t));
-    blake2s_add(&b, data, n);
-    blake2s_end(&b, out);
+    uint8_t inner[SHA256_BYTES];
+    hmac_pass(p, INNER_PAD, &t, sizeof(t), data, n, inner);
+    hmac_pass(p, OUTER_PAD, inner, sizeof(inner), NULL, 0, out);
+    mbedtls_platform_zeroize(inner, sizeof(inner));
 }
 
 static void add(struct random_pool *p, enum tag tag, const void *data, size_t n, size_t bits)
@@ -44,7 +68,7 @@ static void look_at_sources(struct random_pool *p, unsigned words, unsigned look
         p->last = word[got++];
     }
     add(p, TAG_WORD, word, got * sizeof(*word), bits);
-    secret_wipe(word, sizeof(word));
+    mbedtls_platform_zeroize(word, sizeof(word));
 }
 
 void random_init(struct random_pool *p, const struct random_sources *from)
@@ -65,7 +89,7 @@ void random_add_seed(struct random_pool *p, const void *seed, size_t n)
 
 enum fl_err random_draw(struct random_pool *p, void *out, size_t n)
 {
-    uint8_t *to = out, block[BLAKE2S_BYTES];
+    uint8_t *to = out, block[SHA256_BYTES];
     look_at_sources(p, DRAW_WORDS, DRAW_LOOKS);
     if (p->bits < RANDOM_FULL_BITS) {
         memset(out, 0, n);
@@ -78,7 +102,7 @@ enum fl_err random_draw(struct random_pool *p, void *out, size_t n)
         to += take;
         n -= take;
     }
-    secret_wipe(block, sizeof(block));
+    mbedtls_platform_zeroize(block, sizeof(block));
     hash(p, TAG_NEXT, NULL, 0, p->key);
     return FL_OK;
 }

@@ -4,8 +4,8 @@
  * bytes are drawn. No source has to be trusted alone: the output can be guessed only by somebody
  * who knows all of them.
  *
- *   add:   key = BLAKE2s(key, tag | data)
- *   draw:  block i = BLAKE2s(key, 'o' | i), then key = BLAKE2s(key, 'n')
+ *   add:   key = HMAC-SHA-256(key, tag | data)
+ *   draw:  block i = HMAC-SHA-256(key, 'o' | i), then key = HMAC-SHA-256(key, 'n')
  *
  * The step after a draw is what keeps earlier output secret from a reader of the pool (D. J.
  * Bernstein, "Fast-key-erasure random-number generators", 2017). Pure but for its sources.

@@ -17,6 +17,7 @@
 #                     <name>_SRCS, linked with everything of the kernel but boot/kmain.c
 #   BENCH_SRCS        tests/bench/bench_x.c, each one program
 #   LWIP_SRCS         further files of lwIP (from its top directory)
+#   MBEDTLS_SRCS      further files of mbedTLS (likewise); arch/mbedtls_config.h says what is in them
 #   GEN_HEADERS       generated headers, built before anything is compiled
 #
 # One object rule per variant; the variants keep their objects apart under build/<variant>/.
@@ -30,10 +31,28 @@ LWIP_SRCS += $(addprefix src/core/,init.c def.c inet_chksum.c ip.c mem.c memp.c 
 
 HTTP_PARSER_SRCS := src/api.c src/http.c src/llhttp.c
 
-# Third-party objects: <variant>/third/<library>/<file>.o. lwIP is left out until net/stack/lwip has its
-# configuration.
-THIRD := $(if $(and $(LWIP_DIR),$(wildcard net/stack/lwip/lwipopts.h)),$(LWIP_SRCS:%.c=third/lwip/%.o)) \
-    $(if $(HTTP_PARSER_DIR),$(HTTP_PARSER_SRCS:%.c=third/http-parser/%.o))
+# mbedTLS: its hashes.
+MBEDTLS_SRCS += $(addprefix library/,sha256.c sha512.c platform_util.c)
+
+# Third-party objects: <variant>/third/<library>/<file>.o.
+MBEDTLS_OBJS := $(if $(MBEDTLS_DIR),$(MBEDTLS_SRCS:%.c=third/mbedtls/%.o))
+THIRD := $(if $(LWIP_DIR),$(LWIP_SRCS:%.c=third/lwip/%.o)) \
+    $(if $(HTTP_PARSER_DIR),$(HTTP_PARSER_SRCS:%.c=third/http-parser/%.o)) $(MBEDTLS_OBJS)
+
+# Where each library lies, and our configuration of it.
+THIRD_LIBS := lwip http-parser mbedtls
+third_DIR_lwip := $(LWIP_DIR)
+third_DIR_http-parser := $(HTTP_PARSER_DIR)
+third_DIR_mbedtls := $(MBEDTLS_DIR)
+third_CONFIG_lwip := net/stack/lwip/lwipopts.h
+third_CONFIG_mbedtls := arch/mbedtls_config.h
+
+# $(call third-rule,folder of the variant,library,compiler and flags)
+define third-rule
+$(1)/third/$(2)/%.o: $(third_DIR_$(2))/%.c $(1)/.flags $(third_CONFIG_$(2))
+	@mkdir -p $$(@D)
+	$$(Q)$(3) -w -MMD -MP -c -o $$@ $$<
+endef
 
 # Objects are rebuilt when the flags change, not only when files do: the flags lie in a file that
 # is rewritten only when it differs.
@@ -56,14 +75,6 @@ build/$(1)/%.o: %.c build/$(1)/.flags | $$(GEN_HEADERS)
 	$$(Q)$$($(1)_CC) $$(HOST_CPPFLAGS) $$(HOST_CFLAGS) $$($(1)_INSTR) $$(EXTRA_CFLAGS) \
 	    -MMD -MP -c -o $$@ $$<
 
-build/$(1)/third/lwip/%.o: $$(LWIP_DIR)/%.c build/$(1)/.flags net/stack/lwip/lwipopts.h
-	@mkdir -p $$(@D)
-	$$(Q)$$($(1)_CC) $$(HOST_CPPFLAGS) $$(LIB_PREFIX_MAP) -w $$($(1)_LIB_INSTR) -MMD -MP -c -o $$@ $$<
-
-build/$(1)/third/http-parser/%.o: $$(HTTP_PARSER_DIR)/%.c build/$(1)/.flags
-	@mkdir -p $$(@D)
-	$$(Q)$$($(1)_CC) $$(HOST_CPPFLAGS) $$(LIB_PREFIX_MAP) -w $$($(1)_LIB_INSTR) -MMD -MP -c -o $$@ $$<
-
 $(1)_FIRSTLIGHT := $$(patsubst %.c,build/$(1)/%.o,$$(COMMON_SRCS) $$(HOST_SRCS)) \
     $$(addprefix build/$(1)/,$$(THIRD))
 $(1)_MODEL := $$(patsubst %.c,build/$(1)/%.o,$$(MODEL_SRCS))
@@ -80,7 +91,9 @@ $$($(1)_LIBS): build/$(1)/.flags $$(filter %/sources.mk,$$(MAKEFILE_LIST))
 	$$(Q)$$(AR) rcsD $$@ $$(filter %.o,$$^)
 ALL_OBJS += $$($(1)_FIRSTLIGHT) $$($(1)_MODEL) $$($(1)_SYNTH) $$($(1)_SUPPORT)
 endef
-$(foreach v,host asan fuzz msan,$(eval $(call host-variant,$(v))))
+$(foreach v,host asan fuzz msan,$(eval $(call host-variant,$(v))) \
+    $(foreach l,$(THIRD_LIBS),$(eval $(call third-rule,build/$(v),$(l), \
+        $$($(v)_CC) $$(HOST_CPPFLAGS) $$(LIB_PREFIX_MAP) $$($(v)_LIB_INSTR)))))
 
 # $(call link,variant,more flags): one program from its object(s) and the libraries.
 define link
@@ -102,7 +115,8 @@ $(UNIT_PROGRAMS): build/asan/%: build/asan/%.o $(asan_LIBS)
 
 # The model and what it stands on, without the driver.
 MSAN_PROGRAMS := $(MSAN_TESTS:%.c=build/msan/%)
-MSAN_BASE := $(addprefix build/msan/,gsp/hw/regs/regs.o build/gen/gsp_layout.o gsp/files/digest.o)
+MSAN_BASE := $(addprefix build/msan/,gsp/hw/regs/regs.o build/gen/gsp_layout.o gsp/files/digest.o \
+    $(MBEDTLS_OBJS))
 $(MSAN_PROGRAMS): build/msan/%: build/msan/%.o $(MSAN_BASE) \
     $(addprefix build/msan/lib,model.a synth.a support.a)
 	$(call link,msan)
@@ -137,13 +151,8 @@ $(KERNEL_DIR)/%.o: %.S $(KERNEL_DIR)/.flags | $(GEN_HEADERS)
 	$(Q)$(CC) $(KERNEL_CPPFLAGS) $(filter-out -std=%,$(KERNEL_CFLAGS)) -std=gnu17 -D__ASSEMBLER__=1 \
 	    $(EXTRA_CFLAGS) -MMD -MP -c -o $@ $<
 
-$(KERNEL_DIR)/third/lwip/%.o: $(LWIP_DIR)/%.c $(KERNEL_DIR)/.flags net/stack/lwip/lwipopts.h
-	@mkdir -p $(@D)
-	$(Q)$(CC) $(KERNEL_CPPFLAGS) $(filter-out $(WARNINGS),$(KERNEL_CFLAGS)) -w -MMD -MP -c -o $@ $<
-
-$(KERNEL_DIR)/third/http-parser/%.o: $(HTTP_PARSER_DIR)/%.c $(KERNEL_DIR)/.flags
-	@mkdir -p $(@D)
-	$(Q)$(CC) $(KERNEL_CPPFLAGS) $(filter-out $(WARNINGS),$(KERNEL_CFLAGS)) -w -MMD -MP -c -o $@ $<
+$(foreach l,$(THIRD_LIBS),$(eval $(call third-rule,$(KERNEL_DIR),$(l), \
+    $$(CC) $$(KERNEL_CPPFLAGS) $$(filter-out $$(WARNINGS),$$(KERNEL_CFLAGS)))))
 
 KERNEL_OBJS := $(patsubst %,$(KERNEL_DIR)/%.o,$(basename $(KERNEL_SRCS) $(COMMON_SRCS))) \
     $(addprefix $(KERNEL_DIR)/,$(THIRD))

@@ -5,7 +5,8 @@
  * Sources: PCI Local Bus 3.0 section 3.2.2.3.2 (configuration mechanism); Intel SDM volume 1,
  * section 7.3.17 (RDRAND, RDSEED: carry says whether the value is good, and how often to try).
  */
-#include "arch/blake2s.h"
+#include <mbedtls/platform_util.h>
+
 #include "arch/fiber_arch.h"
 #include "arch/random.h"
 #include "arch/x86_64/x86_priv.h"
@@ -124,7 +125,7 @@ void x86_random_start(struct fl_handoff *h)
     uint32_t n = (uint32_t)min_u64(h->seed_bytes, sizeof(h->seed));
     cpu_random.firmware = n != 0;
     random_add_seed(&cpu_random.pool, h->seed, n);
-    secret_wipe(h->seed, sizeof(h->seed));
+    mbedtls_platform_zeroize(h->seed, sizeof(h->seed));
 }
 
 const char *x86_random_describe(void)

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What lwIP asks of its platform: time, randomness, checksums, and initial sequence numbers (RFC
- * 6528, with SipHash-2-4 of Aumasson and Bernstein, 2012, as the keyed hash).
+ * 6528, with SHA-256 of a secret and the connection as its F()).
  */
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+
+#include <mbedtls/sha256.h>
 
 #include "arch/clock.h"
 #include "arch/log.h"
@@ -19,7 +21,7 @@
 
 static struct {
     bool keyed;
-    uint64_t key[2];
+    uint8_t secret[32];
     bool no_random; /* said once */
     uint64_t weak;  /* state of the substitute generator */
 } state;
@@ -62,57 +64,23 @@ uint32_t net_rand32(void)
 
 /* --- initial sequence numbers ----------------------------------------------------------------- */
 
-struct sip {
-    uint64_t v0, v1, v2, v3;
-};
-
-static uint64_t rotl(uint64_t v, unsigned n) { return v << n | v >> (64 - n); }
-
-static void sip_round(struct sip *s)
-{
-    s->v0 += s->v1;
-    s->v2 += s->v3;
-    s->v1 = rotl(s->v1, 13) ^ s->v0;
-    s->v3 = rotl(s->v3, 16) ^ s->v2;
-    s->v0 = rotl(s->v0, 32);
-    s->v2 += s->v1;
-    s->v0 += s->v3;
-    s->v1 = rotl(s->v1, 17) ^ s->v2;
-    s->v3 = rotl(s->v3, 21) ^ s->v0;
-    s->v2 = rotl(s->v2, 32);
-}
-
-/* SipHash-2-4 of whole 64-bit words. */
-static uint64_t siphash(const uint64_t key[2], const uint64_t *words, size_t count)
-{
-    struct sip s = {key[0] ^ 0x736f6d6570736575ull, key[1] ^ 0x646f72616e646f6dull,
-                    key[0] ^ 0x6c7967656e657261ull, key[1] ^ 0x7465646279746573ull};
-    for (size_t i = 0; i <= count; i++) {
-        uint64_t m = i < count ? words[i] : (uint64_t)count * 8 << 56;
-        s.v3 ^= m;
-        sip_round(&s);
-        sip_round(&s);
-        s.v0 ^= m;
-    }
-    s.v2 ^= 0xff;
-    for (int i = 0; i < 4; i++) {
-        sip_round(&s);
-    }
-    return s.v0 ^ s.v1 ^ s.v2 ^ s.v3;
-}
-
 u32_t net_tcp_isn(const ip_addr_t *local_ip, u16_t local_port, const ip_addr_t *remote_ip,
                   u16_t remote_port)
 {
     if (!state.keyed) {
-        random_bytes(state.key, sizeof(state.key));
+        random_bytes(state.secret, sizeof(state.secret));
         state.keyed = true;
     }
-    const uint64_t words[2] = {
-        (uint64_t)ip_addr_get_ip4_u32(local_ip) << 32 | ip_addr_get_ip4_u32(remote_ip),
-        (uint64_t)local_port << 16 | remote_port,
-    };
-    return (u32_t)(clock_now_us() / ISN_TICK_US) + (u32_t)siphash(state.key, words, 2);
+    /* Always of this length, one block of SHA-256, of which 32 bits are shown. */
+    uint8_t in[sizeof(state.secret) + 12], hash[32];
+    uint8_t *connection = in + sizeof(state.secret);
+    memcpy(in, state.secret, sizeof(state.secret));
+    put_le32(connection, ip_addr_get_ip4_u32(local_ip));
+    put_le32(connection + 4, ip_addr_get_ip4_u32(remote_ip));
+    put_le16(connection + 8, local_port);
+    put_le16(connection + 10, remote_port);
+    (void)mbedtls_sha256(in, sizeof(in), hash, 0); /* it fails for no input */
+    return (u32_t)(clock_now_us() / ISN_TICK_US) + get_le32(hash);
 }
 
 /* --- checksum --------------------------------------------------------------------------------- */

@@ -593,7 +593,6 @@ void model_fsp_step(struct gpu_model *m);     /* WORK_FSP */
 void model_fsp_gsp_down(struct gpu_model *m); /* the GSP has stopped by itself */
 uint32_t model_fmc_run(struct gpu_model *m);  /* 0, or the error that it leaves in MAILBOX0 */
 enum { SHA384_BYTES = 48 };
-void model_sha384(const uint8_t *data, size_t len, uint8_t out[SHA384_BYTES]);
 
 struct strict_state {
     uint32_t hits[RULE_COUNT];

@@ -6,7 +6,7 @@ MODEL_SRCS += $(addprefix $(M)bus/,config.c cfg_layouts.c intr.c bar.c)
 MODEL_SRCS += $(addprefix $(M)blocks/,regfile.c pmc_pfb.c prom.c vga.c sleep.c engines.c)
 MODEL_SRCS += $(addprefix $(M)memory/,vram.c mmu.c tlb.c)
 MODEL_SRCS += $(addprefix $(M)falcon/,falcon.c falcon_regs.c falcon_pio.c)
-MODEL_SRCS += $(addprefix $(M)boot/,rom.c rom_file.c fwfiles.c fw_version.c sha384.c fwsec.c \
+MODEL_SRCS += $(addprefix $(M)boot/,rom.c rom_file.c fwfiles.c fw_version.c fwsec.c \
     fwsec_loader.c booter.c booter_meta.c booter_image.c fsp.c fsp_fmc.c)
 MODEL_SRCS += $(addprefix $(M)gsp/,gsp.c gsp_queue.c gsp_rm.c gsp_static.c gsp_ctrl.c gsp_seq.c \
     gsp_log.c gsp_engine.c gsp_display.c)

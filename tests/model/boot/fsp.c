@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "gsp/files/digest.h"
 #include "tests/model/model_priv.h"
 
 enum {
@@ -192,7 +193,7 @@ static bool image_ok(struct gpu_model *m, uint64_t addr, const struct fw_fmc *wa
     if (!model_dma_read(m, addr, image, want->image_size, "FMC image")) {
         return false;
     }
-    model_sha384(image, want->image_size, have);
+    digest_sha384(image, want->image_size, have);
     if (memcmp(have, hash, SHA384_BYTES) == 0) {
         return true;
     }
