@@ -10,6 +10,7 @@
 #include "arch/log.h"
 #include "arch/mmio.h"
 #include "arch/x86_64/x86_priv.h"
+#include "font.h"
 
 /* What a person can still read: larger screens get larger letters, then a margin. */
 enum { COLUMNS_MAX = 160, ROWS_MAX = 100, SCALE_MAX = 4, WIDTH_PER_SCALE = 1920 };
@@ -57,14 +58,20 @@ static void put_pixels(uint32_t x, uint32_t y, uint32_t count, uint32_t colour)
     }
 }
 
+static const uint8_t *glyph(unsigned char c)
+{
+    unsigned i = c - (unsigned)FONT_FIRST;
+    return font_glyphs[i < FONT_GLYPHS ? i : FONT_GLYPHS - 1];
+}
+
 static void draw_cell(uint32_t row, uint32_t column, cell c)
 {
     uint32_t ink = screen.rgb[(c >> 8) % X86_INKS];
-    uint32_t x = screen.margin_x + column * X86_FONT_WIDTH * screen.scale;
-    uint32_t y = screen.margin_y + row * X86_FONT_HEIGHT * screen.scale;
-    for (unsigned r = 0; r < X86_FONT_HEIGHT * screen.scale; r++) {
-        uint8_t bits = x86_font_row((unsigned char)c, r / screen.scale);
-        for (unsigned i = 0; i < X86_FONT_WIDTH; i++) {
+    uint32_t x = screen.margin_x + column * FONT_WIDTH * screen.scale;
+    uint32_t y = screen.margin_y + row * FONT_HEIGHT * screen.scale;
+    for (unsigned r = 0; r < FONT_HEIGHT * screen.scale; r++) {
+        uint8_t bits = glyph((unsigned char)c)[r / screen.scale];
+        for (unsigned i = 0; i < FONT_WIDTH; i++) {
             put_pixels(x + i * screen.scale, y + r, screen.scale,
                        (bits << i & 0x80) != 0 ? ink : screen.paper);
         }
@@ -102,16 +109,15 @@ void x86_screen_start(void)
         screen.fb.size = 0;
         return;
     }
-    x86_font_start();
     screen.pitch_bytes = fb->pitch_bytes;
     screen.scale = 1 + fb->width / (WIDTH_PER_SCALE + 1);
     screen.scale = screen.scale > SCALE_MAX ? SCALE_MAX : screen.scale;
-    uint32_t columns = fb->width / (X86_FONT_WIDTH * screen.scale);
-    uint32_t rows = fb->height / (X86_FONT_HEIGHT * screen.scale);
+    uint32_t columns = fb->width / (FONT_WIDTH * screen.scale);
+    uint32_t rows = fb->height / (FONT_HEIGHT * screen.scale);
     screen.columns = columns > COLUMNS_MAX ? COLUMNS_MAX : columns;
     screen.rows = rows > ROWS_MAX ? ROWS_MAX : rows;
-    screen.margin_x = (fb->width - screen.columns * X86_FONT_WIDTH * screen.scale) / 2;
-    screen.margin_y = (fb->height - screen.rows * X86_FONT_HEIGHT * screen.scale) / 2;
+    screen.margin_x = (fb->width - screen.columns * FONT_WIDTH * screen.scale) / 2;
+    screen.margin_y = (fb->height - screen.rows * FONT_HEIGHT * screen.scale) / 2;
     screen.paper = to_format(PAPER, fb->format);
     for (unsigned i = 0; i < X86_INKS; i++) {
         screen.rgb[i] = to_format(ink_rgb[i], fb->format);

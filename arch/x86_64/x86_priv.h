@@ -147,7 +147,7 @@ const struct acpi_info *x86_acpi(void);
 void x86_random_start(struct fl_handoff *h);
 const char *x86_random_describe(void); /* "CPU, firmware" */
 
-/* --- serial.c, screen.c, font.c, console.c --- */
+/* --- serial.c, screen.c, console.c --- */
 
 void x86_serial_start(void);
 bool x86_serial_present(void);
@@ -164,12 +164,6 @@ bool x86_screen_present(void);
 void x86_screen_put(const char *s, size_t n, enum x86_ink ink);
 /* Brings the screen up to date, at most `cells` cells of it; true when there is more to draw. */
 bool x86_screen_draw(uint32_t cells);
-
-#define X86_FONT_WIDTH  8u
-#define X86_FONT_HEIGHT 16u
-/* Row `row` of a character, bit 7 = leftmost pixel. */
-uint8_t x86_font_row(unsigned char c, unsigned row);
-void x86_font_start(void);
 
 /* Panics: everything still in the log goes out first, then s; nothing waits for a fiber. */
 void x86_console_emergency(const char *s, size_t n);

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 """The tool root: libraries, QEMU, OVMF and firmware under the user's cache. Needs no root.
 
-    setup.py light    lwIP, llhttp, mbedTLS, picolibc: what building and the native tests need; with
-                      LIBC=newlib in the environment also newlib
+    setup.py light    lwIP, llhttp, mbedTLS, the font, picolibc: what building and the native tests
+                      need; with LIBC=newlib in the environment also newlib
     setup.py all      also QEMU >= 10.1 with OVMF, and NVIDIA's firmware
     setup.py tree D   print the hash of a directory tree, as sources.list pins it
 
@@ -244,7 +244,8 @@ class Source:
         lines = apt.get(f"source index, {self.package}", "--print-uris", "--download-only",
                         "source", self.package)
         for uri, name, sha in re.findall(r"^'([^']+)' (\S+) \d+ SHA256:(\w{64})$", lines, re.M):
-            if re.fullmatch(re.escape(self.package) + r"_[^_]*\.orig\.tar\.\w+", name):
+            orig = r"\.orig" if ".orig." in self.archive else ""  # a native package is one archive
+            if re.fullmatch(rf"{re.escape(self.package)}_[^_]*{orig}\.tar\.\w+", name):
                 return uri, name, sha
         raise SetupError(f"the source index of {SUITE} has no archive of {self.package}")
 
@@ -253,8 +254,9 @@ class Source:
         if self.part == "-":
             args += ["--strip-components=1"]
         else:
-            args += [f"--strip-components={2 + self.part.count('/')}", "--wildcards",
-                     f"*/{self.part}/*"]
+            is_file = "." in os.path.basename(self.part)
+            args += [f"--strip-components={2 - is_file + self.part.count('/')}", "--wildcards",
+                     f"*/{self.part}" if is_file else f"*/{self.part}/*"]
         run(args, UNPACK_S, f"unpacking {archive}")
         seen = tree_hash(into)
         if self.tree not in ("-", seen):
@@ -509,7 +511,7 @@ def firmware_unpack(apt):
 
 
 # --- the result ----------------------------------------------------------------------------------------
-LIGHT_KEYS = ("LWIP_DIR", "HTTP_PARSER_DIR", "MBEDTLS_DIR", "PICOLIBC_DIR")
+LIGHT_KEYS = ("LWIP_DIR", "HTTP_PARSER_DIR", "MBEDTLS_DIR", "FONT_DIR", "PICOLIBC_DIR")
 ASKED_KEYS = ("NEWLIB_DIR",)  # only when it was asked for once and is still what would be built
 MACHINE_KEYS = ("QEMU", "QEMU_VERSION", "OVMF_CODE", "OVMF_VARS", "FIRMWARE_DIR")
 
@@ -549,7 +551,8 @@ def with_newlib():
 
 def light(steps, values):
     sources = {row[0]: Source(row) for row in table("sources.list")}
-    for name, key in (("lwip", "LWIP_DIR"), ("llhttp", "HTTP_PARSER_DIR"), ("mbedtls", "MBEDTLS_DIR")):
+    for name, key in (("lwip", "LWIP_DIR"), ("llhttp", "HTTP_PARSER_DIR"), ("mbedtls", "MBEDTLS_DIR"),
+                      ("font", "FONT_DIR")):
         source = sources[name]
         values[key] = steps.run(f"{name} {source.version}", "looking", source.get)
     source = sources["picolibc"]
@@ -597,7 +600,7 @@ def main():
         print(__doc__, file=sys.stderr)
         return 2
     jobs = [light] + ([machine] if what == "all" else [])
-    steps = Steps({1: 6, 2: 9}[len(jobs)] + 2 * with_newlib())
+    steps = Steps({1: 7, 2: 10}[len(jobs)] + 2 * with_newlib())
     CACHE.mkdir(parents=True, exist_ok=True)
     values, errors = {}, []
 

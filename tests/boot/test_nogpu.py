@@ -3,15 +3,31 @@
 """A machine without a GPU and a stick without a config: the appliance is there, healthy and quiet."""
 import time
 
+import _screen
 from _harness import Test, image
 
+SCREEN_S = 30  # it is drawn when nothing else is to do; a deadline for hangs, not for speed
 IDLE_S = 3.0
 # A core that polls uses all of a CPU. Halted, QEMU needs a few per cent; the rest is room for noise.
 IDLE_MAX = 0.4
 
+
+def screen(t, m):
+    """What the screen shows is what went out on the serial line, in letters of the font."""
+    end = time.monotonic() + SCREEN_S
+    lines = _screen.read(m)
+    while not any("first answer" in line for line in lines) and time.monotonic() < end:
+        time.sleep(0.2)
+        lines = _screen.read(m)
+    t.ok("screen-readable", not any(_screen.UNREADABLE in line for line in lines),
+         [line.replace(_screen.UNREADABLE, "?") for line in lines])
+    shown = [line for line in lines if line]
+    t.ok("screen-shows-log", len(shown) > 5 and all(line in m.serial for line in shown), shown)
+
+
 with Test("nogpu") as test:
     disk = image("noconf", conf=None)
-    with test.machine(disk, chips=[]) as m:
+    with test.machine(disk, chips=[], screen=True) as m:
         test.equal("healthz", (m.wait_http()[0], m.get("/healthz")[1]), (200, "ok\n"))
         status = m.json("/api/v1/status")
         test.equal("no-gpus", status["gpus"], [])
@@ -25,6 +41,7 @@ with Test("nogpu") as test:
                 appliance["notes"])
         test.ok("clock", appliance["unix_time"] > 1_600_000_000, appliance["unix_time"])
         test.ok("no-files-read", "gsp-" not in m.serial, m.serial[-600:])
+        screen(test, m)
         time.sleep(0.5)
         cpu, wall = m.cpu_seconds(), time.monotonic()
         time.sleep(IDLE_S)

@@ -59,6 +59,8 @@ def main():
     except setup.SetupError as e:
         return finish("Debian's patches were judged", [str(e)], "")
     for name, version, package, archive, *_ in setup.table("sources.list"):
+        if ".orig." not in archive:
+            continue  # a native package: no upstream, no patches
         if package not in packages:
             faults.append(f"{name}: debian-patches.list says nothing about {package}")
         # The same upstream archive: "nodejs_20.19.2+dfsg.orig" and "20.19.2+dfsg-1+deb13u3".
