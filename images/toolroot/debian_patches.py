@@ -18,9 +18,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-import setup
+import cache
+import private_apt
 
-LIST = setup.HERE / "debian-patches.list"
+LIST = cache.HERE / "debian-patches.list"
 SUITES = ("trixie", "trixie-updates")
 SECURITY = "trixie-security"
 TOOL_S = 60
@@ -32,7 +33,7 @@ class Package:
         self.name, self.version, self.archive, self.sha256 = name, version, archive, sha256
         self.ours = re.compile(ours)  # paths in the source package that we build
         self.verdicts = {}  # patch: (verdict, reason)
-        self.entry = setup.CACHE / f"debian-patches-{name}-{sha256[:12]}"
+        self.entry = cache.CACHE / f"debian-patches-{name}-{sha256[:12]}"
 
 
 def known():
@@ -48,7 +49,7 @@ def known():
             verdict, package, patch, reason = line.split(None, 3)
             packages[package].verdicts[patch] = (verdict, reason)
         else:
-            raise setup.SetupError(f"{LIST.name}: not understood: {line}")
+            raise cache.SetupError(f"{LIST.name}: not understood: {line}")
     return packages
 
 
@@ -94,26 +95,26 @@ def places(package, mirror):
 
 
 def unpack(archive, into):
-    setup.run(["tar", "-xf", archive, "-C", into, "--no-same-owner", "--strip-components=2",
-               "--wildcards", "debian/patches/*"], setup.UNPACK_S, f"unpacking {archive}")
+    cache.run(["tar", "-xf", archive, "-C", into, "--no-same-owner", "--strip-components=2",
+               "--wildcards", "debian/patches/*"], cache.UNPACK_S, f"unpacking {archive}")
 
 
 def fetch(package):
     """Puts a package's patches into the cache."""
-    if setup.is_whole(package.entry):
+    if cache.is_whole(package.entry):
         return
     tried = []
     with tempfile.TemporaryDirectory(prefix="firstlight-") as folder:
-        apt = setup.Apt(Path(folder) / "apt", [])
+        apt = private_apt.Apt(Path(folder) / "apt", [])
         archive = Path(folder) / package.archive
         for uri in places(package, apt.mirror):
             try:
                 apt.fetch(uri, archive, package.sha256)
-                setup.make_entry(package.entry, lambda into: unpack(archive, into))
+                cache.make_entry(package.entry, lambda into: unpack(archive, into))
                 return
-            except setup.SetupError as e:
+            except cache.SetupError as e:
                 tried.append(str(e).splitlines()[-1].strip())
-    raise setup.SetupError(f"{package.archive}: {'; '.join(tried)}")
+    raise cache.SetupError(f"{package.archive}: {'; '.join(tried)}")
 
 
 def fetch_all():
@@ -122,7 +123,7 @@ def fetch_all():
     for package in known().values():
         try:
             fetch(package)
-        except setup.SetupError as e:
+        except cache.SetupError as e:
             missing.append(str(e))
     return "in the cache" if not missing else "NOT all to be had: " + "; ".join(missing)
 
@@ -130,7 +131,7 @@ def fetch_all():
 # --- what is new ----------------------------------------------------------------------------------------
 def newest(apt, package):
     """(version, uri, archive, sha256) of the newest Debian version that the index has."""
-    text = setup.run(["apt-cache", "showsrc", "--only-source", package.name], TOOL_S,
+    text = cache.run(["apt-cache", "showsrc", "--only-source", package.name], TOOL_S,
                      "source index", env=apt.env)
     versions = re.findall(r"^Version: (\S+)$", text, re.M)
     best = versions[0]
@@ -142,7 +143,7 @@ def newest(apt, package):
     for uri, name, sha in re.findall(r"^'([^']+)' (\S+) \d+ SHA256:(\w{64})$", lines, re.M):
         if ".debian.tar." in name:
             return best, uri, name, sha
-    raise setup.SetupError(f"{package.name} {best} has no debian.tar")
+    raise cache.SetupError(f"{package.name} {best} has no debian.tar")
 
 
 def unjudged(package, patches):
@@ -155,10 +156,10 @@ def unjudged(package, patches):
 def newer():
     status = 0
     with tempfile.TemporaryDirectory(prefix="firstlight-") as folder:
-        apt = setup.Apt(Path(folder) / "apt", [("deb-src", f"{suite} main") for suite in SUITES])
+        apt = private_apt.Apt(Path(folder) / "apt", [("deb-src", f"{suite} main") for suite in SUITES])
         security = security_mirror(apt.mirror)
         with open(apt.folder / "sources.list", "a", encoding="ascii") as sources:
-            sources.write(f"deb-src [signed-by={setup.KEYRING}] {security} {SECURITY} main\n")
+            sources.write(f"deb-src [signed-by={private_apt.KEYRING}] {security} {SECURITY} main\n")
         apt.update()
         for package in known().values():
             version, uri, archive, sha = newest(apt, package)
@@ -189,7 +190,7 @@ def main():
             return newer()
         print(fetch_all())
         return 0
-    except setup.SetupError as e:
+    except cache.SetupError as e:
         print(f"debian_patches.py: {e}", file=sys.stderr)
         return 2
 

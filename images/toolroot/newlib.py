@@ -30,7 +30,7 @@ TOOLS = {"AR": "gcc-ar", "AS": "as", "NM": "gcc-nm", "RANLIB": "gcc-ranlib", "RE
 
 
 def build(into, source, cc, cflags, run, deadline_s):
-    """Fills the directory: lib/libc.a and include/. run: setup.py's, which raises when one fails."""
+    """Fills the directory: lib/libc.a and include/. run: cache.py's, which raises when one fails."""
     with tempfile.TemporaryDirectory(prefix="firstlight-") as work:
         # The same relative paths on every machine, so that the debug information is the same.
         copy, tree = Path(work) / "newlib", Path(work) / "build"

@@ -10,7 +10,7 @@ from _tree import TOP, finish
 
 sys.path.insert(0, str(TOP / "images/toolroot"))
 import debian_patches  # noqa: E402
-import setup  # noqa: E402
+import cache  # noqa: E402
 
 REASON_LEAST = 10
 
@@ -56,9 +56,9 @@ def main():
     faults, looked, missing = list(self_faults()), 0, []
     try:
         packages = debian_patches.known()
-    except setup.SetupError as e:
+    except cache.SetupError as e:
         return finish("Debian's patches were judged", [str(e)], "")
-    for name, version, package, archive, *_ in setup.table("sources.list"):
+    for name, version, package, archive, *_ in cache.table("sources.list"):
         if ".orig." not in archive:
             continue  # a native package: no upstream, no patches
         if package not in packages:
@@ -67,7 +67,7 @@ def main():
         elif not packages[package].version.startswith(archive.split("_")[1].split(".orig")[0] + "-"):
             faults.append(f"{name} {version}: the verdicts are about {packages[package].version}")
     for name, package in packages.items():
-        if not setup.is_whole(package.entry):
+        if not cache.is_whole(package.entry):
             missing.append(package.archive)
             continue
         patches = debian_patches.series(package.entry)

@@ -25,10 +25,11 @@ from pathlib import Path
 
 TOP = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(TOP / "images/toolroot"))
-import setup  # noqa: E402
+import cache  # noqa: E402
+import private_apt  # noqa: E402
 
 RELEASES = {"12": "bookworm", "13": "trixie"}
-KEPT = setup.CACHE / "debian"
+KEPT = cache.CACHE / "debian"
 RESULTS = TOP / "build/test-results"
 INSIDE = Path("srv/firstlight")  # where the tree lies in the root
 SCRIPT = Path("srv/inside.sh")
@@ -66,8 +67,8 @@ def look(args):
     for tool, package in (("debootstrap", "debootstrap"), ("unshare", "util-linux"), ("git", "git")):
         if not shutil.which(tool):
             raise Cannot(f"the program {tool} is missing: apt-get install {package}")
-    if not Path(setup.KEYRING).exists():
-        raise Cannot(f"{setup.KEYRING} is missing: apt-get install debian-archive-keyring")
+    if not Path(private_apt.KEYRING).exists():
+        raise Cannot(f"{private_apt.KEYRING} is missing: apt-get install debian-archive-keyring")
     alone = subprocess.run([*ALONE, "true"], capture_output=True, text=True, check=False,
                            timeout=TOOL_S)
     if alone.returncode != 0:
@@ -77,15 +78,15 @@ def look(args):
     if free < FREE_BYTES:
         raise Cannot(f"{free >> 30} GiB free below {KEPT}, {FREE_BYTES >> 30} needed")
     try:
-        return args.mirror or setup.mirror()
-    except setup.SetupError as e:
+        return args.mirror or private_apt.mirror()
+    except cache.SetupError as e:
         raise Cannot(str(e)) from e
 
 
 def tool(args, deadline_s, what, **kw):
     try:
-        return setup.run(args, deadline_s, what, **kw)
-    except setup.SetupError as e:
+        return cache.run(args, deadline_s, what, **kw)
+    except cache.SetupError as e:
         raise Cannot(str(e)) from e
 
 
@@ -98,7 +99,7 @@ def make_root(release, mirror, root, fresh):
     if fresh or age_days is None or age_days > CACHED_DAYS:
         say(f"making a bare root of Debian {release} ({suite}) with debootstrap")
         # debootstrap mounts /proc in it: in namespaces that end with it, however it ends.
-        tool([*ALONE, "debootstrap", "--variant=minbase", f"--keyring={setup.KEYRING}", suite, root,
+        tool([*ALONE, "debootstrap", "--variant=minbase", f"--keyring={private_apt.KEYRING}", suite, root,
               mirror], BOOTSTRAP_S, f"debootstrap of {suite} from {mirror}")
         work = kept.with_suffix(".new")
         tool(["tar", "-C", root, "-cf", work, "."], TAR_S, "keeping the bare root")

@@ -6,8 +6,8 @@ import re
 import sys
 from pathlib import Path
 
-import debian  # finds setup
-import setup
+import debian  # finds cache
+import cache
 from guest import launch
 
 TOP = Path(__file__).resolve().parent.parent.parent
@@ -68,14 +68,14 @@ def prepare(programs):
         firmware = launch.read_deps().get("FIRMWARE_DIR", "")
         missing = [str(p) for p in programs if not p.is_file()]
         if missing:
-            raise setup.SetupError(f"{', '.join(missing)} missing: run make test-linux")
+            raise cache.SetupError(f"{', '.join(missing)} missing: run make test-linux")
         if not Path(firmware, "nvidia").is_dir():
-            raise setup.SetupError("no firmware: run make setup")
+            raise cache.SetupError("no firmware: run make setup")
         return debian.get(), firmware
     except debian.NotReachable as e:
         print(f"ok {NAME}.set-up # SKIP no kernel to test with: {' '.join(str(e).split())}")
         sys.exit(0)
-    except (setup.SetupError, launch.MachineError) as e:
+    except (cache.SetupError, launch.MachineError) as e:
         print(f"not ok {NAME}.set-up: {' '.join(str(e).split())}")
         sys.exit(1)
 

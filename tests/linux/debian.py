@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Debian's own kernel with its modules, and a static busybox, in the user's cache.
 
-Nothing is installed: the packages come through apt on a private state (images/toolroot/setup.py) and
+Nothing is installed: the packages come through apt on a private state (images/toolroot/private_apt.py) and
 are unpacked without their scripts. Which kernel: the newest of the series in SERIES that the
 backports suite has, or the series or version named by LINUX_KERNEL. When that suite has moved on: its newest.
 """
@@ -15,7 +15,8 @@ from pathlib import Path
 
 TOP = Path(__file__).resolve().parent.parent.parent
 sys.path[:0] = [str(TOP / "images/toolroot"), str(Path(__file__).parent)]
-import setup  # noqa: E402
+import cache  # noqa: E402
+import private_apt  # noqa: E402
 import initramfs  # noqa: E402
 
 SERIES = "7.2"  # the one whose drivers the fact sheets describe
@@ -24,12 +25,12 @@ LIST_S = 60
 DRIVERS = ("nouveau",)  # kept with what they need; the package holds a hundred times as much
 
 
-class NotReachable(setup.SetupError):
+class NotReachable(cache.SetupError):
     """Debian's archive did not give what is asked for: no network, or not there."""
 
 
 def _names(apt, pattern):
-    text = setup.run(["apt-cache", "search", "--names-only", pattern], LIST_S, "list of kernels",
+    text = cache.run(["apt-cache", "search", "--names-only", pattern], LIST_S, "list of kernels",
                      env=apt.env)
     return [line.split()[0] for line in text.splitlines() if line.strip()]
 
@@ -45,7 +46,7 @@ def choose(apt):
         names = _names(apt, rf"^linux-binary-{re.escape(series)}[.0-9]*\+[a-z0-9]+-{FLAVOUR}$")
         if names:
             return _newest(names).removeprefix("linux-binary-")
-    raise NotReachable(f"apt shows no kernel {wanted or SERIES} in {setup.BACKPORTS}: the archive "
+    raise NotReachable(f"apt shows no kernel {wanted or SERIES} in {private_apt.BACKPORTS}: the archive "
                        f"cannot be reached, or has none (LINUX_KERNEL names another series)")
 
 
@@ -54,10 +55,10 @@ def _fill(apt, release, debs):
         work = apt.folder / "unpacked"
         work.mkdir()
         for deb in debs:
-            setup.run(["dpkg-deb", "-x", deb, work], setup.UNPACK_S, f"unpacking {deb.name}")
+            cache.run(["dpkg-deb", "-x", deb, work], cache.UNPACK_S, f"unpacking {deb.name}")
         images = [p for p in work.rglob("vmlinuz*") if p.is_file() and not p.is_symlink()]
         if len(images) != 1:
-            raise setup.SetupError(f"{[d.name for d in debs]} hold {len(images)} kernel images")
+            raise cache.SetupError(f"{[d.name for d in debs]} hold {len(images)} kernel images")
         shutil.copyfile(images[0], into / "vmlinuz")
         busybox = next(p for p in (work / "usr/bin/busybox", work / "bin/busybox") if p.exists())
         shutil.copyfile(busybox, into / "busybox")
@@ -75,36 +76,37 @@ def _fill(apt, release, debs):
 
 def _in_cache():
     wanted = os.environ.get("LINUX_KERNEL") or SERIES
-    for entry in sorted(setup.CACHE.glob(f"linux-{wanted}*"), reverse=True):
-        if setup.is_whole(entry):
+    for entry in sorted(cache.CACHE.glob(f"linux-{wanted}*"), reverse=True):
+        if cache.is_whole(entry):
             return entry
     return None
 
 
 def get():
     """The directory with vmlinuz, busybox, release and modules/kernel/...; fetched once."""
-    setup.CACHE.mkdir(parents=True, exist_ok=True)
-    with open(setup.CACHE / ".lock-linux", "w", encoding="ascii") as lock:
+    cache.CACHE.mkdir(parents=True, exist_ok=True)
+    with open(cache.CACHE / ".lock-linux", "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         found = _in_cache()
         if found:
             return found
         with tempfile.TemporaryDirectory(prefix="firstlight-") as folder:
             try:
-                apt = setup.Apt(Path(folder) / "apt", [("deb", f"{setup.SUITE} main"),
-                                                       ("deb", f"{setup.BACKPORTS} main")])
+                apt = private_apt.Apt(Path(folder) / "apt",
+                                      [("deb", f"{private_apt.SUITE} main"),
+                                       ("deb", f"{private_apt.BACKPORTS} main")])
                 apt.update()
                 release = choose(apt)
-                if setup.is_whole(setup.CACHE / f"linux-{release}"):
-                    return setup.CACHE / f"linux-{release}"
+                if cache.is_whole(cache.CACHE / f"linux-{release}"):
+                    return cache.CACHE / f"linux-{release}"
                 debs = apt.folder / "debs"
                 debs.mkdir()
                 apt.get("download of a kernel (about 120 MB)", "download", f"linux-binary-{release}",
                         f"linux-modules-{release}", "busybox-static", cwd=debs)
-            except setup.SetupError as e:
+            except cache.SetupError as e:
                 raise NotReachable(str(e)) from e
-            entry = setup.CACHE / f"linux-{release}"
-            setup.make_entry(entry, _fill(apt, release, sorted(debs.glob("*.deb"))))
+            entry = cache.CACHE / f"linux-{release}"
+            cache.make_entry(entry, _fill(apt, release, sorted(debs.glob("*.deb"))))
             return entry
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 TOP = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(TOP / "images"))
 import launch  # noqa: E402
+import processes  # noqa: E402
 
 MODEL_READY_S = 30
 RUN_S = 240  # deadline of a whole run: for hangs, not for speed
@@ -86,8 +87,8 @@ def run(kernel, initramfs, *, chip, firmware, model_args=(), record, trace=False
                 "--ready-fd", ready_child, "--report", record / "model.report",
                 "--firmware", firmware, *model_args]
         args += ["--trace", record / "model.trace"] if trace else []
-        model = launch.Child("model", args, work, stdout=subprocess.DEVNULL,
-                             pass_fds=(ready_child,))
+        model = processes.Child("model", args, work, stdout=subprocess.DEVNULL,
+                                pass_fds=(ready_child,))
         os.close(ready_child)
         seen, _, _ = select.select([ready], [], [], MODEL_READY_S)
         if not seen or not os.read(ready, 16):
@@ -95,7 +96,7 @@ def run(kernel, initramfs, *, chip, firmware, model_args=(), record, trace=False
         memory = f"{MEMORY_MIB}M"
         device = {"driver": "vfio-user-pci", "bus": "port0",
                   "socket": {"path": str(work / "gpu.sock"), "type": "unix"}}
-        qemu = launch.Child("qemu", [
+        qemu = processes.Child("qemu", [
             deps["QEMU"], "-nodefaults", "-display", "none", "-serial", "stdio", "-no-reboot",
             "-machine", "q35,accel=tcg,memory-backend=mem0", "-cpu", "max", "-m", memory,
             "-object", f"memory-backend-memfd,id=mem0,size={memory},share=on",

@@ -27,7 +27,8 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).parent))
 import debian  # noqa: E402
-import setup  # noqa: E402
+import cache  # noqa: E402
+import private_apt  # noqa: E402
 
 RECIPE = 1  # goes up when this program makes something else out of the same packages
 MAKE_S = 3600  # deadline of one make, on a busy machine
@@ -52,7 +53,7 @@ ENTER = ('mount --rbind /proc "$0/proc" && mount --bind /dev/null "$0/dev/null" 
 NAMESPACES = (["unshare", "--map-root-user", "--mount"], ["unshare", "--mount"])
 
 
-class CannotBuildHere(setup.SetupError):
+class CannotBuildHere(cache.SetupError):
     """This machine does not let us; nothing is wrong with the build."""
 
 
@@ -67,12 +68,12 @@ class Root:
         self.prefix = None
 
     def unpack(self, deb):
-        setup.run(["dpkg-deb", "-x", deb, self.folder], setup.UNPACK_S, f"unpacking {deb.name}")
+        cache.run(["dpkg-deb", "-x", deb, self.folder], cache.UNPACK_S, f"unpacking {deb.name}")
 
     def unpack_part(self, deb, *patterns):
-        setup.run(["sh", "-c", 'deb=$1 to=$2; shift 2; dpkg-deb --fsys-tarfile "$deb" | '
+        cache.run(["sh", "-c", 'deb=$1 to=$2; shift 2; dpkg-deb --fsys-tarfile "$deb" | '
                    'tar -x -C "$to" --no-same-owner --wildcards "$@"', "sh", deb, self.folder,
-                   *patterns], setup.UNPACK_S, f"unpacking {deb.name}")
+                   *patterns], cache.UNPACK_S, f"unpacking {deb.name}")
 
     def settle(self):
         """What the packages' scripts would do and building needs."""
@@ -93,29 +94,29 @@ class Root:
             tried = []
             for prefix in NAMESPACES:
                 try:
-                    setup.run(self._args(prefix, "test", "-e", "/proc/self/exe"), 60, "trying")
+                    cache.run(self._args(prefix, "test", "-e", "/proc/self/exe"), 60, "trying")
                     self.prefix = prefix
                     break
-                except setup.SetupError as e:
+                except cache.SetupError as e:
                     tried.append(str(e))
             else:
                 raise CannotBuildHere(
                     "building needs a mount namespace: a kernel that lets users make namespaces "
                     "(sysctl kernel.unprivileged_userns_clone, kernel.apparmor_restrict_"
                     "unprivileged_userns), or root with CAP_SYS_ADMIN\n" + "\n".join(tried))
-        return setup.run(self._args(self.prefix, *args), deadline_s, what)
+        return cache.run(self._args(self.prefix, *args), deadline_s, what)
 
 
 def fetch(apt, release):
     """The packages, and what they are, as {package: version}."""
     headers = f"linux-headers-{release}"
     try:
-        shown = setup.run(["apt-cache", "show", "--no-all-versions", headers], debian.LIST_S,
+        shown = cache.run(["apt-cache", "show", "--no-all-versions", headers], debian.LIST_S,
                           "looking for the headers", env=apt.env)
         version = re.search(r"^Version: (\S+)", shown, re.M)[1]
-    except (setup.SetupError, TypeError) as e:
-        raise setup.SetupError(
-            f"{setup.BACKPORTS} has no {headers} any more; remove {setup.CACHE}/linux-{release} "
+    except (cache.SetupError, TypeError) as e:
+        raise cache.SetupError(
+            f"{private_apt.BACKPORTS} has no {headers} any more; remove {cache.CACHE}/linux-{release} "
             "and the newest kernel will be taken") from e
     series = re.match(r"\d+\.\d+", release)[0]
     archives = apt.folder / "archives"
@@ -126,7 +127,7 @@ def fetch(apt, release):
     debs = {d.name.split("_")[0]: d for d in archives.glob("*.deb")}
     missing = [name for name in (headers, f"linux-source-{series}", *TOOLS) if name not in debs]
     if missing:
-        raise setup.SetupError(f"apt did not fetch {', '.join(missing)}")
+        raise cache.SetupError(f"apt did not fetch {', '.join(missing)}")
     return debs, version
 
 
@@ -139,10 +140,10 @@ def unpack(root, debs):
             root.unpack(deb)
     root.settle()
     excluded = [f"--exclude={source}/{pattern}" for pattern in NOT_UNPACKED]
-    setup.run(["sh", "-c", 'deb=$1 name=$2 to=$3; shift 3; dpkg-deb --fsys-tarfile "$deb" | '
+    cache.run(["sh", "-c", 'deb=$1 name=$2 to=$3; shift 3; dpkg-deb --fsys-tarfile "$deb" | '
                'tar -xO "./usr/src/$name.tar.xz" | '
                'tar -xJ -C "$to" --strip-components=1 --no-same-owner --wildcards "$@"',
-               "sh", debs[source], source, root.folder / "work", *excluded], setup.UNPACK_S,
+               "sh", debs[source], source, root.folder / "work", *excluded], cache.UNPACK_S,
               "unpacking the kernel's source")
 
 
@@ -156,14 +157,14 @@ def configure(root, release, make):
     work = root.folder / "work"
     wanted = (headers / ".config").read_text()
     if "CONFIG_RUST=y" not in wanted.splitlines():
-        raise setup.SetupError(f"Debian's kernel {release} is built without Rust")
+        raise cache.SetupError(f"Debian's kernel {release} is built without Rust")
     (work / ".config").write_text(wanted + "CONFIG_NOVA_CORE=m\n")
     shutil.copyfile(headers / "Module.symvers", work / "Module.symvers")
     make("olddefconfig")
     got = configuration((work / ".config").read_text())
     differing = sorted(got ^ configuration(wanted))
     if differing:
-        raise setup.SetupError("the tools here are not those that Debian built the kernel with; its "
+        raise cache.SetupError("the tools here are not those that Debian built the kernel with; its "
                                f"configuration comes out different: {', '.join(differing[:8])}")
 
 
@@ -187,12 +188,12 @@ def build(steps, root, release, into):
 
 
 def entry_for(kernel):
-    return setup.CACHE / f"nova-core-{(kernel / 'release').read_text().strip()}-{RECIPE}"
+    return cache.CACHE / f"nova-core-{(kernel / 'release').read_text().strip()}-{RECIPE}"
 
 
 def in_cache():
     """Is it built already?"""
-    return setup.is_whole(entry_for(debian.get()))
+    return cache.is_whole(entry_for(debian.get()))
 
 
 def get():
@@ -200,20 +201,20 @@ def get():
     kernel = debian.get()
     release = (kernel / "release").read_text().strip()
     entry = entry_for(kernel)
-    with open(setup.CACHE / ".lock-nova", "w", encoding="ascii") as lock:
+    with open(cache.CACHE / ".lock-nova", "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if setup.is_whole(entry):
+        if cache.is_whole(entry):
             return entry
-        steps = setup.Steps(5)
+        steps = cache.Steps(5)
         with scratch() as folder:
-            apt = setup.Apt(folder / "apt", [("deb", f"{setup.SUITE} main"),
-                                             ("deb", f"{setup.BACKPORTS} main")])
+            apt = private_apt.Apt(folder / "apt", [("deb", f"{private_apt.SUITE} main"),
+                                                   ("deb", f"{private_apt.BACKPORTS} main")])
 
             def downloaded():
                 try:
                     apt.update()
                     found = fetch(apt, release)
-                except setup.SetupError as e:
+                except cache.SetupError as e:
                     raise debian.NotReachable(str(e)) from e
                 return found, f"{len(found[0])} packages, kernel {found[1]}"
 
@@ -230,14 +231,14 @@ def get():
                 lines += [f"{name} {debs[name].name.split('_')[1]}" for name in kept]
                 (into / "VERSIONS").write_text("\n".join(lines) + "\n")
 
-            setup.make_entry(entry, fill)
+            cache.make_entry(entry, fill)
     return entry
 
 
 @contextlib.contextmanager
 def scratch():
     """A directory in the cache (/tmp may be small), gone afterwards whatever rights its files have."""
-    folder = Path(tempfile.mkdtemp(prefix="new-nova-", dir=setup.CACHE))
+    folder = Path(tempfile.mkdtemp(prefix="new-nova-", dir=cache.CACHE))
     try:
         yield folder
     finally:
@@ -251,6 +252,6 @@ if __name__ == "__main__":
     except (CannotBuildHere, debian.NotReachable) as error:
         print(f"[nova] not built: {error}", file=sys.stderr)
         sys.exit(0 if "--try" in sys.argv[1:] else 1)
-    except setup.SetupError as error:
+    except cache.SetupError as error:
         print(f"[nova] {error}", file=sys.stderr)
         sys.exit(1)

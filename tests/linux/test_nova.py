@@ -28,7 +28,7 @@ import guest  # noqa: E402
 import initramfs  # noqa: E402
 import launch  # noqa: E402
 import nova  # noqa: E402
-import setup  # noqa: E402
+import cache  # noqa: E402
 from checks import IMAGES, NAME, RESULTS, Checks, complaints, messages, number  # noqa: E402
 
 FW = "570.144"  # the one version that the driver asks for
@@ -241,7 +241,7 @@ def main():
             def run(chip, cpu):
                 return one(kernel, firmware, chip, opt, cpu)
             return 1 if sum(checks.side_by_side(run, chips, opt.jobs)) else 0
-    except (setup.SetupError, launch.MachineError) as e:
+    except (cache.SetupError, launch.MachineError) as e:
         print(f"not ok {NAME}.nova-set-up: {' '.join(str(e).split())}")
         return 1
 
