@@ -47,7 +47,7 @@ def boot(firmware):
 
 def costs(stages):
     """Reads, writes and reads of the VBIOS as docs/matrix.md counts them."""
-    cell = {"state": "ready", "stages": [{"name": name, **differences.tool.cost(accesses)}
+    cell = {"state": "ready", "stages": [{"name": name, **differences.steps.cost(accesses)}
                                          for name, accesses in stages.items()]}
     total = page.span(cell)
     return [total[kind] for kind in page.KINDS]

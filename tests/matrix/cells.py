@@ -7,7 +7,6 @@ driver's kernel, the firmware package, and this file.
 """
 import gzip
 import hashlib
-import importlib.util
 import json
 import os
 import re
@@ -18,22 +17,17 @@ import time
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parent.parent.parent
+TRACE = TOP / "tests/trace"
 sys.path[:0] = [str(TOP / "tests/linux"), str(TOP / "images")]
+sys.path.append(str(TRACE))  # last: it has a trace.py, and so has the standard library
 import debian  # noqa: E402
 import guest  # noqa: E402
 import initramfs  # noqa: E402
+import landmarks  # noqa: E402
 import launch  # noqa: E402
+import reading  # noqa: E402
+import steps  # noqa: E402
 
-
-def load_trace_tool():
-    """tests/trace/trace.py; the standard library has a module of that name, too."""
-    spec = importlib.util.spec_from_file_location("trace_tool", TOP / "tests/trace/trace.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-trace_tool = load_trace_tool()
 STORE = TOP / "build/matrix"
 MODEL = TOP / "build/host/gpu-model"
 BOOT_TRACE = TOP / "build/host/tests/matrix/boot_trace"
@@ -220,14 +214,14 @@ class Nova(LinuxDriver):
 
 def stage_table(path, chip):
     """[{name, reads, writes, prom, timer, accesses}] of a trace, empty when it holds none."""
-    registers = trace_tool.Registers(TOP / "gsp/hw/regs/regs.def", trace_tool.family_of(chip))
+    registers = reading.Registers(TOP / "gsp/hw/regs/regs.def", reading.family_of(chip))
     try:
-        runs = trace_tool.read_trace(path, registers)
-    except trace_tool.TraceError:
+        runs = reading.read_trace(path, registers)
+    except reading.TraceError:
         return []
     run = max(runs, key=lambda r: r.total())
-    stages = trace_tool.split_stages(run.accesses, trace_tool.Landmarks(registers), run.remarks)
-    return [{"name": name, "accesses": sum(a.count for a in part), **trace_tool.cost(part)}
+    stages = landmarks.split_stages(run.accesses, landmarks.Landmarks(registers), run.remarks)
+    return [{"name": name, "accesses": sum(a.count for a in part), **steps.cost(part)}
             for name, part in stages]
 
 
@@ -237,7 +231,9 @@ class Store:
     def __init__(self, firmware):
         self.firmware_version = Path(firmware).name
         STORE.mkdir(parents=True, exist_ok=True)
-        self.tools = text_of(TOP / "tests/trace/trace.py") + text_of(TOP / "gsp/hw/regs/regs.def")
+        self.tools = "".join(text_of(path) for path in (
+            TRACE / "reading.py", TRACE / "landmarks.py", TRACE / "steps.py",
+            TOP / "gsp/hw/regs/regs.def"))
         self.here = text_of(__file__)
 
     def path(self, chip, driver, version, suffix="json"):

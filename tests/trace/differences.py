@@ -24,8 +24,11 @@ sys.dont_write_bytecode = True
 HERE = Path(__file__).resolve().parent
 TOP = HERE.parent.parent
 sys.path.insert(0, str(HERE))
+import handed  # noqa: E402
+import landmarks  # noqa: E402
+import reading  # noqa: E402
 import stamp  # noqa: E402
-import trace as tool  # noqa: E402  tests/trace/trace.py: this folder comes first
+import steps  # noqa: E402
 
 STORE = TOP / "build/matrix"
 PAGE = TOP / "docs/differences.md"
@@ -39,15 +42,16 @@ TITLES = {"nouveau": "nouveau", "nova": "nova-core"}
 VALUES_MAX = 6
 INDEX = re.compile(r"\(\d+\)")
 # What makes the page out of traces.
-TOOLS = [HERE / name for name in ("differences.py", "trace.py", "handed.py", "stamp.py")]
-PHASES = {"boot": tool.UP_TO_INIT_DONE, "after": ["after"], "unload": ["unload"]}
+TOOLS = [HERE / f"{name}.py"
+         for name in ("differences", "reading", "landmarks", "steps", "handed", "stamp")]
+PHASES = {"boot": landmarks.UP_TO_INIT_DONE, "after": ["after"], "unload": ["unload"]}
 
 
 # --- registers --------------------------------------------------------------------------------------
 def plain(access):
     """The key of an access: elements of an array are one, so are the timer's halves."""
     name = INDEX.sub("(*)", access.name)
-    return f"{access.kind} {'NV_PTIMER_TIME' if name.startswith(tool.TIMER) else name}"
+    return f"{access.kind} {'NV_PTIMER_TIME' if name.startswith(reading.TIMER) else name}"
 
 
 def by_key(accesses):
@@ -65,7 +69,7 @@ def shown(values):
 
 def compare_key(key, ours, theirs):
     """(kind, ours, theirs) of a key that both have in a stage; None: the same."""
-    if key.endswith(tool.PROM):
+    if key.endswith(reading.PROM):
         a, b = sum(x.count for x in ours), sum(x.count for x in theirs)
         return ("times", str(a), str(b)) if a != b else None
     if key.startswith("W "):
@@ -114,15 +118,15 @@ def compare_registers(ours, theirs):
 def compare_handed(run_a, run_b):
     kinds = {"only-a": "only-ours", "only-b": "only-theirs"}
     return [(part, kinds.get(kind, kind), what, a or "", b or "")
-            for part, found in tool.handed.diff(run_a.remarks, run_b.remarks)
+            for part, found in handed.diff(run_a.remarks, run_b.remarks)
             for kind, what, a, b in found]
 
 
 def read(path, chip):
     """(run, {stage: accesses}) of a trace."""
-    registers = tool.Registers(TOP / "gsp/hw/regs/regs.def", tool.family_of(chip))
-    run = max(tool.read_trace(path, registers), key=lambda r: r.total())
-    return run, dict(tool.split_stages(run.accesses, tool.Landmarks(registers), run.remarks))
+    registers = reading.Registers(TOP / "gsp/hw/regs/regs.def", reading.family_of(chip))
+    run = max(reading.read_trace(path, registers), key=lambda r: r.total())
+    return run, dict(landmarks.split_stages(run.accesses, landmarks.Landmarks(registers), run.remarks))
 
 
 def load(case, driver):
@@ -142,7 +146,7 @@ def what_is_done(stages):
     """What our driver does, as far as it is the same in every run: stage by stage which registers, in
     which order. Values are left out, most of them are addresses."""
     return "".join(f"{stage} {plain(a)}\n" for stage, accesses in stages.items()
-                   for a, _ in tool.merge_equal(accesses)).encode("utf-8")
+                   for a, _ in steps.merge_equal(accesses)).encode("utf-8")
 
 
 def inputs(ours):
