@@ -42,7 +42,8 @@ static enum fl_err queue_system_info(struct gsp_gpu *g, struct fl_fail *fail)
     fw_put(p, size, l->GspSystemInfo.PCISubDeviceID, (uint32_t)d->subdevice << 16 | d->subvendor);
     fw_put(p, size, l->GspSystemInfo.PCIRevisionID, d->revision);
     const enum fl_err err =
-        gsp_rpc_post(&g->rpc, GSP_RPC_GSP_SET_SYSTEM_INFO, p, size, QUEUE_ROOM_TIMEOUT_US, fail);
+        gsp_rpc_post(&g->rpc, &gsp_rpc_GSP_SET_SYSTEM_INFO, &(struct gsp_payload){p, size},
+                     QUEUE_ROOM_TIMEOUT_US, fail);
     free(p);
     return err;
 }
@@ -81,7 +82,8 @@ static enum fl_err queue_registry(struct gsp_gpu *g, struct fl_fail *fail)
     }
     fw_put(p, sizeof(p), l->PACKED_REGISTRY_TABLE.size, at);
     fw_put(p, sizeof(p), l->PACKED_REGISTRY_TABLE.numEntries, ARRAY_SIZE(registry));
-    return gsp_rpc_post(&g->rpc, GSP_RPC_SET_REGISTRY, p, at, QUEUE_ROOM_TIMEOUT_US, fail);
+    return gsp_rpc_post(&g->rpc, &gsp_rpc_SET_REGISTRY, &(struct gsp_payload){p, at},
+                        QUEUE_ROOM_TIMEOUT_US, fail);
 }
 
 enum fl_err gsp_init_rpc_queue(struct gsp_gpu *g, struct fl_fail *fail)

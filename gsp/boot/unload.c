@@ -52,8 +52,8 @@ enum fl_err gsp_unload_stop_rm(struct gsp_gpu *g, bool suspend, struct fl_fail *
         fw_put(p, size, l->rpc_unloading_guest_driver_v1F_07.bInPMTransition, 1);
         fw_put(p, size, l->rpc_unloading_guest_driver_v1F_07.newLevel, GSP_PM_LEVEL_SUSPEND);
     }
-    err = gsp_rpc_call(&g->rpc, GSP_RPC_UNLOADING_GUEST_DRIVER, p, size, 0, UNLOAD_RPC_TIMEOUT_US,
-                       NULL, fail);
+    err = gsp_rpc_call(&g->rpc, &gsp_rpc_UNLOADING_GUEST_DRIVER, &(struct gsp_payload){p, size},
+                       UNLOAD_RPC_TIMEOUT_US, NULL, fail);
     if (err == FL_OK) {
         err = gsp_io_poll(&g->hw.io, NV_PGSP_BASE + NV_PFALCON_FALCON_MAILBOX0__OFFSET,
                           NV_PGSP_MAILBOX_LIBOS__SUSPENDED_MASK,

@@ -16,16 +16,13 @@
 #define RM_TIMEOUT_US    (5 * US_PER_S)
 #define ALLOC_PARAMS_MAX 256u
 
-/* What travels: header and parameters in one buffer, which the reply replaces. */
-struct rm_message {
-    uint8_t *data; /* owned */
-    uint32_t size, head;
-};
-
-static enum fl_err message_make(struct rm_message *m, uint32_t head, const void *params,
+/* What travels: header and parameters in one buffer (the caller frees it), which the reply
+ * replaces.
+ */
+static enum fl_err message_make(struct gsp_payload *m, uint32_t head, const void *params,
                                 uint32_t size, struct fl_fail *fail)
 {
-    *m = (struct rm_message){.head = head, .size = head + size};
+    *m = (struct gsp_payload){.size = head + size};
     if (size > GSP_RPC_PAYLOAD_MAX - head) {
         return FL_FAIL(fail, FL_EINVAL, "RM call", "%u bytes of parameters; at most %u",
                        (unsigned)size, (unsigned)(GSP_RPC_PAYLOAD_MAX - head));
@@ -51,7 +48,7 @@ enum fl_err gsp_rm_control_on(struct gsp_gpu *g, uint32_t client, uint32_t objec
                               void *params, uint32_t size, uint64_t timeout_us, uint32_t *rm_status,
                               struct fl_fail *fail)
 {
-    struct rm_message m;
+    struct gsp_payload m;
 
     if (!g->undo.rm) {
         return not_ready(g, fail);
@@ -66,10 +63,7 @@ enum fl_err gsp_rm_control_on(struct gsp_gpu *g, uint32_t client, uint32_t objec
     fw_put(m.data, m.size, l->rpc_gsp_rm_control_v03_00.hObject, object);
     fw_put(m.data, m.size, l->rpc_gsp_rm_control_v03_00.cmd, cmd);
     fw_put(m.data, m.size, l->rpc_gsp_rm_control_v03_00.paramsSize, size);
-    /* A refused control may come back short: its header must be there, the rest is its own matter.
-     */
-    err =
-        gsp_rpc_call(&g->rpc, GSP_RPC_GSP_RM_CONTROL, m.data, m.size, head, timeout_us, NULL, fail);
+    err = gsp_rpc_call(&g->rpc, &gsp_rpc_GSP_RM_CONTROL, &m, timeout_us, NULL, fail);
     if (err == FL_OK) {
         if (fw_get(m.data, m.size, l->rpc_gsp_rm_control_v03_00.cmd) != cmd ||
             fw_get(m.data, m.size, l->rpc_gsp_rm_control_v03_00.paramsSize) != size) {
@@ -105,7 +99,7 @@ enum fl_err gsp_rm_control(struct gsp_gpu *g, uint32_t object, uint32_t cmd, voi
 enum fl_err gsp_rm_alloc(struct gsp_gpu *g, uint32_t client, uint32_t parent, uint32_t object,
                          uint32_t cls, void *params, uint32_t size, struct fl_fail *fail)
 {
-    struct rm_message m;
+    struct gsp_payload m;
     uint32_t result = 0;
 
     if (!g->undo.rm) {
@@ -122,8 +116,7 @@ enum fl_err gsp_rm_alloc(struct gsp_gpu *g, uint32_t client, uint32_t parent, ui
     fw_put(m.data, m.size, l->rpc_gsp_rm_alloc_v03_00.hObject, object);
     fw_put(m.data, m.size, l->rpc_gsp_rm_alloc_v03_00.hClass, cls);
     fw_put(m.data, m.size, l->rpc_gsp_rm_alloc_v03_00.paramsSize, size);
-    err = gsp_rpc_call(&g->rpc, GSP_RPC_GSP_RM_ALLOC, m.data, m.size, head, RM_TIMEOUT_US, &result,
-                       fail);
+    err = gsp_rpc_call(&g->rpc, &gsp_rpc_GSP_RM_ALLOC, &m, RM_TIMEOUT_US, &result, fail);
     if (err == FL_OK) {
         const uint32_t status = (uint32_t)fw_get(m.data, m.size, l->rpc_gsp_rm_alloc_v03_00.status);
         const uint32_t why = result != 0 ? result : status;
@@ -156,7 +149,8 @@ enum fl_err gsp_rm_free(struct gsp_gpu *g, uint32_t client, uint32_t object, str
     }
     fw_put(data, size, l->rpc_free_v03_00.params_hRoot, client);
     fw_put(data, size, l->rpc_free_v03_00.params_hObjectOld, object);
-    return gsp_rpc_call(&g->rpc, GSP_RPC_FREE, data, size, size, RM_TIMEOUT_US, NULL, fail);
+    return gsp_rpc_call(&g->rpc, &gsp_rpc_FREE, &(struct gsp_payload){data, size}, RM_TIMEOUT_US,
+                        NULL, fail);
 }
 
 enum fl_err gsp_rm_make_objects(struct gsp_gpu *g, struct fl_fail *fail)

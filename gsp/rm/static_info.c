@@ -186,8 +186,9 @@ enum fl_err gsp_static_info_get(struct gsp_gpu *g, struct fl_fail *fail)
     if (info == NULL) {
         return FL_FAIL(fail, FL_ENOMEM, "static info", "no memory for %u bytes", (unsigned)size);
     }
-    enum fl_err err = gsp_rpc_call(&g->rpc, GSP_RPC_GET_GSP_STATIC_INFO, info, size, size,
-                                   STATIC_INFO_TIMEOUT_US, NULL, fail);
+    enum fl_err err =
+        gsp_rpc_call(&g->rpc, &gsp_rpc_GET_GSP_STATIC_INFO, &(struct gsp_payload){info, size},
+                     STATIC_INFO_TIMEOUT_US, NULL, fail);
     if (err == FL_OK) {
         err = gsp_static_info_take(g, info, size, fail);
     }

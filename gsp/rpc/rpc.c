@@ -15,23 +15,32 @@ static LOCK_CLASS(rpc_class, "gsp.rpc");
 #define TURN_MESSAGES 256u
 #define TURN_US       US_PER_MS
 
-const char *gsp_rpc_name(uint32_t function)
+#define GSP_RPC(fn, num, request, low)                                                             \
+    const struct gsp_rpc_function gsp_rpc_##fn = {                                                 \
+        .number = (num),                                                                           \
+        .least = GSP_RPC_##low,                                                                    \
+        .name = #fn,                                                                               \
+        .head = offsetof(struct gsp_layout, request.total),                                        \
+    };
+#include "gsp/rpc/functions.def"
+#undef GSP_RPC
+
+const char *gsp_rpc_name(uint32_t number)
 {
-    static const struct {
-        uint32_t function;
-        const char *name;
-    } names[] = {
-#define GSP_RPC(name, number) {number, #name},
-        GSP_RPC_FUNCTIONS
+    static const struct gsp_rpc_function *const all[] = {
+#define GSP_RPC(fn, num, request, low) &gsp_rpc_##fn,
+#include "gsp/rpc/functions.def"
 #undef GSP_RPC
     };
 
-    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-        if (names[i].function == function) {
-            return names[i].name;
+    for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
+        if (all[i]->number == number) {
+            return all[i]->name;
         }
     }
-    return function >= GSP_RPC_FIRST_EVENT ? "event" : "function";
+    return number == GSP_RPC_CONTINUATION_RECORD ? "CONTINUATION_RECORD"
+           : number >= GSP_RPC_FIRST_EVENT       ? "event"
+                                                 : "function";
 }
 
 bool gsp_rpc_init(struct gsp_rpc *r, const struct gsp_rpc_host *host, void *ctx)
@@ -84,16 +93,15 @@ static enum fl_err check_open(const struct gsp_rpc *r, const struct use *u, stru
 }
 
 /* Takes the lock on FL_OK only. */
-static enum fl_err begin(struct gsp_rpc *r, const struct use *u, uint32_t function,
+static enum fl_err begin(struct gsp_rpc *r, const struct use *u, const struct gsp_rpc_function *f,
                          struct fl_fail *fail)
 {
     enum fl_err err = mutex_lock_until(&r->lock, u->d);
 
     if (err != FL_OK) {
         const uint64_t waited = deadline_waited_us(u->d);
-        FL_FAIL(fail, err, gsp_rpc_name(function),
-                "waited %llu ms for other calls to end, %s was not sent",
-                (unsigned long long)(waited / US_PER_MS), gsp_rpc_name(function));
+        FL_FAIL(fail, err, f->name, "waited %llu ms for other calls to end, %s was not sent",
+                (unsigned long long)(waited / US_PER_MS), f->name);
         fl_fail_values(fail, 0, 0, waited);
         return err;
     }
@@ -284,49 +292,65 @@ static enum fl_err send_one(struct gsp_rpc *r, const struct use *u, uint32_t fun
 }
 
 /* A payload in as many messages as it needs: the first with the function, then continuations. */
-static enum fl_err send_all(struct gsp_rpc *r, const struct use *u, uint32_t function,
-                            uint32_t sequence, const void *payload, uint32_t size,
-                            struct fl_fail *fail)
+static enum fl_err send_all(struct gsp_rpc *r, const struct use *u,
+                            const struct gsp_rpc_function *f, uint32_t sequence,
+                            const struct gsp_payload *p, struct fl_fail *fail)
 {
     const uint32_t max = gsp_queue_max_payload(&r->queue);
-    const uint8_t *p = payload;
-    uint32_t part = size < max ? size : max;
-    enum fl_err err = send_one(r, u, function, sequence, p, part, fail);
+    uint32_t part = p->size < max ? p->size : max;
+    enum fl_err err = send_one(r, u, f->number, sequence, p->data, part, fail);
 
-    for (uint32_t at = part; err == FL_OK && at < size; at += part) {
-        part = size - at < max ? size - at : max;
-        err = send_one(r, u, GSP_RPC_CONTINUATION_RECORD, sequence, p + at, part, fail);
+    for (uint32_t at = part; err == FL_OK && at < p->size; at += part) {
+        part = p->size - at < max ? p->size - at : max;
+        err = send_one(r, u, GSP_RPC_CONTINUATION_RECORD, sequence, p->data + at, part, fail);
     }
     return err;
 }
 
-static enum fl_err check_size(uint32_t function, uint32_t size, struct fl_fail *fail)
+/* Bytes of the structure that a payload begins with, in the firmware's version. */
+static uint32_t head_bytes(const struct gsp_rpc *r, const struct gsp_rpc_function *f)
 {
-    return size <= GSP_RPC_PAYLOAD_MAX ? FL_OK
-                                       : FL_FAIL(fail, FL_EINVAL, gsp_rpc_name(function),
-                                                 "a payload of %u bytes; at most %u",
-                                                 (unsigned)size, (unsigned)GSP_RPC_PAYLOAD_MAX);
+    uint32_t total = 0;
+
+    if (f->head != 0) {
+        memcpy(&total, (const uint8_t *)r->queue.layout + f->head, sizeof(total));
+    }
+    return total;
 }
 
-enum fl_err gsp_rpc_post(struct gsp_rpc *r, uint32_t function, const void *payload, uint32_t size,
-                         uint64_t timeout_us, struct fl_fail *fail)
+static enum fl_err check_size(const struct gsp_rpc *r, const struct gsp_rpc_function *f,
+                              const struct gsp_payload *p, struct fl_fail *fail)
+{
+    const uint32_t least = head_bytes(r, f);
+
+    if (p->size >= least && p->size <= GSP_RPC_PAYLOAD_MAX) {
+        return FL_OK;
+    }
+    return FL_FAIL(fail, FL_EINVAL, f->name, "a payload of %u bytes; at least %u, at most %u",
+                   (unsigned)p->size, (unsigned)least, (unsigned)GSP_RPC_PAYLOAD_MAX);
+}
+
+enum fl_err gsp_rpc_post(struct gsp_rpc *r, const struct gsp_rpc_function *f,
+                         const struct gsp_payload *p, uint64_t timeout_us, struct fl_fail *fail)
 {
     const struct use u = use_until(r, deadline_in_us(timeout_us));
-    enum fl_err err = check_size(function, size, fail);
+    enum fl_err err = begin(r, &u, f, fail);
 
-    err = err != FL_OK ? err : begin(r, &u, function, fail);
     if (err != FL_OK) {
         return err;
     }
-    err = send_all(r, &u, function, 0, payload, size, fail);
+    err = check_size(r, f, p, fail);
+    if (err == FL_OK) {
+        err = send_all(r, &u, f, 0, p, fail);
+    }
     mutex_unlock(&r->lock);
     return err;
 }
 
 /* Waits for the next message of the reply to call r->sequence: index 0 is the first one, then come
  * its continuation records. */
-static enum fl_err await(struct gsp_rpc *r, const struct use *u, uint32_t call, uint32_t index,
-                         struct gsp_msg *m, struct fl_fail *fail)
+static enum fl_err await(struct gsp_rpc *r, const struct use *u, const struct gsp_rpc_function *f,
+                         uint32_t index, struct gsp_msg *m, struct fl_fail *fail)
 {
     uint32_t round = 0;
 
@@ -345,7 +369,8 @@ static enum fl_err await(struct gsp_rpc *r, const struct use *u, uint32_t call, 
                 const enum gsp_rpc_fit fit =
                     index > 0 && m->function == GSP_RPC_CONTINUATION_RECORD
                         ? gsp_rpc_match_record(&r->match, m, r->sequence, index)
-                        : gsp_rpc_match_reply(&r->match, m, index == 0 ? call : 0, r->sequence);
+                        : gsp_rpc_match_reply(&r->match, m, index == 0 ? f->number : 0,
+                                              r->sequence);
                 if (fit == GSP_RPC_OURS) {
                     return FL_OK;
                 }
@@ -354,10 +379,9 @@ static enum fl_err await(struct gsp_rpc *r, const struct use *u, uint32_t call, 
         } while (got && !turn_over(&t));
         if (late) {
             const uint64_t waited = deadline_waited_us(u->d);
-            FL_FAIL(fail, FL_ETIMEDOUT, gsp_rpc_name(call),
+            FL_FAIL(fail, FL_ETIMEDOUT, f->name,
                     "waited %llu ms for the reply to %s (sequence %u)%s",
-                    (unsigned long long)(waited / US_PER_MS), gsp_rpc_name(call),
-                    (unsigned)r->sequence,
+                    (unsigned long long)(waited / US_PER_MS), f->name, (unsigned)r->sequence,
                     r->queue.incomplete > 0 ? "; a message was announced but never completed" : "");
             fl_fail_values(fail, 0, r->sequence, waited);
             fl_fail_hint(fail, "the GSP may have crashed: see its logs (rm, init)");
@@ -370,49 +394,51 @@ static enum fl_err await(struct gsp_rpc *r, const struct use *u, uint32_t call, 
     }
 }
 
-/* Puts the reply, of one or more messages, into payload. *answered: its first one has come. */
-static enum fl_err receive_all(struct gsp_rpc *r, const struct use *u, uint32_t function,
-                               uint8_t *payload, uint32_t size, uint32_t min_reply,
+/* Puts the reply, of one or more messages, into p. *answered: its first one has come. */
+static enum fl_err receive_all(struct gsp_rpc *r, const struct use *u,
+                               const struct gsp_rpc_function *f, struct gsp_payload *p,
                                uint32_t *result, bool *answered, struct fl_fail *fail)
 {
     const uint32_t max = gsp_queue_max_payload(&r->queue);
+    const uint32_t least = f->least == GSP_RPC_WHOLE  ? p->size
+                           : f->least == GSP_RPC_HEAD ? head_bytes(r, f)
+                                                      : 0;
     struct gsp_msg m;
-    enum fl_err err = await(r, u, function, 0, &m, fail);
+    enum fl_err err = await(r, u, f, 0, &m, fail);
     uint32_t have = 0, index = 0;
 
     *answered = err == FL_OK;
     while (err == FL_OK) {
-        const uint32_t part = m.payload_size < size - have ? m.payload_size : size - have;
+        const uint32_t part = m.payload_size < p->size - have ? m.payload_size : p->size - have;
         if (part > 0) {
-            memcpy(payload + have, m.payload, part);
+            memcpy(p->data + have, m.payload, part);
         }
         have += part;
         *result = m.result;
-        if (have == size || m.payload_size < max || m.result != 0) {
+        if (have == p->size || m.payload_size < max || m.result != 0) {
             break; /* complete, or a message that is not full: nothing follows */
         }
-        err = await(r, u, function, ++index, &m, fail);
+        err = await(r, u, f, ++index, &m, fail);
     }
-    if (err == FL_OK && have < min_reply && *result == 0) {
-        FL_FAIL(fail, FL_EPROTO, gsp_rpc_name(function),
-                "the reply to %s has %u bytes, expected %u", gsp_rpc_name(function), (unsigned)have,
-                (unsigned)min_reply);
-        fl_fail_values(fail, have, min_reply, 0);
+    if (err == FL_OK && have < least && *result == 0) {
+        FL_FAIL(fail, FL_EPROTO, f->name, "the reply to %s has %u bytes, expected %u", f->name,
+                (unsigned)have, (unsigned)least);
+        fl_fail_values(fail, have, least, 0);
         return FL_EPROTO;
     }
     return err;
 }
 
 /* The call itself, with the lock held. */
-static enum fl_err exchange(struct gsp_rpc *r, const struct use *u, uint32_t function,
-                            void *payload, uint32_t size, uint32_t min_reply, uint32_t *result,
-                            struct fl_fail *fail)
+static enum fl_err exchange(struct gsp_rpc *r, const struct use *u,
+                            const struct gsp_rpc_function *f, struct gsp_payload *p,
+                            uint32_t *result, struct fl_fail *fail)
 {
     const uint64_t sent = r->sent;
     bool answered = false;
 
     if (gsp_rpc_match_full(&r->match)) {
-        FL_FAIL(fail, FL_EPROTO, gsp_rpc_name(function),
+        FL_FAIL(fail, FL_EPROTO, f->name,
                 "the GSP has left %u calls unanswered and does not number its replies: the next "
                 "one could not be told from those",
                 GSP_RPC_LATE_MAX);
@@ -420,30 +446,31 @@ static enum fl_err exchange(struct gsp_rpc *r, const struct use *u, uint32_t fun
         return FL_EPROTO;
     }
     r->sequence = r->sequence + 1 != 0 ? r->sequence + 1 : 1;
-    enum fl_err err = send_all(r, u, function, r->sequence, payload, size, fail);
+    enum fl_err err = send_all(r, u, f, r->sequence, p, fail);
     if (err == FL_OK) {
-        err = receive_all(r, u, function, payload, size, min_reply, result, &answered, fail);
+        err = receive_all(r, u, f, p, result, &answered, fail);
     }
     if (r->sent != sent && !answered) {
-        gsp_rpc_match_give_up(&r->match, function, r->sequence);
+        gsp_rpc_match_give_up(&r->match, f->number, r->sequence);
     }
     return err;
 }
 
-enum fl_err gsp_rpc_call(struct gsp_rpc *r, uint32_t function, void *payload, uint32_t size,
-                         uint32_t min_reply, uint64_t timeout_us, uint32_t *result,
-                         struct fl_fail *fail)
+enum fl_err gsp_rpc_call(struct gsp_rpc *r, const struct gsp_rpc_function *f, struct gsp_payload *p,
+                         uint64_t timeout_us, uint32_t *result, struct fl_fail *fail)
 {
     const struct use u = use_until(r, deadline_in_us(timeout_us));
     uint32_t rpc_result = 0;
-    enum fl_err err = check_size(function, size, fail);
+    enum fl_err err = begin(r, &u, f, fail);
 
-    err = err != FL_OK ? err : begin(r, &u, function, fail);
     if (err != FL_OK) {
         return err;
     }
     lockorder_point(&lock_class_fence, "gsp_rpc_call");
-    err = exchange(r, &u, function, payload, size, min_reply, &rpc_result, fail);
+    err = check_size(r, f, p, fail);
+    if (err == FL_OK) {
+        err = exchange(r, &u, f, p, &rpc_result, fail);
+    }
     r->wait_us += deadline_waited_us(u.d);
     mutex_unlock(&r->lock);
     if (err != FL_OK) {
@@ -454,8 +481,8 @@ enum fl_err gsp_rpc_call(struct gsp_rpc *r, uint32_t function, void *payload, ui
         return FL_OK;
     }
     if (rpc_result != 0) {
-        FL_FAIL(fail, FL_EIO, gsp_rpc_name(function), "the GSP answers %s with 0x%x (%s)",
-                gsp_rpc_name(function), (unsigned)rpc_result, gsp_status_name(rpc_result));
+        FL_FAIL(fail, FL_EIO, f->name, "the GSP answers %s with 0x%x (%s)", f->name,
+                (unsigned)rpc_result, gsp_status_name(rpc_result));
         fl_fail_values(fail, rpc_result, 0, 0);
         return FL_EIO;
     }

@@ -18,29 +18,33 @@
 #include "gsp/rpc/queue.h"
 #include "gsp/rpc/rpc_match.h"
 
-/* The functions we use; equal in r535 and r570. GSP_RPC(name, number) */
-#define GSP_RPC_FUNCTIONS                                                                          \
-    GSP_RPC(ALLOC_MEMORY, 4)                                                                       \
-    GSP_RPC(FREE, 10)                                                                              \
-    GSP_RPC(DUP_OBJECT, 21)                                                                        \
-    GSP_RPC(UNLOADING_GUEST_DRIVER, 47)                                                            \
-    GSP_RPC(SET_PAGE_DIRECTORY, 54)                                                                \
-    GSP_RPC(GET_GSP_STATIC_INFO, 65)                                                               \
-    GSP_RPC(UPDATE_BAR_PDE, 70)                                                                    \
-    GSP_RPC(CONTINUATION_RECORD, 71)                                                               \
-    GSP_RPC(GSP_SET_SYSTEM_INFO, 72)                                                               \
-    GSP_RPC(SET_REGISTRY, 73)                                                                      \
-    GSP_RPC(GSP_RM_CONTROL, 76)                                                                    \
-    GSP_RPC(UNSET_PAGE_DIRECTORY, 79)                                                              \
-    GSP_RPC(GSP_RM_ALLOC, 103)
+/* What a good reply has at least. */
+enum gsp_rpc_least { GSP_RPC_NOTHING, GSP_RPC_HEAD, GSP_RPC_WHOLE };
 
-enum gsp_rpc_function {
-#define GSP_RPC(name, number) GSP_RPC_##name = (number),
-    GSP_RPC_FUNCTIONS
-#undef GSP_RPC
-        GSP_RPC_FIRST_EVENT = 0x1000, /* from here on: events, GSP to CPU */
+/* A function of the GSP (functions.def). */
+struct gsp_rpc_function {
+    uint32_t number;
+    enum gsp_rpc_least least;
+    const char *name;
+    size_t head; /* where struct gsp_layout has the size of the structure that a payload begins
+                    with; 0: it begins with none */
 };
-const char *gsp_rpc_name(uint32_t function); /* never NULL; for events see events.h */
+/* gsp_rpc_FREE, gsp_rpc_GSP_RM_CONTROL, ... */
+#define GSP_RPC(name, number, request, least) extern const struct gsp_rpc_function gsp_rpc_##name;
+#include "gsp/rpc/functions.def"
+#undef GSP_RPC
+
+enum {
+    GSP_RPC_CONTINUATION_RECORD = 71,
+    GSP_RPC_FIRST_EVENT = 0x1000, /* from here on: events, GSP to CPU */
+};
+const char *gsp_rpc_name(uint32_t number); /* never NULL; for events see events.h */
+
+/* What a call carries, and its reply in the same place. */
+struct gsp_payload {
+    uint8_t *data; /* the caller's */
+    uint32_t size; /* bytes */
+};
 
 /* The most one call may carry, continuation records together. */
 #define GSP_RPC_PAYLOAD_MAX MIB(1)
@@ -86,17 +90,19 @@ void gsp_rpc_interrupt(struct gsp_rpc *r);
 void gsp_rpc_close(struct gsp_rpc *r);
 void gsp_rpc_open(struct gsp_rpc *r);
 
-/* Sends without expecting an answer (sequence 0), waiting for room at most timeout_us. Yields. */
-FL_MUST_CHECK enum fl_err gsp_rpc_post(struct gsp_rpc *r, uint32_t function, const void *payload,
-                                       uint32_t size, uint64_t timeout_us, struct fl_fail *fail);
+/* Sends without expecting an answer (sequence 0), waiting for room at most timeout_us. FL_EINVAL:
+ * larger than a call may be, or smaller than the structure it begins with. Yields. */
+FL_MUST_CHECK enum fl_err gsp_rpc_post(struct gsp_rpc *r, const struct gsp_rpc_function *f,
+                                       const struct gsp_payload *p, uint64_t timeout_us,
+                                       struct fl_fail *fail);
 
-/* Sends payload and waits for the answer, which replaces the payload: exactly size bytes when the
- * answer has as many or more, else FL_EPROTO below min_reply bytes (the rest is left as sent).
+/* Sends p and waits for the answer, which replaces it: exactly p->size bytes when the answer has as
+ * many or more, else FL_EPROTO below what f->least says (the rest is left as sent).
  * *result gets rpc_result; when result is NULL, anything but 0 is FL_EIO. Yields. FL_ETIMEDOUT
  * names function and time. The lock is taken for the whole call; waiting for it counts. */
-FL_MUST_CHECK enum fl_err gsp_rpc_call(struct gsp_rpc *r, uint32_t function, void *payload,
-                                       uint32_t size, uint32_t min_reply, uint64_t timeout_us,
-                                       uint32_t *result, struct fl_fail *fail);
+FL_MUST_CHECK enum fl_err gsp_rpc_call(struct gsp_rpc *r, const struct gsp_rpc_function *f,
+                                       struct gsp_payload *p, uint64_t timeout_us, uint32_t *result,
+                                       struct fl_fail *fail);
 
 /* Handles the events that wait, for a turn at most. *more: the turn ended before the ring was
  * empty; yield and come again. Does not wait for messages. */

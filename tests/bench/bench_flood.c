@@ -101,7 +101,7 @@ static enum fl_err idle(void *ctx, uint32_t round, struct deadline d, struct fl_
     (void)fail;
     if (answers) { /* at once: only the CPU's side is measured */
         store(word(GSP_QUEUE_STAT_OFFSET, 0x20), load(word(GSP_QUEUE_CMD_OFFSET, 0x10)));
-        prepare(GSP_RPC_GSP_RM_CONTROL, rpc.sequence, 64);
+        prepare(gsp_rpc_GSP_RM_CONTROL.number, rpc.sequence, 64);
         put_prepared();
     } else {
         fiber_sleep_us(100);
@@ -156,8 +156,8 @@ static void caller(void *arg)
     (void)arg;
     for (unsigned i = 0; i < CALLS; i++) {
         const uint64_t start = clock_now_us();
-        if (gsp_rpc_call(&rpc, GSP_RPC_GSP_RM_CONTROL, p, sizeof(p), 0, CALL_US, NULL, NULL) !=
-            FL_ETIMEDOUT) {
+        struct gsp_payload m = {p, sizeof(p)};
+        if (gsp_rpc_call(&rpc, &gsp_rpc_GSP_RM_CONTROL, &m, CALL_US, NULL, NULL) != FL_ETIMEDOUT) {
             abort();
         }
         call_us[i] = clock_now_us() - start;
@@ -215,8 +215,8 @@ static void fast_caller(void *arg)
     uint8_t p[64] = {0};
     (void)arg;
     for (unsigned i = 0; i < FAST_CALLS; i++) {
-        if (gsp_rpc_call(&rpc, GSP_RPC_GSP_RM_CONTROL, p, sizeof(p), sizeof(p), US_PER_S, NULL,
-                         NULL) != FL_OK) {
+        struct gsp_payload m = {p, sizeof(p)};
+        if (gsp_rpc_call(&rpc, &gsp_rpc_GSP_RM_CONTROL, &m, US_PER_S, NULL, NULL) != FL_OK) {
             abort();
         }
     }
@@ -230,7 +230,7 @@ int main(void)
     }
     flooded("events", EVENT, 0, 272);
     flooded("16_slots", EVENT, 0, 65456);
-    flooded("replies", GSP_RPC_GSP_RM_CONTROL, UINT32_MAX, 64);
+    flooded("replies", gsp_rpc_GSP_RM_CONTROL.number, UINT32_MAX, 64);
 
     open_rings();
     answers = true;

@@ -39,6 +39,29 @@ struct rig {
 };
 static struct rig *r;
 
+/* A function of any number and size, whose reply is as long as the request. */
+static inline struct gsp_rpc_function any_function(uint32_t number)
+{
+    return (struct gsp_rpc_function){
+        .number = number, .name = gsp_rpc_name(number), .least = GSP_RPC_WHOLE};
+}
+static inline enum fl_err rpc_call(uint32_t number, uint8_t *p, uint32_t size, uint64_t timeout_us,
+                                   uint32_t *result, struct fl_fail *fail)
+{
+    const struct gsp_rpc_function f = any_function(number);
+    struct gsp_payload m = {p, size};
+
+    return gsp_rpc_call(&r->rpc, &f, &m, timeout_us, result, fail);
+}
+static inline enum fl_err rpc_post(uint32_t number, uint8_t *p, uint32_t size, uint64_t timeout_us,
+                                   struct fl_fail *fail)
+{
+    const struct gsp_rpc_function f = any_function(number);
+    const struct gsp_payload m = {p, size};
+
+    return gsp_rpc_post(&r->rpc, &f, &m, timeout_us, fail);
+}
+
 static inline uint8_t *word(uint32_t ring, uint32_t off) { return r->region + ring + off; }
 
 static inline void gsp_put(uint32_t function, uint32_t sequence, uint32_t result, const uint8_t *p,

@@ -64,7 +64,7 @@ static void (*in_flood)(void);
 static void begin_flood(void)
 {
     uint8_t *p = payload(64);
-    assert_int_equal(gsp_rpc_call(&r->rpc, 76, p, 64, 64, US_PER_S, NULL, NULL), FL_OK);
+    assert_int_equal(rpc_call(76, p, 64, US_PER_S, NULL, NULL), FL_OK);
     free(p);
     r->on_message = refill;
     refill();
@@ -100,8 +100,7 @@ static void call_ends_body(void)
     uint8_t *p = payload(100);
     r->mute = true;
     const uint64_t start = clock_now_us();
-    assert_int_equal(gsp_rpc_call(&r->rpc, 76, p, 100, 100, 100 * US_PER_MS, NULL, &fail),
-                     FL_ETIMEDOUT);
+    assert_int_equal(rpc_call(76, p, 100, 100 * US_PER_MS, NULL, &fail), FL_ETIMEDOUT);
     assert_in_range(clock_now_us() - start, 100 * US_PER_MS, 110 * US_PER_MS);
     assert_true(r->rpc.received > 200);
     assert_true(ran > 50);
@@ -122,7 +121,7 @@ static void answered_body(void)
     for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
         struct fl_fail fail = {0};
         uint8_t *p = payload(sizes[i]);
-        if (gsp_rpc_call(&r->rpc, 76, p, sizes[i], sizes[i], US_PER_S, NULL, &fail) != FL_OK) {
+        if (rpc_call(76, p, sizes[i], US_PER_S, NULL, &fail) != FL_OK) {
             fail_msg("call %zu: %s", i, fail.text);
         }
         check_reply(p, sizes[i]);
@@ -196,10 +195,10 @@ static void post_ends_body(void)
     uint8_t *p = payload(65000);
     r->deaf = true;
     for (unsigned i = 0; i < 3; i++) { /* 48 of 62 slots */
-        assert_int_equal(gsp_rpc_post(&r->rpc, 10, p, 65000, US_PER_MS, &fail), FL_OK);
+        assert_int_equal(rpc_post(10, p, 65000, US_PER_MS, &fail), FL_OK);
     }
     const uint64_t start = clock_now_us();
-    assert_int_equal(gsp_rpc_post(&r->rpc, 10, p, 65000, 100 * US_PER_MS, &fail), FL_ETIMEDOUT);
+    assert_int_equal(rpc_post(10, p, 65000, 100 * US_PER_MS, &fail), FL_ETIMEDOUT);
     assert_in_range(clock_now_us() - start, 100 * US_PER_MS, 110 * US_PER_MS);
     assert_non_null(strstr(fail.text, "does not take messages"));
     free(p);
@@ -277,7 +276,7 @@ static void second_caller(void *arg)
     const uint64_t start = clock_now_us();
     (void)arg;
     second_fail = (struct fl_fail){0};
-    second_err = gsp_rpc_call(&r->rpc, 103, p, 64, 64, 100 * US_PER_MS, NULL, &second_fail);
+    second_err = rpc_call(103, p, 64, 100 * US_PER_MS, NULL, &second_fail);
     second_us = clock_now_us() - start;
 }
 static void queueing_counts_body(void)
@@ -285,7 +284,7 @@ static void queueing_counts_body(void)
     uint8_t *p = payload(100);
     r->mute = true;
     assert_non_null(fiber_spawn("second", second_caller, NULL, FIBER_STACK_DEFAULT));
-    assert_int_equal(gsp_rpc_call(&r->rpc, 76, p, 100, 100, US_PER_S, NULL, NULL), FL_ETIMEDOUT);
+    assert_int_equal(rpc_call(76, p, 100, US_PER_S, NULL, NULL), FL_ETIMEDOUT);
     assert_int_equal(second_err, FL_ETIMEDOUT);
     assert_in_range(second_us, 100 * US_PER_MS, 110 * US_PER_MS);
     assert_non_null(strstr(second_fail.text, "for other calls to end"));
@@ -315,7 +314,7 @@ static void interrupted_body(void)
     assert_non_null(fiber_spawn("later", interrupt_later, NULL, FIBER_STACK_DEFAULT));
     assert_non_null(fiber_spawn("second", second_caller, NULL, FIBER_STACK_DEFAULT));
     const uint64_t start = clock_now_us();
-    assert_int_equal(gsp_rpc_call(&r->rpc, 76, p, 100, 100, US_PER_S, NULL, &fail), FL_ECANCELED);
+    assert_int_equal(rpc_call(76, p, 100, US_PER_S, NULL, &fail), FL_ECANCELED);
     assert_true(clock_now_us() - start < 10 * US_PER_MS);
     assert_non_null(strstr(fail.text, "taken down"));
     fiber_sleep_us(US_PER_MS);
@@ -325,7 +324,7 @@ static void interrupted_body(void)
     gsp_put(76, r->rpc.sequence, 0, r->in, 100); /* its answer comes all the same */
     p = payload(100);
     fl_fail_clear(&fail);
-    assert_int_equal(gsp_rpc_call(&r->rpc, 76, p, 100, 100, US_PER_S, NULL, &fail), FL_OK);
+    assert_int_equal(rpc_call(76, p, 100, US_PER_S, NULL, &fail), FL_OK);
     check_reply(p, 100);
     assert_int_equal(r->rpc.late, 1);
     free(p);

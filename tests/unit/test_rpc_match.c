@@ -14,7 +14,7 @@ static void call(uint32_t function, enum fl_err err)
     struct fl_fail fail = {0};
     const uint32_t size = 100 + 4 * ++call_number; /* no two alike */
     uint8_t *p = payload(size);
-    const enum fl_err got = gsp_rpc_call(&r->rpc, function, p, size, size, WAIT_US, NULL, &fail);
+    const enum fl_err got = rpc_call(function, p, size, WAIT_US, NULL, &fail);
     if (got != FL_OK || got != err) {
         free(p);
     }
@@ -238,14 +238,14 @@ static void rest_comes_late_body(void)
     const uint32_t mine = r->rpc.sequence + 1;
     gsp_put(76, mine, 0, old, PART);
     gsp_put(71, mine, 0, old, PART);
-    assert_int_equal(gsp_rpc_call(&r->rpc, 76, p, LONG, LONG, WAIT_US, NULL, &fail), FL_ETIMEDOUT);
+    assert_int_equal(rpc_call(76, p, LONG, WAIT_US, NULL, &fail), FL_ETIMEDOUT);
     assert_int_equal(r->rpc.match.count, 0); /* it was answered, though not in full */
     r->hold = false;
     gsp_put(71, mine, 0, old, 1000);
     free(p);
     p = payload(LONG);
     fl_fail_clear(&fail);
-    assert_int_equal(gsp_rpc_call(&r->rpc, 76, p, LONG, LONG, US_PER_S, NULL, &fail), FL_OK);
+    assert_int_equal(rpc_call(76, p, LONG, US_PER_S, NULL, &fail), FL_OK);
     check_reply(p, LONG);
     free(p);
     free(old);
@@ -272,8 +272,7 @@ static void foreign_record_body(void)
         gsp_put(76, mine, 0, a, PART);
         gsp_put(71, mine + cases[i].add, 0, b, 64);
         gsp_put(71, mine, 0, a, 64);
-        assert_int_equal(gsp_rpc_call(&r->rpc, 76, p, PART + 64, PART + 64, WAIT_US, NULL, &fail),
-                         FL_OK);
+        assert_int_equal(rpc_call(76, p, PART + 64, WAIT_US, NULL, &fail), FL_OK);
         assert_int_equal(p[PART - 1], 0x11);
         assert_int_equal(p[PART], cases[i].ours ? 0x22 : 0x11);
         r->hold = false;
@@ -296,8 +295,7 @@ static void records_without_number_body(void)
     r->hold = true;
     gsp_put(76, r->rpc.sequence + 1, 0, a, PART);
     gsp_put(71, 0, 0, a, 64);
-    assert_int_equal(gsp_rpc_call(&r->rpc, 76, p, PART + 64, PART + 64, WAIT_US, NULL, NULL),
-                     FL_OK);
+    assert_int_equal(rpc_call(76, p, PART + 64, WAIT_US, NULL, NULL), FL_OK);
     free(p);
     free(a);
 }
@@ -317,7 +315,7 @@ static void too_many_body(void)
     for (unsigned i = 0; i < GSP_RPC_LATE_MAX; i++) {
         call_in_vain(76);
     }
-    assert_int_equal(gsp_rpc_call(&r->rpc, 76, p, 64, 64, WAIT_US, NULL, &fail), FL_EPROTO);
+    assert_int_equal(rpc_call(76, p, 64, WAIT_US, NULL, &fail), FL_EPROTO);
     assert_non_null(strstr(fail.text, "64 calls unanswered"));
     assert_non_null(strstr(fail.hint, "boot"));
     gsp_rpc_open(&r->rpc); /* a boot makes new rings */
