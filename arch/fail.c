@@ -59,9 +59,12 @@ static void copy_text(char *dst, size_t size, const char *src)
     dst[len] = '\0';
 }
 
-enum fl_err fl_fail_set(struct fl_fail *f, enum fl_err err, const char *what, const char *file,
-                        int line, const char *fmt, ...)
+enum fl_err fl_fail_set(struct fl_fail *f, enum fl_err err, const char *what,
+                        const struct fl_more *more, const char *file, int line, const char *fmt,
+                        ...)
 {
+    static const struct fl_more none = {0};
+    const struct fl_more *m = more != NULL ? more : &none;
     va_list args;
 
     if (f == NULL || f->err != FL_OK || err == FL_OK) {
@@ -75,26 +78,15 @@ enum fl_err fl_fail_set(struct fl_fail *f, enum fl_err err, const char *what, co
         copy_text(f->text, sizeof(f->text), fmt);
     }
     va_end(args);
-    f->hint[0] = '\0';
-    f->seen = 0;
-    f->expected = 0;
-    f->waited_us = 0;
-    f->has_values = false;
+    copy_text(f->hint, sizeof(f->hint), m->hint);
+    f->seen = m->seen;
+    f->expected = m->expected;
+    f->waited_us = m->waited_us;
+    f->has_values = m->values;
     f->at_us = clock_now_us();
     f->site_file = file;
     f->site_line = line;
     return err;
-}
-
-void fl_fail_values(struct fl_fail *f, uint64_t seen, uint64_t expected, uint64_t waited_us)
-{
-    if (f == NULL || f->err == FL_OK || f->has_values) {
-        return;
-    }
-    f->seen = seen;
-    f->expected = expected;
-    f->waited_us = waited_us;
-    f->has_values = true;
 }
 
 void fl_fail_hint(struct fl_fail *f, const char *fmt, ...)

@@ -51,14 +51,32 @@ struct fl_fail {
     int site_line;
 };
 
+/* Details of a failure. */
+struct fl_more {
+    bool values; /* seen, expected and waited_us mean something */
+    uint64_t seen, expected, waited_us;
+    const char *hint; /* what to try; copied; may be NULL */
+};
+
 /* Fills *f unless it already holds a failure (f may be NULL). Returns err, so that
  * `return FL_FAIL(f, FL_EIO, "booter", ...)` works. fmt: what was seen and expected. */
-enum fl_err fl_fail_set(struct fl_fail *f, enum fl_err err, const char *what, const char *file,
-                        int line, const char *fmt, ...) FL_PRINTF(6, 7);
-#define FL_FAIL(f, err, what, ...) fl_fail_set((f), (err), (what), __FILE__, __LINE__, __VA_ARGS__)
+enum fl_err fl_fail_set(struct fl_fail *f, enum fl_err err, const char *what,
+                        const struct fl_more *more, const char *file, int line, const char *fmt,
+                        ...) FL_PRINTF(7, 8);
+#define FL_FAIL(f, err, what, ...)                                                                 \
+    fl_fail_set((f), (err), (what), NULL, __FILE__, __LINE__, __VA_ARGS__)
 
-/* Adds details to a record just filled; no effect on an empty record or one that has them. */
-void fl_fail_values(struct fl_fail *f, uint64_t seen, uint64_t expected, uint64_t waited_us);
+/* The same with details, in parentheses: what was seen, expected, how long it waited, what to try.
+ *     return FL_FAIL_MORE(fail, FL_EIO, "FMC", (FL_SAW(mailbox, 0, 0), .hint = "..."), "...");
+ */
+#define FL_FAIL_MORE(f, err, what, more, ...)                                                      \
+    fl_fail_set((f), (err), (what), &(const struct fl_more){FL_BARE more}, __FILE__, __LINE__,     \
+                __VA_ARGS__)
+#define FL_BARE(...)       __VA_ARGS__
+#define FL_SAW(s, e, w_us) .values = true, .seen = (s), .expected = (e), .waited_us = (w_us)
+
+/* Advice of the caller for a failure that came without: no effect on an empty record or one that
+ * has a hint. */
 void fl_fail_hint(struct fl_fail *f, const char *fmt, ...) FL_PRINTF(2, 3);
 void fl_fail_stage(struct fl_fail *f, const char *stage);
 

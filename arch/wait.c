@@ -10,13 +10,9 @@ static enum fl_err timed_out(const struct wait *w, const struct wait_report *r, 
 {
     const uint64_t waited = deadline_waited_us(d);
 
-    FL_FAIL(fail, FL_ETIMEDOUT, r->where, "waited %llu ms for %s: %s",
-            (unsigned long long)(waited / US_PER_MS), w->what, r->text);
-    fl_fail_values(fail, r->seen, r->expected, waited);
-    if (w->hint != NULL) {
-        fl_fail_hint(fail, "%s", w->hint);
-    }
-    return FL_ETIMEDOUT;
+    return FL_FAIL_MORE(
+        fail, FL_ETIMEDOUT, r->where, (FL_SAW(r->seen, r->expected, waited), .hint = w->hint),
+        "waited %llu ms for %s: %s", (unsigned long long)(waited / US_PER_MS), w->what, r->text);
 }
 
 enum fl_err wait_until(const struct wait *w, wait_look *look, void *ctx, struct fl_fail *fail)

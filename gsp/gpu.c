@@ -35,10 +35,9 @@ enum fl_err gsp_gpu_alloc_below(struct gsp_gpu *g, struct dma_buf *buf, uint64_t
     const enum fl_err err = dma_alloc(buf, size, FL_PAGE_SIZE, bits, name);
 
     if (err != FL_OK) {
-        FL_FAIL(fail, err, name, "no memory for %s: %llu bytes below 2^%u", name,
-                (unsigned long long)size, bits);
-        fl_fail_hint(fail, "a boot needs about 2 MiB beside the firmware files");
-        return err;
+        return FL_FAIL_MORE(
+            fail, err, name, (.hint = "a boot needs about 2 MiB beside the firmware files"),
+            "no memory for %s: %llu bytes below 2^%u", name, (unsigned long long)size, bits);
     }
     gsp_recorder_add(&g->hw.rec, GSP_REC_DMA, (uint32_t)size, buf->bus.raw, name);
     fiber_yield_if_long(); /* fresh pages were zeroed: slow where memory is first touched */

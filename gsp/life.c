@@ -52,19 +52,21 @@ struct gsp_gpu *gsp_create(const struct pci_dev *d, const struct gsp_options *op
     /* A firmware without room leaves 0 there, or the ones with which it asked for the size. */
     if (d->bar[bar].address == 0 || d->bar[bar].address >> CPU_ADDRESS_BITS != 0 ||
         d->bar[bar].size < BAR0_BYTES_MIN) {
-        FL_FAIL(fail, FL_EBADDATA, "BAR0",
-                "BAR%d is at 0x%llx and has 0x%llx bytes; expected an address and at least 16 MiB",
-                bar, (unsigned long long)d->bar[bar].address, (unsigned long long)d->bar[bar].size);
-        fl_fail_hint(fail,
-                     "the firmware gave it no place: enable 'above 4G decoding' in its setup");
+        FL_FAIL_MORE(
+            fail, FL_EBADDATA, "BAR0",
+            (.hint = "the firmware gave it no place: enable 'above 4G decoding' in its setup"),
+            "BAR%d is at 0x%llx and has 0x%llx bytes; expected an address and at least 16 MiB", bar,
+            (unsigned long long)d->bar[bar].address, (unsigned long long)d->bar[bar].size);
         goto no_bar;
     }
     const enum fl_err err = pci_map_bar(d, (unsigned)bar, &g->hw.io.bar0);
     if (err != FL_OK) {
-        FL_FAIL(fail, err, "BAR0", "BAR0 at 0x%llx cannot be mapped: %s",
-                (unsigned long long)d->bar[bar].address, fl_err_name(err));
-        fl_fail_hint(fail, "the machine's firmware gave the GPU no usable place: enable 'above 4G "
-                           "decoding' or a larger MMIO window in its setup");
+        FL_FAIL_MORE(fail, err, "BAR0",
+                     (.hint =
+                          "the machine's firmware gave the GPU no usable place: enable 'above 4G "
+                          "decoding' or a larger MMIO window in its setup"),
+                     "BAR0 at 0x%llx cannot be mapped: %s", (unsigned long long)d->bar[bar].address,
+                     fl_err_name(err));
         goto no_bar;
     }
     g->hw.io.size = d->bar[bar].size;

@@ -123,12 +123,12 @@ enum fl_err ram_init(struct fl_fail *f)
         }
     }
     if (total_bytes() < MM_RAM_MIN_BYTES) {
-        FL_FAIL(f, FL_ENOMEM, "ram", "the machine has %llu KiB of free RAM, needed are %llu KiB",
-                (unsigned long long)(total_bytes() >> 10),
-                (unsigned long long)(MM_RAM_MIN_BYTES >> 10));
-        fl_fail_values(f, total_bytes(), MM_RAM_MIN_BYTES, 0);
-        fl_fail_hint(f, "more memory (QEMU: -m 512M)");
-        return FL_ENOMEM;
+        return FL_FAIL_MORE(
+            f, FL_ENOMEM, "ram",
+            (FL_SAW(total_bytes(), MM_RAM_MIN_BYTES, 0), .hint = "more memory (QEMU: -m 512M)"),
+            "the machine has %llu KiB of free RAM, needed are %llu KiB",
+            (unsigned long long)(total_bytes() >> 10),
+            (unsigned long long)(MM_RAM_MIN_BYTES >> 10));
     }
     if (ram.dropped_bytes != 0) {
         log_warn("ram", "%llu KiB in small pieces are not used",

@@ -287,8 +287,8 @@ enum fl_err pci_enumerate_first(struct pci *p, const struct pci_ops *ops, void *
         root_count = pci_machine_roots(roots, PCI_MAX_ROOTS, &p->extended);
     }
     if (root_count == 0) {
-        fl_fail_set(fail, FL_ENOTSUP, "configuration space", __FILE__, __LINE__,
-                    "ACPI has no MCFG table and the machine has no configuration ports");
+        FL_FAIL(fail, FL_ENOTSUP, "configuration space",
+                "ACPI has no MCFG table and the machine has no configuration ports");
         fl_fail_stage(fail, "pci");
         return FL_ENOTSUP;
     }

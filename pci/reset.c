@@ -173,15 +173,12 @@ static enum fl_err finish(const struct pci_dev *d, const char *name, const char 
 
     if (err != FL_OK) {
         free(saved->msi.entries);
-        fl_fail_set(fail, err, name, __FILE__, __LINE__,
-                    "id reads 0x%08x after a %s, expected 0x%04x%04x", (unsigned)id, kind,
-                    d->device, d->vendor);
-        if (fail != NULL) {
-            fl_fail_values(fail, id, (uint32_t)d->device << 16 | d->vendor,
-                           deadline_waited_us(since));
-            fl_fail_hint(fail, "power the machine off and on: the device did not come back");
-        }
-        return err;
+        return FL_FAIL_MORE(
+            fail, err, name,
+            (FL_SAW(id, (uint32_t)d->device << 16 | d->vendor, deadline_waited_us(since)),
+             .hint = "power the machine off and on: the device did not come back"),
+            "id reads 0x%08x after a %s, expected 0x%04x%04x", (unsigned)id, kind, d->device,
+            d->vendor);
     }
     restore(d, saved);
     log_info("pci", "%s: %s done in %llu ms", name, kind,

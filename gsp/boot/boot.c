@@ -45,11 +45,9 @@ static enum fl_err identify(struct gsp_gpu *g, struct fl_fail *fail)
     g->hw.family = g->hw.chip != NULL ? gsp_family_find(g->hw.chip->family) : NULL;
     if (g->hw.family == NULL) {
         const char *pri = gsp_io_pri_error(g->hw.boot42);
-        FL_FAIL(fail, FL_ENOTSUP, "NV_PMC_BOOT_42",
-                "NV_PMC_BOOT_42 reads 0x%08x (%s): not a chip this build knows",
-                (unsigned)g->hw.boot42, pri != NULL ? pri : "Turing to Blackwell are");
-        fl_fail_values(fail, g->hw.boot42, 0, 0);
-        return FL_ENOTSUP;
+        return FL_FAIL_MORE(fail, FL_ENOTSUP, "NV_PMC_BOOT_42", (FL_SAW(g->hw.boot42, 0, 0)),
+                            "NV_PMC_BOOT_42 reads 0x%08x (%s): not a chip this build knows",
+                            (unsigned)g->hw.boot42, pri != NULL ? pri : "Turing to Blackwell are");
     }
     g->hw.rec.family = g->hw.family->family;
     log_info(g->hw.label, "%s, %s, BOOT_0 0x%08x, BOOT_42 0x%08x", g->hw.chip->name,
@@ -82,10 +80,10 @@ static enum fl_err version_runs(struct gsp_gpu *g, const struct gsp_version *v,
     if (gsp_version_heap(v, g->hw.family->libos) != NULL) {
         return FL_OK;
     }
-    FL_FAIL(fail, FL_ENOTSUP, "firmware", "firmware %s does not run on %s", v->name,
-            g->hw.family->name);
-    fl_fail_hint(fail, "take the firmware version out of firstlight.conf: the newest one is used");
-    return FL_ENOTSUP;
+    return FL_FAIL_MORE(
+        fail, FL_ENOTSUP, "firmware",
+        (.hint = "take the firmware version out of firstlight.conf: the newest one is used"),
+        "firmware %s does not run on %s", v->name, g->hw.family->name);
 }
 
 /* The files from the boot volume, complete and well-formed, before anything else is touched. */
@@ -273,13 +271,13 @@ enum fl_err gsp_boot_init_done(struct gsp_gpu *g, struct fl_fail *fail)
         return err;
     }
     if (g->ev.init_result != NV_OK) {
-        FL_FAIL(fail, FL_EIO, "GSP_INIT_DONE",
-                "the GSP's start failed: GSP_INIT_DONE carries 0x%x (%s), expected 0",
-                (unsigned)g->ev.init_result, gsp_status_name(g->ev.init_result));
-        fl_fail_values(fail, g->ev.init_result, NV_OK, 0);
-        fl_fail_hint(fail, "the log buffer rm says why; seen with odd BAR placement and without "
-                           "memory above 4 GiB");
-        return FL_EIO;
+        return FL_FAIL_MORE(
+            fail, FL_EIO, "GSP_INIT_DONE",
+            (FL_SAW(g->ev.init_result, NV_OK, 0),
+             .hint = "the log buffer rm says why; seen with odd BAR placement and without "
+                     "memory above 4 GiB"),
+            "the GSP's start failed: GSP_INIT_DONE carries 0x%x (%s), expected 0",
+            (unsigned)g->ev.init_result, gsp_status_name(g->ev.init_result));
     }
     g->undo.rm = true;
     return FL_OK;

@@ -103,9 +103,8 @@ enum fl_err gsp_booter_run_load(struct gsp_gpu *g, uint64_t meta, struct fl_fail
         return err;
     }
     if (mailbox != 0) {
-        FL_FAIL(fail, FL_EIO, "booter_load",
-                "the booter reports 0x%08x in SEC2's mailbox, expected 0", (unsigned)mailbox);
-        fl_fail_values(fail, mailbox, 0, 0);
+        FL_FAIL_MORE(fail, FL_EIO, "booter_load", (FL_SAW(mailbox, 0, 0)),
+                     "the booter reports 0x%08x in SEC2's mailbox, expected 0", (unsigned)mailbox);
         for (size_t i = 0; i < ARRAY_SIZE(load_codes); i++) {
             if (load_codes[i].code == mailbox) {
                 fl_fail_hint(fail, "%s", load_codes[i].hint);
@@ -137,18 +136,16 @@ enum fl_err gsp_booter_run_unload(struct gsp_gpu *g, uint64_t mailboxes, struct 
         return err;
     }
     if (mailbox != 0) {
-        FL_FAIL(fail, FL_EIO, "booter_unload",
-                "booter_unload reports 0x%08x in SEC2's mailbox, expected 0", (unsigned)mailbox);
-        fl_fail_values(fail, mailbox, 0, 0);
-        return FL_EIO;
+        return FL_FAIL_MORE(fail, FL_EIO, "booter_unload", (FL_SAW(mailbox, 0, 0)),
+                            "booter_unload reports 0x%08x in SEC2's mailbox, expected 0",
+                            (unsigned)mailbox);
     }
     g->wpr2 = g->hw.family->ops->wpr2(&g->hw);
     if (g->wpr2.up) {
-        FL_FAIL(fail, FL_EIO, "NV_PFB_PRI_MMU_WPR2_ADDR_HI",
-                "WPR2 is still up (0x%llx to 0x%llx) after booter_unload",
-                (unsigned long long)g->wpr2.start, (unsigned long long)g->wpr2.end);
-        fl_fail_hint(fail, "the GPU needs a reset before it can be booted again");
-        return FL_EIO;
+        return FL_FAIL_MORE(fail, FL_EIO, "NV_PFB_PRI_MMU_WPR2_ADDR_HI",
+                            (.hint = "the GPU needs a reset before it can be booted again"),
+                            "WPR2 is still up (0x%llx to 0x%llx) after booter_unload",
+                            (unsigned long long)g->wpr2.start, (unsigned long long)g->wpr2.end);
     }
     return gsp_io_check(&g->hw.io);
 }

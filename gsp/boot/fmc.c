@@ -181,12 +181,12 @@ static enum fl_err look_released(void *ctx, struct wait_report *last, struct fl_
         return FL_OK;
     }
     if (s == FMC_FAILED) {
-        FL_FAIL(fail, FL_EIO, "FMC", "the FMC reports 0x%x in the GSP's mailbox, expected 0",
-                (unsigned)mailbox);
-        fl_fail_values(fail, mailbox, 0, 0);
-        fl_fail_hint(fail, "are bus mastering and memory reachable (IOMMU)? else power-cycle "
-                           "the machine");
-        return FL_EIO;
+        return FL_FAIL_MORE(
+            fail, FL_EIO, "FMC",
+            (FL_SAW(mailbox, 0, 0),
+             .hint = "are bus mastering and memory reachable (IOMMU)? else power-cycle "
+                     "the machine"),
+            "the FMC reports 0x%x in the GSP's mailbox, expected 0", (unsigned)mailbox);
     }
     if (last != NULL) {
         snprintf(last->where, sizeof(last->where), "NV_PFALCON_FALCON_HWCFG2");

@@ -149,25 +149,23 @@ enum fl_err gsp_fwsec_run_frts(struct gsp_gpu *g, struct fl_fail *fail)
     const uint32_t code =
         NV_PBUS_SW_SCRATCH_FRTS_ERR__CODE(REG_READ(&g->hw.io, NV_PBUS_SW_SCRATCH_FRTS_ERR));
     if (mailbox != 0 || code != 0) {
-        FL_FAIL(fail, FL_EIO, "FWSEC-FRTS",
-                "FWSEC-FRTS reports mailbox 0x%08x, error code 0x%04x, expected 0 and 0",
-                (unsigned)mailbox, (unsigned)code);
-        fl_fail_values(fail, mailbox != 0 ? mailbox : code, 0, 0);
-        fl_fail_hint(fail,
-                     "a region from an earlier boot may still be there: power-cycle the machine");
-        return FL_EIO;
+        return FL_FAIL_MORE(
+            fail, FL_EIO, "FWSEC-FRTS",
+            (FL_SAW(mailbox != 0 ? mailbox : code, 0, 0),
+             .hint = "a region from an earlier boot may still be there: power-cycle the machine"),
+            "FWSEC-FRTS reports mailbox 0x%08x, error code 0x%04x, expected 0 and 0",
+            (unsigned)mailbox, (unsigned)code);
     }
     g->wpr2 = g->hw.family->ops->wpr2(&g->hw);
     if (g->hw.io.lost) {
         return FL_ELINKLOST;
     }
     if (!g->wpr2.up || g->wpr2.start != g->fb.frts_start) {
-        FL_FAIL(fail, FL_EIO, "NV_PFB_PRI_MMU_WPR2_ADDR_LO",
-                "FWSEC-FRTS succeeded, but WPR2 %s at 0x%llx; expected at 0x%llx",
-                g->wpr2.up ? "is" : "is not up, nor", (unsigned long long)g->wpr2.start,
-                (unsigned long long)g->fb.frts_start);
-        fl_fail_values(fail, g->wpr2.start, g->fb.frts_start, 0);
-        return FL_EIO;
+        return FL_FAIL_MORE(fail, FL_EIO, "NV_PFB_PRI_MMU_WPR2_ADDR_LO",
+                            (FL_SAW(g->wpr2.start, g->fb.frts_start, 0)),
+                            "FWSEC-FRTS succeeded, but WPR2 %s at 0x%llx; expected at 0x%llx",
+                            g->wpr2.up ? "is" : "is not up, nor", (unsigned long long)g->wpr2.start,
+                            (unsigned long long)g->fb.frts_start);
     }
     return FL_OK;
 }
@@ -183,11 +181,9 @@ enum fl_err gsp_fwsec_run_sb(struct gsp_gpu *g, struct fl_fail *fail)
     const uint32_t code =
         NV_PBUS_SW_SCRATCH_SB_ERR__CODE(REG_READ(&g->hw.io, NV_PBUS_SW_SCRATCH_SB_ERR));
     if (mailbox != 0 || code != 0) {
-        FL_FAIL(fail, FL_EIO, "FWSEC-SB",
-                "FWSEC-SB reports mailbox 0x%08x, error code 0x%04x, expected 0 and 0",
-                (unsigned)mailbox, (unsigned)code);
-        fl_fail_values(fail, mailbox != 0 ? mailbox : code, 0, 0);
-        return FL_EIO;
+        return FL_FAIL_MORE(fail, FL_EIO, "FWSEC-SB", (FL_SAW(mailbox != 0 ? mailbox : code, 0, 0)),
+                            "FWSEC-SB reports mailbox 0x%08x, error code 0x%04x, expected 0 and 0",
+                            (unsigned)mailbox, (unsigned)code);
     }
     return gsp_io_check(&g->hw.io);
 }

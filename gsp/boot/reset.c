@@ -57,11 +57,9 @@ enum fl_err gsp_reset_leftover(struct gsp_gpu *g, struct fl_fail *fail)
         return err;
     }
     if (left_over(g)) {
-        FL_FAIL(fail, FL_EBUSY, "reset", "%s even after a reset of the card",
-                g->wpr2.up ? "WPR2 is up" : "the GSP runs");
-        fl_fail_values(fail, g->wpr2.end, 0, 0);
-        fl_fail_hint(fail, POWER_CYCLE);
-        return FL_EBUSY;
+        return FL_FAIL_MORE(
+            fail, FL_EBUSY, "reset", (FL_SAW(g->wpr2.end, 0, 0), .hint = POWER_CYCLE),
+            "%s even after a reset of the card", g->wpr2.up ? "WPR2 is up" : "the GSP runs");
     }
     pci_enable(g->hw.pci, true, true);
     return gsp_io_check(&g->hw.io);

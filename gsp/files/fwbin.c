@@ -36,11 +36,10 @@ const char *fw_base_name(const char *path)
 
 static enum fl_err truncated(const char *name, uint64_t seen, uint64_t wanted, struct fl_fail *fail)
 {
-    enum fl_err err =
-        FL_FAIL(fail, FL_ETRUNCATED, fw_base_name(name), "%s: %llu bytes, the header says %llu",
-                name, (unsigned long long)seen, (unsigned long long)wanted);
-    fl_fail_values(fail, seen, wanted, 0);
-    fl_fail_hint(fail, "copy the file again");
+    enum fl_err err = FL_FAIL_MORE(fail, FL_ETRUNCATED, fw_base_name(name),
+                                   (FL_SAW(seen, wanted, 0), .hint = "copy the file again"),
+                                   "%s: %llu bytes, the header says %llu", name,
+                                   (unsigned long long)seen, (unsigned long long)wanted);
     return err;
 }
 

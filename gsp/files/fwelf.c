@@ -46,11 +46,10 @@ struct elf_section {
 
 static enum fl_err truncated(const struct elf *e, uint64_t wanted, struct fl_fail *fail)
 {
-    enum fl_err err =
-        FL_FAIL(fail, FL_ETRUNCATED, fw_base_name(e->name), "%s: %zu bytes, the ELF says %llu",
-                e->name, e->size, (unsigned long long)wanted);
-    fl_fail_values(fail, e->size, wanted, 0);
-    fl_fail_hint(fail, "copy the file again");
+    enum fl_err err = FL_FAIL_MORE(fail, FL_ETRUNCATED, fw_base_name(e->name),
+                                   (FL_SAW(e->size, wanted, 0), .hint = "copy the file again"),
+                                   "%s: %zu bytes, the ELF says %llu", e->name, e->size,
+                                   (unsigned long long)wanted);
     return err;
 }
 

@@ -62,15 +62,15 @@ static enum fl_err file_state(const struct fl_file *f, struct fl_fail *fail)
     case FL_FILE_MISSING:
         return FL_FAIL(fail, FL_ENOENT, what, "%s: missing", f->path);
     case FL_FILE_NOMEM:
-        err = FL_FAIL(fail, FL_ENOMEM, what, "%s: no memory for its %llu bytes", f->path,
-                      (unsigned long long)f->dir_size);
-        fl_fail_hint(fail,
-                     "the machine needs more memory below the limit of the boot volume's loader");
+        err = FL_FAIL_MORE(
+            fail, FL_ENOMEM, what,
+            (.hint = "the machine needs more memory below the limit of the boot volume's loader"),
+            "%s: no memory for its %llu bytes", f->path, (unsigned long long)f->dir_size);
         return err;
     case FL_FILE_IO:
-        err = FL_FAIL(fail, FL_EIO, what, "%s: the UEFI firmware could not read it, status 0x%llx",
-                      f->path, (unsigned long long)f->uefi_status);
-        fl_fail_hint(fail, "try another stick or port");
+        err = FL_FAIL_MORE(fail, FL_EIO, what, (.hint = "try another stick or port"),
+                           "%s: the UEFI firmware could not read it, status 0x%llx", f->path,
+                           (unsigned long long)f->uefi_status);
         return err;
     case FL_FILE_TRUNCATED:
         break;
@@ -79,10 +79,11 @@ static enum fl_err file_state(const struct fl_file *f, struct fl_fail *fail)
                        (unsigned)f->state);
     }
     if (f->state == FL_FILE_TRUNCATED || f->size < f->dir_size) {
-        err = FL_FAIL(fail, FL_ETRUNCATED, what, "%s: %llu bytes read, the directory says %llu",
-                      f->path, (unsigned long long)f->size, (unsigned long long)f->dir_size);
-        fl_fail_values(fail, f->size, f->dir_size, 0);
-        fl_fail_hint(fail, "the volume is damaged: copy the file again");
+        err = FL_FAIL_MORE(
+            fail, FL_ETRUNCATED, what,
+            (FL_SAW(f->size, f->dir_size, 0), .hint = "the volume is damaged: copy the file again"),
+            "%s: %llu bytes read, the directory says %llu", f->path, (unsigned long long)f->size,
+            (unsigned long long)f->dir_size);
         return err;
     }
     if (f->address == 0 || f->size == 0 || !range_ok(f->address, f->size, UINTPTR_MAX)) {
@@ -174,10 +175,10 @@ enum fl_err gsp_fwset_select(const struct gsp_chip *chip, const struct fl_file *
 {
     bool forced = force_version != NULL && force_version[0] != '\0';
     if (forced && gsp_layout_find(force_version) == NULL) {
-        enum fl_err err =
-            FL_FAIL(fail, FL_ENOTSUP, "firmware", "version %.40s is not known; %s is the newest",
-                    force_version, gsp_layouts[0]->version);
-        fl_fail_hint(fail, "change the firmware version in firstlight.conf or leave it out");
+        enum fl_err err = FL_FAIL_MORE(
+            fail, FL_ENOTSUP, "firmware",
+            (.hint = "change the firmware version in firstlight.conf or leave it out"),
+            "version %.40s is not known; %s is the newest", force_version, gsp_layouts[0]->version);
         return err;
     }
     struct fl_fail newer = {.err = FL_OK};   /* of the newest version that is there in part */

@@ -48,11 +48,10 @@ enum fl_err gsp_fb_layout_make(const struct gsp_fb_request *req, struct gsp_fb_l
     *out = (struct gsp_fb_layout){0};
     if (req->fb_bytes < FB_BYTES_MIN || req->fb_bytes > FB_BYTES_MAX ||
         !is_aligned_u64(req->fb_bytes, MIB(1))) {
-        FL_FAIL(fail, FL_EBADDATA, "VRAM size",
-                "the GPU reports 0x%llx bytes of VRAM; expected 512 MiB or more",
-                (unsigned long long)req->fb_bytes);
-        fl_fail_hint(fail, "memory training may have failed: power-cycle the machine");
-        return FL_EBADDATA;
+        return FL_FAIL_MORE(fail, FL_EBADDATA, "VRAM size",
+                            (.hint = "memory training may have failed: power-cycle the machine"),
+                            "the GPU reports 0x%llx bytes of VRAM; expected 512 MiB or more",
+                            (unsigned long long)req->fb_bytes);
     }
     if (req->vga_start >= req->fb_bytes || req->bootloader_bytes == 0 || req->image_bytes == 0 ||
         req->heap_bytes == 0) {

@@ -70,28 +70,22 @@ enum fl_err gsp_fsp_answer_check(const uint32_t words[ANSWER_WORDS], uint8_t typ
 
     *code = 0;
     if (!NV_MCTP_HEADER__SOM(mctp) || !NV_MCTP_HEADER__EOM(mctp)) {
-        FL_FAIL(fail, FL_EPROTO, "FSP answer",
-                "the FSP's packet header is 0x%08x: not a message of one packet",
-                (unsigned)mctp.raw);
-        fl_fail_values(fail, mctp.raw, gsp_fsp_mctp_header(), 0);
-        return FL_EPROTO;
+        return FL_FAIL_MORE(
+            fail, FL_EPROTO, "FSP answer", (FL_SAW(mctp.raw, gsp_fsp_mctp_header(), 0)),
+            "the FSP's packet header is 0x%08x: not a message of one packet", (unsigned)mctp.raw);
     }
     if (NV_NVDM_HEADER__MSG_TYPE(nvdm) != NV_NVDM_HEADER__MSG_TYPE_VENDOR_PCI ||
         NV_NVDM_HEADER__VENDOR_ID(nvdm) != NV_NVDM_HEADER__VENDOR_ID_NV ||
         NV_NVDM_HEADER__NVDM_TYPE(nvdm) != NV_NVDM_HEADER__NVDM_TYPE_FSP_RESPONSE) {
         const uint32_t expected = gsp_fsp_nvdm_header(NV_NVDM_HEADER__NVDM_TYPE_FSP_RESPONSE);
-        FL_FAIL(fail, FL_EPROTO, "FSP answer",
-                "the FSP's message header is 0x%08x, expected 0x%08x", (unsigned)nvdm.raw,
-                (unsigned)expected);
-        fl_fail_values(fail, nvdm.raw, expected, 0);
-        return FL_EPROTO;
+        return FL_FAIL_MORE(fail, FL_EPROTO, "FSP answer", (FL_SAW(nvdm.raw, expected, 0)),
+                            "the FSP's message header is 0x%08x, expected 0x%08x",
+                            (unsigned)nvdm.raw, (unsigned)expected);
     }
     if (command != type) {
-        FL_FAIL(fail, FL_EPROTO, "FSP answer",
-                "the FSP answers a message of type 0x%x, expected 0x%x", (unsigned)command,
-                (unsigned)type);
-        fl_fail_values(fail, command, type, 0);
-        return FL_EPROTO;
+        return FL_FAIL_MORE(fail, FL_EPROTO, "FSP answer", (FL_SAW(command, type, 0)),
+                            "the FSP answers a message of type 0x%x, expected 0x%x",
+                            (unsigned)command, (unsigned)type);
     }
     *code = NV_FSP_ANSWER_ERROR__CODE(ANSWER_WORD(words, NV_FSP_ANSWER_ERROR));
     return FL_OK;
@@ -103,12 +97,11 @@ enum fl_err gsp_fsp_span_check(uint32_t head, uint32_t tail, uint32_t least, uin
     *size = 0;
     if (head % sizeof(uint32_t) != 0 || tail % sizeof(uint32_t) != 0 || tail < head ||
         tail >= FSP_CHANNEL_BYTES || tail - head + sizeof(uint32_t) < least) {
-        FL_FAIL(fail, FL_EPROTO, "FSP queue",
-                "the FSP's message reaches from 0x%x to 0x%x of its memory; expected %u bytes or "
-                "more below 0x%x",
-                (unsigned)head, (unsigned)tail, (unsigned)least, FSP_CHANNEL_BYTES);
-        fl_fail_values(fail, (uint64_t)tail << 32 | head, 0, 0);
-        return FL_EPROTO;
+        return FL_FAIL_MORE(
+            fail, FL_EPROTO, "FSP queue", (FL_SAW((uint64_t)tail << 32 | head, 0, 0)),
+            "the FSP's message reaches from 0x%x to 0x%x of its memory; expected %u bytes or "
+            "more below 0x%x",
+            (unsigned)head, (unsigned)tail, (unsigned)least, FSP_CHANNEL_BYTES);
     }
     *size = tail - head + (uint32_t)sizeof(uint32_t);
     return FL_OK;
@@ -283,9 +276,9 @@ enum fl_err gsp_fsp_call(struct gsp_hw *hw, uint8_t type, const void *payload, u
     for (size_t i = 0; i < ARRAY_SIZE(codes); i++) {
         name = codes[i].code == code ? codes[i].name : name;
     }
-    FL_FAIL(fail, FL_EIO, "FSP answer", "the FSP refuses message 0x%x with error 0x%x (%s)",
-            (unsigned)type, (unsigned)code, name);
-    fl_fail_values(fail, code, 0, 0);
+    FL_FAIL_MORE(fail, FL_EIO, "FSP answer", (FL_SAW(code, 0, 0)),
+                 "the FSP refuses message 0x%x with error 0x%x (%s)", (unsigned)type,
+                 (unsigned)code, name);
     for (size_t i = 0; i < ARRAY_SIZE(codes); i++) {
         if (codes[i].code == code && codes[i].hint != NULL) {
             fl_fail_hint(fail, "%s", codes[i].hint);

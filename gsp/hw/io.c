@@ -33,13 +33,12 @@ static void link_lost(struct gsp_io *io, uint32_t off)
 
     io->lost = true;
     reg_name(off, io->rec->family, name, sizeof(name));
-    FL_FAIL(
+    FL_FAIL_MORE(
         io->fail, FL_ELINKLOST, name,
+        (.hint =
+             "check power cables, riser and slot; power-cycle the machine if the GPU stays away"),
         "link lost: %s reads 0xffffffff and so does NV_PMC_BOOT_0: the device no longer answers",
         name);
-    fl_fail_hint(
-        io->fail,
-        "check power cables, riser and slot; power-cycle the machine if the GPU stays away");
 }
 
 uint32_t gsp_io_read(struct gsp_io *io, uint32_t off)

@@ -26,12 +26,13 @@ enum fl_err gsp_core_check(struct gsp_gpu *g, struct fl_fail *fail)
     g->undo.core = g->undo.rm = false; /* there is nobody to say goodbye to */
     const uint64_t init_words =
         gsp_logs_put(&g->log[GSP_LOG_INIT]); /* once: it may go on counting */
-    FL_FAIL(fail, FL_EIO, "GSP",
-            "the GSP crashed: its core has stopped by itself; its log buffer init has %llu words, "
-            "rm %llu",
-            (unsigned long long)init_words, (unsigned long long)gsp_logs_put(&g->log[GSP_LOG_RM]));
-    fl_fail_values(fail, init_words, 0, 0);
-    fl_fail_hint(fail, "the log buffers init and rm hold its report; a boot brings it back");
+    FL_FAIL_MORE(
+        fail, FL_EIO, "GSP",
+        (FL_SAW(init_words, 0, 0),
+         .hint = "the log buffers init and rm hold its report; a boot brings it back"),
+        "the GSP crashed: its core has stopped by itself; its log buffer init has %llu words, "
+        "rm %llu",
+        (unsigned long long)init_words, (unsigned long long)gsp_logs_put(&g->log[GSP_LOG_RM]));
     gsp_gpu_xid(g, GSP_XID_GSP_CRASH, "the GSP crashed: its core has stopped by itself");
     return FL_EIO;
 }

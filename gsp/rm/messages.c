@@ -102,10 +102,9 @@ enum fl_err gsp_message_handle(struct gsp_gpu *g, const struct gsp_msg *m, struc
     }
     g->ev.seen[e->event]++;
     if (m->payload_size < e->min_payload) {
-        FL_FAIL(fail, FL_EPROTO, e->name, "%s has %u bytes of payload, expected at least %u",
-                e->name, (unsigned)m->payload_size, (unsigned)e->min_payload);
-        fl_fail_values(fail, m->payload_size, e->min_payload, 0);
-        return FL_EPROTO;
+        return FL_FAIL_MORE(fail, FL_EPROTO, e->name, (FL_SAW(m->payload_size, e->min_payload, 0)),
+                            "%s has %u bytes of payload, expected at least %u", e->name,
+                            (unsigned)m->payload_size, (unsigned)e->min_payload);
     }
     switch (e->event) {
     case GSP_EV_INIT_DONE:

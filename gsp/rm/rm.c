@@ -121,10 +121,9 @@ enum fl_err gsp_rm_alloc(struct gsp_gpu *g, uint32_t client, uint32_t parent, ui
         const uint32_t status = (uint32_t)fw_get(m.data, m.size, l->rpc_gsp_rm_alloc_v03_00.status);
         const uint32_t why = result != 0 ? result : status;
         if (why != NV_OK) {
-            FL_FAIL(fail, FL_EIO, "RM allocation",
-                    "object 0x%08x of class 0x%04x is refused: 0x%x (%s)", (unsigned)object,
-                    (unsigned)cls, (unsigned)why, gsp_status_name(why));
-            fl_fail_values(fail, why, NV_OK, 0);
+            FL_FAIL_MORE(fail, FL_EIO, "RM allocation", (FL_SAW(why, NV_OK, 0)),
+                         "object 0x%08x of class 0x%04x is refused: 0x%x (%s)", (unsigned)object,
+                         (unsigned)cls, (unsigned)why, gsp_status_name(why));
             err = FL_EIO;
         } else if (size > 0) {
             memcpy(params, m.data + head, size);

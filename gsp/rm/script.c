@@ -88,10 +88,9 @@ static enum fl_err seq_core_resume(void *ctx, struct fl_fail *fail)
     }
     const uint32_t mailbox = ENG_READ(io, NV_PSEC_BASE, NV_PFALCON_FALCON_MAILBOX0).raw;
     if (mailbox != 0) {
-        FL_FAIL(fail, FL_EIO, "CORE_RESUME", "SEC2 reports 0x%08x on resuming the GSP, expected 0",
-                (unsigned)mailbox);
-        fl_fail_values(fail, mailbox, 0, 0);
-        return FL_EIO;
+        return FL_FAIL_MORE(fail, FL_EIO, "CORE_RESUME", (FL_SAW(mailbox, 0, 0)),
+                            "SEC2 reports 0x%08x on resuming the GSP, expected 0",
+                            (unsigned)mailbox);
     }
     ENG_WRITE(io, NV_PGSP_BASE, NV_PFALCON_FALCON_OS,
               (struct NV_PFALCON_FALCON_OS){.raw = g->fw.bootloader.app_version});

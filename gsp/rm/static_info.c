@@ -212,9 +212,9 @@ enum fl_err gsp_static_info_vector(struct gsp_gpu *g, uint32_t *vector, struct f
         gsp_rm_control_on(g, g->internal_client, g->internal_subdevice, CMD_INTR_GET_KERNEL_TABLE,
                           p, size, INTR_TIMEOUT_US, &status, fail);
     if (err == FL_OK && status != NV_OK) {
-        FL_FAIL(fail, FL_EIO, "interrupt table", "the GSP refuses its interrupt table: 0x%x (%s)",
-                (unsigned)status, gsp_status_name(status));
-        fl_fail_values(fail, status, NV_OK, 0);
+        FL_FAIL_MORE(fail, FL_EIO, "interrupt table", (FL_SAW(status, NV_OK, 0)),
+                     "the GSP refuses its interrupt table: 0x%x (%s)", (unsigned)status,
+                     gsp_status_name(status));
         err = FL_EIO;
     }
     if (err == FL_OK) {

@@ -130,12 +130,11 @@ static enum fl_err update_cmd_read(struct gsp_queue *q, struct fl_fail *fail)
     const uint32_t outstanding = (q->cmd_write + n - q->cmd_read) % n;
     if (v >= n || (v + n - q->cmd_read) % n > outstanding) {
         q->broken = true;
-        FL_FAIL(fail, FL_EPROTO, "command queue",
-                "the GSP's read pointer is %u, which is not between %u (last seen) and %u "
-                "(written), modulo %u",
-                (unsigned)v, (unsigned)q->cmd_read, (unsigned)q->cmd_write, (unsigned)n);
-        fl_fail_values(fail, v, q->cmd_read, 0);
-        return FL_EPROTO;
+        return FL_FAIL_MORE(
+            fail, FL_EPROTO, "command queue", (FL_SAW(v, q->cmd_read, 0)),
+            "the GSP's read pointer is %u, which is not between %u (last seen) and %u "
+            "(written), modulo %u",
+            (unsigned)v, (unsigned)q->cmd_read, (unsigned)q->cmd_write, (unsigned)n);
     }
     q->cmd_read = v;
     return FL_OK;
@@ -250,13 +249,13 @@ static enum fl_err broken(struct gsp_queue *q, struct fl_fail *fail, const char 
                           uint64_t seen, uint64_t expected)
 {
     q->broken = true;
-    FL_FAIL(fail, FL_EPROTO, "status queue",
-            "message %u from the GSP is wrong: %s is 0x%llx, expected 0x%llx", (unsigned)q->rx_seq,
-            what, (unsigned long long)seen, (unsigned long long)expected);
-    fl_fail_values(fail, seen, expected, 0);
-    fl_fail_hint(fail, "the firmware version may not be the one in the file's name; keep the "
-                       "flight record and logs");
-    return FL_EPROTO;
+    return FL_FAIL_MORE(
+        fail, FL_EPROTO, "status queue",
+        (FL_SAW(seen, expected, 0),
+         .hint = "the firmware version may not be the one in the file's name; keep the "
+                 "flight record and logs"),
+        "message %u from the GSP is wrong: %s is 0x%llx, expected 0x%llx", (unsigned)q->rx_seq,
+        what, (unsigned long long)seen, (unsigned long long)expected);
 }
 
 /* The status ring's header, once, before the first message is believed. */

@@ -100,10 +100,9 @@ static enum fl_err begin(struct gsp_rpc *r, const struct use *u, const struct gs
 
     if (err != FL_OK) {
         const uint64_t waited = deadline_waited_us(u->d);
-        FL_FAIL(fail, err, f->name, "waited %llu ms for other calls to end, %s was not sent",
-                (unsigned long long)(waited / US_PER_MS), f->name);
-        fl_fail_values(fail, 0, 0, waited);
-        return err;
+        return FL_FAIL_MORE(fail, err, f->name, (FL_SAW(0, 0, waited)),
+                            "waited %llu ms for other calls to end, %s was not sent",
+                            (unsigned long long)(waited / US_PER_MS), f->name);
     }
     err = check_open(r, u, fail);
     if (err != FL_OK) {
@@ -230,15 +229,11 @@ enum fl_err gsp_rpc_wait(struct gsp_rpc *r, bool (*done)(void *ctx), uint64_t ti
         }
         if (late) {
             const uint64_t waited = deadline_waited_us(u.d);
-            err = FL_FAIL(fail, FL_ETIMEDOUT, what,
-                          "waited %llu ms for %s; the GSP sent %llu messages until now%s",
-                          (unsigned long long)(waited / US_PER_MS), what,
-                          (unsigned long long)r->received,
-                          r->queue.incomplete > 0 ? ", the last one incomplete" : "");
-            fl_fail_values(fail, 0, 0, waited);
-            if (hint != NULL) {
-                fl_fail_hint(fail, "%s", hint);
-            }
+            err = FL_FAIL_MORE(fail, FL_ETIMEDOUT, what, (FL_SAW(0, 0, waited), .hint = hint),
+                               "waited %llu ms for %s; the GSP sent %llu messages until now%s",
+                               (unsigned long long)(waited / US_PER_MS), what,
+                               (unsigned long long)r->received,
+                               r->queue.incomplete > 0 ? ", the last one incomplete" : "");
             break;
         }
         err = next_look(r, &u, more, &round, fail);
@@ -273,13 +268,13 @@ static enum fl_err send_one(struct gsp_rpc *r, const struct use *u, uint32_t fun
         }
         if (late) {
             const uint64_t waited = deadline_waited_us(u->d);
-            FL_FAIL(fail, FL_ETIMEDOUT, "command queue",
-                    "waited %llu ms for room to send %s: the GSP does not take messages (its read "
-                    "pointer stays at %u)",
-                    (unsigned long long)(waited / US_PER_MS), gsp_rpc_name(function),
-                    (unsigned)r->queue.cmd_read);
-            fl_fail_values(fail, r->queue.cmd_read, r->queue.cmd_write, waited);
-            return FL_ETIMEDOUT;
+            return FL_FAIL_MORE(
+                fail, FL_ETIMEDOUT, "command queue",
+                (FL_SAW(r->queue.cmd_read, r->queue.cmd_write, waited)),
+                "waited %llu ms for room to send %s: the GSP does not take messages (its read "
+                "pointer stays at %u)",
+                (unsigned long long)(waited / US_PER_MS), gsp_rpc_name(function),
+                (unsigned)r->queue.cmd_read);
         }
         err = pump_turn(r, u, &more, fail);
         if (err == FL_OK) {
@@ -379,13 +374,13 @@ static enum fl_err await(struct gsp_rpc *r, const struct use *u, const struct gs
         } while (got && !turn_over(&t));
         if (late) {
             const uint64_t waited = deadline_waited_us(u->d);
-            FL_FAIL(fail, FL_ETIMEDOUT, f->name,
-                    "waited %llu ms for the reply to %s (sequence %u)%s",
-                    (unsigned long long)(waited / US_PER_MS), f->name, (unsigned)r->sequence,
-                    r->queue.incomplete > 0 ? "; a message was announced but never completed" : "");
-            fl_fail_values(fail, 0, r->sequence, waited);
-            fl_fail_hint(fail, "the GSP may have crashed: see its logs (rm, init)");
-            return FL_ETIMEDOUT;
+            return FL_FAIL_MORE(
+                fail, FL_ETIMEDOUT, f->name,
+                (FL_SAW(0, r->sequence, waited),
+                 .hint = "the GSP may have crashed: see its logs (rm, init)"),
+                "waited %llu ms for the reply to %s (sequence %u)%s",
+                (unsigned long long)(waited / US_PER_MS), f->name, (unsigned)r->sequence,
+                r->queue.incomplete > 0 ? "; a message was announced but never completed" : "");
         }
         err = next_look(r, u, got, &round, fail);
         if (err != FL_OK) {
@@ -421,10 +416,9 @@ static enum fl_err receive_all(struct gsp_rpc *r, const struct use *u,
         err = await(r, u, f, ++index, &m, fail);
     }
     if (err == FL_OK && have < least && *result == 0) {
-        FL_FAIL(fail, FL_EPROTO, f->name, "the reply to %s has %u bytes, expected %u", f->name,
-                (unsigned)have, (unsigned)least);
-        fl_fail_values(fail, have, least, 0);
-        return FL_EPROTO;
+        return FL_FAIL_MORE(fail, FL_EPROTO, f->name, (FL_SAW(have, least, 0)),
+                            "the reply to %s has %u bytes, expected %u", f->name, (unsigned)have,
+                            (unsigned)least);
     }
     return err;
 }
@@ -438,12 +432,11 @@ static enum fl_err exchange(struct gsp_rpc *r, const struct use *u,
     bool answered = false;
 
     if (gsp_rpc_match_full(&r->match)) {
-        FL_FAIL(fail, FL_EPROTO, f->name,
-                "the GSP has left %u calls unanswered and does not number its replies: the next "
-                "one could not be told from those",
-                GSP_RPC_LATE_MAX);
-        fl_fail_hint(fail, "boot the GPU again");
-        return FL_EPROTO;
+        return FL_FAIL_MORE(
+            fail, FL_EPROTO, f->name, (.hint = "boot the GPU again"),
+            "the GSP has left %u calls unanswered and does not number its replies: the next "
+            "one could not be told from those",
+            GSP_RPC_LATE_MAX);
     }
     r->sequence = r->sequence + 1 != 0 ? r->sequence + 1 : 1;
     enum fl_err err = send_all(r, u, f, r->sequence, p, fail);
@@ -481,10 +474,9 @@ enum fl_err gsp_rpc_call(struct gsp_rpc *r, const struct gsp_rpc_function *f, st
         return FL_OK;
     }
     if (rpc_result != 0) {
-        FL_FAIL(fail, FL_EIO, f->name, "the GSP answers %s with 0x%x (%s)", f->name,
-                (unsigned)rpc_result, gsp_status_name(rpc_result));
-        fl_fail_values(fail, rpc_result, 0, 0);
-        return FL_EIO;
+        return FL_FAIL_MORE(fail, FL_EIO, f->name, (FL_SAW(rpc_result, 0, 0)),
+                            "the GSP answers %s with 0x%x (%s)", f->name, (unsigned)rpc_result,
+                            gsp_status_name(rpc_result));
     }
     return FL_OK;
 }

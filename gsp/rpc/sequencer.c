@@ -179,11 +179,10 @@ enum fl_err gsp_seq_run(const struct gsp_layout *layout, const void *payload, ui
         const uint64_t now_us = clock_now_us();
         if (now_us >= until.at_us) {
             const uint64_t took = now_us - until.start_us;
-            FL_FAIL(fail, FL_ETIMEDOUT, "CPU sequencer",
-                    "the script is at dword %u of %u after %llu ms; no more is given it",
-                    (unsigned)at, (unsigned)script.count, (unsigned long long)(took / US_PER_MS));
-            fl_fail_values(fail, at, script.count, took);
-            return FL_ETIMEDOUT;
+            return FL_FAIL_MORE(
+                fail, FL_ETIMEDOUT, "CPU sequencer", (FL_SAW(at, script.count, took)),
+                "the script is at dword %u of %u after %llu ms; no more is given it", (unsigned)at,
+                (unsigned)script.count, (unsigned long long)(took / US_PER_MS));
         }
         enum fl_err err = next(&script, &c, fail);
         if (err == FL_OK) {

@@ -44,7 +44,7 @@ void nic_break(struct nic *nic, const char *what, const char *file, int line, co
     va_end(args);
     nic->broken = true;
     nic->link = false;
-    fl_fail_set(&nic->fail, FL_EPROTO, what, file, line, "%s", text);
+    fl_fail_set(&nic->fail, FL_EPROTO, what, NULL, file, line, "%s", text);
     fl_fail_stage(&nic->fail, "net");
     log_error("net", "%s %s: %s: %s; the device is stopped", nic->driver->name,
               pci_name(nic->pci, name), what, text);

@@ -127,13 +127,11 @@ static enum fl_err find_areas(struct virtio_pci *v, struct fl_fail *fail)
         }
     }
     if (err == FL_OK && (v->common.len == 0 || v->notify.len == 0 || v->device.len == 0)) {
-        err = FL_FAIL(fail, FL_ENOTSUP, "virtio capabilities",
-                      "the device lacks the modern interface:%s%s%s",
-                      v->common.len == 0 ? " common" : "", v->notify.len == 0 ? " notify" : "",
-                      v->device.len == 0 ? " device" : "");
-        if (fail != NULL) {
-            fl_fail_hint(fail, "in QEMU use virtio-net-pci with disable-modern=off");
-        }
+        err = FL_FAIL_MORE(fail, FL_ENOTSUP, "virtio capabilities",
+                           (.hint = "in QEMU use virtio-net-pci with disable-modern=off"),
+                           "the device lacks the modern interface:%s%s%s",
+                           v->common.len == 0 ? " common" : "", v->notify.len == 0 ? " notify" : "",
+                           v->device.len == 0 ? " device" : "");
     }
     return err;
 }

@@ -14,10 +14,9 @@
 
 static enum fl_err cause(struct fl_fail *f)
 {
-    FL_FAIL(f, FL_ETIMEDOUT, "MAILBOX0", "mailbox 0x%x, expected 0x%x", 0xbadu, 0u);
-    fl_fail_values(f, 0xbad, 0, 12345);
-    fl_fail_hint(f, "reset the %s", "falcon");
-    return FL_ETIMEDOUT;
+    return FL_FAIL_MORE(f, FL_ETIMEDOUT, "MAILBOX0",
+                        (FL_SAW(0xbad, 0, 12345), .hint = "reset the falcon"),
+                        "mailbox 0x%x, expected 0x%x", 0xbadu, 0u);
 }
 
 static void first_failure_stays(void **state)
@@ -30,7 +29,7 @@ static void first_failure_stays(void **state)
     host_clock_set(7000);
     assert_int_equal(cause(&f), FL_ETIMEDOUT);
     assert_int_equal(FL_FAIL(&f, FL_EIO, "echo", "the boot failed"), FL_EIO);
-    fl_fail_values(&f, 1, 2, 3);
+    FL_FAIL_MORE(&f, FL_EIO, "echo", (FL_SAW(1, 2, 3), .hint = "and that"), "the boot failed");
     fl_fail_hint(&f, "something else");
     fl_fail_stage(&f, "booter");
     fl_fail_stage(&f, "boot");
@@ -63,6 +62,40 @@ static void cleared_record_is_new(void **state)
     assert_false(f.has_values);
 }
 
+/* What an echo saw is not said of the cause. */
+static void an_echo_adds_nothing(void **state)
+{
+    struct fl_fail f = {0};
+
+    (void)state;
+    FL_FAIL(&f, FL_EIO, "cause", "it broke");
+    FL_FAIL_MORE(&f, FL_EIO, "echo", (FL_SAW(1, 2, 3), .hint = "and that"), "the boot failed");
+    assert_string_equal(f.text, "it broke");
+    assert_string_equal(f.hint, "");
+    assert_false(f.has_values);
+    assert_int_equal(f.waited_us, 0);
+    fl_fail_hint(&f, "advice of %s", "the caller");
+    assert_string_equal(f.hint, "advice of the caller");
+}
+
+/* Each detail may stand alone. */
+static void details(void **state)
+{
+    struct fl_fail f = {0};
+
+    (void)state;
+    FL_FAIL_MORE(&f, FL_EIO, "w", (FL_SAW(1, 2, 3)), "text");
+    assert_true(f.has_values);
+    assert_int_equal(f.seen, 1);
+    assert_int_equal(f.expected, 2);
+    assert_int_equal(f.waited_us, 3);
+    assert_string_equal(f.hint, "");
+    fl_fail_clear(&f);
+    FL_FAIL_MORE(&f, FL_EIO, "w", (.hint = "try"), "text");
+    assert_false(f.has_values);
+    assert_string_equal(f.hint, "try");
+}
+
 static void nobody_listening_is_fine(void **state)
 {
     struct fl_fail f = {0};
@@ -71,7 +104,6 @@ static void nobody_listening_is_fine(void **state)
     assert_int_equal(cause(NULL), FL_ETIMEDOUT);
     fl_fail_stage(NULL, "x");
     fl_fail_hint(&f, "no failure, no hint");
-    fl_fail_values(&f, 1, 2, 3);
     fl_fail_stage(&f, "x");
     assert_string_equal(f.hint, "");
     assert_string_equal(f.stage, "");
@@ -182,6 +214,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(first_failure_stays),          cmocka_unit_test(cleared_record_is_new),
+        cmocka_unit_test(an_echo_adds_nothing),         cmocka_unit_test(details),
         cmocka_unit_test(nobody_listening_is_fine),     cmocka_unit_test(long_texts_are_cut),
         cmocka_unit_test(sentence_for_people),          cmocka_unit_test(format_never_overruns),
         cmocka_unit_test(every_error_has_its_own_name),
