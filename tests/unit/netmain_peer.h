@@ -21,6 +21,7 @@
 #define PEER_IP        0x0a000202u /* 10.0.2.2: router, DHCP server and client in one */
 #define PORT           80u
 #define DOWNLOAD_BYTES (400u * 1024u)
+#define ETHERTYPE_TEST 0x88b5u /* IEEE 802: local experiments */
 
 static struct {
     struct fake_virtio dev;
@@ -40,6 +41,8 @@ static struct {
     uint32_t snd, rcv, received;
     unsigned segments, out_of_order;
     bool content_ok;
+    uint8_t last[1518]; /* frame of ETHERTYPE_TEST */
+    size_t last_len;
 } t;
 
 static const uint8_t peer_mac[6] = {0x52, 0x55, 10, 0, 2, 2};
@@ -221,6 +224,12 @@ static inline void on_sent(void *ctx, const uint8_t *frame, size_t len)
     assert_memory_equal(frame + 6, t.dev.mac, 6);
     if (be16(frame + 12) == 0x0806) {
         answer_arp(frame + 14);
+        return;
+    }
+    if (be16(frame + 12) == ETHERTYPE_TEST) {
+        assert_in_range(len, 14, sizeof(t.last));
+        memcpy(t.last, frame, len);
+        t.last_len = len;
         return;
     }
     const uint8_t *ip = frame + 14;

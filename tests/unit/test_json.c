@@ -69,7 +69,11 @@ static void test_limits(void **state)
     }
     assert_true(b.failed);
     assert_true(b.len < TEXT_BUF_MAX);
-    text_free(&b);
+    text_free(&b); /* empty again: as at the start */
+    assert_null(b.data);
+    assert_int_equal(b.len, 0);
+    assert_int_equal(b.room, 0);
+    assert_false(b.failed);
 
     struct json j;
     json_begin(&j, &b);

@@ -7,6 +7,8 @@
 #include "arch/fiber.h"
 #include "arch/host/host.h"
 #include "lwip/def.h"
+#include "lwip/netif.h"
+#include "lwip/pbuf.h"
 #include "lwip/tcp.h"
 #include "mm/ram.h"
 #include "net/stack/netmain.h"
@@ -297,6 +299,48 @@ static void test_noise(void **state)
     assert_int_equal(s.pool_errors, 0);
 }
 
+static bool frame_came(void) { return t.last_len != 0; }
+
+/* Sends a frame of that many pieces of bytes each, whose first has the header. */
+static err_t send_pieces(unsigned count, uint16_t bytes)
+{
+    struct pbuf *p = NULL;
+    for (unsigned i = 0; i < count; i++) {
+        struct pbuf *piece = pbuf_alloc(PBUF_RAW, bytes, PBUF_POOL);
+        assert_non_null(piece);
+        memset(piece->payload, (int)i, bytes);
+        if (p == NULL) {
+            p = piece;
+        } else {
+            pbuf_cat(p, piece);
+        }
+    }
+    uint8_t *head = p->payload;
+    memset(head, 0xff, 6);
+    memcpy(head + 6, t.dev.mac, 6);
+    put16(head + 12, ETHERTYPE_TEST);
+    t.last_len = 0;
+    err_t err = netif_default->linkoutput(netif_default, p);
+    pbuf_free(p);
+    return err;
+}
+
+/* In as many pieces as the driver takes at a time, and in more. */
+static void test_pieces(void **state)
+{
+    enum { BYTES = 30 };
+    (void)state;
+    for (unsigned count = 1; count <= 20; count++) {
+        assert_int_equal(send_pieces(count, BYTES), ERR_OK);
+        assert_true(run_until(frame_came, 2 * US_PER_S));
+        assert_int_equal(t.last_len, count * BYTES);
+        for (size_t i = 14; i < t.last_len; i++) {
+            assert_int_equal(t.last[i], i / BYTES);
+        }
+    }
+    assert_int_equal(send_pieces(9, 200), ERR_BUF); /* longer than a frame */
+}
+
 static bool card_failed(void) { return card().state == NET_NIC_FAILED; }
 
 static void test_broken_card(void **state)
@@ -311,10 +355,10 @@ static void test_broken_card(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_dhcp),        cmocka_unit_test(test_ping),
-        cmocka_unit_test(test_download),    cmocka_unit_test(test_back_pressure),
-        cmocka_unit_test(test_link),        cmocka_unit_test(test_noise),
-        cmocka_unit_test(test_broken_card),
+        cmocka_unit_test(test_dhcp),     cmocka_unit_test(test_ping),
+        cmocka_unit_test(test_download), cmocka_unit_test(test_back_pressure),
+        cmocka_unit_test(test_link),     cmocka_unit_test(test_noise),
+        cmocka_unit_test(test_pieces),   cmocka_unit_test(test_broken_card),
     };
     return cmocka_run_group_tests_name("netmain", tests, setup, NULL);
 }
