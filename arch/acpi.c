@@ -25,6 +25,7 @@ struct parser {
     struct acpi_info *out;
     struct fl_fail *fail;
     uint64_t dsdt;
+    bool s5_seen, s5_differs;
 };
 
 static bool read_phys(const struct phys_reader *mem, uint64_t at, void *buf, size_t len)
@@ -271,7 +272,7 @@ static void parse_fadt(struct parser *p, const struct table *t)
     }
 }
 
-/* --- DSDT: \_S5 --- */
+/* --- DSDT and SSDTs: \_S5 --- */
 
 enum {
     AML_ZERO = 0x00,
@@ -308,50 +309,85 @@ static bool aml_integer(const uint8_t *b, size_t n, size_t *off, uint32_t *out)
     return true;
 }
 
-/* b starts at a NameOp: is it Name(_S5_, Package { a, b, ... })? */
-static bool aml_s5(const uint8_t *b, size_t n, struct acpi_info *out)
+/* A PkgLength at *off, which moves behind it: its lead byte says how many bytes follow (ACPI 6.5
+ * section 20.2.4). False when it is cut short or has bits that must be zero. */
+static bool aml_package_length(const uint8_t *b, size_t n, size_t *off, uint32_t *out)
 {
-    enum { PACKAGE_ELEMENTS_MIN = 2, LEAD_BYTES_SHIFT = 6 };
-    size_t off = 1;
-    uint32_t a = 0, c = 0;
-    if (off < n && b[off] == AML_ROOT) {
-        off++;
+    enum { FOLLOW_SHIFT = 6, ALONE_MASK = 0x3f, NIBBLE_MASK = 0xf, ZERO_MASK = 0x30 };
+    if (*off >= n) {
+        return false;
     }
+    const uint8_t lead = b[(*off)++];
+    const size_t follow = lead >> FOLLOW_SHIFT;
+    *out = lead & (follow == 0 ? ALONE_MASK : NIBBLE_MASK);
+    if (!range_ok(*off, follow, n) || (follow != 0 && (lead & ZERO_MASK) != 0)) {
+        return false;
+    }
+    for (size_t i = 0; i < follow; i++) {
+        *out |= (uint32_t)b[*off + i] << (8 * i + 4);
+    }
+    *off += follow;
+    return true;
+}
+
+/* NameOp, root, name, PackageOp, PkgLength, count, two integers. */
+enum { S5_BYTES_MAX = 1 + 1 + 4 + 1 + 4 + 1 + 2 * 5 };
+
+/* Do n bytes at b, of a table of which `left` bytes follow from there, start with Name(_S5_,
+ * Package { x, y, ... }), a package that lies in the table and holds both numbers, which are sleep
+ * types? */
+static bool aml_s5(const uint8_t *b, size_t n, uint64_t left, uint32_t type[2])
+{
+    enum { PACKAGE_ELEMENTS_MIN = 2 };
+    size_t off = 1;
+    uint32_t length;
+    if (b[0] != AML_NAME) {
+        return false;
+    }
+    off += off < n && b[off] == AML_ROOT;
     if (!range_ok(off, 6, n) || memcmp(b + off, "_S5_", 4) != 0 || b[off + 4] != AML_PACKAGE) {
         return false;
     }
     off += 5;
-    off += 1u + (b[off] >> LEAD_BYTES_SHIFT); /* PkgLength: its own length is in the top bits */
-    if (off >= n || b[off++] < PACKAGE_ELEMENTS_MIN || !aml_integer(b, n, &off, &a) ||
-        !aml_integer(b, n, &off, &c) || a > SLEEP_TYPE_MAX || c > SLEEP_TYPE_MAX) {
+    const size_t package = off;
+    if (!aml_package_length(b, n, &off, &length) || !range_ok(package, length, left)) {
         return false;
     }
-    out->has_s5 = true;
-    out->s5_a = (uint8_t)a;
-    out->s5_b = (uint8_t)c;
-    return true;
+    n = (size_t)min_u64(n, package + length);
+    return off < n && b[off++] >= PACKAGE_ELEMENTS_MIN && aml_integer(b, n, &off, &type[0]) &&
+           aml_integer(b, n, &off, &type[1]) && type[0] <= SLEEP_TYPE_MAX &&
+           type[1] <= SLEEP_TYPE_MAX;
 }
 
-/* Looks at every NameOp of the table. The bytes of strings and buffers could imitate the pattern;
- * what that could do is write a wrong sleep type on power-off. An interpreter would be the cure. */
-static void parse_dsdt(struct parser *p, const struct table *t)
+/* Looks at every byte of a table of AML. Strings, buffers and the code of methods could imitate the
+ * pattern, and what that could do is write a wrong sleep type on power-off: so two that differ are
+ * none (docs/decisions/0008-acpica.md). */
+static void find_s5(struct parser *p, const struct table *t, const char *signature)
 {
-    /* NameOp, root, name, PackageOp, PkgLength (4), count, two integers of 5 bytes. */
-    enum { PATTERN_BYTES_MAX = 21 };
-    uint8_t window[CHUNK_BYTES + PATTERN_BYTES_MAX];
+    uint8_t window[CHUNK_BYTES + S5_BYTES_MAX - 1];
+    uint32_t type[2];
     for (uint64_t off = SDT_HEADER_BYTES; off < t->bytes; off += CHUNK_BYTES) {
         size_t n = (size_t)min_u64(sizeof(window), t->bytes - off);
         if (!table_read(p, t, off, window, n)) {
             return;
         }
         for (size_t i = 0; i < n && i < CHUNK_BYTES; i++) {
-            if (window[i] == AML_NAME && aml_s5(window + i, n - i, p->out)) {
+            if (!aml_s5(window + i, n - i, t->bytes - off - i, type)) {
+                continue;
+            }
+            if (p->s5_seen && (type[0] != p->out->s5_a || type[1] != p->out->s5_b)) {
+                damaged(p, signature, t->at, "has another \\_S5 again: power-off will not work");
+                p->s5_differs = true;
                 return;
             }
+            p->s5_seen = true;
+            p->out->s5_a = (uint8_t)type[0];
+            p->out->s5_b = (uint8_t)type[1];
         }
     }
-    damaged(p, "DSDT", t->at, "has no \\_S5: power-off will not work");
 }
+
+static void parse_ssdt(struct parser *p, const struct table *t) { find_s5(p, t, "SSDT"); }
 
 /* --- root --- */
 
@@ -366,6 +402,7 @@ static void parse_table(struct parser *p, uint64_t at)
         {"APIC", 44, parse_madt},
         {"MCFG", 44, parse_mcfg},
         {"HPET", 52, parse_hpet},
+        {"SSDT", SDT_HEADER_BYTES, parse_ssdt},
     };
     uint8_t signature[4];
     struct table t;
@@ -435,7 +472,11 @@ enum fl_err acpi_parse(const struct phys_reader *mem, uint64_t rsdp, struct acpi
     }
     parse_root(&p, &t, xsdt != 0 ? 8 : 4);
     if (p.dsdt != 0 && open_table(&p, p.dsdt, "DSDT", 0, &t)) {
-        parse_dsdt(&p, &t);
+        find_s5(&p, &t, "DSDT");
+        if (!p.s5_seen) {
+            damaged(&p, "DSDT", t.at, "has no \\_S5: power-off will not work");
+        }
     }
+    out->has_s5 = p.s5_seen && !p.s5_differs;
     return FL_OK;
 }

@@ -49,7 +49,8 @@ struct acpi_info {
     uint8_t reset_value;
     uint32_t smi_command; /* port, 0 = none */
     uint8_t acpi_enable;  /* value that switches ACPI mode on */
-    /* DSDT's \_S5: what to write to PM1a and PM1b control to power off, 0-7. */
+    /* \_S5 of the DSDT or an SSDT: what to write to PM1a and PM1b control to power off, 0-7. False
+     * where none was found, and where several differ. */
     bool has_s5;
     uint8_t s5_a, s5_b;
 };

@@ -11,7 +11,8 @@ enum {
     AT_MADT = 0x0800,
     AT_MCFG = 0x1000,
     AT_HPET = 0x2000,
-    AT_DSDT = 0x3000
+    AT_DSDT = 0x3000,
+    AT_SSDT = 0x5000
 };
 enum { HEADER = 36 };
 
@@ -86,7 +87,7 @@ static inline void make_fadt(uint32_t bytes)
     seal(AT_FADT, "FACP", bytes);
 }
 
-static const uint8_t s5[] = {0x08, '_', 'S', '5', '_', 0x12, 0x06, 0x04, 0x0a, 5, 0x01, 0x00, 0x00};
+static const uint8_t s5[] = {0x08, '_', 'S', '5', '_', 0x12, 0x07, 0x04, 0x0a, 5, 0x01, 0x00, 0x00};
 
 static inline void make_dsdt(uint32_t at, const uint8_t *aml, size_t n, uint32_t bytes)
 {

@@ -334,29 +334,98 @@ static void test_s5(void **state)
         assert_int_equal(a.s5_a, 5);
         assert_int_equal(a.s5_b, 1);
     }
-    /* Cut at the end of the table: found while both numbers are there. */
+    /* Cut at the end of the table: the package does not lie in it. */
     for (uint32_t n = 1; n <= sizeof(s5); n++) {
-        assert_int_equal(s5_found(s5, n, 300, 300 + n, &a), n >= 11);
+        assert_int_equal(s5_found(s5, n, 300, 300 + n, &a), n == sizeof(s5));
     }
-    static const uint8_t root_and_widths[] = {0x08, 0x5c, '_',  'S', '5', '_', 0x12, 0xc9, 0, 0,
+    static const uint8_t root_and_widths[] = {0x08, 0x5c, '_',  'S', '5', '_', 0x12, 0xcd, 0, 0,
                                               0,    0x02, 0x0c, 7,   0,   0,   0,    0x0b, 3, 0};
+    /* The longest form: both numbers of four bytes. At a border none of its bytes may be missed. */
+    static const uint8_t longest[] = {0x08, 0x5c, '_', 'S', '5', '_', 0x12, 0xcf, 0, 0, 0,
+                                      0x02, 0x0c, 6,   0,   0,   0,   0x0c, 2,    0, 0, 0};
+    for (uint32_t at = HEADER; at <= HEADER + 600; at++) {
+        assert_true(s5_found(longest, sizeof(longest), at, HEADER + 600 + sizeof(longest), &a));
+        assert_int_equal(a.s5_a, 6);
+        assert_int_equal(a.s5_b, 2);
+    }
     assert_true(s5_found(root_and_widths, sizeof(root_and_widths), 100, 400, &a));
     assert_int_equal(a.s5_a, 7);
     assert_int_equal(a.s5_b, 3);
-    /* Not what we can use: too large, too few, not a constant, not a package, another name. */
+    /* Not what we can use: too large, too few, not a constant, not a package, another name; a
+     * package that ends before its second number, or in its length; bits that must be zero. */
     static const uint8_t bad[][13] = {
-        {0x08, '_', 'S', '5', '_', 0x12, 0x06, 0x04, 0x0a, 8, 0x01, 0x00, 0x00},
-        {0x08, '_', 'S', '5', '_', 0x12, 0x06, 0x01, 0x0a, 5, 0x01, 0x00, 0x00},
-        {0x08, '_', 'S', '5', '_', 0x12, 0x06, 0x04, 0x0d, 5, 0x01, 0x00, 0x00},
-        {0x08, '_', 'S', '5', '_', 0x11, 0x06, 0x04, 0x0a, 5, 0x01, 0x00, 0x00},
-        {0x08, '_', 'S', '4', '_', 0x12, 0x06, 0x04, 0x0a, 5, 0x01, 0x00, 0x00},
-        {0x08, '_', 'S', '5', '_', 0x12, 0x06, 0x04, 0x0c, 5, 0x00, 0x00, 0x01},
-        {0x08, '_', 'S', '5', '_', 0x12, 0x06, 0x04, 0x0a, 5, 0x0a, 8, 0x00},
-        {0x08, '_', 'S', '5', '_', 0x12, 0x06, 0x04, 0x06, 5, 0x01, 0x00, 0x00},
+        {0x08, '_', 'S', '5', '_', 0x12, 0x07, 0x04, 0x0a, 8, 0x01, 0x00, 0x00},
+        {0x08, '_', 'S', '5', '_', 0x12, 0x07, 0x01, 0x0a, 5, 0x01, 0x00, 0x00},
+        {0x08, '_', 'S', '5', '_', 0x12, 0x07, 0x04, 0x0d, 5, 0x01, 0x00, 0x00},
+        {0x08, '_', 'S', '5', '_', 0x11, 0x07, 0x04, 0x0a, 5, 0x01, 0x00, 0x00},
+        {0x08, '_', 'S', '4', '_', 0x12, 0x07, 0x04, 0x0a, 5, 0x01, 0x00, 0x00},
+        {0x08, '_', 'S', '5', '_', 0x12, 0x07, 0x04, 0x0c, 5, 0x00, 0x00, 0x01},
+        {0x08, '_', 'S', '5', '_', 0x12, 0x07, 0x04, 0x0a, 5, 0x0a, 8, 0x00},
+        {0x08, '_', 'S', '5', '_', 0x12, 0x07, 0x04, 0x06, 5, 0x01, 0x00, 0x00},
+        {0x07, '_', 'S', '5', '_', 0x12, 0x07, 0x04, 0x0a, 5, 0x01, 0x00, 0x00},
+        {0x08, '_', 'S', '5', '_', 0x12, 0x04, 0x04, 0x0a, 5, 0x01, 0x00, 0x00},
+        {0x08, '_', 'S', '5', '_', 0x12, 0x00, 0x04, 0x0a, 5, 0x01, 0x00, 0x00},
+        {0x08, '_', 'S', '5', '_', 0x12, 0x57, 0x00, 0x04, 0x01, 0x01, 0x00, 0x00},
     };
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
         assert_false(s5_found(bad[i], sizeof(bad[i]), 64, 400, &a));
     }
+    /* The longest package that still lies in the table, and one byte more. */
+    for (uint32_t length = 330; length <= 331; length++) {
+        const uint8_t wide[] = {0x08,
+                                '_',
+                                'S',
+                                '5',
+                                '_',
+                                0x12,
+                                (uint8_t)(0x40 | (length & 0xf)),
+                                (uint8_t)(length >> 4),
+                                0x04,
+                                0x01,
+                                0x0a,
+                                5};
+        assert_int_equal(s5_found(wide, sizeof(wide), 64, 64 + 6 + 330, &a), length == 330);
+    }
+}
+
+/* Two that say the same are one; two that differ are none, whichever tables they are in. */
+static void test_s5_again(void **state)
+{
+    struct acpi_info a;
+    struct fl_fail fail;
+    (void)state;
+    for (unsigned c = 0; c < 4; c++) {
+        const bool differs = (c & 1) != 0, in_ssdt = (c & 2) != 0;
+        make_all(false);
+        const uint32_t table = in_ssdt ? AT_SSDT : AT_DSDT;
+        memset(mem.bytes + AT_SSDT, 0xa3, 300);
+        memcpy(mem.bytes + table + 250, s5, sizeof(s5));
+        mem.bytes[table + 250 + 9] = differs ? 4 : 5;
+        seal(AT_DSDT, "DSDT", 600);
+        seal(AT_SSDT, "SSDT", 300);
+        add_to_root(MEM_BASE + AT_SSDT);
+        assert_int_equal(parse(&a, &fail), FL_OK);
+        assert_int_equal(a.has_s5, !differs);
+        assert_int_equal(fail.err != FL_OK, differs);
+        if (differs) {
+            assert_non_null(strstr(fail.text, "another \\_S5"));
+        }
+    }
+    /* Only in an SSDT. */
+    make_all(false);
+    make_dsdt(200, s5, 0, 600);
+    memset(mem.bytes + AT_SSDT, 0xa3, 300);
+    memcpy(mem.bytes + AT_SSDT + 100, s5, sizeof(s5));
+    seal(AT_SSDT, "SSDT", 300);
+    add_to_root(MEM_BASE + AT_SSDT);
+    assert_int_equal(parse(&a, &fail), FL_OK);
+    assert_int_equal(fail.err, FL_OK);
+    assert_true(a.has_s5);
+    assert_int_equal(a.s5_a, 5);
+    /* A damaged one does not count. */
+    mem.bytes[AT_SSDT + 200] ^= 1;
+    assert_int_equal(parse(&a, &fail), FL_OK);
+    assert_false(a.has_s5);
 }
 
 int main(void)
@@ -372,6 +441,7 @@ int main(void)
         cmocka_unit_test(test_mcfg),
         cmocka_unit_test(test_madt_entry_length),
         cmocka_unit_test(test_s5),
+        cmocka_unit_test(test_s5_again),
     };
     return cmocka_run_group_tests_name("acpi", tests, NULL, NULL);
 }
