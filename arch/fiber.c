@@ -336,12 +336,6 @@ void fiber_get_stats(struct fiber_stats *out)
     out->live = fiber_count();
 }
 
-void fiber_reset_longest(void)
-{
-    sched.stats.longest_run_ns = 0;
-    memset(sched.stats.longest_name, 0, sizeof(sched.stats.longest_name));
-}
-
 void fiber_reset(void)
 {
     sched.in_loop = false;

@@ -47,7 +47,6 @@ struct fiber_stats {
     uint32_t live;
 };
 void fiber_get_stats(struct fiber_stats *out);
-void fiber_reset_longest(void);
 
 /* One live fiber, for status and for the deadlock report. */
 enum fiber_state { FIBER_RUNNABLE, FIBER_RUNNING, FIBER_SLEEPING, FIBER_EVENT, FIBER_MUTEX };

@@ -27,7 +27,6 @@ static struct {
 static const char *const level_names[] = {"error", "warn", "info", "debug", "trace"};
 
 void log_set_level(enum log_level level) { log_state.level = level; }
-enum log_level log_get_level(void) { return log_state.level; }
 void log_set_notify(void (*notify)(void)) { log_state.notify = notify; }
 
 bool log_level_parse(const char *text, enum log_level *out)

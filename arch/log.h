@@ -12,7 +12,6 @@ enum log_level { LOG_ERROR = 0, LOG_WARN, LOG_INFO, LOG_DEBUG, LOG_TRACE };
 
 /* Lines above this level are not stored. Default LOG_INFO. */
 void log_set_level(enum log_level level);
-enum log_level log_get_level(void);
 /* Parses "error", "warn", "info", "debug", "trace". */
 bool log_level_parse(const char *text, enum log_level *out);
 const char *log_level_name(enum log_level level);

@@ -134,13 +134,6 @@ static bool screen_poll(uint64_t now_us)
     return console.screen.drawing || console.screen.dirty;
 }
 
-bool x86_console_poll(void)
-{
-    bool serial_more = serial_poll();
-    bool screen_more = screen_poll(clock_now_us());
-    return serial_more || screen_more;
-}
-
 static void notify(void) { event_signal(&console.wake); }
 
 static void console_fiber(void *arg)

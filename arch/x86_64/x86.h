@@ -14,9 +14,6 @@ void kernel_main(void);
 /* Starts the fiber that carries the log to the serial line and the screen; before, lines wait in
  * the log's ring. Once. */
 void x86_console_start(void);
-/* Moves log lines to the sinks as far as they take them without waiting (the UART's FIFO, the
- * screen's text). True when there is more to do. For loops outside of the scheduler. */
-bool x86_console_poll(void);
 
 /* Stops drawing for good when the firmware's framebuffer has a byte in [base, base + size); true
  * when it had. May yield. To be called before a driver takes over the memory of the GPU that the

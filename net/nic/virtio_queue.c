@@ -49,8 +49,6 @@ enum fl_err virtq_init(struct virtq *q, uint16_t size, bool event_idx, const cha
     return FL_OK;
 }
 
-void virtq_free(struct virtq *q) { dma_free(&q->mem); }
-
 void virtq_describe(struct virtq *q, uint16_t id, struct bus_addr at, uint32_t len,
                     bool device_writes)
 {

@@ -42,7 +42,6 @@ struct virtq {
 /* Allocates the rings, empty. size: power of two up to VIRTQ_MAX_SIZE. name: static. */
 FL_MUST_CHECK enum fl_err virtq_init(struct virtq *q, uint16_t size, bool event_idx,
                                      const char *name);
-void virtq_free(struct virtq *q);
 
 /* Describes buffer id; device_writes: for receiving. Only while it is not with the device. */
 void virtq_describe(struct virtq *q, uint16_t id, struct bus_addr at, uint32_t len,
