@@ -11,7 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/model/model_priv.h"
+#include "arch/base.h"
+#include "gsp/hw/regs/regs.h"
+#include "tests/model/gpu.h"
+#include "tests/model/host/channel.h"
+#include "tests/model/memory/vram.h"
+#include "tests/model/model.h"
 #include "tests/unit/mini_channel.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -73,13 +78,13 @@ static void semaphore(uint8_t a, uint8_t b, uint32_t v)
 static void pass(struct mini *d, uint8_t turns)
 {
     for (unsigned i = 0; i < turns % (TURNS_MAX + 1u); i++) {
-        const uint64_t next = model_next_ns(d->m), copied = d->m->host.bytes_copied;
+        const uint64_t next = model_next_ns(d->m), copied = d->m->host->bytes_copied;
         if (next != UINT64_MAX) {
             d->now_ns = next > d->now_ns ? next : d->now_ns;
         }
         model_run(d->m);
         if (d->m->stats.vram_held > VRAM_LIMIT ||
-            d->m->host.bytes_copied - copied > (uint64_t)HOST_TURN / HOST_COPY * FL_PAGE_SIZE) {
+            d->m->host->bytes_copied - copied > (uint64_t)HOST_TURN / HOST_COPY * FL_PAGE_SIZE) {
             abort();
         }
     }

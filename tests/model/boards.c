@@ -4,9 +4,11 @@
  * boards: spec sheets measured.md 1, 3, 11. A row without one is like its neighbours and its
  * comment says so.
  */
+#include "tests/model/boards.h"
+
 #include <string.h>
 
-#include "tests/model/model_priv.h"
+#include "tests/model/model.h"
 
 /* RAM types: rpc.md D3. */
 enum { RAM_HBM2 = 0x0f, RAM_GDDR6 = 0x11, RAM_GDDR6X = 0x12, RAM_HBM3 = 0x14, RAM_GDDR7 = 0x15 };

@@ -4,9 +4,11 @@
  * HWCFG2); the rest registers.md 1, 4-9, boot.md 5, 11. A chip that is not listed here is not
  * modelled; a value nobody has published is derived as its comment says.
  */
+#include "tests/model/chips.h"
+
 #include <string.h>
 
-#include "tests/model/model_priv.h"
+#include "tests/model/model.h"
 
 /* HWCFG2 of a real GA10x GSP, of an AD104 SEC2, and of a GB205 GSP, before boot (measured.md 6); no
  * other chip's was published, so its neighbours read the same. */
@@ -26,7 +28,7 @@
  */
 enum { SEQ_DWORDS_TWO_SLOTS = 1060, SEQ_DWORDS_ONE_SLOT = 490, SEQ_TRANSFERS = 16 };
 
-enum { MIRROR_XVE = 0x88000, MIRROR_EP = 0x92000, DMA_BITS = 47, DMA_BITS_EP = 52 };
+enum { DMA_BITS = 47, DMA_BITS_EP = 52 };
 
 #define FLUSH(low, high, high_mask)                                                                \
     {.lo = low##__OFFSET, .hi = high##__OFFSET, .hi_mask = (high_mask)}

@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/model/model_priv.h"
+#include "arch/base.h"
+#include "gsp_layout.h"
+#include "tests/model/memory/vram.h"
 
 enum {
     CLASS_CHANNEL_GA = 0xc56f,

@@ -12,7 +12,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "tests/model/model_priv.h"
+#include "arch/base.h"
+#include "tests/model/bus/work.h"
+#include "tests/model/chips.h"
+#include "tests/model/gpu.h"
+#include "tests/model/host/channel.h"
+#include "tests/model/memory/vram.h"
+#include "tests/model/model.h"
 #include "tests/unit/mini_channel.h"
 
 enum {
@@ -52,7 +58,7 @@ static uint32_t at_dst(uint32_t off) { return chan_get32(&d, CHAN_PAGES + DST + 
 static uint32_t semaphore(void) { return chan_get32(&d, CHAN_PAGES + CHAN_SEM_VA); }
 static struct channel *first(void)
 {
-    struct channel *c = d.m->host.channels;
+    struct channel *c = d.m->host->channels;
     while (c != NULL && c->chid != CHAN_CHID) {
         c = c->next;
     }
@@ -154,11 +160,11 @@ static void components_that_do(void **state)
 /* Lets one turn pass; how many bytes it copied. */
 static uint64_t turn(void)
 {
-    const uint64_t before = d.m->host.bytes_copied, next = model_next_ns(d.m);
+    const uint64_t before = d.m->host->bytes_copied, next = model_next_ns(d.m);
     assert_true(next != UINT64_MAX);
     d.now_ns = next > d.now_ns ? next : d.now_ns;
     model_run(d.m);
-    return d.m->host.bytes_copied - before;
+    return d.m->host->bytes_copied - before;
 }
 
 static void a_long_copy_takes_turns(void **state)
@@ -173,7 +179,7 @@ static void a_long_copy_takes_turns(void **state)
     for (; semaphore() == 0; turns++) {
         assert_true(turn() <= TURN_BYTES);
         /* The semaphore comes behind the last byte, not before. */
-        assert_true(semaphore() == (d.m->host.bytes_copied == BYTES));
+        assert_true(semaphore() == (d.m->host->bytes_copied == BYTES));
     }
     assert_in_range(turns, 3, 4);
     for (uint64_t off = 0; off < BYTES; off += 0xffff8) {
@@ -202,9 +208,9 @@ static void endless_copy(uint32_t length, uint32_t remap, uint32_t word)
     /* A second channel gets its turn. */
     assert_int_equal(chan_new(&d, CHANNEL2, CHAN_CHID + 1, RING2), 0);
     assert_true(chan_schedule(&d, CHANNEL2));
-    struct channel *second = d.m->host.channels; /* the newest is the first to be looked at: */
+    struct channel *second = d.m->host->channels; /* the newest is the first to be looked at: */
     assert_ptr_equal(second->next, first());
-    d.m->host.channels = first(); /* the other way round */
+    d.m->host->channels = first(); /* the other way round */
     first()->next = second;
     second->next = NULL;
     for (uint32_t i = 0; i < ARRAY_SIZE(release); i++) {
@@ -251,8 +257,8 @@ static void a_reset_ends_it(void **state)
     (void)turn();
     assert_true(first()->copy.active);
     model_reset(d.m, MODEL_RESET_FLR);
-    assert_null(d.m->host.channels);
-    assert_true(d.m->due[WORK_HOST] == UINT64_MAX);
+    assert_null(d.m->host->channels);
+    assert_true(!model_scheduled(d.m, WORK_HOST));
 }
 
 static void freeing_ends_it(void **state)
@@ -267,9 +273,9 @@ static void freeing_ends_it(void **state)
     put_le32(p + 8, CHAN_CHANNEL);
     mini_send(&d, 10, p, sizeof(p));
     assert_true(mini_wait(&d, 10));
-    assert_null(d.m->host.channels);
+    assert_null(d.m->host->channels);
     mini_pass(&d, 1000);
-    assert_true(d.m->due[WORK_HOST] == UINT64_MAX);
+    assert_true(!model_scheduled(d.m, WORK_HOST));
 }
 
 static void unloading_ends_it(void **state)
@@ -280,7 +286,7 @@ static void unloading_ends_it(void **state)
     assert_true(mini_unload(&d));
     d.ram_used = 0;
     assert_true(mini_boot(&d));
-    assert_null(d.m->host.channels);
+    assert_null(d.m->host->channels);
 }
 
 /* A fault in the middle: no semaphore, no further turn. */
@@ -292,7 +298,7 @@ static void a_fault_ends_it(void **state)
     assert_true(first()->dead);
     assert_int_equal(semaphore(), 0);
     mini_pass(&d, 1000);
-    assert_true(d.m->due[WORK_HOST] == UINT64_MAX);
+    assert_true(!model_scheduled(d.m, WORK_HOST));
 }
 
 /* ---- pushbuffers ---- */
@@ -312,9 +318,9 @@ static void long_segments_take_turns(void **state)
     chan_put64(&d, CHAN_USERD + 0x88, 1ull << 32);
     mini_wr(&d, 0xbb0090, CHAN_RUNLIST << 16 | CHAN_CHID);
     for (unsigned i = 0; i < 3; i++) {
-        const uint64_t before = d.m->host.methods;
+        const uint64_t before = d.m->host->methods;
         (void)turn();
-        assert_in_range(d.m->host.methods - before, HOST_TURN / 4, HOST_TURN);
+        assert_in_range(d.m->host->methods - before, HOST_TURN / 4, HOST_TURN);
     }
 }
 
@@ -330,9 +336,9 @@ static void invalidates_take_turns(void **state)
     }
     chan_kick_only(&d, w, ARRAY_SIZE(w));
     for (unsigned i = 0; i < 3; i++) {
-        const uint64_t before = d.m->host.methods;
+        const uint64_t before = d.m->host->methods;
         (void)turn();
-        assert_in_range(d.m->host.methods - before, 1, HOST_TURN / HOST_INVALIDATE);
+        assert_in_range(d.m->host->methods - before, 1, HOST_TURN / HOST_INVALIDATE);
     }
     mini_pass(&d, 2000);
     assert_int_equal(first()->left, 0);
@@ -378,9 +384,9 @@ static void a_ring_that_feeds_itself(void **state)
     assert_true(model_vram_write(d.m, CHAN_USERD + 0x8c, raw, 4));
     mini_wr(&d, 0xbb0090, CHAN_RUNLIST << 16 | CHAN_CHID);
     for (unsigned i = 0; i < 4; i++) {
-        const uint64_t before = d.m->host.launches;
+        const uint64_t before = d.m->host->launches;
         (void)turn();
-        assert_in_range(d.m->host.launches - before, 100, HOST_TURN);
+        assert_in_range(d.m->host->launches - before, 100, HOST_TURN);
     }
     assert_int_equal(mini_rd(&d, 0), d.m->chip->boot0);
     no_rule_broken();

@@ -12,8 +12,12 @@
 
 #include <string.h>
 
+#include "arch/base.h"
 #include "gsp/hw/regs/regs.h"
-#include "tests/model/model_priv.h"
+#include "tests/model/books/coverage.h"
+#include "tests/model/gpu.h"
+#include "tests/model/memory/wpr2.h"
+#include "tests/model/model.h"
 #include "tests/unit/mini_driver.h"
 
 enum {
@@ -95,7 +99,7 @@ static void display_without_outputs(void **state)
     assert_int_equal(inst_mem(0x101000, 0x10000, FB), INVALID_ARGUMENT);
     assert_int_equal(inst_mem(0x100000, 0, FB), INVALID_ARGUMENT);
     assert_int_equal(inst_mem(1ull << 44, 0x10000, FB), INVALID_ARGUMENT);
-    assert_int_equal(inst_mem(d.m->wpr2.reserved, 0x10000, FB), INVALID_ARGUMENT);
+    assert_int_equal(inst_mem(d.m->wpr2->reserved, 0x10000, FB), INVALID_ARGUMENT);
     assert_int_equal(mini_alloc_object(&d, MINI_CLIENT, SUBDEVICE, COMMON, CLS_COMMON, 0),
                      INVALID_PARENT);
     assert_int_equal(mini_alloc_object(&d, MINI_CLIENT, DEVICE, COMMON, CLS_COMMON, 0), 0);
@@ -146,9 +150,9 @@ static void no_display(void **state)
 /* A register that exists: nobody lists it as not modelled. */
 static uint32_t known(uint32_t off)
 {
-    const uint32_t before = d.m->report.table_used;
+    const uint32_t before = d.m->coverage->table_used;
     const uint32_t v = mini_rd(&d, off);
-    assert_int_equal(d.m->report.table_used, before);
+    assert_int_equal(d.m->coverage->table_used, before);
     return v;
 }
 

@@ -10,8 +10,10 @@
 
 #include <string.h>
 
+#include "arch/base.h"
 #include "gsp/hw/regs/regs.h"
-#include "tests/model/model_priv.h"
+#include "gsp_layout.h"
+#include "tests/model/model.h"
 #include "tests/unit/mini_driver.h"
 
 static struct mini d;

@@ -11,7 +11,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "tests/model/model_priv.h"
+#include "arch/base.h"
+#include "gsp_layout.h"
+#include "tests/model/gpu.h"
+#include "tests/model/gsp/gsp_state.h"
+#include "tests/model/gsp/rm_objects.h"
+#include "tests/model/host/channel.h"
+#include "tests/model/memory/mmu.h"
+#include "tests/model/model.h"
 #include "tests/unit/mini_channel.h"
 
 static struct mini d;
@@ -390,7 +397,7 @@ static void left_at_an_unload(void **state)
     assert_int_equal(st.channels_left, 1);
     d.ram_used = 0;
     assert_true(mini_boot(&d));
-    assert_null(d.m->host.channels);
+    assert_null(d.m->host->channels);
     assert_true(mini_unload(&d));
     model_get_stats(d.m, &st);
     assert_int_equal(st.objects_left, 6); /* the most of all times */
@@ -418,18 +425,18 @@ static void a_long_chain_is_freed(void **state)
     (void)state;
     (void)alarm(HANG_S);
     channel_up();
-    const size_t before = d.m->gsp.object_count;
+    const size_t before = d.m->gsp->object_count;
     for (uint32_t i = 0; i < LINKS; i++) {
         assert_int_equal(
             chan_alloc(&d, i == 0 ? CHAN_DEVICE : FIRST + i - 1, FIRST + i, 0x90f1, NULL, 0), 0);
     }
     assert_int_equal(chan_alloc(&d, CHAN_DEVICE, FIRST - 1, 0x90f1, NULL, 0), 0);
     free_object(FIRST + LINKS - 2, true); /* two of them */
-    assert_int_equal(d.m->gsp.object_count, before + LINKS - 1);
+    assert_int_equal(d.m->gsp->object_count, before + LINKS - 1);
     free_object(FIRST, true);
-    assert_int_equal(d.m->gsp.object_count, before + 1);
+    assert_int_equal(d.m->gsp->object_count, before + 1);
     assert_non_null(model_rm_find(d.m, MINI_CLIENT, FIRST - 1));
-    assert_non_null(d.m->host.channels);
+    assert_non_null(d.m->host->channels);
     uint32_t made = 0, status = 0;
     while (status == 0 && made <= 65536) { /* more than any driver makes, and then no more */
         status = chan_alloc(&d, CHAN_DEVICE, 0x10000 + made++, 0x90f1, NULL, 0);

@@ -12,8 +12,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arch/base.h"
+#include "gsp/hw/regs/regs.h"
+#include "tests/model/books/strict.h"
 #include "tests/model/books/text.h"
-#include "tests/model/model_priv.h"
+#include "tests/model/books/trace.h"
+#include "tests/model/boot/fwfiles.h"
+#include "tests/model/gpu.h"
+#include "tests/model/model.h"
 #include "tests/unit/mini_channel.h"
 
 static struct mini d;
@@ -202,7 +208,7 @@ static void reports_hold_text(void **state)
     mini_open(&d, NULL, false);
     model_rule_broken(d.m, RULE_PROM_WRITE, "%s", "a\x1b\x9b\n\"\\");
     assert_string_equal(model_first_violation(d.m)->words, "a???\"\\");
-    snprintf(d.m->fw_seen, sizeof(d.m->fw_seen), "%s", "\x01\x1f\x7f\x80\xff");
+    snprintf(d.m->fw->seen, sizeof(d.m->fw->seen), "%s", "\x01\x1f\x7f\x80\xff");
     report_says("a???\"\\", "\"words\":\"a???\\\"\\\\\"");
     report_says("firmware started", "\"firmware\":\"\\u0001\\u001f\\u007f\\u0080\\u00ff\"");
 }

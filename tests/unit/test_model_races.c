@@ -13,7 +13,12 @@
 #include <string.h>
 #include <time.h>
 
-#include "tests/model/model_priv.h"
+#include "arch/base.h"
+#include "gsp_layout.h"
+#include "tests/model/boot/booter_meta.h"
+#include "tests/model/gpu.h"
+#include "tests/model/gsp/gsp_state.h"
+#include "tests/model/model.h"
 #include "tests/unit/mini_driver.h"
 
 static struct mini d;
@@ -80,7 +85,7 @@ static void boots_with_each_byte_read_once(const char *chip, bool files)
     if (v != NULL) {
         fail_msg("%s: %s: %s", chip, v->rule, v->words);
     }
-    assert_true(runs && d.m->gsp.q.up);
+    assert_true(runs && d.m->gsp->q.up);
     assert_true(reads > 3 * 4096);
     assert_int_equal(again, 0);
     mini_close(&d);

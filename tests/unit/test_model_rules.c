@@ -12,8 +12,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arch/base.h"
 #include "gsp/hw/regs/regs.h"
-#include "tests/model/model_priv.h"
+#include "gsp_layout.h"
+#include "tests/model/bus/bar.h"
+#include "tests/model/gsp/gsp_static.h"
+#include "tests/model/memory/vram.h"
+#include "tests/model/model.h"
 #include "tests/unit/mini_driver.h"
 
 static struct mini d;

@@ -8,8 +8,12 @@
 #include <stddef.h>
 #include <cmocka.h>
 
+#include "arch/base.h"
 #include "gsp/hw/regs/regs.h"
-#include "tests/model/model_priv.h"
+#include "tests/model/bus/bar.h"
+#include "tests/model/gsp/gsp_static.h"
+#include "tests/model/memory/vram.h"
+#include "tests/model/model.h"
 #include "tests/unit/mini_driver.h"
 
 /* Tables for the first 2 MiB, and two pages that one entry points to in turn. */

@@ -1,16 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /* Faults that meet something: an access, a transfer, a message, the start of a program. */
+#include "tests/model/books/fault.h"
+
+#include <stdarg.h>
 #include <string.h>
 
-#include "tests/model/model_priv.h"
+#include "arch/base.h"
+#include "gsp/hw/regs/regs.h"
+#include "tests/model/books/trace.h"
+#include "tests/model/bus/work.h"
+#include "tests/model/gpu.h"
+#include "tests/model/model.h"
 
 #define NS_PER_MS 1000000ull
 
 const struct fault *model_fault_get(const struct gpu_model *m, enum fault_kind kind)
 {
-    for (uint32_t i = 0; i < m->faults.count; i++) {
-        if (m->faults.fault[i].kind == kind) {
-            return &m->faults.fault[i];
+    for (uint32_t i = 0; i < m->faults->count; i++) {
+        if (m->faults->fault[i].kind == kind) {
+            return &m->faults->fault[i];
         }
     }
     return NULL;
@@ -18,7 +26,7 @@ const struct fault *model_fault_get(const struct gpu_model *m, enum fault_kind k
 
 void model_fault_note(struct gpu_model *m, const char *fmt, ...)
 {
-    struct fault_state *s = &m->faults;
+    struct fault_state *s = m->faults;
     char words[FAULT_NOTE_BYTES];
     va_list ap;
     va_start(ap, fmt);
@@ -36,12 +44,10 @@ static bool hit(struct fault *f) { return ++f->count == f->n || f->n == 0; }
 
 /* ---- chance ---- */
 
-void model_fault_seed(struct gpu_model *m, uint64_t seed) { m->faults.random = seed; }
-
 /* splitmix64: every seed is a good one. */
 static uint64_t draw(struct gpu_model *m)
 {
-    uint64_t z = m->faults.random += 0x9e3779b97f4a7c15ull;
+    uint64_t z = m->faults->random += 0x9e3779b97f4a7c15ull;
     z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
     z = (z ^ z >> 27) * 0x94d049bb133111ebull;
     return z ^ z >> 31;
@@ -70,7 +76,7 @@ static bool meant(const struct fault *f, uint32_t off)
 
 bool model_fault_access(struct gpu_model *m)
 {
-    struct fault_state *s = &m->faults;
+    struct fault_state *s = m->faults;
     if (s->hold_polls != 0 && --s->hold_polls == 0) {
         model_schedule(m, WORK_GSP_TX, 0);
     }
@@ -89,13 +95,13 @@ static uint32_t random_read(struct gpu_model *m, uint32_t value, uint32_t what)
     static const uint32_t values[] = {0xffffffff, 0, 0xbadf1100};
     const uint32_t v =
         what % 4 < ARRAY_SIZE(values) ? values[what % 4] : value ^ 1u << what / 4 % 32;
-    model_fault_note(m, "read:*:n=%llu:value=0x%x", (unsigned long long)m->faults.reads, v);
+    model_fault_note(m, "read:*:n=%llu:value=0x%x", (unsigned long long)m->faults->reads, v);
     return v;
 }
 
 uint32_t model_fault_read(struct gpu_model *m, uint32_t off, uint32_t value)
 {
-    struct fault_state *s = &m->faults;
+    struct fault_state *s = m->faults;
     uint32_t what;
     s->reads++;
     for (uint32_t i = 0; i < s->count; i++) {
@@ -117,7 +123,7 @@ uint32_t model_fault_read(struct gpu_model *m, uint32_t off, uint32_t value)
 
 bool model_fault_write(struct gpu_model *m, uint32_t off, uint32_t *value)
 {
-    struct fault_state *s = &m->faults;
+    struct fault_state *s = m->faults;
     uint32_t what;
     s->writes++;
     for (uint32_t i = 0; i < s->count; i++) {
@@ -148,7 +154,7 @@ bool model_fault_write(struct gpu_model *m, uint32_t off, uint32_t *value)
 
 bool model_fault_dma(struct gpu_model *m, uint64_t addr, size_t len)
 {
-    struct fault_state *s = &m->faults;
+    struct fault_state *s = m->faults;
     bool refused = false;
     uint32_t what;
     s->dmas++;
@@ -171,8 +177,8 @@ bool model_fault_dma(struct gpu_model *m, uint64_t addr, size_t len)
 
 bool model_fault_falcon_hangs(struct gpu_model *m, bool sec2)
 {
-    for (uint32_t i = 0; i < m->faults.count; i++) {
-        struct fault *f = &m->faults.fault[i];
+    for (uint32_t i = 0; i < m->faults->count; i++) {
+        struct fault *f = &m->faults->fault[i];
         if (f->kind == FAULT_FALCON_HANG && (f->value != 0) == sec2 && hit(f)) {
             model_fault_note(m, "%s", f->spec);
             return true;
@@ -226,7 +232,7 @@ static bool random_message(struct gpu_model *m, const char *which, uint64_t numb
 bool model_fault_message(struct gpu_model *m, uint32_t function, uint8_t *msg, size_t len,
                          bool *twice)
 {
-    struct fault_state *s = &m->faults;
+    struct fault_state *s = m->faults;
     struct fault by_chance;
     s->messages++;
     const bool random = random_message(m, "message", s->messages, len, &by_chance);
@@ -261,7 +267,7 @@ bool model_fault_message(struct gpu_model *m, uint32_t function, uint8_t *msg, s
 
 bool model_fault_holds(struct gpu_model *m, uint64_t *ns)
 {
-    struct fault_state *s = &m->faults;
+    struct fault_state *s = m->faults;
     const uint64_t now = model_now(m);
     *ns = s->hold_polls != 0 ? UINT64_MAX : s->hold_until_ns > now ? s->hold_until_ns - now : 0;
     return *ns != 0;
@@ -269,7 +275,7 @@ bool model_fault_holds(struct gpu_model *m, uint64_t *ns)
 
 uint64_t model_fault_command_delay(struct gpu_model *m, uint32_t function, size_t len)
 {
-    struct fault_state *s = &m->faults;
+    struct fault_state *s = m->faults;
     struct command_fault *c = &s->command;
     struct fault by_chance;
     if (c->judged) {
@@ -314,11 +320,19 @@ uint64_t model_fault_command_delay(struct gpu_model *m, uint32_t function, size_
 
 bool model_fault_command(struct gpu_model *m, uint8_t *msg, size_t len, bool *twice)
 {
-    const struct command_fault c = m->faults.command;
-    m->faults.command = (struct command_fault){0};
+    const struct command_fault c = m->faults->command;
+    m->faults->command = (struct command_fault){0};
     if (c.changed) {
         change(msg, len, c.off, c.value, c.flip);
     }
     *twice = c.twice;
     return !c.drop;
+}
+
+/* ---- sensors ---- */
+
+uint32_t model_celsius(const struct gpu_model *m)
+{
+    enum { IDLE_CELSIUS = 40 };
+    return m->faults->celsius != 0 ? m->faults->celsius : IDLE_CELSIUS;
 }

@@ -2,16 +2,15 @@
 /*
  * Things that go wrong on purpose. A spec is words separated by colons: what, which, how
  * (fault_parse.c reads it and explains it, model_fault_help()). What a fault does is in fault.c
- * when it meets an access, a message or a transfer, and in fault_events.c when it comes by itself.
+ * when it meets an access, a message or a transfer, and in gsp/gsp_faults.c when it comes by
+ * itself.
  *
  * Every fault that strikes is noted: in the trace, and in the report as a spec that makes it strike
  * again.
  */
 #pragma once
 
-#include "arch/base.h"
-
-struct gpu_model;
+#include "tests/model/gpu.h"
 
 enum fault_kind {
     FAULT_READ,
@@ -95,14 +94,13 @@ struct fault_state {
     bool dma_refused; /* in this piece of work: what follows from it is not the driver's doing */
 };
 
-/* False: err gets a sentence with the place in the spec. */
-bool model_fault_parse(struct gpu_model *m, const char *spec, char *err, size_t err_size);
 const struct fault *model_fault_get(const struct gpu_model *m, enum fault_kind kind);
 /* A fault has struck; the words are a spec that does it again. */
 void model_fault_note(struct gpu_model *m, const char *fmt, ...) FL_PRINTF(2, 3);
-void model_fault_seed(struct gpu_model *m, uint64_t seed);
+/* What the sensors say, a heated board included. */
+uint32_t model_celsius(const struct gpu_model *m);
 
-/* ---- fault.c: at accesses ---- */
+/* ---- at accesses ---- */
 bool model_fault_access(struct gpu_model *m); /* counts an access; true: the link is lost at it */
 uint32_t model_fault_read(struct gpu_model *m, uint32_t off, uint32_t value);
 bool model_fault_write(struct gpu_model *m, uint32_t off, uint32_t *value); /* false: vanishes */
@@ -119,9 +117,3 @@ bool model_fault_command(struct gpu_model *m, uint8_t *msg, size_t len, bool *tw
 bool model_fault_holds(struct gpu_model *m, uint64_t *ns);
 /* The next start of this falcon ends in a program that never halts. */
 bool model_fault_falcon_hangs(struct gpu_model *m, bool sec2);
-
-/* ---- fault_events.c: in the GSP's life ---- */
-/* The GSP is at a point; true: that was as far as it got. */
-bool model_fault_point(struct gpu_model *m, enum fault_point point);
-void model_fault_run(struct gpu_model *m); /* WORK_FAULT */
-uint32_t model_celsius(struct gpu_model *m);

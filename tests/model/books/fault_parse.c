@@ -1,65 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /* The language of faults: what there is, how it is written, and where a spec went wrong. */
 #include <math.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/model/model_priv.h"
-
-const char *model_fault_help(void)
-{
-    return "A fault is words with colons between. Numbers: decimal or 0x. Replay: --seed N, and "
-           "the "
-           "report\n"
-           "gives each fault that struck as a spec.\n"
-           "read:REG[@gsp|@sec2]:n=K:value=V   the K-th read of REG (0: every one) gives V; xor=V "
-           "flips bits. REG:\n"
-           "                                   a name of the register list with (i), an offset, * "
-           "(all), or\n"
-           "                                   registers (all but the PROM window)\n"
-           "write:REG:n=K[:value=V|:xor=V]     the K-th write of REG vanishes, or arrives changed\n"
-           "linklost:n=K[:registers]           the link is gone at the K-th access, or at the K-th "
-           "read of a\n"
-           "                                   register outside the PROM; linklost:after=MS: that "
-           "long after INIT_DONE\n"
-           "dma:n=K  dma:address=A:size=S      the bus refuses the K-th transfer, or those that "
-           "touch a range\n"
-           "message:n=K[:function=F]:HOW       the K-th message of the GSP (that is F). HOW: drop, "
-           "twice, delay=MS,\n"
-           "                                   polls=N (until N more register accesses), "
-           "offset=O:xor=V, offset=O:value=V\n"
-           "                                   (after the checksum was made)\n"
-           "command:n=K[:function=F]:HOW       the same for what the driver sends, as the GSP sees "
-           "it (no polls)\n"
-           "falcon-hang=gsp|sec2[:n=K]         the program of that falcon's K-th start never "
-           "halts\n"
-           "gfw-stuck[=V]                      the board firmware never finishes; its progress "
-           "stays at V\n"
-           "fwsec-error=V  booter-mailbox=V    FWSEC-FRTS, booter_load end with V and no effect\n"
-           "fsp-error=V  fsp-silent            the FSP answers the chain of trust with V, or "
-           "never\n"
-           "fmc-error=V  fmc-locked            the FMC ends with V, or never releases the GSP\n"
-           "fmc-masked                         until the FSP answers, the GSP's registers read "
-           "0xbadf4100\n"
-           "stuck=POINT[:n=K]                  the GSP gets as far as riscv, start, sequencer, "
-           "init, command, unload\n"
-           "crash=POINT[:n=K][:after=MS][:cause=V]\n"
-           "                                   it crashes there (start, sequencer, init, up, "
-           "command), with a report in\n"
-           "                                   its log buffer\n"
-           "gsp-hang  init-done-result=V       it starts and says nothing; INIT_DONE carries V\n"
-           "sequencer=N  no-irq                N dwords in the CPU sequencer programme; no "
-           "interrupts\n"
-           "reset-lock  reset-ready            after an engine reset registers read 0xbadf5620 "
-           "until the core is\n"
-           "                                   selected; HWCFG2.RESET_READY reads 1\n"
-           "xid=N[:after=MS|:at=init][:channel=C][:text=WORDS]   an Xid; text comes last\n"
-           "ecc=correctable|uncorrectable[:errors=N][:after=MS]  counters; uncorrectable: Xids 48 "
-           "and 63\n"
-           "thermal=C[:after=MS]               the temperature goes to C degrees\n"
-           "random:p=P                         each access, message and transfer goes wrong with "
-           "probability P\n";
-}
+#include "arch/base.h"
+#include "gsp/hw/regs/regs.h"
+#include "tests/model/block.h"
+#include "tests/model/blocks.h"
+#include "tests/model/books/fault.h"
+#include "tests/model/chips.h"
+#include "tests/model/gpu.h"
+#include "tests/model/gsp/gsp_state.h"
+#include "tests/model/model.h"
 
 /* ---- what there is ---- */
 
@@ -468,9 +422,9 @@ static bool parse(struct reader *r, struct fault *f)
     return complete(r, f);
 }
 
-bool model_fault_parse(struct gpu_model *m, const char *spec, char *err, size_t err_size)
+static bool add(struct gpu_model *m, const char *spec, char *err, size_t err_size)
 {
-    struct fault_state *s = &m->faults;
+    struct fault_state *s = m->faults;
     struct reader r = {.m = m, .spec = spec, .err = err, .err_size = err_size};
     if (s->count == FAULTS_MAX || strlen(spec) >= sizeof(r.copy)) {
         snprintf(err, err_size, "--fault %.40s...: %s", spec,
@@ -488,3 +442,25 @@ bool model_fault_parse(struct gpu_model *m, const char *spec, char *err, size_t 
     s->count++;
     return true;
 }
+
+static bool create(struct gpu_model *m, const struct model_config *cfg, char *err, size_t err_size)
+{
+    m->faults->random = cfg->seed;
+    for (size_t i = 0; cfg->faults != NULL && cfg->faults[i] != NULL; i++) {
+        if (!add(m, cfg->faults[i], err, err_size)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Messages that are held back are gone with the queue. */
+static void reset(struct gpu_model *m, enum model_reset kind)
+{
+    (void)kind;
+    m->faults->hold_until_ns = m->faults->hold_polls = 0;
+    m->faults->command = (struct command_fault){0};
+}
+
+const struct block faults_block = {
+    .name = "faults", BLOCK_STATE(faults), .create = create, .reset = reset};

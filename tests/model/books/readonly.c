@@ -3,9 +3,17 @@
  * Registers that cannot be written, from the register list: writing one has no effect on hardware,
  * and is no driver's intention.
  */
+#include "tests/model/books/readonly.h"
+
 #include <stdlib.h>
 
-#include "tests/model/model_priv.h"
+#include "gsp/hw/regs/regs.h"
+#include "tests/model/block.h"
+#include "tests/model/blocks.h"
+#include "tests/model/books/strict.h"
+#include "tests/model/chips.h"
+#include "tests/model/gpu.h"
+#include "tests/model/model.h"
 
 static bool matters(const struct gpu_model *m, const struct reg_info *r)
 {
@@ -55,26 +63,29 @@ static bool holds(const uint32_t *list, size_t n, uint32_t off)
     return n != 0 && bsearch(&off, list, n, sizeof(off), ascending) != NULL;
 }
 
-bool model_readonly_init(struct gpu_model *m)
+static bool create(struct gpu_model *m, const struct model_config *cfg, char *err, size_t err_size)
 {
+    (void)cfg;
+    (void)err;
+    (void)err_size;
     const size_t n = offsets(m, true, NULL), others = offsets(m, false, NULL);
     m->stats.registers_known = (uint32_t)(n + others);
     uint32_t *writable = calloc(others + 1, sizeof(*writable));
-    m->readonly = calloc(n + 1, sizeof(*m->readonly));
-    if (writable == NULL || m->readonly == NULL) {
+    m->readonly->offset = calloc(n + 1, sizeof(*m->readonly->offset));
+    if (writable == NULL || m->readonly->offset == NULL) {
         free(writable);
         return false;
     }
     offsets(m, false, writable);
     qsort(writable, others, sizeof(*writable), ascending);
-    offsets(m, true, m->readonly);
+    offsets(m, true, m->readonly->offset);
     /* Two names for one place, as with aliases: writable when one of them is. */
     for (size_t i = 0; i < n; i++) {
-        if (!holds(writable, others, m->readonly[i])) {
-            m->readonly[m->readonly_count++] = m->readonly[i];
+        if (!holds(writable, others, m->readonly->offset[i])) {
+            m->readonly->offset[m->readonly->count++] = m->readonly->offset[i];
         }
     }
-    qsort(m->readonly, m->readonly_count, sizeof(*m->readonly), ascending);
+    qsort(m->readonly->offset, m->readonly->count, sizeof(*m->readonly->offset), ascending);
     free(writable);
     return true;
 }
@@ -82,10 +93,15 @@ bool model_readonly_init(struct gpu_model *m)
 void model_readonly_check(struct gpu_model *m, uint32_t off, uint32_t value)
 {
     char name[96];
-    if (!holds(m->readonly, m->readonly_count, off)) {
+    if (!holds(m->readonly->offset, m->readonly->count, off)) {
         return;
     }
     reg_name(off, m->chip->family, name, sizeof(name));
     model_rule_broken(m, RULE_REG_READ_ONLY, "wrote 0x%08x to %s (0x%06x), which is read-only",
                       value, name, off);
 }
+
+static void destroy(struct gpu_model *m) { free(m->readonly->offset); }
+
+const struct block readonly_block = {
+    .name = "readonly", BLOCK_STATE(readonly), .create = create, .destroy = destroy};

@@ -1,124 +1,26 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The books: what was touched and is not modelled (by register, ranked), what RM calls were
- * refused, which registers the driver spun on; and the report that people read.
- */
+/* The report that people read: verdict, faults, what was touched and is not modelled, ranked. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/model/model_priv.h"
+#include "arch/base.h"
+#include "gsp/hw/regs/regs.h"
+#include "tests/model/boards.h"
+#include "tests/model/books/coverage.h"
+#include "tests/model/books/fault.h"
+#include "tests/model/books/strict.h"
+#include "tests/model/books/trace.h"
+#include "tests/model/boot/fwfiles.h"
+#include "tests/model/chips.h"
+#include "tests/model/falcon/falcon.h"
+#include "tests/model/gpu.h"
+#include "tests/model/host/channel.h"
+#include "tests/model/memory/vram.h"
+#include "tests/model/memory/wpr2.h"
+#include "tests/model/model.h"
 
-enum {
-    TABLE_START = 256,
-    TABLE_MAX = 65536,
-    SPIN_READS = 10000, /* reads in a row that make a spin */
-    REPORT_LINES = 64,  /* unmodelled registers listed */
-};
-
-static struct unmodelled *find_slot(struct unmodelled *table, uint32_t size, uint32_t off)
-{
-    uint32_t i = (off >> 2) * 2654435761u & (size - 1);
-    while (table[i].used && table[i].off != off) {
-        i = (i + 1) & (size - 1);
-    }
-    return &table[i];
-}
-
-/* Keeps the table at most half full. False: no memory, or absurdly many registers. */
-static bool make_room(struct report_state *r)
-{
-    if (r->table != NULL && (r->table_used + 1) * 2 <= r->table_size) {
-        return true;
-    }
-    const uint32_t size = r->table == NULL ? TABLE_START : r->table_size * 2;
-    struct unmodelled *table = size <= TABLE_MAX ? calloc(size, sizeof(*table)) : NULL;
-    if (table == NULL) {
-        return false;
-    }
-    for (uint32_t i = 0; i < r->table_size; i++) {
-        if (r->table[i].used) {
-            *find_slot(table, size, r->table[i].off) = r->table[i];
-        }
-    }
-    free(r->table);
-    r->table = table;
-    r->table_size = size;
-    return true;
-}
-
-void model_report_unmodelled(struct gpu_model *m, uint32_t off, bool write, uint32_t value)
-{
-    struct report_state *r = &m->report;
-    if (write) {
-        m->stats.unmodelled_writes++;
-    } else {
-        m->stats.unmodelled_reads++;
-    }
-    if (!make_room(r)) {
-        return;
-    }
-    struct unmodelled *u = find_slot(r->table, r->table_size, off);
-    if (!u->used) {
-        *u = (struct unmodelled){.off = off, .used = true};
-        r->table_used++;
-        m->stats.unmodelled_registers++;
-        model_trace_text(m, "not modelled: 0x%06x", off);
-    }
-    if (write) {
-        u->writes++;
-        u->last_written = value;
-    } else {
-        u->reads++;
-    }
-}
-
-void model_report_refused(struct gpu_model *m, uint32_t kind, uint32_t what)
-{
-    struct report_state *r = &m->report;
-    m->stats.refused++;
-    model_trace_text(m, "refused: %s 0x%08x",
-                     kind == REFUSED_CONTROL ? "control"
-                     : kind == REFUSED_CLASS ? "class"
-                                             : "function",
-                     what);
-    for (uint32_t i = 0; i < r->refused_count; i++) {
-        if (r->refused[i].cls == kind && r->refused[i].what == what) {
-            r->refused[i].count++;
-            return;
-        }
-    }
-    if (r->refused_count < ARRAY_SIZE(r->refused)) {
-        r->refused[r->refused_count++] = (struct refused){.what = what, .cls = kind, .count = 1};
-    }
-}
-
-void model_report_spin(struct gpu_model *m, uint32_t off, uint32_t value)
-{
-    struct report_state *r = &m->report;
-    if (off != r->spin_off || value != r->spin_value || r->spin_count == 0) {
-        r->spin_off = off;
-        r->spin_value = value;
-        r->spin_count = 1;
-        return;
-    }
-    if (++r->spin_count < SPIN_READS || model_next_ns(m) != UINT64_MAX) {
-        return; /* something is still going to happen */
-    }
-    if (r->spun_count != 0 && r->spun[r->spun_count - 1].off == off) {
-        r->spun[r->spun_count - 1].count = r->spin_count;
-    } else if (r->spun_count < ARRAY_SIZE(r->spun)) {
-        r->spun[r->spun_count].off = off;
-        r->spun[r->spun_count].value = value;
-        r->spun[r->spun_count++].count = r->spin_count;
-    }
-}
-
-void model_report_free(struct gpu_model *m)
-{
-    free(m->report.table);
-    m->report.table = NULL;
-}
+enum { REPORT_LINES = 64 /* unmodelled registers listed */ };
 
 static int by_count(const void *a, const void *b)
 {
@@ -129,7 +31,7 @@ static int by_count(const void *a, const void *b)
 
 static void report_registers(const struct gpu_model *m, FILE *out)
 {
-    const struct report_state *r = &m->report;
+    const struct coverage_state *r = m->coverage;
     struct unmodelled *list = r->table_used != 0 ? calloc(r->table_used, sizeof(*list)) : NULL;
     uint32_t n = 0;
     for (uint32_t i = 0; list != NULL && i < r->table_size; i++) {
@@ -172,15 +74,15 @@ void model_report(const struct gpu_model *m, FILE *out)
     static const char *const kinds[] = {[REFUSED_CONTROL] = "control",
                                         [REFUSED_CLASS] = "class",
                                         [REFUSED_FUNCTION] = "RPC function"};
-    const struct report_state *r = &m->report;
+    const struct coverage_state *r = m->coverage;
     const struct model_verdict *v = model_first_violation(m);
     fprintf(out, "chip %s, board %s, %llu MiB, BOOT_0 0x%08x\n", m->chip->name, m->board->name,
-            (unsigned long long)(m->vram.size >> 20), m->chip->boot0);
-    for (uint32_t i = 0; i < m->fw_count; i++) {
-        fprintf(out, "firmware compared: %s\n", m->fw[i].version);
+            (unsigned long long)(m->vram->size >> 20), m->chip->boot0);
+    for (uint32_t i = 0; i < m->fw->count; i++) {
+        fprintf(out, "firmware compared: %s\n", m->fw->set[i].version);
     }
-    if (m->fw_seen[0] != '\0') {
-        fprintf(out, "firmware started: %s\n", m->fw_seen);
+    if (m->fw->seen[0] != '\0') {
+        fprintf(out, "firmware started: %s\n", m->fw->seen);
     }
     if (v == NULL) {
         fprintf(out, "verdict: no rule broken\n");
@@ -188,30 +90,30 @@ void model_report(const struct gpu_model *m, FILE *out)
         fprintf(out, "verdict: BROKE %s\n  %s\n  rule: %s\n  source: %s\n  at access %" PRIu64 "\n",
                 v->rule, v->words, model_explain(v->rule, NULL), v->source, v->access);
         for (size_t i = 0; i < RULE_COUNT; i++) {
-            if (m->strict.hits[i] != 0) {
-                fprintf(out, "  %s: %u times\n", model_rule_id(i), m->strict.hits[i]);
+            if (m->strict->hits[i] != 0) {
+                fprintf(out, "  %s: %u times\n", model_rule_id(i), m->strict->hits[i]);
             }
         }
     }
-    if (m->faults.count != 0) {
+    if (m->faults->count != 0) {
         fprintf(out, "faults: %" PRIu64 " struck, seed %" PRIu64 "; each again by\n",
-                m->faults.struck, m->seed);
-        for (uint64_t i = 0; i < min_u64(m->faults.struck, FAULT_NOTES_MAX); i++) {
-            fprintf(out, "  --fault %s\n", m->faults.note[i]);
+                m->faults->struck, m->seed);
+        for (uint64_t i = 0; i < min_u64(m->faults->struck, FAULT_NOTES_MAX); i++) {
+            fprintf(out, "  --fault %s\n", m->faults->note[i]);
         }
     }
     fprintf(out, "GSP: %u boots, %u unloads, %s; WPR2 %s; %" PRIu64 " image pages compared\n",
             m->stats.gsp_boots, m->stats.gsp_unloads,
-            m->gsp_falcon.riscv_active ? "running" : "stopped",
-            m->wpr2.hi > m->wpr2.lo ? "up" : "down", m->stats.image_pages_checked);
+            m->gsp_falcon->riscv_active ? "running" : "stopped",
+            m->wpr2->hi > m->wpr2->lo ? "up" : "down", m->stats.image_pages_checked);
     fprintf(out, "left at an unload: %u objects, %u of them channels\n", m->stats.objects_left,
             m->stats.channels_left);
     fprintf(out,
             "host: %" PRIu64 " doorbells, %" PRIu64 " methods (%" PRIu64 " of engines that are not "
             "modelled), %" PRIu64 " semaphores released, %" PRIu64 " copies of %" PRIu64
             " bytes, %" PRIu64 " channels faulted\n",
-            m->host.doorbells, m->host.methods, m->host.ignored_methods, m->host.releases,
-            m->host.launches, m->host.bytes_copied, m->host.faults);
+            m->host->doorbells, m->host->methods, m->host->ignored_methods, m->host->releases,
+            m->host->launches, m->host->bytes_copied, m->host->faults);
     fprintf(out,
             "accesses: %" PRIu64 " reads, %" PRIu64 " writes; %" PRIu64 " bytes by DMA; %" PRIu64
             " interrupts\n",
@@ -220,12 +122,12 @@ void model_report(const struct gpu_model *m, FILE *out)
         fprintf(out,
                 "limit: %" PRIu64 " writes to video memory refused: %" PRIu64
                 " bytes of this machine held, --vram-limit is %" PRIu64 "\n",
-                m->stats.vram_refused, m->stats.vram_held, m->vram.limit);
+                m->stats.vram_refused, m->stats.vram_held, m->vram->limit);
     }
     if (m->stats.trace_dropped != 0) {
         fprintf(out,
                 "limit: %" PRIu64 " lines of the trace dropped: --trace-limit is %" PRIu64 "\n",
-                m->stats.trace_dropped, m->trace.limit);
+                m->stats.trace_dropped, m->trace->limit);
     }
     if (m->stats.dma_lost != 0) {
         fprintf(out, "lost: %" PRIu64 " transfers met memory that was taken away meanwhile\n",

@@ -2,7 +2,18 @@
 /* The report for programs: one JSON object (docs/model.md says what is in it). */
 #include <inttypes.h>
 
-#include "tests/model/model_priv.h"
+#include "arch/base.h"
+#include "gsp/hw/regs/regs.h"
+#include "tests/model/boards.h"
+#include "tests/model/books/coverage.h"
+#include "tests/model/books/fault.h"
+#include "tests/model/books/strict.h"
+#include "tests/model/boot/fwfiles.h"
+#include "tests/model/chips.h"
+#include "tests/model/falcon/falcon.h"
+#include "tests/model/gpu.h"
+#include "tests/model/memory/wpr2.h"
+#include "tests/model/model.h"
 
 static void text(FILE *out, const char *s)
 {
@@ -39,8 +50,8 @@ static void verdict(const struct gpu_model *m, FILE *out)
     fputs(",\"broken\":{", out);
     bool first = true;
     for (size_t i = 0; i < RULE_COUNT; i++) {
-        if (m->strict.hits[i] != 0) {
-            fprintf(out, "%s\"%s\":%u", first ? "" : ",", model_rule_id(i), m->strict.hits[i]);
+        if (m->strict->hits[i] != 0) {
+            fprintf(out, "%s\"%s\":%u", first ? "" : ",", model_rule_id(i), m->strict->hits[i]);
             first = false;
         }
     }
@@ -49,7 +60,7 @@ static void verdict(const struct gpu_model *m, FILE *out)
 
 static void unmodelled(const struct gpu_model *m, FILE *out)
 {
-    const struct report_state *r = &m->report;
+    const struct coverage_state *r = m->coverage;
     bool first = true;
     fprintf(out, ",\"registers\":{\"known\":%u,\"touched\":%u,\"not_modelled\":[",
             m->stats.registers_known, m->stats.registers_touched);
@@ -73,17 +84,18 @@ void model_report_json(const struct gpu_model *m, FILE *out)
 {
     static const char *const kinds[] = {
         [REFUSED_CONTROL] = "control", [REFUSED_CLASS] = "class", [REFUSED_FUNCTION] = "function"};
-    const struct report_state *r = &m->report;
+    const struct coverage_state *r = m->coverage;
     fputs("{\"chip\":", out);
     text(out, m->chip->name);
     pair(out, "board", m->board->name);
-    pair(out, "firmware", m->fw_seen);
+    pair(out, "firmware", m->fw->seen);
     verdict(m, out);
     fprintf(out,
             ",\"gsp\":{\"boots\":%u,\"unloads\":%u,\"running\":%s,\"wpr2\":%s,\"pages_compared\":"
             "%" PRIu64 "}",
-            m->stats.gsp_boots, m->stats.gsp_unloads, m->gsp_falcon.riscv_active ? "true" : "false",
-            m->wpr2.hi > m->wpr2.lo ? "true" : "false", m->stats.image_pages_checked);
+            m->stats.gsp_boots, m->stats.gsp_unloads,
+            m->gsp_falcon->riscv_active ? "true" : "false",
+            m->wpr2->hi > m->wpr2->lo ? "true" : "false", m->stats.image_pages_checked);
     fprintf(out,
             ",\"accesses\":{\"reads\":%" PRIu64 ",\"writes\":%" PRIu64 ",\"dma_bytes\":%" PRIu64
             ",\"interrupts\":%" PRIu64 "}",
@@ -99,9 +111,9 @@ void model_report_json(const struct gpu_model *m, FILE *out)
                 kinds[r->refused[i].cls], r->refused[i].what, r->refused[i].count);
     }
     fprintf(out, "],\"seed\":%" PRIu64 ",\"faults\":[", m->seed);
-    for (uint64_t i = 0; i < min_u64(m->faults.struck, FAULT_NOTES_MAX); i++) {
+    for (uint64_t i = 0; i < min_u64(m->faults->struck, FAULT_NOTES_MAX); i++) {
         fputs(i == 0 ? "" : ",", out);
-        text(out, m->faults.note[i]);
+        text(out, m->faults->note[i]);
     }
     fputs("]}\n", out);
 }

@@ -4,17 +4,25 @@
  * fields from the register list. A line that repeats the one before (time apart) is counted, not
  * printed.
  */
+#include "tests/model/books/trace.h"
+
 #include <inttypes.h>
+#include <stdarg.h>
 #include <string.h>
 
+#include "gsp/hw/regs/regs.h"
+#include "tests/model/block.h"
+#include "tests/model/blocks.h"
 #include "tests/model/books/text.h"
-#include "tests/model/model_priv.h"
+#include "tests/model/chips.h"
+#include "tests/model/gpu.h"
+#include "tests/model/model.h"
 
 enum { TIME_BYTES = 24 }; /* of the time before a line, and its end: at most about so many */
 
 static void line(struct gpu_model *m, const char *text)
 {
-    struct trace_state *t = &m->trace;
+    struct trace_state *t = m->trace;
     if (strncmp(text, t->last, sizeof(t->last) - 1) == 0) {
         t->repeats++;
         return;
@@ -40,11 +48,11 @@ static void line(struct gpu_model *m, const char *text)
 
 void model_trace_flush(struct gpu_model *m)
 {
-    if (m->trace_file != NULL && m->trace.repeats != 0 && m->stats.trace_dropped == 0) {
-        fprintf(m->trace_file, "    ... %" PRIu64 " more like this\n", m->trace.repeats);
+    if (m->trace_file != NULL && m->trace->repeats != 0 && m->stats.trace_dropped == 0) {
+        fprintf(m->trace_file, "    ... %" PRIu64 " more like this\n", m->trace->repeats);
     }
-    m->trace.repeats = 0;
-    m->trace.last[0] = '\0';
+    m->trace->repeats = 0;
+    m->trace->last[0] = '\0';
 }
 
 void model_trace_reg(struct gpu_model *m, bool write, uint32_t off, uint32_t value)
@@ -77,3 +85,15 @@ void model_trace_text(struct gpu_model *m, const char *fmt, ...)
     model_text_line(text);
     line(m, text);
 }
+
+static bool create(struct gpu_model *m, const struct model_config *cfg, char *err, size_t err_size)
+{
+    (void)err;
+    (void)err_size;
+    m->trace_file = cfg->trace;
+    m->trace->limit = cfg->trace_limit != 0 ? cfg->trace_limit : MODEL_LIMIT_DEFAULT;
+    return true;
+}
+
+const struct block trace_block = {
+    .name = "trace", BLOCK_STATE(trace), .create = create, .destroy = model_trace_flush};

@@ -4,12 +4,19 @@
  * messages, field by field. One line a field, "# Structure.field = value"; arrays in one line, what
  * is long as its length and a sum by which two traces can be compared.
  */
+#include "tests/model/books/trace_data.h"
+
 #include <inttypes.h>
 #include <string.h>
 
+#include "arch/base.h"
+#include "gsp_layout.h"
 #include "tests/model/books/names.h"
 #include "tests/model/books/text.h"
-#include "tests/model/model_priv.h"
+#include "tests/model/books/trace.h"
+#include "tests/model/gpu.h"
+#include "tests/model/gsp/gsp_state.h"
+#include "tests/model/gsp/gsp_version.h"
 
 enum { SHOWN_MAX = 16, VALUES_TEXT = 400, FN_REGISTRY = 73, FN_CONTROL = 76, FN_ALLOC = 103 };
 #define FNV_OFFSET 0xcbf29ce484222325ull /* FNV-1a, 64 bits */
@@ -107,7 +114,7 @@ void model_trace_value(struct gpu_model *m, const char *structure, const char *f
 
 static void registry(struct gpu_model *m, const uint8_t *p, size_t len)
 {
-    const struct gsp_layout *l = m->gsp.l;
+    const struct gsp_layout *l = m->gsp->l;
     const uint32_t head = l->PACKED_REGISTRY_TABLE.total, stride = l->PACKED_REGISTRY_ENTRY.total;
     const uint64_t count = fw_get(p, len, l->PACKED_REGISTRY_TABLE.numEntries);
     for (uint64_t i = 0; i < count && range_ok(head + i * stride, stride, len); i++) {
@@ -126,7 +133,7 @@ static void registry(struct gpu_model *m, const uint8_t *p, size_t len)
 static void params(struct gpu_model *m, const struct number_name *n, const uint8_t *p, size_t len)
 {
     if (n != NULL && n->structure[0] != '\0') {
-        model_trace_struct(m, m->gsp.l, n->structure, p, len);
+        model_trace_struct(m, m->gsp->l, n->structure, p, len);
     } else if (len != 0) {
         model_trace_text(m, "params.bytes = %zu, sum 0x%016" PRIx64, len, sum_of(p, len));
     }
@@ -138,11 +145,11 @@ void model_trace_message(struct gpu_model *m, uint32_t function, const uint8_t *
     if (m->trace_file == NULL) {
         return;
     }
-    const struct gsp_layout *l = m->gsp.l;
-    const struct number_name *n = function_name(function, m->gsp.v->shared_data_function != 0);
+    const struct gsp_layout *l = m->gsp->l;
+    const struct number_name *n = function_name(function, m->gsp->v->shared_data_function != 0);
     model_trace_text(m, "message from the driver: function %u %s, %u bytes of payload", function,
                      n != NULL ? n->name : "", len);
-    model_trace_struct(m, l, "GSP_MSG_QUEUE_ELEMENT", m->msg, l->GSP_MSG_QUEUE_ELEMENT.total);
+    model_trace_struct(m, l, "GSP_MSG_QUEUE_ELEMENT", m->buf->msg, l->GSP_MSG_QUEUE_ELEMENT.total);
     if (n != NULL && n->structure[0] != '\0') {
         model_trace_struct(m, l, n->structure, p, len);
     }
@@ -167,6 +174,6 @@ void model_trace_message(struct gpu_model *m, uint32_t function, const uint8_t *
 
 const char *model_function_name(const struct gpu_model *m, uint32_t function)
 {
-    const struct number_name *n = function_name(function, m->gsp.v->shared_data_function != 0);
+    const struct number_name *n = function_name(function, m->gsp->v->shared_data_function != 0);
     return n != NULL ? n->name : "";
 }

@@ -4,9 +4,33 @@
  * GSP, or resumes it for the CPU sequencer; booter_unload takes WPR2 down. Mailbox codes are those
  * seen on real boards. Sources: boot.md 5, 6, 9, 12; firmware.md 5, 7, 8; measured.md 4-6.
  */
+#include "tests/model/boot/booter.h"
+
 #include <string.h>
 
-#include "tests/model/model_priv.h"
+#include "arch/base.h"
+#include "gsp/hw/regs/regs.h"
+#include "tests/model/blocks/pgc6.h"
+#include "tests/model/boards.h"
+#include "tests/model/books/fault.h"
+#include "tests/model/books/strict.h"
+#include "tests/model/books/trace.h"
+#include "tests/model/books/trace_data.h"
+#include "tests/model/boot/booter_image.h"
+#include "tests/model/boot/booter_meta.h"
+#include "tests/model/boot/fw_version.h"
+#include "tests/model/boot/fwfiles.h"
+#include "tests/model/boot/rom.h"
+#include "tests/model/bus/config.h"
+#include "tests/model/bus/dma.h"
+#include "tests/model/chips.h"
+#include "tests/model/falcon/falcon.h"
+#include "tests/model/gpu.h"
+#include "tests/model/gsp/gsp.h"
+#include "tests/model/gsp/gsp_state.h"
+#include "tests/model/gsp/gsp_version.h"
+#include "tests/model/gsp/sleep.h"
+#include "tests/model/memory/wpr2.h"
 
 enum {
     UNLOAD_MAILBOX = 0xff,
@@ -19,8 +43,8 @@ enum {
 
 static void finish(struct gpu_model *m, uint32_t mailbox)
 {
-    m->sec2.mailbox[0] = mailbox;
-    model_falcon_halt(m, &m->sec2);
+    m->sec2->mailbox[0] = mailbox;
+    model_falcon_halt(m, m->sec2);
 }
 
 static uint32_t fuse_version(uint32_t fuse)
@@ -40,7 +64,7 @@ static uint32_t fuse_version(uint32_t fuse)
 static bool is_program(const struct gpu_model *m, const struct fw_booter *b, uint32_t *at,
                        const char **why)
 {
-    const struct falcon *f = &m->sec2;
+    const struct falcon *f = m->sec2;
     const uint32_t tag = b->app_off / FALCON_BLOCK;
     const uint8_t *app = b->payload + b->app_off;
     if (!m->chip->pio) {
@@ -53,7 +77,7 @@ static bool is_program(const struct gpu_model *m, const struct fw_booter *b, uin
 
 static bool boot_rom_accepts(struct gpu_model *m, const struct fw_booter *b)
 {
-    struct falcon *f = &m->sec2;
+    struct falcon *f = m->sec2;
     const uint32_t patch = b->patch_loc - b->data_off;
     const uint32_t start = m->chip->pio ? b->code_off : b->app_off;
     bool ok = true;
@@ -96,8 +120,8 @@ static bool boot_rom_accepts(struct gpu_model *m, const struct fw_booter *b)
 
 static void run_load(struct gpu_model *m, const struct fw_set *fw)
 {
-    struct falcon *g = &m->gsp_falcon;
-    struct wpr_meta mt = {.address = (uint64_t)m->sec2.mailbox[1] << 32 | m->sec2.mailbox[0]};
+    struct falcon *g = m->gsp_falcon;
+    struct wpr_meta mt = {.address = (uint64_t)m->sec2->mailbox[1] << 32 | m->sec2->mailbox[0]};
     const struct fault *fault = model_fault_get(m, FAULT_BOOTER_MAILBOX);
     mt.l = fw != NULL ? fw->layout : model_gsp_default_layout(m); /* until it is known better */
     if (fault != NULL) {
@@ -112,7 +136,7 @@ static void run_load(struct gpu_model *m, const struct fw_set *fw)
     if (!model_config_bus_master(m)) { /* nothing is fetched and the mailbox keeps the address */
         model_rule_broken(m, RULE_DMA_BUS_MASTER, "booter cannot fetch the WPR metadata at 0x%llx",
                           (unsigned long long)mt.address);
-        model_falcon_halt(m, &m->sec2);
+        model_falcon_halt(m, m->sec2);
         return;
     }
     if (!model_dma_read(m, mt.address, mt.raw, META_BYTES, "WPR metadata")) {
@@ -123,12 +147,12 @@ static void run_load(struct gpu_model *m, const struct fw_set *fw)
         mt.l = model_recognise(m, META(&mt, sizeOfRadix3Elf),
                                (uint64_t)g->mailbox[1] << 32 | g->mailbox[0]);
     } else {
-        snprintf(m->fw_seen, sizeof(m->fw_seen), "%s, by comparing", fw->version);
+        snprintf(m->fw->seen, sizeof(m->fw->seen), "%s, by comparing", fw->version);
     }
     model_trace_struct(m, mt.l, "GspFwWprMeta", mt.raw, META_BYTES);
-    if (m->wpr2.hi - m->wpr2.lo > FRTS_BYTES) {
+    if (m->wpr2->hi - m->wpr2->lo > FRTS_BYTES) {
         model_rule_broken(m, RULE_BOOTER_WPR2_EXTENDED, "WPR2 is already [0x%llx, 0x%llx)",
-                          (unsigned long long)m->wpr2.lo, (unsigned long long)m->wpr2.hi);
+                          (unsigned long long)m->wpr2->lo, (unsigned long long)m->wpr2->hi);
         finish(m, BOOTER_EXTENDED);
         return;
     }
@@ -153,95 +177,96 @@ static void run_load(struct gpu_model *m, const struct fw_set *fw)
     put_le64(verified, META_VERIFIED);
     model_dma_write(m, mt.address + mt.l->GspFwWprMeta.verified.off, verified, sizeof(verified),
                     "WPR metadata");
-    m->wpr2 = (struct wpr2){
+    *m->wpr2 = (struct wpr2){
         .lo = META(&mt, gspFwWprStart),
         .hi = META(&mt, gspFwWprEnd),
         .frts = META(&mt, frtsOffset),
         .non_wpr = META(&mt, nonWprHeapOffset),
         .reserved = META(&mt, nonWprHeapOffset),
     };
-    m->misc.secure_scratch_14 &= ~(uint32_t)HANDOFF_RESUMED;
+    m->pgc6->secure_scratch_14 &= ~(uint32_t)HANDOFF_RESUMED;
     g->bcr_ctrl = BCR_RISCV_FETCH;
     g->riscv_active = true;
-    m->sb_ran = false;
-    m->gsp.fw = fw;
-    m->gsp.l = mt.l;
-    m->sec2.mailbox[1] = 0;
+    m->fwsec->sb_ran = false;
+    m->gsp->fw = fw;
+    m->gsp->l = mt.l;
+    m->sec2->mailbox[1] = 0;
     finish(m, 0);
     model_gsp_boot(m, (uint64_t)g->mailbox[1] << 32 | g->mailbox[0]);
 }
 
 static void run_resume(struct gpu_model *m)
 {
-    struct falcon *g = &m->gsp_falcon;
+    struct falcon *g = m->gsp_falcon;
     if (!model_gsp_resume(m)) {
         finish(m, BOOTER_REFUSED);
         return;
     }
     g->bcr_ctrl = BCR_RISCV_FETCH;
     g->riscv_active = true;
-    m->misc.secure_scratch_14 |= HANDOFF_RESUMED;
+    m->pgc6->secure_scratch_14 |= HANDOFF_RESUMED;
     finish(m, 0);
 }
 
 static uint64_t mailboxes(const struct gpu_model *m)
 {
-    return (uint64_t)m->sec2.mailbox[1] << 32 | m->sec2.mailbox[0];
+    return (uint64_t)m->sec2->mailbox[1] << 32 | m->sec2->mailbox[0];
 }
 
 /* After suspend: the SR metadata's address; everything comes from the save area (boot.md 12.2). */
 static void run_wake(struct gpu_model *m)
 {
-    struct falcon *g = &m->gsp_falcon;
-    if (m->wpr2.hi != 0 || !model_sleep_wake(m, mailboxes(m))) {
+    struct falcon *g = m->gsp_falcon;
+    if (m->wpr2->hi != 0 || !model_sleep_wake(m, mailboxes(m))) {
         finish(m, BOOTER_REFUSED);
         return;
     }
     g->bcr_ctrl = BCR_RISCV_FETCH;
     g->riscv_active = true;
-    m->sb_ran = false;
-    m->sec2.mailbox[1] = 0;
+    m->fwsec->sb_ran = false;
+    m->sec2->mailbox[1] = 0;
     finish(m, 0);
 }
 
 static void run_unload(struct gpu_model *m)
 {
-    const bool suspend = m->sleep.have && !m->sleep.stored && m->sec2.mailbox[0] != UNLOAD_MAILBOX;
-    if (suspend && !m->gsp_falcon.riscv_active && m->sb_ran) {
+    const bool suspend =
+        m->sleep->have && !m->sleep->stored && m->sec2->mailbox[0] != UNLOAD_MAILBOX;
+    if (suspend && !m->gsp_falcon->riscv_active && m->fwsec->sb_ran) {
         if (!model_sleep_store(m, mailboxes(m))) {
             finish(m, BOOTER_REFUSED);
             return;
         }
-        m->wpr2 = (struct wpr2){0};
-        m->gsp.phase = GSPP_OFF;
-        m->sec2.mailbox[1] = 0;
+        *m->wpr2 = (struct wpr2){0};
+        m->gsp->phase = GSPP_OFF;
+        m->sec2->mailbox[1] = 0;
         finish(m, 0);
         return;
     }
-    if (m->sec2.mailbox[0] != UNLOAD_MAILBOX || m->sec2.mailbox[1] != UNLOAD_MAILBOX) {
+    if (m->sec2->mailbox[0] != UNLOAD_MAILBOX || m->sec2->mailbox[1] != UNLOAD_MAILBOX) {
         model_rule_broken(m, RULE_BOOTER_UNLOAD_MAILBOX,
-                          "mailboxes 0x%x 0x%x; a cold unload wants 0xff 0xff", m->sec2.mailbox[0],
-                          m->sec2.mailbox[1]);
+                          "mailboxes 0x%x 0x%x; a cold unload wants 0xff 0xff", m->sec2->mailbox[0],
+                          m->sec2->mailbox[1]);
         finish(m, BOOTER_REFUSED);
         return;
     }
-    if (m->gsp_falcon.riscv_active) {
+    if (m->gsp_falcon->riscv_active) {
         model_rule_broken(m, RULE_BOOTER_GSP_RUNNING, "the RISC-V core is active");
         finish(m, BOOTER_REFUSED);
         return;
     }
-    if (m->wpr2.hi > m->wpr2.lo && !m->sb_ran) {
+    if (m->wpr2->hi > m->wpr2->lo && !m->fwsec->sb_ran) {
         model_rule_broken(m, RULE_BOOTER_UNLOAD_ORDER,
                           "WPR2 is [0x%llx, 0x%llx) and FWSEC-SB has not run since it was made",
-                          (unsigned long long)m->wpr2.lo, (unsigned long long)m->wpr2.hi);
+                          (unsigned long long)m->wpr2->lo, (unsigned long long)m->wpr2->hi);
     }
-    if (m->wpr2.hi > m->wpr2.lo && m->stats.gsp_unloads < m->stats.gsp_boots) {
+    if (m->wpr2->hi > m->wpr2->lo && m->stats.gsp_unloads < m->stats.gsp_boots) {
         m->stats.gsp_unloads++;
     }
-    model_sleep_free(m);
-    m->wpr2 = (struct wpr2){0};
-    m->gsp.phase = GSPP_OFF;
-    m->sec2.mailbox[1] = 0;
+    model_sleep_drop(m);
+    *m->wpr2 = (struct wpr2){0};
+    m->gsp->phase = GSPP_OFF;
+    m->sec2->mailbox[1] = 0;
     finish(m, 0);
 }
 
@@ -249,8 +274,8 @@ static void run_compared(struct gpu_model *m)
 {
     uint32_t at = 0;
     const char *why = "";
-    for (uint32_t i = 0; i < m->fw_count; i++) {
-        const struct fw_set *fw = &m->fw[i];
+    for (uint32_t i = 0; i < m->fw->count; i++) {
+        const struct fw_set *fw = &m->fw->set[i];
         const bool load = is_program(m, &fw->load, &at, &why);
         if (load || is_program(m, &fw->unload, &at, &why)) {
             model_trace_text(m, "booter_%s %s", load ? "load" : "unload", fw->version);
@@ -266,15 +291,15 @@ static void run_compared(struct gpu_model *m)
             return;
         }
     }
-    is_program(m, &m->fw[0].load, &at, &why);
+    is_program(m, &m->fw->set[0].load, &at, &why);
     model_rule_broken(m, RULE_BOOTER_CODE, "sec2: IMEM at 0x%x %s (compared with booter_load %s)",
-                      at, why, m->fw[0].version);
+                      at, why, m->fw->set[0].version);
     finish(m, BOOTER_SIGNATURE);
 }
 
 void model_booter_run(struct gpu_model *m)
 {
-    struct falcon *f = &m->sec2;
+    struct falcon *f = m->sec2;
     if (!f->running) {
         return;
     }
@@ -282,7 +307,7 @@ void model_booter_run(struct gpu_model *m)
         model_falcon_halt(m, f);
         return;
     }
-    if (m->gsp.phase == GSPP_SEQUENCER && !f->reset_since_run) {
+    if (m->gsp->phase == GSPP_SEQUENCER && !f->reset_since_run) {
         run_resume(m);
         return;
     }
@@ -298,10 +323,10 @@ void model_booter_run(struct gpu_model *m)
         finish(m, BOOTER_REFUSED);
         return;
     }
-    if (m->fw_count != 0) {
+    if (m->fw->count != 0) {
         run_compared(m);
     } else if ((f->mailbox[0] == UNLOAD_MAILBOX && f->mailbox[1] == UNLOAD_MAILBOX) ||
-               (m->sleep.have && !m->sleep.stored)) {
+               (m->sleep->have && !m->sleep->stored)) {
         run_unload(m); /* without files the mailboxes and the state tell them apart */
     } else if (model_sleep_asked(m, mailboxes(m))) {
         run_wake(m);

@@ -3,9 +3,17 @@
  * What the WPR metadata point to: the GSP image behind a three-level page table, its signature, the
  * RISC-V bootloader. With firmware files every byte is compared. Sources: firmware.md 6-8.
  */
+#include "tests/model/boot/booter_image.h"
+
 #include <string.h>
 
-#include "tests/model/model_priv.h"
+#include "arch/base.h"
+#include "tests/model/books/strict.h"
+#include "tests/model/books/trace_data.h"
+#include "tests/model/boot/booter_meta.h"
+#include "tests/model/boot/fwfiles.h"
+#include "tests/model/bus/dma.h"
+#include "tests/model/gpu.h"
 
 enum { RADIX3_ENTRIES = 512, SIGNATURE_SECTION_BYTES = 0x1000 };
 

@@ -3,9 +3,18 @@
  * The WPR metadata as booter_load checks them: identity, sizes, the regions that FWSEC and the
  * driver laid out. Mailbox codes are those of real boards. Sources: boot.md 5, 6; measured.md 4-6.
  */
+#include "tests/model/boot/booter_meta.h"
+
 #include <string.h>
 
-#include "tests/model/model_priv.h"
+#include "arch/base.h"
+#include "tests/model/boards.h"
+#include "tests/model/books/strict.h"
+#include "tests/model/chips.h"
+#include "tests/model/gpu.h"
+#include "tests/model/gsp/gsp_version.h"
+#include "tests/model/memory/vram.h"
+#include "tests/model/memory/wpr2.h"
 
 enum {
     META_REVISION = 1,
@@ -55,10 +64,10 @@ static bool layout_ok(struct gpu_model *m, const struct wpr_meta *mt)
             return model_meta_reject(m, RULE_BOOTER_LAYOUT, parts[i].name, parts[i].start,
                                      "overlaps the part below, which ends at", end);
         }
-        if (!range_ok(parts[i].start, parts[i].size, m->vram.size)) {
+        if (!range_ok(parts[i].start, parts[i].size, m->vram->size)) {
             return model_meta_reject(m, RULE_BOOTER_LAYOUT, parts[i].name, parts[i].start,
                                      "with its size it leaves video memory, which ends at",
-                                     m->vram.size);
+                                     m->vram->size);
         }
         end = parts[i].start + parts[i].size;
     }
@@ -88,7 +97,7 @@ static bool heap_ok(struct gpu_model *m, const struct wpr_meta *mt)
  * locked top of memory (boot.md 5). */
 static uint32_t end_without_frts(struct gpu_model *m, const struct wpr_meta *mt)
 {
-    const uint64_t top = m->vram.size - max_u64(m->board->lock_bytes, VGA_WORKSPACE);
+    const uint64_t top = m->vram->size - max_u64(m->board->lock_bytes, VGA_WORKSPACE);
     const uint64_t end = META(mt, gspFwWprEnd);
     if (META(mt, frtsSize) != 0 || META(mt, frtsOffset) != end) {
         model_rule_broken(m, RULE_BOOTER_FRTS, "frts 0x%llx + 0x%llx; GA100 has none: 0x%llx + 0",
@@ -113,9 +122,9 @@ uint32_t model_meta_check(struct gpu_model *m, const struct wpr_meta *mt)
                           (unsigned long long)META(mt, revision), (unsigned long long)mt->address);
         return BOOTER_NO_META;
     }
-    if (META(mt, fbSize) != m->vram.size) {
+    if (META(mt, fbSize) != m->vram->size) {
         model_meta_reject(m, RULE_BOOTER_META_FIELD, "fbSize", META(mt, fbSize), "the board has",
-                          m->vram.size);
+                          m->vram->size);
         return BOOTER_REFUSED;
     }
     if (!m->chip->frts) {
@@ -123,22 +132,22 @@ uint32_t model_meta_check(struct gpu_model *m, const struct wpr_meta *mt)
         if (code != 0) {
             return code;
         }
-    } else if (frts != m->wpr2.lo || frts_size != m->wpr2.hi - m->wpr2.lo) {
+    } else if (frts != m->wpr2->lo || frts_size != m->wpr2->hi - m->wpr2->lo) {
         model_rule_broken(m, RULE_BOOTER_FRTS, "frts 0x%llx + 0x%llx; FWSEC made 0x%llx + 0x%llx",
                           (unsigned long long)frts, (unsigned long long)frts_size,
-                          (unsigned long long)m->wpr2.lo,
-                          (unsigned long long)(m->wpr2.hi - m->wpr2.lo));
+                          (unsigned long long)m->wpr2->lo,
+                          (unsigned long long)(m->wpr2->hi - m->wpr2->lo));
         return BOOTER_REFUSED;
     }
-    if (m->chip->frts && META(mt, gspFwWprEnd) != m->wpr2.hi) {
+    if (m->chip->frts && META(mt, gspFwWprEnd) != m->wpr2->hi) {
         model_meta_reject(m, RULE_BOOTER_WPR_END, "gspFwWprEnd", META(mt, gspFwWprEnd),
-                          "the nominal end of the FRTS region is", m->wpr2.hi);
+                          "the nominal end of the FRTS region is", m->wpr2->hi);
         return BOOTER_WPR_END;
     }
     const uint64_t vga = META(mt, vgaWorkspaceOffset);
-    if (vga > m->vram.size || META(mt, vgaWorkspaceSize) != m->vram.size - vga) {
+    if (vga > m->vram->size || META(mt, vgaWorkspaceSize) != m->vram->size - vga) {
         model_meta_reject(m, RULE_BOOTER_META_FIELD, "vgaWorkspaceSize", META(mt, vgaWorkspaceSize),
-                          "to the end of memory it is", m->vram.size - vga);
+                          "to the end of memory it is", m->vram->size - vga);
         return BOOTER_REFUSED;
     }
     if (META(mt, nonWprHeapSize) == 0) {

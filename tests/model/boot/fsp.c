@@ -4,10 +4,26 @@
  * headers, and the chain-of-trust message, of which every field is checked. What the FMC does once
  * it runs is in fsp_fmc.c. Sources: boot.md 11, 13, 14; registers.md 8; firmware.md 6.3.
  */
+#include "tests/model/boot/fsp.h"
+
 #include <string.h>
 
+#include "arch/base.h"
 #include "gsp/files/digest.h"
-#include "tests/model/model_priv.h"
+#include "gsp_layout.h"
+#include "tests/model/books/fault.h"
+#include "tests/model/books/strict.h"
+#include "tests/model/books/trace.h"
+#include "tests/model/books/trace_data.h"
+#include "tests/model/boot/fwfiles.h"
+#include "tests/model/bus/dma.h"
+#include "tests/model/bus/work.h"
+#include "tests/model/chips.h"
+#include "tests/model/falcon/falcon.h"
+#include "tests/model/falcon/falcon_pio.h"
+#include "tests/model/gpu.h"
+#include "tests/model/gsp/gsp_version.h"
+#include "tests/model/memory/vram.h"
 
 enum {
     STATUS_DONE = 0xff,
@@ -15,11 +31,6 @@ enum {
     /* What each part takes. */
     ANSWER_NS = 2000000,
     FMC_NS = 3000000,
-    /* nouveau reads the mailbox, then the lockdown bit, and takes an address in the one and an
-     * open lock in the other for an error: on boards, where the GSP's image is verified in between,
-     * the two are further apart than its reads. In an emulator those may be tens of milliseconds
-     * apart. */
-    RELEASE_NS = 100000000,
     TEARDOWN_NS = 1000000,
     /* Message headers, boot.md 11.2. */
     HEADER_BYTES = 8,
@@ -40,8 +51,7 @@ enum {
 
 /* ---- registers ---- */
 
-void model_fsp_power_on(struct gpu_model *m) { memset(&m->fsp, 0, sizeof(m->fsp)); }
-void model_fsp_ready(struct gpu_model *m) { m->fsp.ready = true; }
+void model_fsp_ready(struct gpu_model *m) { m->fsp->ready = true; }
 
 #define IN_ARRAY(off, reg, i)                                                                      \
     ((off) >= (uint32_t)reg##__OFFSET && ((off) - (uint32_t)reg##__OFFSET) % reg##__STRIDE == 0 && \
@@ -49,7 +59,7 @@ void model_fsp_ready(struct gpu_model *m) { m->fsp.ready = true; }
 
 bool model_fsp_read(struct gpu_model *m, uint32_t off, uint32_t *value)
 {
-    struct fsp_state *f = &m->fsp;
+    struct fsp_state *f = m->fsp;
     uint32_t i;
     if (m->chip->fsp == NULL) {
         return false;
@@ -84,7 +94,7 @@ bool model_fsp_read(struct gpu_model *m, uint32_t off, uint32_t *value)
 /* The driver wrote QUEUE_HEAD(0): there is a message. */
 static void message_rung(struct gpu_model *m)
 {
-    struct fsp_state *f = &m->fsp;
+    struct fsp_state *f = m->fsp;
     if (f->head[0] == f->tail[0]) {
         return; /* empty */
     }
@@ -107,13 +117,13 @@ static void message_rung(struct gpu_model *m)
         return;
     }
     f->phase = FSPP_MESSAGE;
-    m->gsp_falcon.masked = model_fault_get(m, FAULT_FMC_MASKED) != NULL;
+    m->gsp_falcon->masked = model_fault_get(m, FAULT_FMC_MASKED) != NULL;
     model_schedule(m, WORK_FSP, ANSWER_NS);
 }
 
 bool model_fsp_write(struct gpu_model *m, uint32_t off, uint32_t value)
 {
-    struct fsp_state *f = &m->fsp;
+    struct fsp_state *f = m->fsp;
     uint32_t i;
     if (m->chip->fsp == NULL) {
         return false;
@@ -171,16 +181,16 @@ static bool slot_is(struct gpu_model *m, const uint8_t *slot, size_t slot_size, 
 /* The set of files whose FMC has this hash; NULL: a rule is broken. */
 static const struct fw_set *set_of_hash(struct gpu_model *m, const uint8_t *hash)
 {
-    for (uint32_t i = 0; i < m->fw_count; i++) {
-        if (memcmp(m->fw[i].fmc.hash, hash, SHA384_BYTES) == 0) {
-            return &m->fw[i];
+    for (uint32_t i = 0; i < m->fw->count; i++) {
+        if (memcmp(m->fw->set[i].fmc.hash, hash, DIGEST_SHA384_BYTES) == 0) {
+            return &m->fw->set[i];
         }
     }
     model_rule_broken(
         m, RULE_FSP_HASH,
         "the hash sent begins %02x%02x%02x%02x, that of the FMC file %02x%02x%02x%02x", hash[0],
-        hash[1], hash[2], hash[3], m->fw[0].fmc.hash[0], m->fw[0].fmc.hash[1], m->fw[0].fmc.hash[2],
-        m->fw[0].fmc.hash[3]);
+        hash[1], hash[2], hash[3], m->fw->set[0].fmc.hash[0], m->fw->set[0].fmc.hash[1],
+        m->fw->set[0].fmc.hash[2], m->fw->set[0].fmc.hash[3]);
     return NULL;
 }
 
@@ -189,12 +199,12 @@ static bool image_ok(struct gpu_model *m, uint64_t addr, const struct fw_fmc *wa
                      const uint8_t *hash)
 {
     static uint8_t image[MIB(1)]; /* one thread; the files' sizes were checked */
-    uint8_t have[SHA384_BYTES];
+    uint8_t have[DIGEST_SHA384_BYTES];
     if (!model_dma_read(m, addr, image, want->image_size, "FMC image")) {
         return false;
     }
     digest_sha384(image, want->image_size, have);
-    if (memcmp(have, hash, SHA384_BYTES) == 0) {
+    if (memcmp(have, hash, DIGEST_SHA384_BYTES) == 0) {
         return true;
     }
     size_t at = 0;
@@ -247,7 +257,7 @@ static bool cot_fields_ok(struct gpu_model *m, const struct gsp_layout *l, const
 /* The error code of the answer. */
 static uint32_t chain_of_trust(struct gpu_model *m, uint8_t *cot, uint32_t len)
 {
-    struct fsp_state *f = &m->fsp;
+    struct fsp_state *f = m->fsp;
     const struct gsp_layout *l = model_gsp_default_layout(m);
     const uint32_t total = l->NVDM_PAYLOAD_COT.total;
     if (len < total) {
@@ -264,7 +274,7 @@ static uint32_t chain_of_trust(struct gpu_model *m, uint8_t *cot, uint32_t len)
         return ERR_DATA;
     }
     f->fw = NULL;
-    if (m->fw_count != 0) {
+    if (m->fw->count != 0) {
         const uint8_t *hash = fw_bytes(cot, total, l->NVDM_PAYLOAD_COT.hash384);
         f->fw = set_of_hash(m, hash);
         if (f->fw == NULL || !image_ok(m, COT(gspFmcSysmemOffset), &f->fw->fmc, hash)) {
@@ -280,7 +290,7 @@ static uint32_t chain_of_trust(struct gpu_model *m, uint8_t *cot, uint32_t len)
     }
     f->l = f->fw != NULL ? f->fw->layout : l;
     f->params = COT(gspBootArgsSysmemOffset);
-    f->frts_end = m->vram.size - COT(frtsVidmemOffset);
+    f->frts_end = m->vram->size - COT(frtsVidmemOffset);
     return 0;
 }
 
@@ -288,7 +298,7 @@ static uint32_t chain_of_trust(struct gpu_model *m, uint8_t *cot, uint32_t len)
 
 static void answer(struct gpu_model *m, uint32_t type, uint32_t error)
 {
-    struct fsp_state *f = &m->fsp;
+    struct fsp_state *f = m->fsp;
     const uint32_t words[RESPONSE_BYTES / 4] = {
         MCTP_SINGLE, NVDM_TYPE_PCI | NVDM_VENDOR << 8 | (uint32_t)NVDM_RESPONSE << 24, 0, type,
         error};
@@ -303,7 +313,7 @@ static void answer(struct gpu_model *m, uint32_t type, uint32_t error)
 /* Bytes of the message, 0: none that can be read. */
 static uint32_t message_bytes(struct gpu_model *m)
 {
-    const struct fsp_state *f = &m->fsp;
+    const struct fsp_state *f = m->fsp;
     const uint32_t head = f->head[0], tail = f->tail[0];
     if (head % 4 != 0 || tail % 4 != 0 || tail < head || tail >= FSP_CHANNEL_BYTES) {
         model_rule_broken(m, RULE_FSP_QUEUE,
@@ -314,9 +324,9 @@ static uint32_t message_bytes(struct gpu_model *m)
     return tail - head + 4;
 }
 
-static void message(struct gpu_model *m)
+void model_fsp_message(struct gpu_model *m)
 {
-    struct fsp_state *f = &m->fsp;
+    struct fsp_state *f = m->fsp;
     uint8_t *msg = f->emem + f->head[0] % FSP_CHANNEL_BYTES;
     const uint32_t len = message_bytes(m);
     const struct fault *fault = model_fault_get(m, FAULT_FSP_ERROR);
@@ -328,7 +338,7 @@ static void message(struct gpu_model *m)
     model_trace_value(m, "FSP", "nvdm", nvdm);
     f->phase = FSPP_IDLE;
     f->head[0] = f->tail[0]; /* taken */
-    m->gsp_falcon.masked = false;
+    m->gsp_falcon->masked = false;
     if (len == 0) {
         return;
     }
@@ -349,77 +359,17 @@ static void message(struct gpu_model *m)
     }
     answer(m, type, error);
     if (type == NVDM_COT && error == 0) {
-        m->gsp_falcon.mailbox[0] = (uint32_t)f->params;
-        m->gsp_falcon.mailbox[1] = (uint32_t)(f->params >> 32);
-        m->gsp_falcon.lockdown = true;
+        m->gsp_falcon->mailbox[0] = (uint32_t)f->params;
+        m->gsp_falcon->mailbox[1] = (uint32_t)(f->params >> 32);
+        m->gsp_falcon->lockdown = true;
         f->gsp_taken = true;
         f->phase = FSPP_FMC;
         model_schedule(m, WORK_FSP, FMC_NS);
     }
 }
 
-/* ---- what follows ---- */
-
-static void fmc(struct gpu_model *m)
-{
-    const struct fault *fault = model_fault_get(m, FAULT_FMC_ERROR);
-    const uint32_t error = fault != NULL ? fault->value : model_fmc_run(m);
-    m->gsp_falcon.mailbox[0] = error;
-    m->gsp_falcon.mailbox[1] = 0;
-    model_trace_text(m, "FMC ends with 0x%x", error);
-    m->fsp.phase = FSPP_IDLE;
-    if (error == 0 && model_fault_get(m, FAULT_FMC_LOCKED) == NULL) {
-        /* Mailboxes first, lockdown after: nouveau takes the other order for an error. */
-        m->fsp.phase = FSPP_ZEROED;
-        model_schedule(m, WORK_FSP, RELEASE_NS);
-    }
-}
-
-static void release(struct gpu_model *m)
-{
-    struct fsp_state *f = &m->fsp;
-    f->phase = FSPP_IDLE;
-    m->wpr2 = f->wpr2;
-    m->gsp_falcon.lockdown = false;
-    m->gsp_falcon.riscv_active = true;
-    m->gsp.fw = f->fw;
-    m->gsp.l = f->l;
-    model_gsp_boot(m, f->args);
-}
-
-static void teardown(struct gpu_model *m)
-{
-    m->fsp.phase = FSPP_IDLE;
-    m->fsp.gsp_taken = false;
-    m->gsp_falcon.riscv_active = false;
-    m->wpr2 = (struct wpr2){0};
-    m->gsp.phase = GSPP_OFF;
-    m->stats.gsp_unloads++;
-    model_trace_text(m, "the GSP has halted, WPR2 is gone");
-}
-
 void model_fsp_gsp_down(struct gpu_model *m)
 {
-    m->fsp.phase = FSPP_TEARDOWN;
+    m->fsp->phase = FSPP_TEARDOWN;
     model_schedule(m, WORK_FSP, TEARDOWN_NS);
-}
-
-void model_fsp_step(struct gpu_model *m)
-{
-    switch (m->fsp.phase) {
-    case FSPP_MESSAGE:
-        message(m);
-        break;
-    case FSPP_FMC:
-        fmc(m);
-        break;
-    case FSPP_ZEROED:
-        release(m);
-        break;
-    case FSPP_TEARDOWN:
-        teardown(m);
-        break;
-    case FSPP_IDLE:
-        break;
-    }
 }

@@ -4,9 +4,22 @@
  * fetches the WPR metadata, checks what they point to, and lays the write-protected region out
  * itself. Nothing is executed. Sources: boot.md 5.2, 6 (path B), 11.5, 11.6.
  */
+#include "tests/model/boot/fsp_fmc.h"
+
 #include <string.h>
 
-#include "tests/model/model_priv.h"
+#include "arch/base.h"
+#include "gsp_layout.h"
+#include "tests/model/books/strict.h"
+#include "tests/model/books/trace_data.h"
+#include "tests/model/boot/booter_image.h"
+#include "tests/model/boot/booter_meta.h"
+#include "tests/model/boot/fsp.h"
+#include "tests/model/bus/dma.h"
+#include "tests/model/chips.h"
+#include "tests/model/gpu.h"
+#include "tests/model/memory/vram.h"
+#include "tests/model/memory/wpr2.h"
 
 enum {
     /* What it leaves in MAILBOX0. 0xb was seen on a GB203 (measured.md 9), for a cause unknown. */
@@ -39,7 +52,7 @@ static bool param_is(struct gpu_model *m, const char *field, uint64_t value, uin
 
 static bool read_params(struct gpu_model *m, uint64_t *meta)
 {
-    struct fsp_state *f = &m->fsp;
+    struct fsp_state *f = m->fsp;
     const struct gsp_layout *l = f->l;
     const uint32_t total = l->GSP_FMC_BOOT_PARAMS.total;
     uint8_t p[PARAMS_MAX];
@@ -117,9 +130,9 @@ static bool sizes_ok(struct gpu_model *m, const struct wpr_meta *mt)
         return model_meta_reject(m, RULE_FSP_META, "vgaWorkspaceSize", vga, "needs at least",
                                  VGA_LEAST);
     }
-    if (META(mt, fbSize) != 0 && META(mt, fbSize) != m->vram.size) {
+    if (META(mt, fbSize) != 0 && META(mt, fbSize) != m->vram->size) {
         return model_meta_reject(m, RULE_FSP_META, "fbSize", META(mt, fbSize),
-                                 "it is 0 or what the board has,", m->vram.size);
+                                 "it is 0 or what the board has,", m->vram->size);
     }
     return heap_ok(m, mt);
 }
@@ -127,7 +140,7 @@ static bool sizes_ok(struct gpu_model *m, const struct wpr_meta *mt)
 /* Downwards from FRTS, as on path A (boot.md 5); the heap outside lies above it (11.5). */
 static bool lay_out(struct gpu_model *m, const struct wpr_meta *mt)
 {
-    struct fsp_state *f = &m->fsp;
+    struct fsp_state *f = m->fsp;
     const uint64_t frts = f->frts_end - FRTS_BYTES;
     const uint64_t need = META(mt, sizeOfBootloader) + META(mt, sizeOfRadix3Elf) +
                           META(mt, gspFwHeapSize) + 4 * (uint64_t)WPR_ALIGN;
@@ -146,7 +159,7 @@ static bool lay_out(struct gpu_model *m, const struct wpr_meta *mt)
 
 uint32_t model_fmc_run(struct gpu_model *m)
 {
-    struct fsp_state *f = &m->fsp;
+    struct fsp_state *f = m->fsp;
     struct wpr_meta mt = {.l = f->l};
     uint8_t verified[8];
     if (!read_params(m, &mt.address) ||

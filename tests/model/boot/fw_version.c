@@ -5,9 +5,19 @@
  * 7; the arguments: boot.md 7 (r570 has bDmemStack = 1 where r535 has the old power level, 0 on a
  * cold boot).
  */
+#include "tests/model/boot/fw_version.h"
+
 #include <string.h>
 
-#include "tests/model/model_priv.h"
+#include "arch/base.h"
+#include "gsp_layout.h"
+#include "tests/model/books/trace.h"
+#include "tests/model/boot/fwfiles.h"
+#include "tests/model/bus/dma.h"
+#include "tests/model/chips.h"
+#include "tests/model/gpu.h"
+#include "tests/model/gsp/gsp_state.h"
+#include "tests/model/gsp/gsp_version.h"
 
 static const struct {
     const char *version;
@@ -85,8 +95,8 @@ const struct gsp_layout *model_recognise(struct gpu_model *m, uint64_t image_byt
         l = model_gsp_default_layout(m);
         how = "assumed";
     }
-    snprintf(m->fw_seen, sizeof(m->fw_seen), "%s, %s", l->version, how);
-    model_trace_text(m, "firmware %s", m->fw_seen);
+    snprintf(m->fw->seen, sizeof(m->fw->seen), "%s, %s", l->version, how);
+    model_trace_text(m, "firmware %s", m->fw->seen);
     return l;
 }
 
@@ -96,7 +106,7 @@ const char *model_other_version(const struct gpu_model *m, uint32_t info_bytes, 
 {
     buf[0] = '\0';
     for (size_t i = 0; gsp_layouts[i] != NULL; i++) {
-        if (gsp_layouts[i] != m->gsp.l && gsp_layouts[i]->GspSystemInfo.total == info_bytes) {
+        if (gsp_layouts[i] != m->gsp->l && gsp_layouts[i]->GspSystemInfo.total == info_bytes) {
             snprintf(buf, size, " (%s has as many: --fw-version tells the model)",
                      gsp_layouts[i]->version);
             return buf;

@@ -4,6 +4,8 @@
  * Containers: firmware.md 4-7. Contents are compared byte for byte and never interpreted. Files are
  * mapped once per process and looked up again by path, size and time.
  */
+#include "tests/model/boot/fwfiles.h"
+
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +13,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "tests/model/model_priv.h"
+#include "arch/base.h"
+#include "gsp/files/digest.h"
+#include "gsp_layout.h"
+#include "tests/model/block.h"
+#include "tests/model/blocks.h"
+#include "tests/model/chips.h"
+#include "tests/model/falcon/falcon.h"
+#include "tests/model/gpu.h"
+#include "tests/model/gsp/gsp_version.h"
+#include "tests/model/model.h"
 
 struct cached {
     struct cached *next;
@@ -165,7 +176,7 @@ static void load_loader(struct gpu_model *m)
 {
     enum { DESC = 24, MAX_BYTES = 0x1000 };
     static const char *const files[] = {"gsp/gen_bootloader-570.144.bin", "acr/bl.bin"};
-    for (size_t i = 0; m->chip->pio && i < ARRAY_SIZE(files) && m->loader.code == NULL; i++) {
+    for (size_t i = 0; m->chip->pio && i < ARRAY_SIZE(files) && m->loader->code == NULL; i++) {
         struct fw_blob b;
         uint32_t h, data, size;
         if (!open_path(m, files[i], &b) || !parse_nvfw(&b, &h, &data, &size) ||
@@ -174,10 +185,10 @@ static void load_loader(struct gpu_model *m)
         }
         const uint32_t off = get_le32(b.data + h + 8), bytes = get_le32(b.data + h + 12);
         if (range_ok(off, bytes, size) && bytes != 0 && bytes <= MAX_BYTES) {
-            m->loader = (struct fw_loader){.code = b.data + data + off,
-                                           .code_size = bytes,
-                                           .start_tag = get_le32(b.data + h) & 0xffff,
-                                           .dmem_off = get_le32(b.data + h + 4)};
+            *m->loader = (struct fw_loader){.code = b.data + data + off,
+                                            .code_size = bytes,
+                                            .start_tag = get_le32(b.data + h) & 0xffff,
+                                            .dmem_off = get_le32(b.data + h + 4)};
         }
     }
 }
@@ -223,7 +234,7 @@ static bool parse_fmc(const struct gpu_model *m, const struct fw_blob *b, struct
     out->sig_size = want[1].size;
     out->key_size = want[2].size;
     out->image_size = want[3].size;
-    return want[0].size == SHA384_BYTES && out->sig_size == m->chip->fsp->sig_bytes &&
+    return want[0].size == DIGEST_SHA384_BYTES && out->sig_size == m->chip->fsp->sig_bytes &&
            out->key_size == m->chip->fsp->key_bytes && out->image_size != 0 &&
            out->image_size <= IMAGE_MAX;
 }
@@ -305,30 +316,35 @@ static bool load_set(struct gpu_model *m, const struct gsp_layout *l, struct fw_
     return true;
 }
 
-bool model_fwfiles_load(struct gpu_model *m, char *err, size_t err_size)
+static bool create(struct gpu_model *m, const struct model_config *cfg, char *err, size_t err_size)
 {
+    (void)cfg;
     char why[256] = "";
     if (m->firmware_dir == NULL) {
         return true;
     }
-    for (size_t i = 0; gsp_layouts[i] != NULL && m->fw_count < FW_SETS_MAX; i++) {
+    for (size_t i = 0; gsp_layouts[i] != NULL && m->fw->count < FW_SETS_MAX; i++) {
         const struct gsp_layout *l = gsp_layouts[i];
         char missing[256] = "";
         if ((m->fw_version != NULL && strcmp(m->fw_version, l->version) != 0) ||
             (model_gsp_version_find(l->version)->families & m->chip->family) == 0) {
             continue;
         }
-        if (load_set(m, l, &m->fw[m->fw_count], missing, sizeof(missing))) {
-            m->fw_count++;
+        if (load_set(m, l, &m->fw->set[m->fw->count], missing, sizeof(missing))) {
+            m->fw->count++;
         } else if (why[0] == '\0') {
             memcpy(why, missing, sizeof(why));
         }
     }
     load_loader(m);
-    if (m->fw_count == 0) {
+    if (m->fw->count == 0) {
         snprintf(err, err_size, "firmware directory '%s' has no complete set for %s: %s",
                  m->firmware_dir, m->chip->name, why);
         return false;
     }
     return true;
 }
+
+/* Both are found in the files; the FWSEC loader is one for all versions. */
+const struct block loader_block = {.name = "FWSEC loader", BLOCK_STATE(loader)};
+const struct block fw_block = {.name = "firmware files", BLOCK_STATE(fw), .create = create};

@@ -5,9 +5,30 @@
  * by comparing it with the model's own VBIOS, never run. Sources: boot.md 3, vbios.md 6-7,
  * measured.md 4.
  */
+#include "tests/model/boot/fwsec.h"
+
 #include <string.h>
 
-#include "tests/model/model_priv.h"
+#include "arch/base.h"
+#include "gsp/hw/regs/regs.h"
+#include "tests/model/block.h"
+#include "tests/model/blocks.h"
+#include "tests/model/blocks/pbus.h"
+#include "tests/model/blocks/pgc6.h"
+#include "tests/model/books/fault.h"
+#include "tests/model/books/strict.h"
+#include "tests/model/books/trace.h"
+#include "tests/model/books/trace_data.h"
+#include "tests/model/boot/fwsec_loader.h"
+#include "tests/model/boot/rom.h"
+#include "tests/model/chips.h"
+#include "tests/model/falcon/falcon.h"
+#include "tests/model/gpu.h"
+#include "tests/model/gsp/gsp_seq.h"
+#include "tests/model/gsp/gsp_state.h"
+#include "tests/model/memory/vram.h"
+#include "tests/model/memory/wpr2.h"
+#include "tests/model/model.h"
 
 enum {
     SIGNATURE_BYTES = 384,
@@ -38,11 +59,11 @@ enum {
 
 static void fail(struct gpu_model *m, uint32_t mailbox, uint32_t scratch, uint32_t error)
 {
-    struct falcon *f = &m->gsp_falcon;
+    struct falcon *f = m->gsp_falcon;
     if (scratch == SCRATCH_FRTS_ERR) {
-        m->misc.sw_scratch[scratch] = error << 16;
+        m->pbus->sw_scratch[scratch] = error << 16;
     } else if (scratch == SCRATCH_SB_ERR) {
-        m->misc.sw_scratch[scratch] = error & 0xffff;
+        m->pbus->sw_scratch[scratch] = error & 0xffff;
     }
     f->mailbox[0] = mailbox;
     model_falcon_halt(m, f);
@@ -61,8 +82,8 @@ static uint32_t fuse_version(uint32_t fuse)
 
 static uint32_t signature_index(const struct gpu_model *m)
 {
-    const uint32_t bit = 1u << fuse_version(m->fuse_fwsec);
-    uint32_t below = m->fwsec.signature_versions & (bit - 1), index = 0;
+    const uint32_t bit = 1u << fuse_version(m->rom->fuse_fwsec);
+    uint32_t below = m->fwsec->signature_versions & (bit - 1), index = 0;
     while (below != 0) {
         index += below & 1;
         below >>= 1;
@@ -72,7 +93,7 @@ static uint32_t signature_index(const struct gpu_model *m)
 
 static bool freshly_reset(struct gpu_model *m)
 {
-    struct falcon *f = &m->gsp_falcon;
+    struct falcon *f = m->gsp_falcon;
     bool ok = true;
     if (!f->reset_since_run) {
         model_rule_broken(m, RULE_FALCON_START_DIRTY,
@@ -90,8 +111,8 @@ static bool freshly_reset(struct gpu_model *m)
 /* What the falcon's boot ROM would refuse. */
 static bool boot_rom_accepts(struct gpu_model *m)
 {
-    const struct fwsec_info *w = &m->fwsec;
-    struct falcon *f = &m->gsp_falcon;
+    const struct fwsec_info *w = m->fwsec;
+    struct falcon *f = m->gsp_falcon;
     bool ok = freshly_reset(m);
     if (f->bootvec != w->imem_virt) {
         model_rule_broken(m, RULE_FALCON_BOOTVEC, "gsp: BOOTVEC 0x%x, FWSEC starts at 0x%x",
@@ -130,8 +151,8 @@ static bool boot_rom_accepts(struct gpu_model *m)
 /* DMEM equals the VBIOS's data except where the driver writes. */
 static bool data_is_fwsec(struct gpu_model *m, uint32_t *at)
 {
-    const struct fwsec_info *w = &m->fwsec;
-    const uint8_t *have = m->gsp_falcon.dmem + w->dmem_phys;
+    const struct fwsec_info *w = m->fwsec;
+    const uint8_t *have = m->gsp_falcon->dmem + w->dmem_phys;
     for (uint32_t i = 0; i < w->dmem_size; i++) {
         const bool patched = (w->version == 3 && i - w->pkc_off < SIGNATURE_BYTES) ||
                              i - w->cmd_in_off < w->cmd_in_size ||
@@ -203,15 +224,15 @@ static void run_frts(struct gpu_model *m, const uint8_t *cmd)
         fail(m, 0, SCRATCH_FRTS_ERR, ERR_COMMAND);
         return;
     }
-    if (m->wpr2.hi > m->wpr2.lo) {
+    if (m->wpr2->hi > m->wpr2->lo) {
         model_rule_broken(m, RULE_FWSEC_WPR2_UP, "WPR2 is [0x%llx, 0x%llx)",
-                          (unsigned long long)m->wpr2.lo, (unsigned long long)m->wpr2.hi);
+                          (unsigned long long)m->wpr2->lo, (unsigned long long)m->wpr2->hi);
         fail(m, 0, SCRATCH_FRTS_ERR, ERR_WPR2_UP);
         return;
     }
     const uint64_t start = (uint64_t)get_le32(cmd + FRTS_OFFSET) << FL_PAGE_SHIFT;
     const uint64_t size = (uint64_t)get_le32(cmd + FRTS_PAGES) << FL_PAGE_SHIFT;
-    const uint64_t top = align_down_u64(m->vram.size - VGA_WORKSPACE, FRTS_ALIGN);
+    const uint64_t top = align_down_u64(m->vram->size - VGA_WORKSPACE, FRTS_ALIGN);
     if (get_le32(cmd + FRTS_PAGES) != FRTS_PAGES_1M || !is_aligned_u64(start, FRTS_ALIGN) ||
         !range_ok(start, size, top)) {
         model_rule_broken(
@@ -221,14 +242,14 @@ static void run_frts(struct gpu_model *m, const uint8_t *cmd)
         fail(m, 0, SCRATCH_FRTS_ERR, ERR_REGION);
         return;
     }
-    m->sb_ran = false;
-    m->wpr2 = (struct wpr2){.lo = start, .hi = start + size, .frts = start, .reserved = start};
+    m->fwsec->sb_ran = false;
+    *m->wpr2 = (struct wpr2){.lo = start, .hi = start + size, .frts = start, .reserved = start};
     fail(m, 0, SCRATCH_FRTS_ERR, 0);
 }
 
 static void run_sb(struct gpu_model *m, const uint8_t *cmd)
 {
-    m->sb_ran = true;
+    m->fwsec->sb_ran = true;
     if (!read_vbios_ok(m, cmd)) {
         fail(m, 0, SCRATCH_SB_ERR, ERR_COMMAND);
         return;
@@ -238,8 +259,8 @@ static void run_sb(struct gpu_model *m, const uint8_t *cmd)
 
 void model_fwsec_run(struct gpu_model *m)
 {
-    struct falcon *f = &m->gsp_falcon;
-    const struct fwsec_info *w = &m->fwsec;
+    struct falcon *f = m->gsp_falcon;
+    const struct fwsec_info *w = m->fwsec;
     uint32_t at;
     const char *why;
     if (!f->running) {
@@ -249,11 +270,11 @@ void model_fwsec_run(struct gpu_model *m)
         model_falcon_halt(m, f);
         return;
     }
-    if (m->gsp.phase == GSPP_SEQUENCER && model_seq_falcon_run(m)) {
+    if (m->gsp->phase == GSPP_SEQUENCER && model_seq_falcon_run(m)) {
         model_falcon_halt(m, f);
         return;
     }
-    if (!m->misc.gfw_done) {
+    if (!m->pgc6->gfw_done) {
         model_rule_broken(m, RULE_FWSEC_GFW,
                           "FWSEC was started while GFW_BOOT progress is not 0xff");
         fail(m, MAILBOX_REFUSED, 0, 0);
@@ -301,3 +322,11 @@ void model_fwsec_run(struct gpu_model *m)
         fail(m, MAILBOX_REFUSED, 0, 0);
     }
 }
+
+static void reset(struct gpu_model *m, enum model_reset kind)
+{
+    (void)kind;
+    m->fwsec->sb_ran = false;
+}
+
+const struct block fwsec_block = {.name = "FWSEC", BLOCK_STATE(fwsec), .reset = reset};

@@ -5,9 +5,22 @@
  * starts it. The loader is recognised by its bytes, its descriptor is checked and acted upon.
  * Sources: boot.md 3.6; firmware.md 6.2; vbios.md 6.2.
  */
+#include "tests/model/boot/fwsec_loader.h"
+
 #include <string.h>
 
-#include "tests/model/model_priv.h"
+#include "arch/base.h"
+#include "gsp/hw/regs/regs.h"
+#include "gsp_layout.h"
+#include "tests/model/books/strict.h"
+#include "tests/model/books/trace.h"
+#include "tests/model/books/trace_data.h"
+#include "tests/model/boot/fwfiles.h"
+#include "tests/model/boot/rom.h"
+#include "tests/model/bus/dma.h"
+#include "tests/model/falcon/falcon.h"
+#include "tests/model/gpu.h"
+#include "tests/model/memory/vram.h"
 
 enum {
     /* What all loader files have; used when there is no file. */
@@ -31,8 +44,8 @@ enum {
 
 static bool is_loader(struct gpu_model *m)
 {
-    struct falcon *f = &m->gsp_falcon;
-    const struct fw_loader *l = &m->loader;
+    struct falcon *f = m->gsp_falcon;
+    const struct fw_loader *l = m->loader;
     const uint32_t size = l->code != NULL ? l->code_size : LOADER_BYTES;
     const uint32_t tag = l->code != NULL ? l->start_tag : LOADER_TAG;
     const uint32_t off = FALCON_MEM_BYTES - (uint32_t)align_up_u64(size, FALCON_BLOCK);
@@ -78,7 +91,7 @@ static void trace_descriptor(struct gpu_model *m, const uint8_t *d)
 
 static bool descriptor_ok(struct gpu_model *m, const uint8_t *d)
 {
-    const struct fwsec_info *w = &m->fwsec;
+    const struct fwsec_info *w = m->fwsec;
     const uint32_t ns = w->imem_size - w->sec_size, sec = w->sec_base - w->imem_virt + w->imem_phys;
     if (get_le32(d + DESC_CTX) >= CONTEXTS) {
         model_rule_broken(m, RULE_FWSEC_LOADER_DESC, "ctxDma is %u", get_le32(d + DESC_CTX));
@@ -114,7 +127,7 @@ static bool descriptor_ok(struct gpu_model *m, const uint8_t *d)
 static bool fetch(struct gpu_model *m, uint32_t ctx, uint64_t addr, void *buf, uint32_t len,
                   const char *what)
 {
-    const struct NV_PFALCON_FBIF_TRANSCFG cfg = {m->gsp_falcon.transcfg[ctx]};
+    const struct NV_PFALCON_FBIF_TRANSCFG cfg = {m->gsp_falcon->transcfg[ctx]};
     return NV_PFALCON_FBIF_TRANSCFG__TARGET(cfg) == NV_PFALCON_FBIF_TRANSCFG__TARGET_LOCAL_FB
                ? model_vram_read(m, addr, buf, len)
                : model_dma_read(m, addr, buf, len, what);
@@ -124,7 +137,7 @@ static bool fetch(struct gpu_model *m, uint32_t ctx, uint64_t addr, void *buf, u
 static bool code_is(struct gpu_model *m, uint32_t ctx, uint64_t base, uint32_t off, uint32_t size,
                     const char *what)
 {
-    const struct fwsec_info *w = &m->fwsec;
+    const struct fwsec_info *w = m->fwsec;
     uint8_t have[CHUNK];
     for (uint32_t done = 0; done < size;) {
         const uint32_t n = size - done < CHUNK ? size - done : CHUNK;
@@ -149,16 +162,16 @@ static bool code_is(struct gpu_model *m, uint32_t ctx, uint64_t base, uint32_t o
 
 uint32_t model_fwsec_loader(struct gpu_model *m)
 {
-    struct falcon *f = &m->gsp_falcon;
-    const struct fwsec_info *w = &m->fwsec;
+    struct falcon *f = m->gsp_falcon;
+    const struct fwsec_info *w = m->fwsec;
     uint8_t d[DESC_BYTES];
     if (!is_loader(m)) {
         return FWSEC_BAD_SIGNATURE;
     }
-    if (!range_ok(m->loader.dmem_off, DESC_BYTES, FALCON_MEM_BYTES)) {
+    if (!range_ok(m->loader->dmem_off, DESC_BYTES, FALCON_MEM_BYTES)) {
         return FWSEC_BAD_SIGNATURE;
     }
-    memcpy(d, f->dmem + m->loader.dmem_off, DESC_BYTES);
+    memcpy(d, f->dmem + m->loader->dmem_off, DESC_BYTES);
     trace_descriptor(m, d);
     if (!descriptor_ok(m, d) || !model_falcon_context_ok(m, f, get_le32(d + DESC_CTX))) {
         return FWSEC_BAD_SIGNATURE;

@@ -5,9 +5,13 @@
  * own: the driver's walk (gsp/files/vbios.c) is what it checks. The VBIOS may be a file of
  * somebody's: nothing in it is believed. Sources: vbios.md 1 to 7.
  */
+#include "tests/model/boot/rom.h"
+
 #include <string.h>
 
-#include "tests/model/model_priv.h"
+#include "arch/base.h"
+#include "tests/model/falcon/falcon.h"
+#include "tests/model/gpu.h"
 
 enum {
     ROM_HEADER = 0x1a,
@@ -295,18 +299,18 @@ bool model_rom_parse(struct gpu_model *m, char *err, size_t err_size)
 {
     size_t start = 0, at = 0;
     uint32_t table = 0;
-    if (!model_rom_start(m->vbios, m->vbios_size, &start, err, err_size)) {
+    if (!model_rom_start(m->rom->bytes, m->rom->size, &start, err, err_size)) {
         return false;
     }
     struct rom r = {
-        .p = m->vbios + start, .size = m->vbios_size - start, .err = err, .err_size = err_size};
-    if (!chain(&r) || !bit(&r, &table) || !descriptor(&r, table, &at) ||
-        !fwsec(&r, at, &m->fwsec) || !command(&r, &m->fwsec)) {
+        .p = m->rom->bytes + start, .size = m->rom->size - start, .err = err, .err_size = err_size};
+    if (!chain(&r) || !bit(&r, &table) || !descriptor(&r, table, &at) || !fwsec(&r, at, m->fwsec) ||
+        !command(&r, m->fwsec)) {
         return false;
     }
     if (r.has_version) {
-        snprintf(m->vbios_version, sizeof(m->vbios_version), "%02x.%02x.%02x.%02x.%02x",
-                 r.version[0], r.version[1], r.version[2], r.version[3], r.version[4]);
+        snprintf(m->rom->version, sizeof(m->rom->version), "%02x.%02x.%02x.%02x.%02x", r.version[0],
+                 r.version[1], r.version[2], r.version[3], r.version[4]);
     }
     return true;
 }

@@ -12,7 +12,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "tests/model/model_priv.h"
+#include "arch/base.h"
+#include "gsp/hw/regs/regs.h"
+#include "tests/model/block.h"
+#include "tests/model/blocks.h"
+#include "tests/model/boards.h"
+#include "tests/model/boot/rom.h"
+#include "tests/model/chips.h"
+#include "tests/model/gpu.h"
+#include "tests/model/model.h"
 #include "tests/synth/synth.h"
 
 enum {
@@ -58,13 +66,13 @@ static bool make_synthetic(struct gpu_model *m, const char *shape, char *err, si
         return false;
     }
     if (opt.shape == &synth_vbios_small) {
-        const uint32_t needed = fuse_version(m->fuse_fwsec) + 1;
+        const uint32_t needed = fuse_version(m->rom->fuse_fwsec) + 1;
         opt.desc_version = m->chip->pio ? 2 : 3;
         opt.signature_count = needed > SMALL_SIGNATURES ? needed : SMALL_SIGNATURES;
     }
     struct synth_blob b = synth_vbios(&opt);
-    m->vbios = b.data;
-    m->vbios_size = b.size;
+    m->rom->bytes = b.data;
+    m->rom->size = b.size;
     return true;
 }
 
@@ -88,20 +96,20 @@ static bool read_file(struct gpu_model *m, const char *path, char *err, size_t e
     } else if (st.st_size < FILE_MIN || st.st_size > FILE_MAX) {
         snprintf(err, err_size, "VBIOS file %s: %lld bytes; a VBIOS has %d to %d", path,
                  (long long)st.st_size, FILE_MIN, FILE_MAX);
-    } else if ((m->vbios = malloc((size_t)st.st_size)) == NULL) {
+    } else if ((m->rom->bytes = malloc((size_t)st.st_size)) == NULL) {
         snprintf(err, err_size, "out of memory");
     } else {
-        m->vbios_size = (size_t)st.st_size;
+        m->rom->size = (size_t)st.st_size;
         size_t done = 0;
         ssize_t n = 1;
-        while (done < m->vbios_size && n > 0) {
-            n = read(fd, m->vbios + done, m->vbios_size - done);
+        while (done < m->rom->size && n > 0) {
+            n = read(fd, m->rom->bytes + done, m->rom->size - done);
             done += n > 0 ? (size_t)n : 0;
         }
-        ok = done == m->vbios_size;
+        ok = done == m->rom->size;
         if (!ok) {
             snprintf(err, err_size, "VBIOS file %s: read %zu of %zu bytes", path, done,
-                     m->vbios_size);
+                     m->rom->size);
         }
     }
     close(fd);
@@ -112,14 +120,14 @@ static bool read_file(struct gpu_model *m, const char *path, char *err, size_t e
 static bool show_as_prom(struct gpu_model *m, char *err, size_t err_size)
 {
     size_t start = 0;
-    if (!model_rom_start(m->vbios, m->vbios_size, &start, err, err_size)) {
+    if (!model_rom_start(m->rom->bytes, m->rom->size, &start, err, err_size)) {
         return false;
     }
     if (start != 0 && m->chip->family != F_GA100) {
-        m->vbios_size -= start;
-        memmove(m->vbios, m->vbios + start, m->vbios_size);
+        m->rom->size -= start;
+        memmove(m->rom->bytes, m->rom->bytes + start, m->rom->size);
     }
-    m->vbios_size = m->vbios_size < WINDOW_BYTES ? m->vbios_size : WINDOW_BYTES;
+    m->rom->size = m->rom->size < WINDOW_BYTES ? m->rom->size : WINDOW_BYTES;
     return true;
 }
 
@@ -130,10 +138,10 @@ static bool is_for_the_chip(const struct gpu_model *m, char *err, size_t err_siz
         const char *first; /* part of the version */
     } rows[] = {{F_TU, "90."}, {F_GA100, "92."}, {F_GA10X, "94."}, {F_AD10X, "95."}};
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-        if (rows[i].family == m->chip->family && m->vbios_version[0] != '\0' &&
-            strncmp(m->vbios_version, rows[i].first, 3) != 0) {
+        if (rows[i].family == m->chip->family && m->rom->version[0] != '\0' &&
+            strncmp(m->rom->version, rows[i].first, 3) != 0) {
             snprintf(err, err_size, "version %s is of another family: those for %s begin with %s",
-                     m->vbios_version, m->chip->name, rows[i].first);
+                     m->rom->version, m->chip->name, rows[i].first);
             return false;
         }
     }
@@ -154,26 +162,26 @@ static bool wrong_file(const char *path, char *err, size_t err_size)
 /* FWSEC must be of the sort that the chip's boot ROM takes, with a signature for its fuse. */
 static bool fits(const struct gpu_model *m, char *err, size_t err_size)
 {
-    const uint32_t fused = fuse_version(m->fuse_fwsec), want = m->chip->pio ? 2 : 3;
-    if (m->fwsec.version != want) {
+    const uint32_t fused = fuse_version(m->rom->fuse_fwsec), want = m->chip->pio ? 2 : 3;
+    if (m->fwsec->version != want) {
         snprintf(err, err_size, "its FWSEC descriptor has version %u, %s has version %u",
-                 m->fwsec.version, m->chip->name, want);
+                 m->fwsec->version, m->chip->name, want);
         return false;
     }
-    if (want == 3 && (m->fwsec.signature_versions >> fused & 1) == 0) {
+    if (want == 3 && (m->fwsec->signature_versions >> fused & 1) == 0) {
         snprintf(err, err_size,
                  "its FWSEC is signed for versions 0x%x, the board has version %u fused "
                  "(--fwsec-fuse)",
-                 m->fwsec.signature_versions, fused);
+                 m->fwsec->signature_versions, fused);
         return false;
     }
     return true;
 }
 
-bool model_rom_make(struct gpu_model *m, const struct model_config *cfg, char *err, size_t err_size)
+static bool create(struct gpu_model *m, const struct model_config *cfg, char *err, size_t err_size)
 {
-    m->fuse_fwsec = cfg->fwsec_version != NULL ? (1u << (*cfg->fwsec_version & 0xf)) - 1
-                                               : m->board->fuse_gsp_fwsec;
+    m->rom->fuse_fwsec = cfg->fwsec_version != NULL ? (1u << (*cfg->fwsec_version & 0xf)) - 1
+                                                    : m->board->fuse_gsp_fwsec;
     if (cfg->rom == NULL) {
         return make_synthetic(m, cfg->vbios, err, err_size) && model_rom_parse(m, err, err_size) &&
                (m->chip->fsp != NULL || fits(m, err, err_size));
@@ -193,3 +201,8 @@ bool model_rom_make(struct gpu_model *m, const struct model_config *cfg, char *e
             is_for_the_chip(m, err, err_size) && fits(m, err, err_size)) ||
            wrong_file(cfg->rom, err, err_size);
 }
+
+static void destroy(struct gpu_model *m) { free(m->rom->bytes); }
+
+const struct block rom_block = {
+    .name = "VBIOS", BLOCK_STATE(rom), .create = create, .destroy = destroy};

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The classes of configuration space that real boards show; see config.h. Source: measured.md 1. */
-#include "tests/model/bus/config.h"
+#include "tests/model/bus/cfg_layouts.h"
+
+#include "arch/base.h"
+#include "tests/model/boards.h"
 
 enum { /* capability ids, standard and extended (PCI, PCI Express base specification) */
        CAP_NULL = 0,

@@ -5,9 +5,17 @@
  * with an effect: function level reset (Device Control bit 15) and the MSI re-arm at 0x704 up to
  * Ada (interrupts.md 5). The mirror in BAR0 is the same space.
  */
+#include "tests/model/bus/config.h"
+
 #include <string.h>
 
-#include "tests/model/bus/config.h"
+#include "arch/base.h"
+#include "tests/model/block.h"
+#include "tests/model/blocks.h"
+#include "tests/model/boards.h"
+#include "tests/model/bus/cfg_layouts.h"
+#include "tests/model/gpu.h"
+#include "tests/model/model.h"
 
 enum { /* PCI standard offsets */
        PCI_COMMAND = 0x04,
@@ -105,7 +113,7 @@ static void set_bar(struct cfgspace *c, unsigned index, uint64_t size, uint32_t 
 
 static void put_chains(struct gpu_model *m, const struct cfg_layout *l)
 {
-    struct cfgspace *c = &m->cfg;
+    struct cfgspace *c = m->cfg;
     c->image[PCI_CAP_PTR] = l->caps[0].off;
     for (size_t i = 0; i < l->cap_count; i++) {
         const uint32_t next = i + 1 < l->cap_count ? l->caps[i + 1].off : 0;
@@ -127,7 +135,7 @@ static void put_chains(struct gpu_model *m, const struct cfg_layout *l)
 
 static void put_interrupts(struct gpu_model *m, const struct cfg_layout *l)
 {
-    struct cfgspace *c = &m->cfg;
+    struct cfgspace *c = m->cfg;
     c->msi = l->msi;
     c->msix = m->board->msix_vectors != 0 ? l->msix : 0;
     if (l->msi != 0) {
@@ -148,7 +156,7 @@ static void put_interrupts(struct gpu_model *m, const struct cfg_layout *l)
 
 static void put_express(struct gpu_model *m, const struct cfg_layout *l)
 {
-    struct cfgspace *c = &m->cfg;
+    struct cfgspace *c = m->cfg;
     const uint32_t gen = m->board->link_gen;
     c->pcie = l->pcie;
     put16(c, l->pcie + PCIE_CAPS, PCIE_VERSION | (m->board->endpoint ? 0u : PCIE_LEGACY), 0);
@@ -170,7 +178,7 @@ static void put_rebar_entry(struct cfgspace *c, uint32_t off, uint32_t sizes, ui
 static void put_rebar(struct gpu_model *m, const struct cfg_layout *l)
 {
     const struct model_board *b = m->board;
-    struct cfgspace *c = &m->cfg;
+    struct cfgspace *c = m->cfg;
     uint32_t at = l->rebar + (uint32_t)REBAR_FIRST;
     if (!l->rebar_all) {
         put_rebar_entry(c, at, b->bar1_sizes, l->vram_bar, b->bar1_mib, 1);
@@ -188,7 +196,7 @@ static void put_rebar(struct gpu_model *m, const struct cfg_layout *l)
 static void put_sriov(struct gpu_model *m, const struct cfg_layout *l)
 {
     const struct model_board *b = m->board;
-    struct cfgspace *c = &m->cfg;
+    struct cfgspace *c = m->cfg;
     if (l->sriov == 0 || b->vf_count == 0) {
         return;
     }
@@ -204,9 +212,10 @@ static void put_sriov(struct gpu_model *m, const struct cfg_layout *l)
     put32(c, l->sriov + SRIOV_BAR4, 0, ~0u);
 }
 
-void model_config_init(struct gpu_model *m)
+static void reset(struct gpu_model *m, enum model_reset kind)
 {
-    struct cfgspace *c = &m->cfg;
+    (void)kind;
+    struct cfgspace *c = m->cfg;
     const struct model_board *b = m->board;
     const struct cfg_layout *l = &model_cfg_layouts[b->layout];
     memset(c, 0, sizeof(*c));
@@ -245,14 +254,14 @@ uint32_t model_config_read(struct gpu_model *m, uint32_t off, unsigned size)
 {
     uint32_t v = 0;
     for (unsigned i = 0; i < size && off + i < CFG_SIZE; i++) {
-        v |= (uint32_t)m->cfg.image[off + i] << (8 * i);
+        v |= (uint32_t)m->cfg->image[off + i] << (8 * i);
     }
     return v;
 }
 
-void model_config_write(struct gpu_model *m, uint32_t off, unsigned size, uint32_t value)
+unsigned model_config_write(struct gpu_model *m, uint32_t off, unsigned size, uint32_t value)
 {
-    struct cfgspace *c = &m->cfg;
+    struct cfgspace *c = m->cfg;
     const uint32_t devctl = c->pcie + (uint32_t)PCIE_DEVCTL;
     bool flr = false;
     for (unsigned i = 0; i < size && off + i < CFG_SIZE; i++) {
@@ -261,46 +270,41 @@ void model_config_write(struct gpu_model *m, uint32_t off, unsigned size, uint32
         c->image[at] = (uint8_t)((c->image[at] & ~c->wmask[at]) | (v & c->wmask[at]));
         flr = flr || (at == devctl + 1 && (v & (PCIE_DEVCTL_FLR >> 8)) != 0);
     }
-    model_intr_line(m);
-    if (c->rearm != 0 && off <= c->rearm && off + size > c->rearm) {
-        model_intr_rearm(m);
-    }
-    if (flr && (get_le32(c->image + c->pcie + PCIE_DEVCAP) & PCIE_DEVCAP_FLR) != 0) {
-        model_trace_text(m, "function level reset");
-        model_reset(m, MODEL_RESET_FLR);
-    }
+    flr = flr && (get_le32(c->image + c->pcie + PCIE_DEVCAP) & PCIE_DEVCAP_FLR) != 0;
+    const bool rearm = c->rearm != 0 && off <= c->rearm && off + size > c->rearm;
+    return (rearm ? CFG_REARM : 0u) | (flr ? CFG_FLR : 0u);
 }
 
 bool model_config_bus_master(const struct gpu_model *m)
 {
-    return (m->cfg.image[PCI_COMMAND] & PCI_COMMAND_MASTER) != 0;
+    return (m->cfg->image[PCI_COMMAND] & PCI_COMMAND_MASTER) != 0;
 }
 
 bool model_config_msi_enabled(const struct gpu_model *m)
 {
-    return m->cfg.msi != 0 && (m->cfg.image[m->cfg.msi + MSI_CONTROL] & MSI_ENABLE) != 0;
+    return m->cfg->msi != 0 && (m->cfg->image[m->cfg->msi + MSI_CONTROL] & MSI_ENABLE) != 0;
 }
 
 bool model_config_msix_enabled(const struct gpu_model *m)
 {
-    return m->cfg.msix != 0 &&
-           (get_le16(m->cfg.image + m->cfg.msix + MSIX_CONTROL) & MSIX_ENABLE) != 0;
+    return m->cfg->msix != 0 &&
+           (get_le16(m->cfg->image + m->cfg->msix + MSIX_CONTROL) & MSIX_ENABLE) != 0;
 }
 
 bool model_config_intx_disabled(const struct gpu_model *m)
 {
-    return (get_le16(m->cfg.image + PCI_COMMAND) & PCI_COMMAND_INTX_DISABLE) != 0;
+    return (get_le16(m->cfg->image + PCI_COMMAND) & PCI_COMMAND_INTX_DISABLE) != 0;
 }
 
 void model_config_intx_pending(struct gpu_model *m, bool pending)
 {
-    uint8_t *status = m->cfg.image + PCI_STATUS;
+    uint8_t *status = m->cfg->image + PCI_STATUS;
     *status = (uint8_t)(pending ? *status | PCI_STATUS_INTX : *status & ~PCI_STATUS_INTX);
 }
 
 uint64_t model_config_bar_base(const struct gpu_model *m, unsigned bar)
 {
-    const struct cfgspace *c = &m->cfg;
+    const struct cfgspace *c = m->cfg;
     const uint32_t off = PCI_BAR0 + 4 * bar;
     uint64_t v = get_le32(c->image + off) & get_le32(c->wmask + off);
     if (c->bar[bar].is_64bit) {
@@ -309,27 +313,5 @@ uint64_t model_config_bar_base(const struct gpu_model *m, unsigned bar)
     return v;
 }
 
-/* ---- public ---- */
-
-uint32_t model_cfg_read(struct gpu_model *m, uint16_t off, unsigned size)
-{
-    if (m->unplugged) {
-        return 0xffffffffu >> (32 - 8 * size);
-    }
-    return model_config_read(m, off, size);
-}
-
-void model_cfg_write(struct gpu_model *m, uint16_t off, unsigned size, uint32_t value)
-{
-    if (!m->unplugged) {
-        model_config_write(m, off, size, value);
-    }
-}
-
-void model_bar_info(const struct gpu_model *m, unsigned bar, struct model_bar *out)
-{
-    *out = bar < MODEL_BARS ? m->cfg.bar[bar] : (struct model_bar){0};
-}
-
-unsigned model_msi_count(const struct gpu_model *m) { return m->board->msi_vectors; }
-unsigned model_msix_count(const struct gpu_model *m) { return m->board->msix_vectors; }
+const struct block config_block = {
+    .name = "configuration space", BLOCK_STATE(cfg), .reset = reset, .resets_warm = true};

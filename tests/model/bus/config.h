@@ -1,38 +1,28 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Configuration space by class of board, as data: where capabilities lie, which BARs there are, and
- * words that are the same on all boards of the class. Readings: measured.md 1.
- */
+/* Configuration space: the image, which bits a write changes, and what it says about the function.
+ * What a write sets off is function.c's. */
 #pragma once
 
-#include "tests/model/model_priv.h"
+#include "tests/model/gpu.h"
 
-struct cfg_word { /* value and the bits that a write changes */
-    uint16_t off;
-    uint8_t size; /* 2 or 4 */
-    uint32_t value, writable;
+enum { CFG_SIZE = 4096, MODEL_BARS = 6 };
+
+struct cfgspace {
+    uint8_t image[CFG_SIZE];
+    uint8_t wmask[CFG_SIZE];  /* bits a write changes */
+    uint16_t msi, msix, pcie; /* offsets of capabilities, 0 = absent */
+    uint16_t rearm;           /* a write here re-arms MSI, 0 = none */
+    uint8_t vram_bar, inst_bar;
+    struct model_bar bar[MODEL_BARS];
 };
-struct cfg_cap { /* standard capability, chained in this order; id 0 is one that is hidden */
-    uint8_t off, id;
-};
-struct cfg_ext { /* extended capability, chained in this order */
-    uint16_t off, id;
-    uint8_t version;
-    uint8_t min_gen; /* only on links of this generation on */
-    bool only_sriov; /* only on boards with virtual functions */
-};
-struct cfg_layout {
-    const struct cfg_cap *caps;
-    const struct cfg_ext *ext;
-    const struct cfg_word *words;
-    size_t cap_count, ext_count, word_count;
-    uint16_t msi, msix, pcie, rebar, sriov; /* 0 = absent */
-    uint16_t rearm;
-    uint8_t vram_bar, inst_bar; /* registers are always BAR 0 */
-    uint8_t regs_type;          /* low bits of BAR 0 */
-    bool io_bar;                /* BAR 5, 128 bytes of I/O */
-    bool rebar_all;             /* the resizable BAR capability lists all three memory BARs */
-    uint16_t msi_control;       /* without the enable bit */
-    uint32_t devcap, linkcap;   /* linkcap without the speed */
-};
-extern const struct cfg_layout model_cfg_layouts[CFG_LAYOUTS];
+
+uint32_t model_config_read(struct gpu_model *m, uint32_t off, unsigned size);
+/* What the write sets off, bits. */
+enum { CFG_REARM = 1, CFG_FLR = 2 };
+unsigned model_config_write(struct gpu_model *m, uint32_t off, unsigned size, uint32_t value);
+bool model_config_bus_master(const struct gpu_model *m);
+bool model_config_msi_enabled(const struct gpu_model *m);
+bool model_config_msix_enabled(const struct gpu_model *m);
+bool model_config_intx_disabled(const struct gpu_model *m);
+void model_config_intx_pending(struct gpu_model *m, bool pending); /* its bit in the status word */
+uint64_t model_config_bar_base(const struct gpu_model *m, unsigned bar);

@@ -5,9 +5,21 @@
  * booter.c and gsp_seq.c; it happens as delayed work. Sources: registers.md 7, boot.md 3-4,
  * measured.md 6.
  */
+#include "tests/model/falcon/falcon.h"
+
 #include <string.h>
 
-#include "tests/model/model_priv.h"
+#include "arch/base.h"
+#include "gsp/hw/regs/regs.h"
+#include "tests/model/books/fault.h"
+#include "tests/model/books/strict.h"
+#include "tests/model/books/trace.h"
+#include "tests/model/bus/dma.h"
+#include "tests/model/bus/intr.h"
+#include "tests/model/bus/work.h"
+#include "tests/model/chips.h"
+#include "tests/model/gpu.h"
+#include "tests/model/memory/vram.h"
 
 enum {
     FBIF_CTL_RESET = 0x110, /* a dump shows 0x190, whose bit 7 the driver sets */
@@ -55,10 +67,9 @@ static void reset_core(struct falcon *f)
     f->trf_unchecked = false;
 }
 
-void model_falcon_power_on(struct gpu_model *m, struct falcon *f, const char *name, uint32_t base)
+void model_falcon_power_on(struct gpu_model *m, struct falcon *f, const struct falcon_kind *kind)
 {
-    f->name = name;
-    f->base = base;
+    f->kind = kind;
     reset_core(f);
     f->os = f->debuginfo = f->irqmode = 0;
     memset(f->common_scratch, 0, sizeof(f->common_scratch));
@@ -69,10 +80,19 @@ void model_falcon_power_on(struct gpu_model *m, struct falcon *f, const char *na
     f->host_irq = false;
     f->locked = false;
     f->masked = false;
-    f->lockdown = m->chip->fsp != NULL && base == NV_PGSP_BASE; /* until the FMC has run */
+    f->lockdown = m->chip->fsp != NULL && kind->is_gsp; /* until the FMC has run */
     f->reset_since_run = false;
     f->scrub_until_ns = 0;
     f->resets = 0;
+}
+
+void model_falcon_causes(struct gpu_model *m, struct falcon *f)
+{
+    const bool now = (f->irqstat & f->riscv_irqmask & f->riscv_irqdest) != 0;
+    if (now && !f->host_irq && f->kind->vector != 0) {
+        model_intr_latch(m, f->kind->vector);
+    }
+    f->host_irq = now;
 }
 
 void model_falcon_engine(struct gpu_model *m, struct falcon *f, uint32_t value)
@@ -80,12 +100,12 @@ void model_falcon_engine(struct gpu_model *m, struct falcon *f, uint32_t value)
     const struct NV_PFALCON_FALCON_ENGINE e = {value};
     if (NV_PFALCON_FALCON_ENGINE__RESET(e) != 0) {
         f->in_reset = true;
-        m->due[f == &m->sec2 ? WORK_SEC2 : WORK_GSP_FALCON] = UINT64_MAX;
+        model_cancel(m, f->kind->work);
         reset_core(f);
-        if (f == &m->gsp_falcon) {
-            model_gsp_engine_reset(m);
+        if (f->kind->engine_reset != NULL) {
+            f->kind->engine_reset(m);
         }
-        model_intr_falcon(m, f);
+        model_falcon_causes(m, f);
     } else if (f->in_reset) {
         f->in_reset = false;
         f->reset_since_run = true;
@@ -105,7 +125,7 @@ void model_falcon_no_scrub(struct gpu_model *m, const struct falcon *f, enum mod
 {
     if (model_falcon_scrubbing(m, f)) {
         model_rule_broken(m, rule, "%s: %s was given 0x%x while its memory is being scrubbed",
-                          f->name, what, value);
+                          f->kind->name, what, value);
     }
 }
 
@@ -114,17 +134,18 @@ bool model_falcon_may_load(struct gpu_model *m, struct falcon *f, const char *ho
 {
     if (f->in_reset) {
         model_rule_broken(m, RULE_FALCON_IN_RESET, "%s: %s while the engine is held in reset",
-                          f->name, how);
+                          f->kind->name, how);
         return false;
     }
     if (f->running) {
-        model_rule_broken(m, RULE_FALCON_TOUCHED_RUNNING, "%s: %s while its program runs", f->name,
-                          how);
+        model_rule_broken(m, RULE_FALCON_TOUCHED_RUNNING, "%s: %s while its program runs",
+                          f->kind->name, how);
         return false;
     }
     if (model_falcon_scrubbing(m, f)) {
         model_rule_broken(m, RULE_FALCON_SCRUBBING,
-                          "%s: %s before the memory scrub after reset was done", f->name, how);
+                          "%s: %s before the memory scrub after reset was done", f->kind->name,
+                          how);
         return false;
     }
     f->scrub_until_ns = 0;
@@ -155,13 +176,13 @@ bool model_falcon_context_ok(struct gpu_model *m, struct falcon *f, uint32_t ctx
             m, RULE_FALCON_DMA_CONTEXT,
             "%s: transfer with TRANSCFG(%u)=0x%x FBIF_CTL=0x%x DMACTL=0x%x; physical access "
             "needs MEM_TYPE=1, ALLOW_PHYS_NO_CTX=1, REQUIRE_CTX=0",
-            f->name, ctx, f->transcfg[ctx], f->fbif_ctl, f->dmactl);
+            f->kind->name, ctx, f->transcfg[ctx], f->fbif_ctl, f->dmactl);
         return false;
     }
     if (NV_PFALCON_FBIF_TRANSCFG__TARGET(cfg) >
         NV_PFALCON_FBIF_TRANSCFG__TARGET_NONCOHERENT_SYSMEM) {
         model_rule_broken(m, RULE_FALCON_DMA_CONTEXT, "%s: TRANSCFG(%u) target 3 does not exist",
-                          f->name, ctx);
+                          f->kind->name, ctx);
         return false;
     }
     return true;
@@ -189,12 +210,12 @@ void model_falcon_transfer(struct gpu_model *m, struct falcon *f, uint32_t value
             m, RULE_FALCON_DMA_ALIGNMENT,
             "%s: %s of %u bytes, memory offset 0x%x, address 0x%llx: a transfer is 4..256 "
             "bytes (IMEM: 256) and naturally aligned",
-            f->name, what, size, f->trf_moffs, (unsigned long long)addr);
+            f->kind->name, what, size, f->trf_moffs, (unsigned long long)addr);
         return;
     }
     if (!range_ok(f->trf_moffs, size, FALCON_MEM_BYTES)) {
         model_rule_broken(m, RULE_FALCON_DMA_RANGE, "%s: %s at offset 0x%x, memory has 0x%x bytes",
-                          f->name, what, f->trf_moffs, FALCON_MEM_BYTES);
+                          f->kind->name, what, f->trf_moffs, FALCON_MEM_BYTES);
         return;
     }
     const struct NV_PFALCON_FBIF_TRANSCFG cfg = {f->transcfg[ctx]};
@@ -260,42 +281,40 @@ void model_falcon_start(struct gpu_model *m, struct falcon *f)
 {
     if (f->in_reset) {
         model_rule_broken(m, RULE_FALCON_IN_RESET, "%s: started while the engine is held in reset",
-                          f->name);
+                          f->kind->name);
         return;
     }
     if (f->running) {
         model_rule_broken(m, RULE_FALCON_START_RUNNING, "%s: started while its program runs",
-                          f->name);
+                          f->kind->name);
         return;
     }
     if ((f->bcr_ctrl & BCR_RISCV) != 0 && !m->chip->pio) {
         model_rule_broken(m, RULE_FALCON_WRONG_CORE,
                           "%s: the falcon was started while BCR_CTRL selects the RISC-V core",
-                          f->name);
+                          f->kind->name);
         return;
     }
     if (f->trf_unchecked) {
         model_rule_broken(
             m, RULE_FALCON_START_DURING_DMA,
-            "%s: started although DMATRFCMD was not read idle after the last transfer", f->name);
+            "%s: started although DMATRFCMD was not read idle after the last transfer",
+            f->kind->name);
     }
-    model_trace_text(m, "%s falcon starts at 0x%x, mailboxes 0x%x 0x%x", f->name, f->bootvec,
+    model_trace_text(m, "%s falcon starts at 0x%x, mailboxes 0x%x 0x%x", f->kind->name, f->bootvec,
                      f->mailbox[0], f->mailbox[1]);
     f->running = true;
-    if (m->faults.count != 0 && model_fault_falcon_hangs(m, f == &m->sec2)) {
+    if (m->faults->count != 0 && model_fault_falcon_hangs(m, !f->kind->is_gsp)) {
         return; /* it runs on and on */
     }
-    if (f == &m->sec2) {
-        model_schedule(m, WORK_SEC2, START_BOOTER_NS);
-    } else {
-        model_schedule(m, WORK_GSP_FALCON, f->loaded ? START_FWSEC_NS : START_EMPTY_NS);
-    }
+    const uint64_t fwsec_ns = f->loaded ? START_FWSEC_NS : START_EMPTY_NS;
+    model_schedule(m, f->kind->work, f->kind->is_gsp ? fwsec_ns : START_BOOTER_NS);
 }
 
 void model_falcon_halt(struct gpu_model *m, struct falcon *f)
 {
     f->running = false;
     f->reset_since_run = false;
-    model_trace_text(m, "%s falcon halts, mailboxes 0x%x 0x%x", f->name, f->mailbox[0],
+    model_trace_text(m, "%s falcon halts, mailboxes 0x%x 0x%x", f->kind->name, f->mailbox[0],
                      f->mailbox[1]);
 }

@@ -4,7 +4,13 @@
  * block of 256 bytes, eight for DMEM. The FSP's EMEM has ports of the same kind (fsp.c). Source:
  * registers.md 7.2, boot.md 3.6.
  */
-#include "tests/model/model_priv.h"
+#include "tests/model/falcon/falcon_pio.h"
+
+#include "arch/base.h"
+#include "gsp/hw/regs/regs.h"
+#include "tests/model/books/strict.h"
+#include "tests/model/falcon/falcon.h"
+#include "tests/model/gpu.h"
 
 /* Control word: OFFS 7:2, BLK 23:8 (15:8 on Turing, whose memories are no larger), flags. */
 enum { PORT_AINCW = 1 << 24, PORT_AINCR = 1 << 25, PORT_SECURE = 1 << 28, TAG_MASK = 0xffff };
@@ -44,7 +50,7 @@ static void imem_write(struct gpu_model *m, struct falcon *f, uint32_t i, uint32
         return;
     }
     if (!model_port_write(f->imem, FALCON_MEM_BYTES, &f->imemc[i], value)) {
-        model_rule_broken(m, RULE_FALCON_DMA_RANGE, "%s: IMEM port at 0x%x", f->name, at);
+        model_rule_broken(m, RULE_FALCON_DMA_RANGE, "%s: IMEM port at 0x%x", f->kind->name, at);
         return;
     }
     if (at % FALCON_BLOCK == 0) { /* tag and flag go with the first dword of a block */
@@ -71,7 +77,7 @@ static void dmem_write(struct gpu_model *m, struct falcon *f, uint32_t i, uint32
         return;
     }
     if (!model_port_write(f->dmem, FALCON_MEM_BYTES, &f->dmemc[i], value)) {
-        model_rule_broken(m, RULE_FALCON_DMA_RANGE, "%s: DMEM port at 0x%x", f->name, at);
+        model_rule_broken(m, RULE_FALCON_DMA_RANGE, "%s: DMEM port at 0x%x", f->kind->name, at);
         return;
     }
     f->dmem_top = at + 4 > f->dmem_top ? at + 4 : f->dmem_top;

@@ -3,7 +3,15 @@
  * The registers of a falcon engine. Its memory ports are in falcon_pio.c. Sources: registers.md 7,
  * measured.md 6.
  */
-#include "tests/model/model_priv.h"
+#include "tests/model/falcon/falcon_regs.h"
+
+#include "gsp/hw/regs/regs.h"
+#include "tests/model/books/fault.h"
+#include "tests/model/books/strict.h"
+#include "tests/model/chips.h"
+#include "tests/model/falcon/falcon.h"
+#include "tests/model/falcon/falcon_pio.h"
+#include "tests/model/gpu.h"
 
 enum {
     CPUCTL_HALTED = 0x10,
@@ -57,12 +65,12 @@ static bool read_array(struct gpu_model *m, struct falcon *f, uint32_t off, uint
 
 static uint32_t hwcfg2(struct gpu_model *m, const struct falcon *f)
 {
-    struct NV_PFALCON_FALCON_HWCFG2 r = {f == &m->sec2 ? m->chip->hwcfg2_sec2
-                                                       : m->chip->hwcfg2_gsp};
+    struct NV_PFALCON_FALCON_HWCFG2 r = {f->kind->is_gsp ? m->chip->hwcfg2_gsp
+                                                         : m->chip->hwcfg2_sec2};
     if (!m->chip->pio) {
         r = NV_PFALCON_FALCON_HWCFG2__with_MEM_SCRUBBING(r, model_falcon_scrubbing(m, f) ? 1 : 0);
     }
-    if (m->chip->fsp != NULL && f == &m->gsp_falcon) {
+    if (m->chip->fsp != NULL && f->kind->is_gsp) {
         r = NV_PFALCON_FALCON_HWCFG2__with_RISCV_BR_PRIV_LOCKDOWN(r, f->lockdown ? 1 : 0);
     }
     if (model_fault_get(m, FAULT_RESET_READY) != NULL) {
@@ -206,8 +214,8 @@ static bool write_array(struct gpu_model *m, struct falcon *f, uint32_t off, uin
         f->mailbox_ext[i] = v;
     } else if (IN_ARRAY(off, NV_PGSP_QUEUE_HEAD, i)) {
         f->queue_head[i] = v;
-        if (f == &m->gsp_falcon) {
-            model_gsp_doorbell(m, i, v);
+        if (f->kind->doorbell != NULL) {
+            f->kind->doorbell(m, i, v);
         }
     } else if (IN_ARRAY(off, NV_PGSP_QUEUE_TAIL, i)) {
         f->queue_tail[i] = v;
@@ -252,7 +260,7 @@ static bool write_irq(struct gpu_model *m, struct falcon *f, uint32_t off, uint3
     default:
         return false;
     }
-    model_intr_falcon(m, f);
+    model_falcon_causes(m, f);
     return true;
 }
 

@@ -4,10 +4,30 @@
  * handler. Everything else is NV_ERR_NOT_SUPPORTED and listed. Sources: rpc.md D2-D4, interrupts.md
  * 4, measured.md 8.4.
  */
+#include "tests/model/gsp/gsp_ctrl.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/model/model_priv.h"
+#include "arch/base.h"
+#include "gsp/hw/regs/regs.h"
+#include "gsp_layout.h"
+#include "tests/model/blocks/ptimer.h"
+#include "tests/model/boards.h"
+#include "tests/model/books/coverage.h"
+#include "tests/model/books/strict.h"
+#include "tests/model/boot/rom.h"
+#include "tests/model/bus/config.h"
+#include "tests/model/chips.h"
+#include "tests/model/gpu.h"
+#include "tests/model/gsp/gsp_display.h"
+#include "tests/model/gsp/gsp_engine.h"
+#include "tests/model/gsp/gsp_faults.h"
+#include "tests/model/gsp/gsp_state.h"
+#include "tests/model/gsp/gsp_static.h"
+#include "tests/model/gsp/rm_objects.h"
+#include "tests/model/host/engines.h"
+#include "tests/model/memory/vram.h"
 
 struct ctrl {
     uint32_t cmd;
@@ -20,7 +40,7 @@ struct ctrl {
 static uint32_t gsp_get_features(struct gpu_model *m, const struct rm_object *o, uint8_t *p,
                                  uint32_t len)
 {
-    const struct gsp_layout *l = m->gsp.l;
+    const struct gsp_layout *l = m->gsp->l;
     (void)o;
     memset(p, 0, len);
     fw_put(p, len, l->NV2080_CTRL_GSP_GET_FEATURES_PARAMS.gspFeatures, 1);
@@ -37,7 +57,7 @@ static uint32_t get_gid_info(struct gpu_model *m, const struct rm_object *o, uin
                              uint32_t len)
 {
     enum { FORMAT_MASK = 3, FORMAT_BINARY = 2, GID_BYTES = 16 };
-    const struct gsp_layout *l = m->gsp.l;
+    const struct gsp_layout *l = m->gsp->l;
     uint8_t gid[GID_BYTES];
     char text[64];
     (void)o;
@@ -86,7 +106,7 @@ static bool bios_info(struct gpu_model *m, uint32_t index, uint32_t *data)
 {
     enum { REVISION = 0, OEM_REVISION = 1 };
     uint32_t parts[5] = {0};
-    const char *s = m->vbios_version;
+    const char *s = m->rom->version;
     for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
         char *end;
         parts[i] = (uint32_t)strtoul(s, &end, 16) & 0xff;
@@ -99,7 +119,7 @@ static bool bios_info(struct gpu_model *m, uint32_t index, uint32_t *data)
 
 static bool fb_info(struct gpu_model *m, uint32_t index, uint32_t *data)
 {
-    const uint32_t kib = (uint32_t)(m->vram.size >> 10);
+    const uint32_t kib = (uint32_t)(m->vram->size >> 10);
     switch (index) {
     case 0x05:
         *data = m->board->bar1_mib << 10;
@@ -131,8 +151,8 @@ static bool fb_info(struct gpu_model *m, uint32_t index, uint32_t *data)
 
 static bool bus_info(struct gpu_model *m, uint32_t index, uint32_t *data)
 {
-    const uint32_t link_cap = model_config_read(m, m->cfg.pcie + 12u, 4);
-    const uint32_t link = model_config_read(m, m->cfg.pcie + 16u, 4);
+    const uint32_t link_cap = model_config_read(m, m->cfg->pcie + 12u, 4);
+    const uint32_t link = model_config_read(m, m->cfg->pcie + 16u, 4);
     const uint32_t gen = link_cap & 0xf, now = link >> 16 & 0xf;
     switch (index) {
     case 0x03:
@@ -176,7 +196,7 @@ static uint32_t set_notification(struct gpu_model *m, const struct rm_object *o,
                                  uint32_t len)
 {
     enum { ACTION_MAX = 2 };
-    const struct gsp_layout *l = m->gsp.l;
+    const struct gsp_layout *l = m->gsp->l;
     const uint32_t event =
         (uint32_t)fw_get(p, len, l->NV2080_CTRL_EVENT_SET_NOTIFICATION_PARAMS.event);
     const uint32_t action =
@@ -185,8 +205,8 @@ static uint32_t set_notification(struct gpu_model *m, const struct rm_object *o,
         return RM_INVALID_ARGUMENT;
     }
     bool found = false;
-    for (size_t i = 0; i < m->gsp.object_count; i++) {
-        struct rm_object *e = &m->gsp.objects[i];
+    for (size_t i = 0; i < m->gsp->object_count; i++) {
+        struct rm_object *e = &m->gsp->objects[i];
         if (e->client == o->client && e->parent == o->handle && e->notify == event &&
             (e->cls == 0x7e || e->cls == 0x5)) {
             e->action = action;
@@ -254,7 +274,7 @@ static uint32_t get_time(struct gpu_model *m, const struct rm_object *o, uint8_t
 {
     (void)o;
     (void)len;
-    put_le64(p, (model_now(m) + m->misc.ptimer_offset) & ~0x1full);
+    put_le64(p, model_ptimer_now(m) & ~0x1full);
     return RM_OK;
 }
 
@@ -353,7 +373,7 @@ uint32_t model_rm_control(struct gpu_model *m, const struct rm_object *o, uint32
         if (c->cmd != cmd) {
             continue;
         }
-        const uint32_t want = c->size != NULL ? c->size(m->gsp.l) : c->fixed;
+        const uint32_t want = c->size != NULL ? c->size(m->gsp->l) : c->fixed;
         if (c->internal && o->client != RM_INTERNAL_CLIENT) {
             return RM_NO_PERMISSION;
         }
@@ -363,7 +383,7 @@ uint32_t model_rm_control(struct gpu_model *m, const struct rm_object *o, uint32
         }
         if (size != want) {
             model_rule_broken(m, RULE_RM_PARAMS_SIZE, "control 0x%08x: paramsSize %u, %s has %u",
-                              cmd, size, m->gsp.l->version, want);
+                              cmd, size, m->gsp->l->version, want);
             return RM_INVALID_PARAMS;
         }
         return c->run(m, o, params, size);

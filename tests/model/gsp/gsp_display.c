@@ -5,9 +5,18 @@
  * channels and outputs need is refused like any control that is not known. Sources: channels.md 16
  * (D1..D13), measured.md 8.4 (static info of a GA106).
  */
+#include "tests/model/gsp/gsp_display.h"
+
 #include <string.h>
 
-#include "tests/model/model_priv.h"
+#include "arch/base.h"
+#include "gsp_layout.h"
+#include "tests/model/boards.h"
+#include "tests/model/gpu.h"
+#include "tests/model/gsp/gsp_state.h"
+#include "tests/model/gsp/rm_objects.h"
+#include "tests/model/memory/vram.h"
+#include "tests/model/memory/wpr2.h"
 
 enum { HEADS = 4, HEAD_MASK = (1 << HEADS) - 1, WINDOW_MASK = 0xff, SYS_CAP = 0x0f0f };
 
@@ -24,7 +33,7 @@ uint32_t model_ctrl_disp_inst_mem(struct gpu_model *m, const struct rm_object *o
         return RM_NOT_SUPPORTED;
     }
     if (get_le32(p + SPACE) != SPACE_FB || size == 0 || !is_aligned_u64(base, ALIGN) ||
-        !range_ok(base, size, m->wpr2.reserved != 0 ? m->wpr2.reserved : m->vram.size)) {
+        !range_ok(base, size, m->wpr2->reserved != 0 ? m->wpr2->reserved : m->vram->size)) {
         return RM_INVALID_ARGUMENT;
     }
     return RM_OK;
@@ -33,7 +42,7 @@ uint32_t model_ctrl_disp_inst_mem(struct gpu_model *m, const struct rm_object *o
 uint32_t model_ctrl_disp_static_info(struct gpu_model *m, const struct rm_object *o, uint8_t *p,
                                      uint32_t len)
 {
-    const struct gsp_layout *l = m->gsp.l;
+    const struct gsp_layout *l = m->gsp->l;
     (void)o;
     if (!m->board->display) {
         return RM_NOT_SUPPORTED;
@@ -80,7 +89,7 @@ uint32_t model_ctrl_disp_num_heads(struct gpu_model *m, const struct rm_object *
     if (!first_subdevice(p)) {
         return RM_INVALID_ARGUMENT;
     }
-    fw_put(p, len, m->gsp.l->NV0073_CTRL_SYSTEM_GET_NUM_HEADS_PARAMS.numHeads, HEADS);
+    fw_put(p, len, m->gsp->l->NV0073_CTRL_SYSTEM_GET_NUM_HEADS_PARAMS.numHeads, HEADS);
     return RM_OK;
 }
 
@@ -104,7 +113,7 @@ uint32_t model_ctrl_disp_supported(struct gpu_model *m, const struct rm_object *
     if (!first_subdevice(p)) {
         return RM_INVALID_ARGUMENT;
     }
-    fw_put(p, len, m->gsp.l->NV0073_CTRL_SYSTEM_GET_SUPPORTED_PARAMS.displayMask, 0);
-    fw_put(p, len, m->gsp.l->NV0073_CTRL_SYSTEM_GET_SUPPORTED_PARAMS.displayMaskDDC, 0);
+    fw_put(p, len, m->gsp->l->NV0073_CTRL_SYSTEM_GET_SUPPORTED_PARAMS.displayMask, 0);
+    fw_put(p, len, m->gsp->l->NV0073_CTRL_SYSTEM_GET_SUPPORTED_PARAMS.displayMaskDDC, 0);
     return RM_OK;
 }

@@ -3,9 +3,24 @@
  * Controls about engines, address spaces and channels: tables from engines.c, the rest acts on
  * objects. Sources: channels.md 3, 4, 5.3, 11, 12.4, 16.
  */
+#include "tests/model/gsp/gsp_engine.h"
+
 #include <string.h>
 
-#include "tests/model/model_priv.h"
+#include "arch/base.h"
+#include "gsp/hw/regs/regs.h"
+#include "gsp_layout.h"
+#include "tests/model/boards.h"
+#include "tests/model/chips.h"
+#include "tests/model/gpu.h"
+#include "tests/model/gsp/gsp_state.h"
+#include "tests/model/gsp/gsp_version.h"
+#include "tests/model/gsp/rm_objects.h"
+#include "tests/model/host/channel.h"
+#include "tests/model/host/engines.h"
+#include "tests/model/memory/mmu.h"
+#include "tests/model/memory/tlb.h"
+#include "tests/model/memory/vram.h"
 
 enum {
     VECTOR_DISP = 154,
@@ -27,14 +42,14 @@ enum {
 
 static uint32_t mc_engine(const struct gpu_model *m, const struct model_engine *e)
 {
-    return e->kind == ENGINE_GR ? m->gsp.v->gr_engine + e->instance : MC_CE0 + e->instance;
+    return e->kind == ENGINE_GR ? m->gsp->v->gr_engine + e->instance : MC_CE0 + e->instance;
 }
 
 /* Which subtree holds what: engine non-stall 0, faults 1, the GSP 2, engine stall 3. */
 static void put_subtrees(struct gpu_model *m, uint8_t *p, uint32_t len)
 {
     static const uint8_t subtree[SUBTREES] = {2, 3, 0, SUBTREE_NONE, SUBTREE_NONE, 1, 2};
-    const struct gsp_layout *l = m->gsp.l;
+    const struct gsp_layout *l = m->gsp->l;
     for (uint32_t i = 0; i < SUBTREES; i++) {
         fw_put_at(p, len,
                   l->NV2080_CTRL_INTERNAL_INTR_GET_KERNEL_TABLE_PARAMS.subtreeMap_subtreeStart, i,
@@ -48,7 +63,7 @@ static void put_subtrees(struct gpu_model *m, uint8_t *p, uint32_t len)
 uint32_t model_ctrl_intr_table(struct gpu_model *m, const struct rm_object *o, uint8_t *p,
                                uint32_t len)
 {
-    const struct gsp_layout *l = m->gsp.l;
+    const struct gsp_layout *l = m->gsp->l;
     struct model_engine e;
     uint32_t n = 0;
     (void)o;
@@ -62,7 +77,7 @@ uint32_t model_ctrl_intr_table(struct gpu_model *m, const struct rm_object *o, u
         TABLE(table_vectorNonStall, nonstall);                                                     \
         n++;                                                                                       \
     } while (0)
-    ROW(m->gsp.v->gsp_engine, VECTOR_GSP, NO_VECTOR);
+    ROW(m->gsp->v->gsp_engine, VECTOR_GSP, NO_VECTOR);
     if (m->board->display) { /* a number of its own on GB20x (channels.md 16) */
         ROW(m->chip->family == F_GB20X ? MC_DISP_LOW : MC_DISP, VECTOR_DISP, NO_VECTOR);
     }
@@ -80,7 +95,7 @@ static void put_device(struct gpu_model *m, uint8_t *p, uint32_t len, uint32_t r
                        const struct model_engine *e)
 {
     enum { DATA = 16, DEV_TYPE_CE = 0x13, DEV_TYPE_GR = 0, PBDMAS = 2, NAME = 16 };
-    const struct gsp_layout *l = m->gsp.l;
+    const struct gsp_layout *l = m->gsp->l;
     const bool gr = e->kind == ENGINE_GR;
     const uint32_t base = m->chip->family == F_GB20X ? RUNLIST_PRI_BASE_GB20X : RUNLIST_PRI_BASE;
     /* RM numbers copy engines without a gap; the others are as in NV2080_ENGINE_TYPE. */
@@ -120,7 +135,7 @@ uint32_t model_ctrl_device_info(struct gpu_model *m, const struct rm_object *o, 
                                 uint32_t len)
 {
     enum { PER_CALL = 32 };
-    const struct gsp_layout *l = m->gsp.l;
+    const struct gsp_layout *l = m->gsp->l;
     struct model_engine e;
     uint32_t n = 0;
     (void)o;
@@ -144,7 +159,7 @@ uint32_t model_ctrl_context_buffers(struct gpu_model *m, const struct rm_object 
 {
     enum { BYTES = 0x2000, ALIGN = 0x1000 };
     const struct fw_field first =
-        m->gsp.l->NV2080_CTRL_INTERNAL_STATIC_KGR_GET_CONTEXT_BUFFERS_INFO_PARAMS
+        m->gsp->l->NV2080_CTRL_INTERNAL_STATIC_KGR_GET_CONTEXT_BUFFERS_INFO_PARAMS
             .engineContextBuffersInfo;
     (void)o;
     memset(p, 0, len);
@@ -160,7 +175,7 @@ uint32_t model_ctrl_memsys_config(struct gpu_model *m, const struct rm_object *o
                                   uint32_t len)
 {
     enum { LTCS_PER_FBP = 2, SLICES_PER_LTC = 4, COMPRESSION_SHIFT = 16 };
-    const struct gsp_layout *l = m->gsp.l;
+    const struct gsp_layout *l = m->gsp->l;
     (void)o;
     memset(p, 0, len);
 #define PUT(field, v)                                                                              \
@@ -178,8 +193,6 @@ uint32_t model_ctrl_memsys_config(struct gpu_model *m, const struct rm_object *o
 
 /* ---- address spaces ---- */
 
-enum { CLS_VASPACE = 0x90f1 };
-
 static struct rm_object *address_space(struct gpu_model *m, uint32_t client, uint32_t handle)
 {
     struct rm_object *v = model_rm_find(m, client, handle);
@@ -190,7 +203,7 @@ uint32_t model_rm_set_page_directory(struct gpu_model *m, uint32_t client, const
                                      uint32_t len)
 {
     enum { APERTURE = 3, APERTURE_MAX = 2 };
-    const struct gsp_layout *l = m->gsp.l;
+    const struct gsp_layout *l = m->gsp->l;
 #define PARAM(field) fw_get(p, len, l->NV0080_CTRL_DMA_SET_PAGE_DIRECTORY_PARAMS.field)
     struct rm_object *v = address_space(m, client, (uint32_t)PARAM(hVASpace));
     const uint32_t aperture = (uint32_t)PARAM(flags) & APERTURE;
@@ -200,7 +213,7 @@ uint32_t model_rm_set_page_directory(struct gpu_model *m, uint32_t client, const
         return RM_OBJECT_NOT_FOUND;
     }
     if (aperture > APERTURE_MAX || !is_aligned_u64(root, FL_PAGE_SIZE) ||
-        (aperture == 0 && root >= m->vram.size)) {
+        (aperture == 0 && root >= m->vram->size)) {
         return RM_INVALID_ARGUMENT;
     }
     v->dir = (struct page_dir){.root = root, .sysmem = aperture != 0, .valid = true};
@@ -213,7 +226,7 @@ uint32_t model_rm_unset_page_directory(struct gpu_model *m, uint32_t client, con
 {
     struct rm_object *v = address_space(
         m, client,
-        (uint32_t)fw_get(p, len, m->gsp.l->NV0080_CTRL_DMA_UNSET_PAGE_DIRECTORY_PARAMS.hVASpace));
+        (uint32_t)fw_get(p, len, m->gsp->l->NV0080_CTRL_DMA_UNSET_PAGE_DIRECTORY_PARAMS.hVASpace));
     if (v == NULL) {
         return RM_OBJECT_NOT_FOUND;
     }
@@ -239,7 +252,7 @@ uint32_t model_ctrl_reserved_pdes(struct gpu_model *m, const struct rm_object *o
                                   uint32_t len)
 {
     enum { VIDEO = 1 };
-    const struct gsp_layout *l = m->gsp.l;
+    const struct gsp_layout *l = m->gsp->l;
 #define LEVEL(field) fw_get(p, len, l->NV90F1_CTRL_VASPACE_COPY_SERVER_RESERVED_PDES_PARAMS.field)
     struct rm_object *v = address_space(m, o->client, o->handle);
     if (v == NULL || LEVEL(numLevelsToCopy) == 0) {
@@ -286,7 +299,7 @@ uint32_t model_ctrl_promote_ctx(struct gpu_model *m, const struct rm_object *o, 
                                 uint32_t len)
 {
     enum { ENTRIES = 16, APERTURE = 3 };
-    const struct gsp_layout *l = m->gsp.l;
+    const struct gsp_layout *l = m->gsp->l;
 #define PARAM(field)    fw_get(p, len, l->NV2080_CTRL_GPU_PROMOTE_CTX_PARAMS.field)
 #define ENTRY(field, i) fw_get_at(p, len, l->NV2080_CTRL_GPU_PROMOTE_CTX_PARAMS.field, i)
     const uint32_t count = (uint32_t)PARAM(entryCount);
@@ -301,7 +314,7 @@ uint32_t model_ctrl_promote_ctx(struct gpu_model *m, const struct rm_object *o, 
         const uint64_t base = ENTRY(promoteEntry_gpuPhysAddr, i),
                        size = ENTRY(promoteEntry_size, i);
         const bool video = (ENTRY(promoteEntry_physAttr, i) & APERTURE) == 0;
-        if (size != 0 && video && !range_ok(base, size, m->vram.size)) {
+        if (size != 0 && video && !range_ok(base, size, m->vram->size)) {
             return RM_INVALID_ARGUMENT;
         }
     }

@@ -5,7 +5,14 @@
  * metadata pointer, a time stamp (measured.md 9). The words are made up; real ones are not
  * decodable without strings that linux-firmware does not carry.
  */
-#include "tests/model/model_priv.h"
+#include "tests/model/gsp/gsp_log.h"
+
+#include "arch/base.h"
+#include "tests/model/books/strict.h"
+#include "tests/model/books/trace_data.h"
+#include "tests/model/bus/dma.h"
+#include "tests/model/gpu.h"
+#include "tests/model/gsp/gsp_state.h"
 
 enum { METADATA_BASE = 0x20015000, PAGE_WORDS_CHECKED = 16 };
 
@@ -31,7 +38,7 @@ void model_log_setup(struct gpu_model *m, uint32_t index, uint64_t pa, uint64_t 
     }
     model_trace_value(m, "log", "put", get_le64(head));
     model_trace_value(m, "log", "page words", words);
-    m->gsp.log[index] = (struct gsp_log_state){.pa = pa, .size = size};
+    m->gsp->log[index] = (struct gsp_log_state){.pa = pa, .size = size};
     for (uint32_t i = 0; i < PAGE_WORDS_CHECKED && (uint64_t)i * FL_PAGE_SIZE < size; i++) {
         const uint64_t page = get_le64(head + 8 * (1 + (size_t)i));
         /* Some drivers leave the table out (boot.md 15); a wrong one is an error. */
@@ -68,7 +75,7 @@ void model_log_crash(struct gpu_model *m, uint32_t cause)
     const uint64_t exception[] = {cause, pc, PARTITION, 0, TASK};
     const uint64_t reported[] = {PARTITION, REPORTER, 3, 1, 0};
     const uint64_t csrs[] = {0x8000000200006000ull, 0, 0x20, 0, pc, stval, cause};
-    struct gsp_log_state *log = &m->gsp.log[0];
+    struct gsp_log_state *log = &m->gsp->log[0];
     if (log->size == 0) {
         return;
     }
@@ -84,7 +91,7 @@ void model_log_crash(struct gpu_model *m, uint32_t cause)
 
 void model_log_write(struct gpu_model *m, uint32_t index, uint32_t entries)
 {
-    struct gsp_log_state *log = &m->gsp.log[index];
+    struct gsp_log_state *log = &m->gsp->log[index];
     if (log->size == 0) {
         return;
     }

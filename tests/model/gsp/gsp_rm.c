@@ -3,10 +3,28 @@
  * RPC functions: the two that set the GSP up, static info, the object tree, and unloading. What is
  * not known is refused and listed, never answered OK. Sources: rpc.md B2, C1-C4, D1; measured.md 8.
  */
+#include "tests/model/gsp/gsp_rm.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/model/model_priv.h"
+#include "arch/base.h"
+#include "gsp_layout.h"
+#include "tests/model/boards.h"
+#include "tests/model/books/coverage.h"
+#include "tests/model/books/strict.h"
+#include "tests/model/books/trace.h"
+#include "tests/model/bus/bar.h"
+#include "tests/model/gpu.h"
+#include "tests/model/gsp/gsp_ctrl.h"
+#include "tests/model/gsp/gsp_engine.h"
+#include "tests/model/gsp/gsp_info.h"
+#include "tests/model/gsp/gsp_state.h"
+#include "tests/model/gsp/gsp_static.h"
+#include "tests/model/gsp/gsp_status.h"
+#include "tests/model/gsp/rm_objects.h"
+#include "tests/model/host/channel.h"
+#include "tests/model/host/engines.h"
 
 enum { /* RPC functions, rpc.md B1 */
        FN_SET_GUEST_SYSTEM_INFO = 1,
@@ -25,27 +43,13 @@ enum { /* RPC functions, rpc.md B1 */
 #define RPC_UNKNOWN_FUNCTION 0xff100001u
 #define RPC_BAD_FORMAT       0xff100002u
 
-enum { /* classes */
-       CLS_ROOT = 0x0,
-       CLS_ROOT_NON_PRIV = 0x1,
-       CLS_ROOT_CLIENT = 0x41,
-       CLS_EVENT = 0x5,
-       CLS_EVENT_CALLBACK = 0x7e,
-       CLS_DEVICE = 0x80,
-       CLS_SUBDEVICE = 0x2080,
-       CLS_VASPACE = 0x90f1,
-       CLS_CHANNEL_GROUP = 0xa06c,
-       CLS_CONTEXT_SHARE = 0x9067,
-};
 enum {
     DUP_BYTES = 28,
     VASPACE_PARAMS = 48,
     CHANNEL_GROUP_PARAMS = 20,
     CONTEXT_SHARE_PARAMS = 12,
-    COPY_PARAMS = 8,
-    OBJECTS_MAX = 8192 /* a free looks at them pair by pair */
+    COPY_PARAMS = 8
 };
-enum { MISSING_INFO_RESULT = 0x59 }; /* INIT_DONE, measured.md 8.1 */
 enum { NOTIFY_CLIENT_RM = 0x04000000, NOTIFY_INDEX_MASK = 0xffff };
 
 static void answer(struct gpu_model *m, const struct rm_call *c, uint32_t result)
@@ -53,198 +57,12 @@ static void answer(struct gpu_model *m, const struct rm_call *c, uint32_t result
     model_queue_send(m, c->function, result, c->sequence, c->payload, c->len, 0);
 }
 
-/* ---- set-up commands ---- */
-
-static bool info_wrong(struct gpu_model *m, const char *field, uint64_t have, uint64_t want)
-{
-    model_rule_broken(m, RULE_RM_SYSTEM_INFO, "%s is 0x%llx, should be 0x%llx", field,
-                      (unsigned long long)have, (unsigned long long)want);
-    m->gsp.init_result = MISSING_INFO_RESULT;
-    return false;
-}
-
-/* A BAR address: what configuration space holds, when it has been programmed there at all. */
-static bool info_bar(struct gpu_model *m, const char *field, uint64_t have, unsigned bar)
-{
-    const uint64_t want = model_config_bar_base(m, bar);
-    return (have != 0 && (want == 0 || have == want)) || info_wrong(m, field, have, want);
-}
-
-static bool check_system_info(struct gpu_model *m, const struct rm_call *c)
-{
-    const struct gsp_layout *l = m->gsp.l;
-    const uint32_t total = l->GspSystemInfo.total;
-    const uint8_t *p = c->payload;
-    char other[80];
-    if (c->len != total) {
-        model_rule_broken(m, RULE_RM_PAYLOAD, "GSP_SET_SYSTEM_INFO has %u bytes, %s has %u%s",
-                          c->len, l->version, total,
-                          model_other_version(m, c->len, other, sizeof(other)));
-        m->gsp.init_result = MISSING_INFO_RESULT;
-        return false;
-    }
-#define INFO(field) fw_get(p, total, l->GspSystemInfo.field)
-    if (!info_bar(m, "gpuPhysAddr", INFO(gpuPhysAddr), 0) ||
-        !info_bar(m, "gpuPhysFbAddr", INFO(gpuPhysFbAddr), m->cfg.vram_bar) ||
-        !info_bar(m, "gpuPhysInstAddr", INFO(gpuPhysInstAddr), m->cfg.inst_bar)) {
-        return false;
-    }
-    if (INFO(maxUserVa) == 0) {
-        return info_wrong(m, "maxUserVa", 0, 0x7ffffffff000);
-    }
-    if (INFO(pciConfigMirrorBase) != m->chip->mirror_base) {
-        return info_wrong(m, "pciConfigMirrorBase", INFO(pciConfigMirrorBase),
-                          m->chip->mirror_base);
-    }
-    if (INFO(pciConfigMirrorSize) != CFG_SIZE) {
-        return info_wrong(m, "pciConfigMirrorSize", INFO(pciConfigMirrorSize), CFG_SIZE);
-    }
-    if (!fw_has(l->GspSystemInfo.PCIDeviceID)) {
-        return true;
-    }
-    if (INFO(PCIDeviceID) != model_config_read(m, 0, 4)) {
-        return info_wrong(m, "PCIDeviceID", INFO(PCIDeviceID), model_config_read(m, 0, 4));
-    }
-    if (INFO(PCISubDeviceID) != model_config_read(m, 0x2c, 4)) {
-        return info_wrong(m, "PCISubDeviceID", INFO(PCISubDeviceID), model_config_read(m, 0x2c, 4));
-    }
-    if (INFO(PCIRevisionID) != model_config_read(m, 8, 1)) {
-        return info_wrong(m, "PCIRevisionID", INFO(PCIRevisionID), model_config_read(m, 8, 1));
-    }
-#undef INFO
-    return true;
-}
-
-static bool text_ends(const uint8_t *p, uint32_t from, uint32_t size)
-{
-    return from < size && memchr(p + from, 0, size - from) != NULL;
-}
-
-static bool registry_bad(struct gpu_model *m, const char *what, uint32_t entry, uint32_t value)
-{
-    model_rule_broken(m, RULE_RM_REGISTRY, "%s (entry %u, 0x%x)", what, entry, value);
-    return false;
-}
-
-static bool check_registry(struct gpu_model *m, const struct rm_call *c)
-{
-    enum { TYPE_DWORD = 1, TYPE_BINARY = 2, TYPE_STRING = 3 };
-    const struct gsp_layout *l = m->gsp.l;
-    const uint8_t *p = c->payload;
-    const uint32_t head = l->PACKED_REGISTRY_TABLE.total, stride = l->PACKED_REGISTRY_ENTRY.total;
-    if (c->len < head) {
-        return registry_bad(m, "shorter than its header", 0, c->len);
-    }
-    const uint32_t size = (uint32_t)fw_get(p, c->len, l->PACKED_REGISTRY_TABLE.size);
-    const uint32_t count = (uint32_t)fw_get(p, c->len, l->PACKED_REGISTRY_TABLE.numEntries);
-    if (size < head || size > c->len) {
-        return registry_bad(m, "size leaves the payload", 0, size);
-    }
-    if (!range_ok(head, (uint64_t)count * stride, size)) {
-        return registry_bad(m, "more entries than the table holds", 0, count);
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        const uint8_t *e = p + head + (size_t)i * stride;
-        const uint32_t name = (uint32_t)fw_get(e, stride, l->PACKED_REGISTRY_ENTRY.nameOffset);
-        const uint32_t type = (uint32_t)fw_get(e, stride, l->PACKED_REGISTRY_ENTRY.type);
-        const uint32_t data = (uint32_t)fw_get(e, stride, l->PACKED_REGISTRY_ENTRY.data);
-        const uint32_t length = (uint32_t)fw_get(e, stride, l->PACKED_REGISTRY_ENTRY.length);
-        if (!text_ends(p, name, size)) {
-            return registry_bad(m, "a name leaves the table", i, name);
-        }
-        if (type < TYPE_DWORD || type > TYPE_STRING) {
-            return registry_bad(m, "unknown type", i, type);
-        }
-        if (type != TYPE_DWORD && !range_ok(data, length, size)) {
-            return registry_bad(m, "data leave the table", i, data);
-        }
-    }
-    return true;
-}
-
 /* ---- objects ---- */
-
-struct rm_object *model_rm_find(struct gpu_model *m, uint32_t client, uint32_t handle)
-{
-    for (size_t i = 0; i < m->gsp.object_count; i++) {
-        struct rm_object *o = &m->gsp.objects[i];
-        if (o->client == client && o->handle == handle) {
-            return o;
-        }
-    }
-    return NULL;
-}
-
-static struct rm_object *add(struct gpu_model *m, uint32_t client, uint32_t parent, uint32_t handle,
-                             uint32_t cls)
-{
-    struct gsp_state *g = &m->gsp;
-    if (g->object_count == g->object_cap) {
-        const size_t cap = g->object_cap == 0 ? 16 : g->object_cap * 2;
-        struct rm_object *o = cap <= OBJECTS_MAX ? realloc(g->objects, cap * sizeof(*o)) : NULL;
-        if (o == NULL) {
-            return NULL;
-        }
-        g->objects = o;
-        g->object_cap = cap;
-    }
-    g->objects[g->object_count] =
-        (struct rm_object){.client = client, .handle = handle, .parent = parent, .cls = cls};
-    return &g->objects[g->object_count++];
-}
-
-/* The handles that static info names exist from the start. */
-static void make_internal(struct gpu_model *m)
-{
-    if (m->gsp.object_count == 0) {
-        add(m, RM_INTERNAL_CLIENT, 0, RM_INTERNAL_CLIENT, CLS_ROOT);
-        add(m, RM_INTERNAL_CLIENT, RM_INTERNAL_CLIENT, RM_INTERNAL_DEVICE, CLS_DEVICE);
-        add(m, RM_INTERNAL_CLIENT, RM_INTERNAL_DEVICE, RM_INTERNAL_SUBDEVICE, CLS_SUBDEVICE);
-    }
-}
-
-void model_rm_free_all(struct gpu_model *m)
-{
-    free(m->gsp.objects);
-    m->gsp.objects = NULL;
-    m->gsp.object_count = m->gsp.object_cap = 0;
-}
-
-static bool parent_gone(const struct gsp_state *g, size_t index)
-{
-    const struct rm_object *o = &g->objects[index];
-    for (size_t i = 0; i < index; i++) {
-        const struct rm_object *p = &g->objects[i];
-        if (p->gone && p->client == o->client && p->handle == o->parent) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Removes an object and everything below it; a client with all it owns. The others keep their
- * order, so that a parent always stands before its children and one pass finds all. */
-static void remove_tree(struct gpu_model *m, uint32_t client, uint32_t handle)
-{
-    struct gsp_state *g = &m->gsp;
-    size_t kept = 0;
-    for (size_t i = 0; i < g->object_count; i++) {
-        struct rm_object *o = &g->objects[i];
-        o->gone =
-            o->client == client && (handle == client || o->handle == handle || parent_gone(g, i));
-    }
-    for (size_t i = 0; i < g->object_count; i++) {
-        if (!g->objects[i].gone) {
-            g->objects[kept++] = g->objects[i];
-        }
-    }
-    g->object_count = kept;
-}
 
 /* Parameter size of a class; false: not a class that is known. */
 static bool class_params(const struct gpu_model *m, uint32_t cls, uint32_t *size, bool *root)
 {
-    const struct gsp_layout *l = m->gsp.l;
+    const struct gsp_layout *l = m->gsp->l;
     *root = false;
     *size = 0;
     switch (cls) {
@@ -297,7 +115,7 @@ static bool class_params(const struct gpu_model *m, uint32_t cls, uint32_t *size
 static uint32_t set_up_object(struct gpu_model *m, const struct rm_object *up, struct rm_object *o,
                               uint8_t *params, uint32_t size)
 {
-    const struct gsp_layout *l = m->gsp.l;
+    const struct gsp_layout *l = m->gsp->l;
     switch (model_class_kind(m, o->cls)) {
     case CLASS_CHANNEL:
         if (size == 0) {
@@ -322,7 +140,7 @@ static uint32_t set_up_object(struct gpu_model *m, const struct rm_object *up, s
 
 static uint32_t alloc_object(struct gpu_model *m, const struct rm_call *c, uint32_t params_size)
 {
-    const struct gsp_layout *l = m->gsp.l;
+    const struct gsp_layout *l = m->gsp->l;
     const uint8_t *p = c->payload;
     const uint32_t client = (uint32_t)fw_get(p, c->len, l->rpc_gsp_rm_alloc_v03_00.hClient);
     const uint32_t parent = (uint32_t)fw_get(p, c->len, l->rpc_gsp_rm_alloc_v03_00.hParent);
@@ -343,7 +161,7 @@ static uint32_t alloc_object(struct gpu_model *m, const struct rm_call *c, uint3
         if (model_rm_find(m, client, client) != NULL) {
             return RM_INSERT_DUPLICATE;
         }
-        return add(m, client, 0, client, cls) != NULL ? RM_OK : RM_NO_MEMORY;
+        return model_rm_add(m, client, 0, client, cls) != NULL ? RM_OK : RM_NO_MEMORY;
     }
     if (model_rm_find(m, client, client) == NULL) {
         return RM_INVALID_CLIENT;
@@ -357,21 +175,21 @@ static uint32_t alloc_object(struct gpu_model *m, const struct rm_call *c, uint3
         return RM_INSERT_DUPLICATE;
     }
     const struct rm_object parent_was = *up; /* add() may move it */
-    struct rm_object *o = add(m, client, parent, handle, cls);
+    struct rm_object *o = model_rm_add(m, client, parent, handle, cls);
     if (o == NULL) {
         return RM_NO_MEMORY;
     }
     const uint32_t status = set_up_object(
         m, &parent_was, o, c->payload + l->rpc_gsp_rm_alloc_v03_00.total, params_size);
     if (status != RM_OK) {
-        remove_tree(m, client, handle);
+        model_rm_remove(m, client, handle);
     }
     return status;
 }
 
 static void do_alloc(struct gpu_model *m, struct rm_call *c)
 {
-    const struct gsp_layout *l = m->gsp.l;
+    const struct gsp_layout *l = m->gsp->l;
     const uint32_t head = l->rpc_gsp_rm_alloc_v03_00.total;
     const uint32_t size =
         (uint32_t)fw_get(c->payload, c->len, l->rpc_gsp_rm_alloc_v03_00.paramsSize);
@@ -390,7 +208,7 @@ static void do_alloc(struct gpu_model *m, struct rm_call *c)
 
 static void do_control(struct gpu_model *m, struct rm_call *c)
 {
-    const struct gsp_layout *l = m->gsp.l;
+    const struct gsp_layout *l = m->gsp->l;
     const uint32_t head = l->rpc_gsp_rm_control_v03_00.total;
     const uint32_t size =
         (uint32_t)fw_get(c->payload, c->len, l->rpc_gsp_rm_control_v03_00.paramsSize);
@@ -419,7 +237,7 @@ static void do_control(struct gpu_model *m, struct rm_call *c)
 
 static void do_free(struct gpu_model *m, struct rm_call *c)
 {
-    const struct gsp_layout *l = m->gsp.l;
+    const struct gsp_layout *l = m->gsp->l;
     if (c->len < l->rpc_free_v03_00.total) {
         model_rule_broken(m, RULE_RM_PAYLOAD, "FREE has %u bytes", c->len);
         answer(m, c, RPC_BAD_FORMAT);
@@ -430,7 +248,7 @@ static void do_free(struct gpu_model *m, struct rm_call *c)
         (uint32_t)fw_get(c->payload, c->len, l->rpc_free_v03_00.params_hObjectOld);
     uint32_t status = RM_OBJECT_NOT_FOUND;
     if (model_rm_find(m, client, handle) != NULL) {
-        remove_tree(m, client, handle);
+        model_rm_remove(m, client, handle);
         model_channel_sweep(m);
         status = RM_OK;
     }
@@ -455,7 +273,7 @@ static void do_dup(struct gpu_model *m, struct rm_call *c)
         status = RM_INVALID_PARENT;
     } else if (model_rm_find(m, get_le32(p), get_le32(p + 8)) != NULL) {
         status = RM_INSERT_DUPLICATE;
-    } else if (add(m, get_le32(p), get_le32(p + 4), get_le32(p + 8), src->cls) == NULL) {
+    } else if (model_rm_add(m, get_le32(p), get_le32(p + 4), get_le32(p + 8), src->cls) == NULL) {
         status = RM_NO_MEMORY;
     }
     put_le32(c->payload + 24, status);
@@ -464,10 +282,10 @@ static void do_dup(struct gpu_model *m, struct rm_call *c)
 
 static void do_static_info(struct gpu_model *m, struct rm_call *c)
 {
-    const uint32_t total = m->gsp.l->GspStaticConfigInfo.total;
+    const uint32_t total = m->gsp->l->GspStaticConfigInfo.total;
     if (c->len < total) {
         model_rule_broken(m, RULE_RM_PAYLOAD, "GET_GSP_STATIC_INFO has %u bytes, %s has %u", c->len,
-                          m->gsp.l->version, total);
+                          m->gsp->l->version, total);
         answer(m, c, RPC_BAD_FORMAT);
         return;
     }
@@ -477,7 +295,7 @@ static void do_static_info(struct gpu_model *m, struct rm_call *c)
 
 static void do_bar_pde(struct gpu_model *m, struct rm_call *c)
 {
-    const struct gsp_layout *l = m->gsp.l;
+    const struct gsp_layout *l = m->gsp->l;
     if (c->len < l->rpc_update_bar_pde_v15_00.total) {
         model_rule_broken(m, RULE_RM_PAYLOAD, "UPDATE_BAR_PDE has %u bytes", c->len);
         answer(m, c, RPC_BAD_FORMAT);
@@ -493,7 +311,7 @@ static void do_bar_pde(struct gpu_model *m, struct rm_call *c)
 /* The RPCs carry the same parameters as the controls 0x801813 and 0x801814. */
 static void do_page_directory(struct gpu_model *m, struct rm_call *c)
 {
-    const struct gsp_layout *l = m->gsp.l;
+    const struct gsp_layout *l = m->gsp->l;
     const bool set = c->function == FN_SET_PAGE_DIRECTORY;
     const uint32_t total =
         set ? l->rpc_set_page_directory_v1E_05.total : l->rpc_unset_page_directory_v1E_05.total;
@@ -516,8 +334,8 @@ static void do_page_directory(struct gpu_model *m, struct rm_call *c)
 static void count_left(struct gpu_model *m)
 {
     uint32_t objects = 0, channels = 0;
-    for (size_t i = 0; i < m->gsp.object_count; i++) {
-        const struct rm_object *o = &m->gsp.objects[i];
+    for (size_t i = 0; i < m->gsp->object_count; i++) {
+        const struct rm_object *o = &m->gsp->objects[i];
         objects += o->client != RM_INTERNAL_CLIENT;
         channels += model_class_kind(m, o->cls) == CLASS_CHANNEL;
     }
@@ -527,15 +345,15 @@ static void count_left(struct gpu_model *m)
 
 static void do_unload(struct gpu_model *m, struct rm_call *c)
 {
-    if (c->len < m->gsp.l->rpc_unloading_guest_driver_v1F_07.total) {
+    if (c->len < m->gsp->l->rpc_unloading_guest_driver_v1F_07.total) {
         model_rule_broken(m, RULE_RM_PAYLOAD, "UNLOADING_GUEST_DRIVER has %u bytes", c->len);
         answer(m, c, RPC_BAD_FORMAT);
         return;
     }
-    const struct gsp_layout *l = m->gsp.l;
+    const struct gsp_layout *l = m->gsp->l;
     const bool pm =
         fw_get(c->payload, c->len, l->rpc_unloading_guest_driver_v1F_07.bInPMTransition) != 0;
-    m->gsp.pm_level =
+    m->gsp->pm_level =
         pm ? (uint32_t)fw_get(c->payload, c->len, l->rpc_unloading_guest_driver_v1F_07.newLevel)
            : 0;
     c->len = 0; /* an answer without a payload, which is what nova-core's authors expect */
@@ -544,27 +362,27 @@ static void do_unload(struct gpu_model *m, struct rm_call *c)
     if (!pm) {
         count_left(m);
     }
-    m->gsp.phase = GSPP_SUSPENDED;
+    m->gsp->phase = GSPP_SUSPENDED;
 }
 
 void model_rm_request(struct gpu_model *m, struct rm_call *c)
 {
     const bool set_up = c->function == FN_GSP_SET_SYSTEM_INFO || c->function == FN_SET_REGISTRY ||
                         c->function == FN_UNLOADING_GUEST_DRIVER;
-    if (!set_up && m->gsp.phase != GSPP_UP) {
+    if (!set_up && m->gsp->phase != GSPP_UP) {
         model_rule_broken(m, RULE_RM_EARLY, "function %u before GSP_INIT_DONE", c->function);
         answer(m, c, RM_INVALID_STATE);
         return;
     }
-    make_internal(m);
+    model_rm_make_internal(m);
     switch (c->function) {
     case FN_GSP_SET_SYSTEM_INFO:
-        check_system_info(m, c);
-        m->gsp.have_info = true;
+        model_rm_check_system_info(m, c->payload, c->len);
+        m->gsp->have_info = true;
         return; /* no answer to this and the next one */
     case FN_SET_REGISTRY:
-        check_registry(m, c);
-        m->gsp.have_registry = true;
+        model_rm_check_registry(m, c->payload, c->len);
+        m->gsp->have_registry = true;
         return;
     case FN_GET_GSP_STATIC_INFO:
         do_static_info(m, c);

@@ -5,10 +5,25 @@
  * mailbox, resets the core, loads a piece of code into the falcon by transfers, runs it, and
  * resumes. Sources: boot.md 10, measured.md 7, rpc.md B4.
  */
+#include "tests/model/gsp/gsp_seq.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/model/model_priv.h"
+#include "arch/base.h"
+#include "gsp/hw/regs/regs.h"
+#include "gsp_layout.h"
+#include "tests/model/blocks/pbus.h"
+#include "tests/model/books/fault.h"
+#include "tests/model/books/strict.h"
+#include "tests/model/chips.h"
+#include "tests/model/falcon/falcon.h"
+#include "tests/model/gpu.h"
+#include "tests/model/gsp/gsp_faults.h"
+#include "tests/model/gsp/gsp_state.h"
+#include "tests/model/gsp/gsp_status.h"
+#include "tests/model/memory/vram.h"
+#include "tests/model/memory/wpr2.h"
 
 enum {
     OP_REG_WRITE,
@@ -76,9 +91,10 @@ static void image_block(uint8_t *out, uint32_t b)
 
 static void emit_load(struct gpu_model *m, struct programme *p)
 {
-    struct gsp_state *g = &m->gsp;
+    struct gsp_state *g = m->gsp;
     uint8_t block[FALCON_BLOCK];
-    g->seq_image_off = m->wpr2.lo + FL_PAGE_SIZE; /* inside WPR2, where the GSP keeps such things */
+    g->seq_image_off =
+        m->wpr2->lo + FL_PAGE_SIZE; /* inside WPR2, where the GSP keeps such things */
     g->seq_image_bytes = m->chip->seq_transfers * FALCON_BLOCK;
     emit_write(p, gsp_reg(NV_PFALCON_FBIF_TRANSCFG__OFFSET), TRANSCFG_VRAM);
     emit_write(p, gsp_reg(NV_PFALCON_FALCON_DMATRFBASE__OFFSET), (uint32_t)(g->seq_image_off >> 8));
@@ -99,7 +115,7 @@ static uint32_t scratch_off(uint32_t i) { return NV_PBUS_SW_SCRATCH__OFFSET + 4 
 
 static void emit_filler(struct gpu_model *m, struct programme *p, uint32_t target, uint32_t tail)
 {
-    struct gsp_state *g = &m->gsp;
+    struct gsp_state *g = m->gsp;
     memset(g->seq_expect, 0, sizeof(g->seq_expect));
     for (uint32_t i = 0; p->n + tail + 3 <= target || i < SCRATCH_COUNT; i++) {
         const uint32_t value = (i + 1) * 0x9e3779b1u;
@@ -111,8 +127,8 @@ static void emit_filler(struct gpu_model *m, struct programme *p, uint32_t targe
 void model_seq_send(struct gpu_model *m)
 {
     enum { TAIL_WORDS = 3 };
-    struct programme p = {m->programme, 0};
-    struct gsp_state *g = &m->gsp;
+    struct programme p = {m->buf->programme, 0};
+    struct gsp_state *g = m->gsp;
     const struct gsp_layout *l = g->l;
     const struct fault *wanted = model_fault_get(m, FAULT_SEQUENCER);
     const uint32_t target = wanted != NULL ? wanted->value : m->chip->seq_dwords;
@@ -149,17 +165,17 @@ void model_seq_send(struct gpu_model *m)
         put_le32(payload + head + 4 * (size_t)i, p.words[i]);
     }
     g->seq_words = p.n;
-    g->seq_resets_before = m->gsp_falcon.resets;
+    g->seq_resets_before = m->gsp_falcon->resets;
     g->seq_program_ran = false;
-    m->gsp_falcon.mailbox[0] = suspended;
+    m->gsp_falcon->mailbox[0] = suspended;
     model_queue_send(m, FUNCTION_RUN_CPU_SEQUENCER, 0, 0, payload, head + 4 * p.n, 0);
     free(payload);
 }
 
 bool model_seq_falcon_run(struct gpu_model *m)
 {
-    struct gsp_state *g = &m->gsp;
-    const struct falcon *f = &m->gsp_falcon;
+    struct gsp_state *g = m->gsp;
+    const struct falcon *f = m->gsp_falcon;
     uint8_t block[FALCON_BLOCK];
     for (uint32_t i = 0; i < g->seq_image_bytes / FALCON_BLOCK; i++) {
         uint32_t at;
@@ -175,12 +191,12 @@ bool model_seq_falcon_run(struct gpu_model *m)
 
 bool model_seq_check(struct gpu_model *m)
 {
-    struct gsp_state *g = &m->gsp;
+    struct gsp_state *g = m->gsp;
     /* CORE_RESET and CORE_RESUME reset the engine; drivers may pulse more than once. */
-    if (m->gsp_falcon.resets < g->seq_resets_before + 2) {
+    if (m->gsp_falcon->resets < g->seq_resets_before + 2) {
         model_rule_broken(m, RULE_SEQ_NOT_RUN,
                           "the GSP was reset %u times, CORE_RESET and CORE_RESUME make 2",
-                          m->gsp_falcon.resets - g->seq_resets_before);
+                          m->gsp_falcon->resets - g->seq_resets_before);
         return false;
     }
     if (!g->seq_program_ran) {
@@ -188,18 +204,18 @@ bool model_seq_check(struct gpu_model *m)
         return false;
     }
     for (uint32_t i = 0; i < SCRATCH_COUNT; i++) {
-        if (m->misc.sw_scratch[SCRATCH_FIRST + i] != g->seq_expect[i]) {
+        if (m->pbus->sw_scratch[SCRATCH_FIRST + i] != g->seq_expect[i]) {
             model_rule_broken(m, RULE_SEQ_NOT_RUN,
                               "REG_WRITE: 0x%06x holds 0x%08x, the programme ends with 0x%08x",
-                              scratch_off(SCRATCH_FIRST + i), m->misc.sw_scratch[SCRATCH_FIRST + i],
-                              g->seq_expect[i]);
+                              scratch_off(SCRATCH_FIRST + i),
+                              m->pbus->sw_scratch[SCRATCH_FIRST + i], g->seq_expect[i]);
             return false;
         }
     }
-    if (m->misc.sw_scratch[SCRATCH_MODIFY] != g->seq_modify_expect) {
+    if (m->pbus->sw_scratch[SCRATCH_MODIFY] != g->seq_modify_expect) {
         model_rule_broken(
             m, RULE_SEQ_NOT_RUN, "REG_MODIFY: 0x%06x holds 0x%08x, the programme makes 0x%08x",
-            scratch_off(SCRATCH_MODIFY), m->misc.sw_scratch[SCRATCH_MODIFY], g->seq_modify_expect);
+            scratch_off(SCRATCH_MODIFY), m->pbus->sw_scratch[SCRATCH_MODIFY], g->seq_modify_expect);
         return false;
     }
     return true;

@@ -4,9 +4,19 @@
  * accepted. The shape of the memory regions is that of an AD104 (measured.md 8.5): reserved bottom,
  * usable, reserved, RM's own, everything from the non-WPR heap up.
  */
+#include "tests/model/gsp/gsp_static.h"
+
 #include <string.h>
 
-#include "tests/model/model_priv.h"
+#include "arch/base.h"
+#include "gsp_layout.h"
+#include "tests/model/boards.h"
+#include "tests/model/bus/bar.h"
+#include "tests/model/gpu.h"
+#include "tests/model/gsp/gsp_state.h"
+#include "tests/model/gsp/rm_objects.h"
+#include "tests/model/memory/vram.h"
+#include "tests/model/memory/wpr2.h"
 
 enum {
     REGION_LOW = 0x3100000, /* reserved bottom */
@@ -37,7 +47,7 @@ struct bounds {
 };
 static struct bounds get_bounds(const struct gpu_model *m)
 {
-    struct bounds b = {.heap = m->wpr2.reserved};
+    struct bounds b = {.heap = m->wpr2->reserved};
     b.inst = b.heap - REGION_INST;
     b.rm = b.inst - REGION_RM;
     return b;
@@ -77,7 +87,7 @@ struct region {
 static void put_region(struct gpu_model *m, uint8_t *p, uint32_t len, uint32_t i,
                        const struct region *r)
 {
-    const struct gsp_layout *l = m->gsp.l;
+    const struct gsp_layout *l = m->gsp->l;
 #define REGION(field, v)                                                                           \
     fw_put_at(p, len, l->GspStaticConfigInfo.fbRegionInfoParams_fbRegion_##field, i, v)
     REGION(base, r->base);
@@ -91,7 +101,7 @@ static void put_region(struct gpu_model *m, uint8_t *p, uint32_t len, uint32_t i
 
 void model_rm_fill_static_info(struct gpu_model *m, uint8_t *p, uint32_t len)
 {
-    const struct gsp_layout *l = m->gsp.l;
+    const struct gsp_layout *l = m->gsp->l;
     const struct model_board *b = m->board;
     const struct bounds at = get_bounds(m);
     const uint64_t heap = at.heap, inst = at.inst, rm = at.rm;
@@ -101,7 +111,7 @@ void model_rm_fill_static_info(struct gpu_model *m, uint8_t *p, uint32_t len)
         {REGION_LOW, rm, 0, PERFORMANCE, true},
         {rm, inst, REGION_RM, PERFORMANCE, false},
         {inst, heap, REGION_INST, 0, false},
-        {heap, m->vram.size, m->vram.size - heap, 0, false},
+        {heap, m->vram->size, m->vram->size - heap, 0, false},
     };
     memset(p, 0, len);
 #define PUT(field, v) fw_put(p, len, l->GspStaticConfigInfo.field, v)
@@ -115,7 +125,7 @@ void model_rm_fill_static_info(struct gpu_model *m, uint8_t *p, uint32_t len)
     for (uint32_t i = 0; i < ARRAY_SIZE(regions); i++) {
         put_region(m, p, len, i, &regions[i]);
     }
-    PUT(fb_length, m->vram.size);
+    PUT(fb_length, m->vram->size);
     PUT(fbio_mask, b->fbp_mask);
     PUT(fb_bus_width, b->bus_width);
     PUT(fb_ram_type, b->ram_type);
@@ -132,7 +142,7 @@ void model_rm_fill_static_info(struct gpu_model *m, uint8_t *p, uint32_t len)
     PUT(hInternalClient, RM_INTERNAL_CLIENT);
     PUT(hInternalDevice, RM_INTERNAL_DEVICE);
     PUT(hInternalSubdevice, RM_INTERNAL_SUBDEVICE);
-    PUT(fwWprLayoutOffset_nonWprHeapOffset, m->wpr2.non_wpr);
-    PUT(fwWprLayoutOffset_frtsOffset, m->wpr2.frts);
+    PUT(fwWprLayoutOffset_nonWprHeapOffset, m->wpr2->non_wpr);
+    PUT(fwWprLayoutOffset_frtsOffset, m->wpr2->frts);
 #undef PUT
 }

@@ -3,9 +3,18 @@
  * The copy engine: lines between virtual or physical addresses, with or without remapping, then a
  * semaphore and an interrupt. Block-linear layouts are refused. Source: channels.md 9.
  */
+#include "tests/model/host/ce.h"
+
 #include <string.h>
 
-#include "tests/model/model_priv.h"
+#include "arch/base.h"
+#include "tests/model/books/trace.h"
+#include "tests/model/gpu.h"
+#include "tests/model/host/channel.h"
+#include "tests/model/host/semaphore.h"
+#include "tests/model/memory/copy.h"
+#include "tests/model/memory/mmu.h"
+#include "tests/model/memory/phys.h"
 
 enum { /* methods */
        SET_SEMAPHORE_A = 0x240,
@@ -37,7 +46,7 @@ enum { /* LAUNCH_DMA */
        SRC_PHYSICAL = 1 << 12,
        DST_PHYSICAL = 1 << 13,
 };
-enum { XID_MMU = 31, XID_CE0 = 39, XID_CE3 = 70, PIECE = 4096, COMPONENTS = 4 };
+enum { XID_CE0 = 39, XID_CE3 = 70, PIECE = 4096, COMPONENTS = 4 };
 
 static uint32_t reg(const struct channel *c, uint32_t method) { return c->ce[method / 4]; }
 
@@ -68,8 +77,9 @@ static bool move(struct gpu_model *m, struct channel *c, const struct side *s, u
     uint64_t at = va;
     enum mmu_result r;
     if (s->physical) {
-        r = in != NULL ? model_phys_read(m, s->sysmem, va, in, len)
-                       : model_phys_write(m, s->sysmem, va, out, len);
+        const bool ok = in != NULL ? model_phys_read(m, s->sysmem, va, in, len)
+                                   : model_phys_write(m, s->sysmem, va, out, len);
+        r = ok ? MMU_MAPPED : MMU_FAULT_REGION;
     } else {
         r = in != NULL ? model_mmu_read(m, &c->dir, va, in, len, &at)
                        : model_mmu_write(m, &c->dir, va, out, len, &at);
@@ -88,7 +98,7 @@ static bool plain_piece(struct gpu_model *m, struct channel *c, const struct sid
     if (!move(m, c, src, from, piece, NULL, bytes) || !move(m, c, dst, to, NULL, piece, bytes)) {
         return false;
     }
-    m->host.bytes_copied += bytes;
+    m->host->bytes_copied += bytes;
     return true;
 }
 
@@ -148,7 +158,7 @@ static bool remap_piece(struct gpu_model *m, struct channel *c, const struct sid
     if (!move(m, c, dst, to, NULL, out, elements * dst_bytes)) {
         return false;
     }
-    m->host.bytes_copied += elements * dst_bytes;
+    m->host->bytes_copied += elements * dst_bytes;
     return true;
 }
 
@@ -234,7 +244,7 @@ bool model_ce_step(struct gpu_model *m, struct channel *c)
 
 static void launch_dma(struct gpu_model *m, struct channel *c, uint32_t launch)
 {
-    m->host.launches++;
+    m->host->launches++;
     if ((launch & TRANSFER) == 0) {
         finish(m, c, launch);
     } else if (launch_ok(m, c, launch)) {

@@ -1,8 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* The walk (mmu.md 2-5) and copies through it. */
+/* The walk (mmu.md 2-5). */
+#include "tests/model/memory/mmu.h"
+
 #include <string.h>
 
-#include "tests/model/model_priv.h"
+#include "arch/base.h"
+#include "gsp/hw/regs/regs.h"
+#include "tests/model/chips.h"
+#include "tests/model/gpu.h"
+#include "tests/model/memory/phys.h"
+#include "tests/model/memory/vram.h"
 
 enum {
     LEVELS_MAX = 5,
@@ -109,7 +116,7 @@ static bool entry_at(struct gpu_model *m, const struct table *t, uint64_t index,
                      uint64_t e[2])
 {
     uint8_t raw[16];
-    if (model_phys_read(m, t->sysmem, t->addr + index * bytes, raw, bytes) != MMU_MAPPED) {
+    if (!model_phys_read(m, t->sysmem, t->addr + index * bytes, raw, bytes)) {
         return false;
     }
     e[0] = get_le64(raw);
@@ -207,72 +214,6 @@ enum mmu_result model_mmu_walk(struct gpu_model *m, const struct page_dir *dir, 
         }
     }
     return MMU_FAULT_PDE;
-}
-
-/* ---- copies ---- */
-
-enum mmu_result model_phys_read(struct gpu_model *m, bool sysmem, uint64_t addr, void *buf,
-                                size_t len)
-{
-    const bool ok =
-        sysmem ? model_dma_read(m, addr, buf, len, "GPU read") : model_vram_read(m, addr, buf, len);
-    return ok ? MMU_MAPPED : MMU_FAULT_REGION;
-}
-
-/* Engines find WPR2 closed, like the CPU. */
-enum mmu_result model_phys_write(struct gpu_model *m, bool sysmem, uint64_t addr, const void *buf,
-                                 size_t len)
-{
-    if (sysmem) {
-        return model_dma_write(m, addr, buf, len, "GPU write") ? MMU_MAPPED : MMU_FAULT_REGION;
-    }
-    if (addr < m->wpr2.hi && addr + len > m->wpr2.lo) {
-        return MMU_FAULT_REGION;
-    }
-    return model_vram_write(m, addr, buf, len) ? MMU_MAPPED : MMU_FAULT_REGION;
-}
-
-static enum mmu_result copy(struct gpu_model *m, const struct page_dir *dir, uint64_t va, void *in,
-                            const void *out, size_t len, uint64_t *at)
-{
-    for (size_t done = 0; done < len;) {
-        struct mmu_page page;
-        *at = va + done;
-        enum mmu_result r = model_tlb_translate(m, dir, va + done, &page);
-        if (r != MMU_MAPPED) {
-            return r;
-        }
-        if (out != NULL && page.read_only) {
-            return MMU_FAULT_READ_ONLY;
-        }
-        const size_t n = (size_t)min_u64(len - done, page.left);
-        if (page.sparse) {
-            if (in != NULL) {
-                memset((uint8_t *)in + done, 0, n);
-            }
-        } else {
-            r = in != NULL
-                    ? model_phys_read(m, page.sysmem, page.addr, (uint8_t *)in + done, n)
-                    : model_phys_write(m, page.sysmem, page.addr, (const uint8_t *)out + done, n);
-            if (r != MMU_MAPPED) {
-                return r;
-            }
-        }
-        done += n;
-    }
-    return MMU_MAPPED;
-}
-
-enum mmu_result model_mmu_read(struct gpu_model *m, const struct page_dir *dir, uint64_t va,
-                               void *buf, size_t len, uint64_t *at)
-{
-    return copy(m, dir, va, buf, NULL, len, at);
-}
-
-enum mmu_result model_mmu_write(struct gpu_model *m, const struct page_dir *dir, uint64_t va,
-                                const void *buf, size_t len, uint64_t *at)
-{
-    return copy(m, dir, va, NULL, buf, len, at);
 }
 
 /* ---- instance blocks ---- */

@@ -6,7 +6,6 @@
 #include <sys/mman.h>
 
 #include "arch/base.h"
-#include "tests/model/wire/remote_pci.h"
 
 struct buffer {
     uint8_t *mem; /* owned mapping of room bytes */

@@ -14,6 +14,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum { RPCI_BUFFERS_MAX = 1024 }; /* of one connection */
+/* Memory of one connection. It appears to the GPU from RPCI_MEMORY_BASE on, which is below 2 GiB
+ * and where a native test can map its copy at the same address beside the sanitizers. */
+#define RPCI_MEMORY_BASE      UINT64_C(0x40000000)
+#define RPCI_MEMORY_MAX_BYTES (UINT64_C(512) << 20)
+
 struct remote_memory;
 
 struct remote_memory *remote_memory_create(void);

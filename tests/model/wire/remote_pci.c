@@ -17,6 +17,8 @@
 #include <unistd.h>
 
 #include "arch/base.h"
+#include "tests/model/gpu.h"
+#include "tests/model/model.h"
 #include "tests/model/wire/remote_bars.h"
 #include "tests/model/wire/remote_memory.h"
 #include "tests/model/wire/serve.h"

@@ -21,6 +21,7 @@
 #include <stdint.h>
 
 #include "tests/model/model.h"
+#include "tests/model/wire/remote_memory.h"
 
 enum rpci_command {
     RPCI_PROBE = 0,     /* a0 base class (0 any), a1 payload bytes, a2 vendor */
@@ -44,12 +45,7 @@ enum {
     RPCI_REPLY_BYTES = 17,
     RPCI_DEFAULT_PORT = 6667,
     RPCI_PROBE_PAYLOAD_MAX = 4096, /* 512 pairs of mask and device id */
-    RPCI_BUFFERS_MAX = 1024,       /* MAP_SYSMEM per connection */
 };
-/* Memory of one connection. It appears to the GPU from RPCI_MEMORY_BASE on, which is below 2 GiB
- * and where a native test can map its copy at the same address beside the sanitizers. */
-#define RPCI_MEMORY_BASE      UINT64_C(0x40000000)
-#define RPCI_MEMORY_MAX_BYTES (UINT64_C(512) << 20)
 
 struct rpci_server;
 

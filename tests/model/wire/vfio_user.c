@@ -18,6 +18,8 @@
 
 #include "arch/base.h"
 #include "tests/model/bus/border.h"
+#include "tests/model/gpu.h"
+#include "tests/model/model.h"
 #include "tests/model/wire/serve.h"
 #include "tests/model/wire/vfio_dma.h"
 #include "tests/model/wire/vfio_irq.h"

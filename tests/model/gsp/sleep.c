@@ -8,9 +8,25 @@
  * last page, which must come back as it was. The GSP's own state stays in the model. Sources:
  * boot.md 6 (SR metadata), 7, 12.2; rpc.md C4.
  */
+#include "tests/model/gsp/sleep.h"
+
 #include <string.h>
 
-#include "tests/model/model_priv.h"
+#include "arch/base.h"
+#include "gsp_layout.h"
+#include "tests/model/block.h"
+#include "tests/model/blocks.h"
+#include "tests/model/books/strict.h"
+#include "tests/model/books/trace_data.h"
+#include "tests/model/boot/booter_meta.h"
+#include "tests/model/bus/dma.h"
+#include "tests/model/bus/work.h"
+#include "tests/model/falcon/falcon.h"
+#include "tests/model/gpu.h"
+#include "tests/model/gsp/gsp_queue.h"
+#include "tests/model/gsp/gsp_state.h"
+#include "tests/model/gsp/rm_objects.h"
+#include "tests/model/memory/wpr2.h"
 
 #define SR_MAGIC 0x8a3bb9e6c6c39d93ull
 #define MARK     0x534c454550ull /* "SLEEP" */
@@ -26,28 +42,26 @@ enum {
     RX_NS = 20000,
 };
 
-static void drop(struct gpu_model *m)
+void model_sleep_drop(struct gpu_model *m)
 {
-    if (m->sleep.have) {
-        const struct gsp_state now = m->gsp;
-        m->gsp = m->sleep.gsp;
+    if (m->sleep->have) {
+        const struct gsp_state now = *m->gsp;
+        *m->gsp = m->sleep->gsp;
         model_queue_free(m);
         model_rm_free_all(m);
-        m->gsp = now;
+        *m->gsp = now;
     }
-    m->sleep = (struct sleep_state){0};
+    *m->sleep = (struct sleep_state){0};
 }
-
-void model_sleep_free(struct gpu_model *m) { drop(m); }
 
 void model_sleep_begin(struct gpu_model *m)
 {
-    struct gsp_state *g = &m->gsp;
+    struct gsp_state *g = m->gsp;
 
-    drop(m);
-    m->sleep.have = true;
-    m->sleep.gsp = *g;
-    m->sleep.wpr2 = m->wpr2;
+    model_sleep_drop(m);
+    m->sleep->have = true;
+    m->sleep->gsp = *g;
+    m->sleep->wpr2 = *m->wpr2;
     *g = (struct gsp_state){
         .phase = GSPP_SUSPENDED, .l = g->l, .v = g->v, .fw = g->fw, .libos_args = g->libos_args};
 }
@@ -74,14 +88,14 @@ static uint64_t area_page(struct gpu_model *m, uint64_t root, uint64_t page)
 /* Stores the marks, or looks for them. */
 static bool area(struct gpu_model *m, bool store)
 {
-    const uint64_t pages = m->sleep.bytes / FL_PAGE_SIZE;
+    const uint64_t pages = m->sleep->bytes / FL_PAGE_SIZE;
     const uint64_t at[] = {0, pages / 2, pages - 1};
 
     for (size_t i = 0; i < ARRAY_SIZE(at); i++) {
-        const uint64_t page = area_page(m, m->sleep.root, at[i]);
+        const uint64_t page = area_page(m, m->sleep->root, at[i]);
         uint8_t mark[16], seen[16];
         put_le64(mark, MARK + at[i]);
-        put_le64(mark + 8, m->sleep.gsp.libos_args);
+        put_le64(mark + 8, m->sleep->gsp.libos_args);
         if (page == 0 || (store && !model_dma_write(m, page, mark, sizeof(mark), "save area")) ||
             !model_dma_read(m, page, seen, sizeof(seen), "save area")) {
             return false;
@@ -96,7 +110,7 @@ static bool area(struct gpu_model *m, bool store)
 
 static bool metadata(struct gpu_model *m, uint64_t address, uint64_t *root, uint64_t *bytes)
 {
-    const struct gsp_layout *l = m->sleep.gsp.l;
+    const struct gsp_layout *l = m->sleep->gsp.l;
     uint8_t b[SR_BYTES];
 
     if (l->GspFwSRMeta.total != SR_BYTES ||
@@ -119,13 +133,13 @@ bool model_sleep_asked(struct gpu_model *m, uint64_t address)
 {
     uint8_t magic[8];
 
-    return m->sleep.stored && model_dma_try_read(m, address, magic, sizeof(magic)) &&
+    return m->sleep->stored && model_dma_try_read(m, address, magic, sizeof(magic)) &&
            get_le64(magic) == SR_MAGIC;
 }
 
 bool model_sleep_store(struct gpu_model *m, uint64_t address)
 {
-    struct sleep_state *s = &m->sleep;
+    struct sleep_state *s = m->sleep;
     const uint64_t need = s->wpr2.hi - s->wpr2.lo;
 
     if (!s->have || !metadata(m, address, &s->root, &s->bytes)) {
@@ -142,12 +156,12 @@ bool model_sleep_store(struct gpu_model *m, uint64_t address)
 /* The arguments, rewritten in place. */
 static bool arguments(struct gpu_model *m)
 {
-    const struct gsp_layout *l = m->sleep.gsp.l;
+    const struct gsp_layout *l = m->sleep->gsp.l;
     const uint32_t total = l->GSP_ARGUMENTS_CACHED.total;
     const bool old = !l->GSP_ARGUMENTS_CACHED.bDmemStack.present; /* r535 */
     uint8_t b[128];
 
-    if (total > sizeof(b) || !model_dma_read(m, m->sleep.gsp.rmargs, b, total, "RM arguments")) {
+    if (total > sizeof(b) || !model_dma_read(m, m->sleep->gsp.rmargs, b, total, "RM arguments")) {
         return false;
     }
     model_trace_struct(m, l, "GSP_ARGUMENTS_CACHED", b, total);
@@ -166,7 +180,7 @@ static bool arguments(struct gpu_model *m)
 
 bool model_sleep_wake(struct gpu_model *m, uint64_t address)
 {
-    struct sleep_state *s = &m->sleep;
+    struct sleep_state *s = m->sleep;
     uint64_t root = 0, bytes = 0;
 
     if (!s->stored || !metadata(m, address, &root, &bytes)) {
@@ -179,15 +193,18 @@ bool model_sleep_wake(struct gpu_model *m, uint64_t address)
     if (!area(m, false) || !arguments(m)) {
         return false;
     }
-    m->gsp = s->gsp;
-    m->wpr2 = s->wpr2;
-    m->sleep = (struct sleep_state){0};
-    m->gsp.phase = GSPP_INIT;
-    m->gsp.init_step = 0;
-    m->gsp.pm_level = 0;
-    m->gsp_falcon.riscv_irqmask = m->gsp_falcon.riscv_irqdest = HOST_CAUSES;
+    *m->gsp = s->gsp;
+    *m->wpr2 = s->wpr2;
+    *m->sleep = (struct sleep_state){0};
+    m->gsp->phase = GSPP_INIT;
+    m->gsp->init_step = 0;
+    m->gsp->pm_level = 0;
+    m->gsp_falcon->riscv_irqmask = m->gsp_falcon->riscv_irqdest = HOST_CAUSES;
     m->stats.gsp_resumes++;
     model_schedule(m, WORK_GSP, STEP_NS);
     model_schedule(m, WORK_GSP_RX, RX_NS);
     return true;
 }
+
+/* What is stored survives every reset: that is what it is for. */
+const struct block sleep_block = {.name = "sleep", BLOCK_STATE(sleep), .destroy = model_sleep_drop};

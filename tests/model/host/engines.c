@@ -4,7 +4,12 @@
  * the others only the number of copy engines is published (5.1), and they are numbered the same
  * way.
  */
-#include "tests/model/model_priv.h"
+#include "tests/model/host/engines.h"
+
+#include "arch/base.h"
+#include "gsp/hw/regs/regs.h"
+#include "tests/model/chips.h"
+#include "tests/model/gpu.h"
 
 enum {
     TYPE_GR0 = 1,

@@ -1,39 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The host: engines and runlists, channels, their rings and methods, the copy engine. What a driver
- * asks the GSP for (objects, controls) ends here; from then on a channel is the GPU's own. Sources:
- * channels.md 4-10, 15.
+ * Channels: what a driver asks the GSP for (objects, controls) ends here; from then on a channel is
+ * the GPU's own. Sources: channels.md 5-10, 15.
  */
 #pragma once
 
 #include "tests/model/memory/mmu.h"
 
-struct gsp_layout;
 struct rm_object;
 
-/* ---- engines (engines.c): data ---- */
-
-enum engine_kind { ENGINE_GR, ENGINE_CE };
-#define NO_VECTOR 0xffffffffu
-struct model_engine {
-    enum engine_kind kind;
-    uint32_t instance, runlist;
-    uint32_t desc;     /* ENG_DESC of the device table */
-    uint32_t nonstall; /* interrupt vector, NO_VECTOR */
-    uint32_t fault_id, pbdma;
-};
-/* The chip's engines, one by one; false past the end. */
-bool model_engine(const struct gpu_model *m, uint32_t index, struct model_engine *e);
-/* Copy engines that belong to graphics, a bit each. */
-uint32_t model_grce_mask(const struct gpu_model *m);
-uint32_t model_engine_type(const struct model_engine *e); /* NV2080_ENGINE_TYPE */
-/* NULL-safe search by NV2080_ENGINE_TYPE. */
-bool model_engine_by_type(const struct gpu_model *m, uint32_t type, struct model_engine *e);
-/* Classes of channels and of what runs on them. */
-enum class_kind { CLASS_OTHER, CLASS_CHANNEL, CLASS_COPY, CLASS_GRAPHICS, CLASS_DISPLAY };
-enum class_kind model_class_kind(const struct gpu_model *m, uint32_t cls);
-
-/* ---- channels (channel.c) ---- */
+/* Kinds of errors, channels.md 14.2. */
+enum { XID_MMU = 31, XID_PBDMA = 32 };
+/* From a doorbell to the first look at the ring. */
+enum { DOORBELL_NS = 2000 };
 
 enum { SUBCHANNELS = 8, CE_METHODS = 0x740 / 4, FETCH_WORDS = 256 };
 /* A copy under way. Its channel goes on when it is done, so the engine's methods are as they were
@@ -75,7 +54,7 @@ struct host_state {
     uint64_t ignored_methods; /* of engines that are not modelled */
 };
 
-void model_host_free(struct gpu_model *m);
+void model_host_free(struct gpu_model *m); /* all channels are gone */
 /* A channel object was made / objects were removed. NV_STATUS. */
 uint32_t model_channel_new(struct gpu_model *m, const struct rm_object *o, uint8_t *params,
                            uint32_t size);
@@ -83,8 +62,6 @@ void model_channel_sweep(struct gpu_model *m);
 uint32_t model_channel_bind(struct gpu_model *m, const struct rm_object *o, uint32_t engine_type);
 uint32_t model_channel_schedule(struct gpu_model *m, const struct rm_object *o, bool enable);
 struct channel *model_channel_of(struct gpu_model *m, const struct rm_object *o);
-void model_host_doorbell(struct gpu_model *m, uint32_t token);
-void model_host_run(struct gpu_model *m); /* WORK_HOST: one turn */
 /* A turn of all channels together does work of HOST_TURN units, some milliseconds at most, and the
  * rest in later turns: a word of a pushbuffer is one. False: the turn is over, nothing more now. */
 enum { HOST_TURN = 65536, HOST_COPY = 16 /* up to 4 KiB */, HOST_INVALIDATE = 256 };
@@ -95,15 +72,3 @@ bool model_channel_dir(struct gpu_model *m, const struct channel *c, struct page
 void model_channel_fault(struct gpu_model *m, struct channel *c, uint32_t xid, enum mmu_result type,
                          uint64_t va);
 void model_channel_nonstall(struct gpu_model *m, const struct channel *c);
-
-/* ---- methods (methods.c) and the copy engine (ce.c) ---- */
-
-/* False: not done yet (an acquire that does not hold), or the channel is dead. */
-bool model_host_method(struct gpu_model *m, struct channel *c, uint32_t subchannel, uint32_t method,
-                       uint32_t data);
-/* A release: payload of 4 or 8 bytes, or 16 with the time. */
-bool model_semaphore_release(struct gpu_model *m, struct channel *c, uint64_t va, uint64_t payload,
-                             bool wide, bool timestamp);
-void model_ce_method(struct gpu_model *m, struct channel *c, uint32_t method, uint32_t data);
-/* Goes on with the copy under way, if there is one. False: it is not done yet. */
-bool model_ce_step(struct gpu_model *m, struct channel *c);

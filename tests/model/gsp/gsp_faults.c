@@ -3,15 +3,28 @@
  * Faults in the GSP's life: where it stops, how it crashes, and what a board reports by itself: Xid
  * errors, ECC, heat. Sources: channels.md 14, rpc.md B3 and D1 (notifiers), measured.md 9.
  */
+#include "tests/model/gsp/gsp_faults.h"
+
 #include <string.h>
 
-#include "tests/model/model_priv.h"
+#include "arch/base.h"
+#include "gsp_layout.h"
+#include "tests/model/books/coverage.h"
+#include "tests/model/books/fault.h"
+#include "tests/model/books/trace.h"
+#include "tests/model/bus/intr.h"
+#include "tests/model/bus/work.h"
+#include "tests/model/falcon/falcon.h"
+#include "tests/model/gpu.h"
+#include "tests/model/gsp/gsp_log.h"
+#include "tests/model/gsp/gsp_state.h"
+#include "tests/model/gsp/gsp_status.h"
+#include "tests/model/gsp/rm_objects.h"
+#include "tests/model/model.h"
 
 enum {
     EVENT_POST = 0x1003,
     EVENT_OS_ERROR_LOG = 0x1006,
-    CLS_EVENT = 0x5,
-    CLS_EVENT_CALLBACK = 0x7e,
     NOTIFY_THERMAL_HW = 4,
     NOTIFY_ECC_SBE = 111,
     NOTIFY_ECC_DBE = 112,
@@ -20,7 +33,6 @@ enum {
     XID_ROW_REMAP = 63,
     VECTOR_THERMAL = 146, /* interrupts.md 4 */
     IRQ_HALT = 0x10,
-    IDLE_CELSIUS = 40,
     EVENT_BYTES = 512,
 };
 #define NO_ONE 0xffffffffu /* runlist and channel of an error of the whole GPU */
@@ -64,7 +76,7 @@ static const char *xid_words(uint32_t xid)
 
 static void send_xid(struct gpu_model *m, uint32_t xid, uint32_t channel, const char *text)
 {
-    const struct gsp_layout *l = m->gsp.l;
+    const struct gsp_layout *l = m->gsp->l;
     uint8_t p[EVENT_BYTES] = {0};
     const uint32_t total = l->rpc_os_error_log_v17_00.total;
 #define PUT(field, v) fw_put(p, sizeof(p), l->rpc_os_error_log_v17_00.field, v)
@@ -83,9 +95,9 @@ static void send_xid(struct gpu_model *m, uint32_t xid, uint32_t channel, const 
 /* Whoever has asked for this notification gets an event. */
 static void notify(struct gpu_model *m, uint32_t index)
 {
-    const struct gsp_layout *l = m->gsp.l;
-    for (size_t i = 0; i < m->gsp.object_count; i++) {
-        struct rm_object *e = &m->gsp.objects[i];
+    const struct gsp_layout *l = m->gsp->l;
+    for (size_t i = 0; i < m->gsp->object_count; i++) {
+        struct rm_object *e = &m->gsp->objects[i];
         uint8_t p[EVENT_BYTES] = {0};
         if ((e->cls != CLS_EVENT && e->cls != CLS_EVENT_CALLBACK) || e->notify != index ||
             e->action == 0) {
@@ -99,27 +111,33 @@ static void notify(struct gpu_model *m, uint32_t index)
     }
 }
 
+void model_gsp_crash(struct gpu_model *m)
+{
+    m->gsp->phase = GSPP_DEAD;
+    model_trace_text(m, "the GSP hangs");
+}
+
 /* A task dies: the report goes into the log buffer, the core halts and says so, nothing answers any
  * more. What the driver makes of it (Xid 120) is its own. */
 static void crash(struct gpu_model *m, uint32_t cause)
 {
     model_log_crash(m, cause);
     model_gsp_crash(m);
-    m->gsp_falcon.riscv_active = false;
-    m->gsp_falcon.riscv_irqmask |= IRQ_HALT;
-    m->gsp_falcon.riscv_irqdest |= IRQ_HALT;
-    m->gsp_falcon.irqstat |= IRQ_HALT;
-    model_intr_falcon(m, &m->gsp_falcon);
+    m->gsp_falcon->riscv_active = false;
+    m->gsp_falcon->riscv_irqmask |= IRQ_HALT;
+    m->gsp_falcon->riscv_irqdest |= IRQ_HALT;
+    m->gsp_falcon->irqstat |= IRQ_HALT;
+    model_falcon_causes(m, m->gsp_falcon);
 }
 
 static void ecc(struct gpu_model *m, const struct fault *f)
 {
     if (f->value == ECC_CORRECTABLE) {
-        m->faults.ecc_correctable += f->errors;
+        m->faults->ecc_correctable += f->errors;
         notify(m, NOTIFY_ECC_SBE);
         return;
     }
-    m->faults.ecc_uncorrectable += f->errors;
+    m->faults->ecc_uncorrectable += f->errors;
     notify(m, NOTIFY_ECC_DBE);
     send_xid(m, XID_DOUBLE_BIT, NO_ONE, "");
     send_xid(m, XID_ROW_REMAP, NO_ONE, "");
@@ -129,7 +147,7 @@ static void ecc(struct gpu_model *m, const struct fault *f)
 uint32_t model_ctrl_ecc_counters(struct gpu_model *m, const struct rm_object *o, uint8_t *p,
                                  uint32_t len)
 {
-    const struct gsp_layout *l = m->gsp.l;
+    const struct gsp_layout *l = m->gsp->l;
     (void)o;
     if (model_fault_get(m, FAULT_ECC) == NULL) {
         model_report_refused(m, REFUSED_CONTROL, CTRL_ECC_COUNTERS);
@@ -137,24 +155,19 @@ uint32_t model_ctrl_ecc_counters(struct gpu_model *m, const struct rm_object *o,
     }
     memset(p, 0, len);
 #define PUT(field, v) fw_put(p, len, l->NV2080_CTRL_ECC_GET_CLIENT_EXPOSED_COUNTERS_PARAMS.field, v)
-    PUT(dramCorrectedTotal, m->faults.ecc_correctable); /* 570 */
-    PUT(dramUncorrectedTotal, m->faults.ecc_uncorrectable);
-    PUT(dramCorrectedTotalCounts, m->faults.ecc_correctable); /* 535 */
-    PUT(dramUncorrectedTotalCounts, m->faults.ecc_uncorrectable);
+    PUT(dramCorrectedTotal, m->faults->ecc_correctable); /* 570 */
+    PUT(dramUncorrectedTotal, m->faults->ecc_uncorrectable);
+    PUT(dramCorrectedTotalCounts, m->faults->ecc_correctable); /* 535 */
+    PUT(dramUncorrectedTotalCounts, m->faults->ecc_uncorrectable);
 #undef PUT
     return RM_OK;
 }
 
 static void heat(struct gpu_model *m, const struct fault *f)
 {
-    m->faults.celsius = f->value;
+    m->faults->celsius = f->value;
     model_intr_latch(m, VECTOR_THERMAL);
     notify(m, NOTIFY_THERMAL_HW);
-}
-
-uint32_t model_celsius(struct gpu_model *m)
-{
-    return m->faults.celsius != 0 ? m->faults.celsius : IDLE_CELSIUS;
 }
 
 /* ---- when ---- */
@@ -186,8 +199,8 @@ static void strike(struct gpu_model *m, struct fault *f)
 /* Those of this point come now or are due later; each comes once. */
 static void set_off(struct gpu_model *m, enum fault_point point)
 {
-    for (uint32_t i = 0; i < m->faults.count; i++) {
-        struct fault *f = &m->faults.fault[i];
+    for (uint32_t i = 0; i < m->faults->count; i++) {
+        struct fault *f = &m->faults->fault[i];
         if (!by_itself(f) || f->done || f->point != point) {
             continue;
         }
@@ -204,10 +217,10 @@ void model_fault_run(struct gpu_model *m)
 {
     const uint64_t now = model_now(m);
     uint64_t next = UINT64_MAX;
-    for (uint32_t i = 0; i < m->faults.count && !m->unplugged; i++) {
-        struct fault *f = &m->faults.fault[i];
+    for (uint32_t i = 0; i < m->faults->count && !m->unplugged; i++) {
+        struct fault *f = &m->faults->fault[i];
         /* A GSP that went down before: after its next start. One that hangs may yet crash. */
-        const bool alive = m->gsp.phase == (f->point == POINT_UP ? GSPP_UP : GSPP_DEAD);
+        const bool alive = m->gsp->phase == (f->point == POINT_UP ? GSPP_UP : GSPP_DEAD);
         if (f->done || f->due_ns == 0 || !alive) {
             continue;
         }
@@ -224,8 +237,8 @@ void model_fault_run(struct gpu_model *m)
 
 bool model_fault_point(struct gpu_model *m, enum fault_point point)
 {
-    for (uint32_t i = 0; i < m->faults.count; i++) {
-        struct fault *f = &m->faults.fault[i];
+    for (uint32_t i = 0; i < m->faults->count; i++) {
+        struct fault *f = &m->faults->fault[i];
         const bool stops = f->kind == FAULT_STUCK || (f->kind == FAULT_CRASH && point != POINT_UP);
         if (!stops || f->done || f->point != point || (++f->count != f->n && f->n != 0)) {
             continue;
