@@ -5,7 +5,7 @@
 
 #include "tests/model/block.h"
 #include "tests/model/blocks.h"
-#include "tests/model/boards.h"
+#include "tests/model/boards/boards.h"
 #include "tests/model/chips.h"
 #include "tests/model/gpu.h"
 #include "tests/model/model.h"

@@ -131,8 +131,11 @@ void model_report(const struct gpu_model *m, FILE *out);
 void model_report_json(const struct gpu_model *m, FILE *out); /* the same for programs */
 
 /* Lists for --list-chips and --explain. */
-const char *model_chip_name(size_t index);                        /* NULL past the end */
-const char *model_board_name(size_t index, const char **chip);    /* NULL past the end */
+const char *model_chip_name(size_t index);                     /* NULL past the end */
+const char *model_board_name(size_t index, const char **chip); /* NULL past the end */
+/* Every value of a board with what kind it is (reading, derived, guess) and where it comes from;
+ * name NULL: of all boards. False: there is no such board. */
+bool model_board_explain(const char *name, FILE *out);
 const char *model_explain(const char *rule, const char **source); /* NULL: no such rule */
 const char *model_rule_id(size_t index);                          /* NULL past the end */
 const char *model_fault_help(void); /* the fault specs, one a line, with examples */

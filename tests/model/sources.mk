@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # The GPU model, sub-room by sub-room (README.md).
 M := tests/model/
-MODEL_SRCS += $(addprefix $(M),blocks.c chips.c boards.c create.c run.c)
+MODEL_SRCS += $(addprefix $(M),blocks.c chips.c create.c run.c boards/boards.c)
 MODEL_SRCS += $(addprefix $(M)bus/,work.c dispatch.c access.c dma.c config.c cfg_layouts.c function.c \
     intr.c bar.c)
 MODEL_SRCS += $(addprefix $(M)blocks/,pmc.c pbus.c ptimer.c uflush.c pfb.c flush_page.c pextdev.c \
@@ -19,13 +19,14 @@ MODEL_SRCS += $(addprefix $(M)books/,strict.c readonly.c coverage.c text.c names
 # The servers are library parts so that tests reach them; the program is main.c.
 MODEL_SRCS += $(addprefix $(M)wire/,serve.c guarded.c vfio_user.c vfio_dma.c vfio_irq.c vfio_socket.c \
     remote_pci.c remote_bars.c remote_memory.c)
-MODEL_MAIN_SRCS += $(M)main.c
+MODEL_MAIN_SRCS += $(addprefix $(M),main.c options.c)
 # Names of every field of the structures that the layout tables describe.
 MODEL_SRCS += build/gen/gsp_layout_names.c
 
 TEST_SUPPORT_SRCS += $(addprefix tests/unit/,mini_driver.c mini_turing.c mini_fsp.c mini_channel.c \
     remote_client.c)
-UNIT_TESTS += $(addprefix tests/unit/,test_model.c test_model_blocks.c test_model_rules.c test_model_fsp.c \
+UNIT_TESTS += $(addprefix tests/unit/,test_model.c test_model_blocks.c test_model_boards.c \
+    test_model_rules.c test_model_fsp.c \
     test_model_turing.c test_model_host.c test_model_display.c test_model_tlb.c test_model_races.c \
     test_model_copy.c test_model_limits.c test_model_program.c test_model_legal.c test_model_fault.c \
     test_fault_sweep.c test_fault_names.c test_remote_pci.c test_remote_boot.c test_trace_tool.c)

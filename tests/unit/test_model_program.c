@@ -428,6 +428,18 @@ static void limits_are_taken(void **state)
     assert_in_range(strlen(text), 1000, 2200);
 }
 
+/* A name behind "board" is one; another option is not. */
+static void boards_are_explained(void **state)
+{
+    static const char *const none[] = {"--explain", "board", "rtx9090", NULL};
+    static const char *const one[] = {"--explain", "board", "rtx3090", NULL};
+    static const char *const all[] = {"--explain", "board", NULL};
+    (void)state;
+    refuses(none, "there is no board 'rtx9090' (--list-chips names them)");
+    assert_int_equal(status_of(start(one, false)), 0);
+    assert_int_equal(status_of(start(all, false)), 0); /* --ready-fd is what comes next */
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -436,7 +448,7 @@ int main(void)
         T(the_socket_is_the_owners),   T(a_live_socket_is_not_taken),
         T(a_stale_socket_is_replaced), T(only_its_own_socket_is_removed),
         T(links_are_not_followed),     T(wrong_sizes_are_refused),
-        T(limits_are_taken),
+        T(limits_are_taken),           T(boards_are_explained),
     };
     const ssize_t n = readlink("/proc/self/exe", program, sizeof(program) - 1);
     for (unsigned i = 0; i < 3 && n > 0; i++) { /* VARIANT/tests/unit/test_model_program */

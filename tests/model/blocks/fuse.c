@@ -3,7 +3,7 @@
 #include "gsp/hw/regs/regs.h"
 #include "tests/model/block.h"
 #include "tests/model/blocks.h"
-#include "tests/model/boards.h"
+#include "tests/model/boards/boards.h"
 #include "tests/model/boot/rom.h"
 #include "tests/model/chips.h"
 #include "tests/model/gpu.h"

@@ -4,7 +4,7 @@
 #include "gsp/hw/regs/regs.h"
 #include "tests/model/block.h"
 #include "tests/model/blocks.h"
-#include "tests/model/boards.h"
+#include "tests/model/boards/boards.h"
 #include "tests/model/gpu.h"
 
 static bool read(struct gpu_model *m, uint32_t off, uint32_t *value)

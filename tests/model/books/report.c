@@ -6,7 +6,7 @@
 
 #include "arch/base.h"
 #include "gsp/hw/regs/regs.h"
-#include "tests/model/boards.h"
+#include "tests/model/boards/boards.h"
 #include "tests/model/books/coverage.h"
 #include "tests/model/books/fault.h"
 #include "tests/model/books/strict.h"

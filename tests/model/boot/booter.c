@@ -11,7 +11,7 @@
 #include "arch/base.h"
 #include "gsp/hw/regs/regs.h"
 #include "tests/model/blocks/pgc6.h"
-#include "tests/model/boards.h"
+#include "tests/model/boards/boards.h"
 #include "tests/model/books/fault.h"
 #include "tests/model/books/strict.h"
 #include "tests/model/books/trace.h"

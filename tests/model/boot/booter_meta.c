@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "arch/base.h"
-#include "tests/model/boards.h"
+#include "tests/model/boards/boards.h"
 #include "tests/model/books/strict.h"
 #include "tests/model/chips.h"
 #include "tests/model/gpu.h"

@@ -3,7 +3,7 @@
 #include "tests/model/bus/cfg_layouts.h"
 
 #include "arch/base.h"
-#include "tests/model/boards.h"
+#include "tests/model/boards/boards.h"
 
 enum { /* capability ids, standard and extended (PCI, PCI Express base specification) */
        CAP_NULL = 0,

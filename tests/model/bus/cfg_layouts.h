@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "tests/model/boards.h"
+#include "tests/model/boards/boards.h"
 
 struct cfg_word { /* value and the bits that a write changes */
     uint16_t off;

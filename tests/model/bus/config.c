@@ -12,7 +12,7 @@
 #include "arch/base.h"
 #include "tests/model/block.h"
 #include "tests/model/blocks.h"
-#include "tests/model/boards.h"
+#include "tests/model/boards/boards.h"
 #include "tests/model/bus/cfg_layouts.h"
 #include "tests/model/gpu.h"
 #include "tests/model/model.h"

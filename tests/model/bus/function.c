@@ -6,7 +6,7 @@
 #include "gsp/hw/regs/regs.h"
 #include "tests/model/block.h"
 #include "tests/model/blocks.h"
-#include "tests/model/boards.h"
+#include "tests/model/boards/boards.h"
 #include "tests/model/books/trace.h"
 #include "tests/model/bus/config.h"
 #include "tests/model/bus/intr.h"

@@ -13,7 +13,7 @@
 #include "gsp/hw/regs/regs.h"
 #include "gsp_layout.h"
 #include "tests/model/blocks/ptimer.h"
-#include "tests/model/boards.h"
+#include "tests/model/boards/boards.h"
 #include "tests/model/books/coverage.h"
 #include "tests/model/books/strict.h"
 #include "tests/model/boot/rom.h"

@@ -10,7 +10,7 @@
 
 #include "arch/base.h"
 #include "gsp_layout.h"
-#include "tests/model/boards.h"
+#include "tests/model/boards/boards.h"
 #include "tests/model/books/coverage.h"
 #include "tests/model/books/strict.h"
 #include "tests/model/books/trace.h"

@@ -10,7 +10,7 @@
 
 #include "arch/base.h"
 #include "gsp_layout.h"
-#include "tests/model/boards.h"
+#include "tests/model/boards/boards.h"
 #include "tests/model/bus/bar.h"
 #include "tests/model/gpu.h"
 #include "tests/model/gsp/gsp_state.h"

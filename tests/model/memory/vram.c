@@ -12,7 +12,7 @@
 #include "arch/base.h"
 #include "tests/model/block.h"
 #include "tests/model/blocks.h"
-#include "tests/model/boards.h"
+#include "tests/model/boards/boards.h"
 #include "tests/model/books/strict.h"
 #include "tests/model/books/trace.h"
 #include "tests/model/chips.h"
