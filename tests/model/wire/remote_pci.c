@@ -1,26 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A PCI device over TCP (remote_pci.h): requests, bounds, the socket. Bulk data is never held as a
+ * A PCI device over TCP (remote_pci.h): requests and their bounds. Bulk data is never held as a
  * whole: it goes from the socket to its place, and back, in pieces of a fixed size.
  */
 #include "tests/model/wire/remote_pci.h"
 
-#include <arpa/inet.h>
-#include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "arch/base.h"
-#include "tests/model/gpu.h"
 #include "tests/model/model.h"
 #include "tests/model/wire/remote_bars.h"
 #include "tests/model/wire/remote_memory.h"
+#include "tests/model/wire/remote_socket.h"
 #include "tests/model/wire/serve.h"
 
 enum {
@@ -36,7 +31,6 @@ enum {
     CHUNK_BYTES = 64 << 10,
     PAIR_BYTES = 8, /* of PROBE: mask, device id */
     ERROR_MAX = 256,
-    SOCKET_BUFFER_BYTES = 64 << 20, /* what clients set; the kernel takes what it likes of it */
 };
 
 /* The one device's name in PROBE, as Linux writes one. */
@@ -450,20 +444,8 @@ void rpci_drop_client(struct rpci_server *s, struct gpu_model *m)
 static bool socket_receive(void *ctx, void *buf, size_t n)
 {
     const struct rpci_server *s = ctx;
-    uint8_t *p = buf;
 
-    while (n > 0) {
-        const ssize_t r = recv(s->client_fd, p, n, 0);
-        if (r < 0 && serve_again(errno) && !*s->stop) {
-            continue;
-        }
-        if (r <= 0) {
-            return false;
-        }
-        p += r;
-        n -= (size_t)r;
-    }
-    return true;
+    return remote_socket_receive(s->client_fd, buf, n, s->stop);
 }
 
 static bool socket_send(void *ctx, const void *buf, size_t n)
@@ -473,16 +455,10 @@ static bool socket_send(void *ctx, const void *buf, size_t n)
     return serve_send(s->client_fd, buf, n, s->stop);
 }
 
-static void set_option(int fd, int level, int name, int value)
-{
-    (void)setsockopt(fd, level, name, &value, sizeof(value)); /* only speed depends on it */
-}
-
 int rpci_serve(struct rpci_server *s, struct gpu_model *m, const volatile sig_atomic_t *stop,
                bool once, char *err, size_t err_size)
 {
     const struct rpci_stream io = {.ctx = s, .receive = socket_receive, .send = socket_send};
-
     char where[sizeof("127.0.0.1:65535")];
 
     snprintf(where, sizeof(where), "127.0.0.1:%u", (unsigned)s->port);
@@ -492,9 +468,7 @@ int rpci_serve(struct rpci_server *s, struct gpu_model *m, const volatile sig_at
         if (s->client_fd < 0) {
             return err[0] == '\0' ? 0 : -1;
         }
-        set_option(s->client_fd, IPPROTO_TCP, TCP_NODELAY, 1);
-        set_option(s->client_fd, SOL_SOCKET, SO_SNDBUF, SOCKET_BUFFER_BYTES);
-        set_option(s->client_fd, SOL_SOCKET, SO_RCVBUF, SOCKET_BUFFER_BYTES);
+        remote_socket_tune(s->client_fd);
         rpci_begin_client(s, m);
         while (serve_wait(s->client_fd, m, stop) && rpci_one(s, m, &io)) {
         }
@@ -510,28 +484,17 @@ int rpci_serve(struct rpci_server *s, struct gpu_model *m, const volatile sig_at
 
 struct rpci_server *rpci_listen(uint16_t port, char *err, size_t err_size)
 {
-    struct sockaddr_in addr = {
-        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof(addr);
     struct rpci_server *s = rpci_create_detached();
 
     if (s == NULL) {
         snprintf(err, err_size, "out of memory");
         return NULL;
     }
-    s->listen_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (s->listen_fd >= 0) {
-        set_option(s->listen_fd, SOL_SOCKET, SO_REUSEADDR, 1);
-    }
-    if (s->listen_fd < 0 || bind(s->listen_fd, (struct sockaddr *)&addr, sizeof(addr)) != 0 ||
-        listen(s->listen_fd, 1) != 0 ||
-        getsockname(s->listen_fd, (struct sockaddr *)&addr, &len) != 0) {
-        snprintf(err, err_size, "cannot listen on 127.0.0.1:%u: %s", (unsigned)port,
-                 strerror(errno));
+    s->port = port;
+    s->listen_fd = remote_socket_listen(&s->port, err, err_size);
+    if (s->listen_fd < 0) {
         rpci_close(s);
         return NULL;
     }
-    s->port = ntohs(addr.sin_port);
-    serve_patience(s->listen_fd);
     return s;
 }

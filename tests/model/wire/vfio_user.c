@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * vfio-user server: framing, dispatch, regions and interrupts. The DMA map table is in vfio_dma.c.
+ * vfio-user server: framing and dispatch. Regions, DMA and interrupts are in files of their own.
  *
  * Three rules that the protocol leaves to the reader, learnt from QEMU's behaviour:
  *  - read exactly the 16 header bytes, then exactly the rest: messages are pipelined, and one large
@@ -18,11 +18,11 @@
 
 #include "arch/base.h"
 #include "tests/model/bus/border.h"
-#include "tests/model/gpu.h"
 #include "tests/model/model.h"
 #include "tests/model/wire/serve.h"
 #include "tests/model/wire/vfio_dma.h"
 #include "tests/model/wire/vfio_irq.h"
+#include "tests/model/wire/vfio_region.h"
 #include "tests/model/wire/vfio_socket.h"
 
 enum vfu_command {
@@ -47,14 +47,6 @@ enum {
     FLAG_REPLY = 1,
     FLAG_NO_REPLY = 1 << 4,
     FLAG_ERROR = 1 << 5,
-
-    REGION_BAR5 = 5,
-    REGION_ROM = 6,
-    REGION_CONFIG = 7,
-    REGION_COUNT = 9,
-    REGION_FLAG_READ = 1,
-    REGION_FLAG_WRITE = 2,
-    CONFIG_BYTES = 4096,
 
     DEVICE_FLAG_RESET = 1,
     DEVICE_FLAG_PCI = 2,
@@ -216,111 +208,31 @@ static long on_get_info(const uint8_t *p, size_t size, uint8_t *out)
     }
     put_le32(out, 16);
     put_le32(out + 4, DEVICE_FLAG_RESET | DEVICE_FLAG_PCI);
-    put_le32(out + 8, REGION_COUNT);
+    put_le32(out + 8, VFIO_REGION_COUNT);
     put_le32(out + 12, VFIO_IRQ_COUNT);
     return 16;
 }
 
-static uint64_t region_size(const struct gpu_model *m, uint32_t index)
+static long on_region_read(struct vfu_server *s, struct gpu_model *m, const uint8_t *p, size_t size,
+                           uint8_t *out)
 {
-    if (index <= REGION_BAR5) {
-        struct model_bar bar;
-        model_bar_info(m, index, &bar);
-        return bar.size;
-    }
-    return index == REGION_CONFIG ? CONFIG_BYTES : 0;
-}
-
-static long on_region_info(const struct gpu_model *m, const uint8_t *p, size_t size, uint8_t *out)
-{
-    enum { INFO_BYTES = 32 };
-    if (size < INFO_BYTES || get_le32(p) < INFO_BYTES) {
-        return -EINVAL;
-    }
-    uint32_t index = get_le32(p + 8);
-    if (index >= REGION_COUNT) {
-        return -EINVAL;
-    }
-    uint64_t bytes = region_size(m, index);
-    memset(out, 0, INFO_BYTES);
-    put_le32(out, INFO_BYTES);
-    put_le32(out + 4, bytes != 0 ? REGION_FLAG_READ | REGION_FLAG_WRITE : 0);
-    put_le32(out + 8, index);
-    put_le64(out + 16, bytes);
-    return INFO_BYTES;
-}
-
-static bool access_size_ok(uint32_t n) { return n == 1 || n == 2 || n == 4 || n == 8; }
-
-static long region_read(struct vfu_server *s, struct gpu_model *m, const uint8_t *p, size_t size,
-                        uint8_t *out)
-{
-    if (size < 16) {
-        return -EINVAL;
-    }
-    uint64_t off = get_le64(p);
-    uint32_t region = get_le32(p + 8), count = get_le32(p + 12);
-    if (region >= REGION_COUNT || count == 0 || count > VFU_MAX_MESSAGE - 32 ||
-        !range_ok(off, count, region_size(m, region))) {
+    const uint32_t count = size < 16 ? 0 : get_le32(p + 12);
+    if (count == 0 || count > VFU_MAX_MESSAGE - 32 ||
+        !vfio_region_read(m, get_le32(p + 8), get_le64(p), count, out + 16)) {
         return -EINVAL;
     }
     s->stats.region_reads++;
     memcpy(out, p, 16);
-    uint8_t *data = out + 16;
-    if (region <= REGION_BAR5 && access_size_ok(count) && is_aligned_u64(off, count)) {
-        uint8_t word[8];
-        put_le64(word, model_bar_read(m, region, off, count));
-        memcpy(data, word, count);
-    } else if (region <= REGION_BAR5) {
-        for (uint32_t i = 0; i < count;) {
-            const uint32_t n = serve_access_bytes(off + i, count - i);
-            uint8_t word[8];
-            put_le64(word, model_bar_read(m, region, off + i, n));
-            memcpy(data + i, word, n);
-            i += n;
-        }
-    } else { /* configuration space: dword by dword, whatever the size */
-        for (uint32_t i = 0; i < count;) {
-            uint32_t n = (uint32_t)min_u64(4 - ((off + i) & 3), count - i);
-            n = n == 3 ? 1 : n;
-            uint8_t word[4];
-            put_le32(word, model_cfg_read(m, (uint16_t)(off + i), n));
-            memcpy(data + i, word, n);
-            i += n;
-        }
-    }
     return 16 + (long)count;
 }
 
 static long region_write(struct vfu_server *s, struct gpu_model *m, uint64_t off, uint32_t region,
                          uint32_t count, const uint8_t *data)
 {
-    if (region >= REGION_COUNT || count == 0 || !range_ok(off, count, region_size(m, region))) {
+    if (!vfio_region_write(m, region, off, count, data)) {
         return -EINVAL;
     }
     s->stats.region_writes++;
-    uint8_t word[8] = {0};
-    if (region <= REGION_BAR5 && access_size_ok(count) && is_aligned_u64(off, count)) {
-        memcpy(word, data, count);
-        model_bar_write(m, region, off, count, get_le64(word));
-    } else if (region <= REGION_BAR5) {
-        for (uint32_t i = 0; i < count;) {
-            const uint32_t n = serve_access_bytes(off + i, count - i);
-            memset(word, 0, sizeof(word));
-            memcpy(word, data + i, n);
-            model_bar_write(m, region, off + i, n, get_le64(word));
-            i += n;
-        }
-    } else {
-        for (uint32_t i = 0; i < count;) {
-            uint32_t n = (uint32_t)min_u64(4 - ((off + i) & 3), count - i);
-            n = n == 3 ? 1 : n;
-            memset(word, 0, sizeof(word));
-            memcpy(word, data + i, n);
-            model_cfg_write(m, (uint16_t)(off + i), n, get_le32(word));
-            i += n;
-        }
-    }
     return 0;
 }
 
@@ -394,13 +306,13 @@ static long dispatch(struct vfu_server *s, struct gpu_model *m, uint16_t command
     case VFU_GET_INFO:
         return on_get_info(p, size, out);
     case VFU_GET_REGION_INFO:
-        return on_region_info(m, p, size, out);
+        return vfio_region_info(m, p, size, out);
     case VFU_GET_IRQ_INFO:
         return vfio_irq_info(m, p, size, out);
     case VFU_SET_IRQS:
         return on_set_irqs(s, m, p, size, fds, fd_count);
     case VFU_REGION_READ:
-        return region_read(s, m, p, size, out);
+        return on_region_read(s, m, p, size, out);
     case VFU_REGION_WRITE:
         return on_region_write(s, m, p, size, out);
     case VFU_REGION_WRITE_MULTI:
