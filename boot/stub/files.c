@@ -97,7 +97,7 @@ static void size_message(struct stub *s, const char *path, uint64_t size, uint64
 static uint64_t image_lead(struct stub *s, EFI_FILE_HANDLE file, const char *path, uint64_t size,
                            uint8_t *scratch)
 {
-    uint8_t header[PLAN_ELF_HEADER_BYTES];
+    uint8_t header[ELF64_EHDR_BYTES];
     uint8_t *table = scratch;
     char *names = (char *)scratch + PLAN_MAX_TABLE_BYTES;
     struct plan_gsp plan;

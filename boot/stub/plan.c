@@ -6,40 +6,10 @@
 
 /* --- ELF --- */
 
-/* Offsets in the ELF64 header, program headers and section headers. */
-enum {
-    EH_CLASS = 4,
-    EH_DATA = 5,
-    EH_TYPE = 16,
-    EH_MACHINE = 18,
-    EH_ENTRY = 24,
-    EH_PHOFF = 32,
-    EH_SHOFF = 40,
-    EH_PHENTSIZE = 54,
-    EH_PHNUM = 56,
-    EH_SHENTSIZE = 58,
-    EH_SHNUM = 60,
-    EH_SHSTRNDX = 62,
-    PH_TYPE = 0,
-    PH_FLAGS = 4,
-    PH_OFFSET = 8,
-    PH_VADDR = 16,
-    PH_FILESZ = 32,
-    PH_MEMSZ = 40,
-    PH_BYTES = 56,
-    SH_NAME = 0,
-    SH_OFFSET = 24,
-    SH_SIZE = 32,
-    SH_BYTES = 64,
-};
-#define ELF_MAGIC 0x464c457fu /* 7f 45 4c 46 */
-enum { ELFCLASS64 = 2, ELFDATA2LSB = 1, ET_EXEC = 2, EM_X86_64 = 62 };
-enum { PT_LOAD = 1, PT_DYNAMIC = 2, PT_INTERP = 3, PF_X = 1, PF_W = 2 };
-
 static bool is_elf64(const uint8_t *header)
 {
-    return get_le32(header) == ELF_MAGIC && header[EH_CLASS] == ELFCLASS64 &&
-           header[EH_DATA] == ELFDATA2LSB;
+    return get_le32(header) == ELF_MAGIC && header[EI_CLASS] == ELFCLASS64 &&
+           header[EI_DATA] == ELFDATA2LSB;
 }
 
 /* One PT_LOAD header; NULL or what is wrong. `end` is the end of the segment before; 0: it reaches
@@ -47,14 +17,14 @@ static bool is_elf64(const uint8_t *header)
 static const char *plan_segment(const uint8_t *ph, uint64_t elf_size, uint64_t *end,
                                 struct plan_kernel *out)
 {
-    uint64_t vaddr = get_le64(ph + PH_VADDR);
-    uint64_t mem_bytes = get_le64(ph + PH_MEMSZ);
+    uint64_t vaddr = get_le64(ph + ELF64_P_VADDR);
+    uint64_t mem_bytes = get_le64(ph + ELF64_P_MEMSZ);
     struct plan_segment s = {
-        .file_offset = get_le64(ph + PH_OFFSET),
-        .file_bytes = get_le64(ph + PH_FILESZ),
+        .file_offset = get_le64(ph + ELF64_P_OFFSET),
+        .file_bytes = get_le64(ph + ELF64_P_FILESZ),
         .mem_bytes = mem_bytes,
-        .write = (get_le32(ph + PH_FLAGS) & PF_W) != 0,
-        .exec = (get_le32(ph + PH_FLAGS) & PF_X) != 0,
+        .write = (get_le32(ph + ELF64_P_FLAGS) & PF_W) != 0,
+        .exec = (get_le32(ph + ELF64_P_FLAGS) & PF_X) != 0,
     };
     if (mem_bytes == 0) {
         return NULL;
@@ -96,22 +66,22 @@ const char *plan_kernel(const void *elf, uint64_t size, struct plan_kernel *out)
 {
     const uint8_t *file = elf;
     *out = (struct plan_kernel){.count = 0};
-    if (size < PLAN_ELF_HEADER_BYTES || !is_elf64(file)) {
+    if (size < ELF64_EHDR_BYTES || !is_elf64(file)) {
         return "not an ELF64 file";
     }
-    if (get_le16(file + EH_TYPE) != ET_EXEC || get_le16(file + EH_MACHINE) != EM_X86_64) {
+    if (get_le16(file + ELF_E_TYPE) != ET_EXEC || get_le16(file + ELF_E_MACHINE) != EM_X86_64) {
         return "not a static x86-64 program";
     }
-    uint64_t phoff = get_le64(file + EH_PHOFF);
-    uint32_t phnum = get_le16(file + EH_PHNUM);
-    if (get_le16(file + EH_PHENTSIZE) != PH_BYTES ||
-        !range_ok(phoff, (uint64_t)phnum * PH_BYTES, size)) {
+    uint64_t phoff = get_le64(file + ELF64_E_PHOFF);
+    uint32_t phnum = get_le16(file + ELF64_E_PHNUM);
+    if (get_le16(file + ELF64_E_PHENTSIZE) != ELF64_PHDR_BYTES ||
+        !range_ok(phoff, (uint64_t)phnum * ELF64_PHDR_BYTES, size)) {
         return "the program headers lie beyond the end of the file";
     }
     uint64_t end = 0;
     for (uint32_t i = 0; i < phnum; i++) {
-        const uint8_t *ph = file + phoff + (uint64_t)i * PH_BYTES;
-        uint32_t type = get_le32(ph + PH_TYPE);
+        const uint8_t *ph = file + phoff + (uint64_t)i * ELF64_PHDR_BYTES;
+        uint32_t type = get_le32(ph + ELF64_P_TYPE);
         if (type == PT_DYNAMIC || type == PT_INTERP) {
             return "it needs a dynamic linker";
         }
@@ -128,7 +98,7 @@ const char *plan_kernel(const void *elf, uint64_t size, struct plan_kernel *out)
     if (out->size > PLAN_KERNEL_MAX_BYTES) {
         return "it is too large";
     }
-    out->entry = get_le64(file + EH_ENTRY);
+    out->entry = get_le64(file + ELF64_E_ENTRY);
     for (uint32_t i = 0; i < out->count; i++) {
         const struct plan_segment *s = &out->segment[i];
         if (s->exec && range_ok(out->entry - (out->base + s->at), 1, s->file_bytes)) {
@@ -154,16 +124,16 @@ void plan_kernel_load(const struct plan_kernel *plan, const void *elf, void *dst
 
 bool plan_gsp_header(const uint8_t *header, struct plan_gsp *out)
 {
-    if (!is_elf64(header) || get_le16(header + EH_SHENTSIZE) != SH_BYTES) {
+    if (!is_elf64(header) || get_le16(header + ELF64_E_SHENTSIZE) != ELF64_SHDR_BYTES) {
         return false;
     }
-    uint32_t count = get_le16(header + EH_SHNUM);
+    uint32_t count = get_le16(header + ELF64_E_SHNUM);
     *out = (struct plan_gsp){
-        .table_offset = get_le64(header + EH_SHOFF),
-        .table_bytes = count * SH_BYTES,
-        .names_index = get_le16(header + EH_SHSTRNDX),
+        .table_offset = get_le64(header + ELF64_E_SHOFF),
+        .table_bytes = count * ELF64_SHDR_BYTES,
+        .names_index = get_le16(header + ELF64_E_SHSTRNDX),
     };
-    if (out->table_offset < PLAN_ELF_HEADER_BYTES || out->names_index >= count ||
+    if (out->table_offset < ELF64_EHDR_BYTES || out->names_index >= count ||
         out->table_bytes > PLAN_MAX_TABLE_BYTES ||
         out->table_offset > UINT64_MAX - out->table_bytes) {
         return false;
@@ -175,9 +145,9 @@ bool plan_gsp_header(const uint8_t *header, struct plan_gsp *out)
 bool plan_gsp_names(const struct plan_gsp *plan, const uint8_t *table, uint64_t file_bytes,
                     uint64_t *offset, uint32_t *bytes)
 {
-    const uint8_t *sh = table + (size_t)plan->names_index * SH_BYTES;
-    uint64_t size = get_le64(sh + SH_SIZE);
-    *offset = get_le64(sh + SH_OFFSET);
+    const uint8_t *sh = table + (size_t)plan->names_index * ELF64_SHDR_BYTES;
+    uint64_t size = get_le64(sh + ELF64_SH_SIZE);
+    *offset = get_le64(sh + ELF64_SH_OFFSET);
     *bytes = (uint32_t)size;
     return size != 0 && size <= PLAN_MAX_NAMES_BYTES && range_ok(*offset, size, file_bytes);
 }
@@ -198,9 +168,9 @@ static bool name_is(const char *names, uint32_t names_bytes, uint32_t at, const 
 bool plan_gsp_image(const struct plan_gsp *plan, const uint8_t *table, const char *names,
                     uint32_t names_bytes, uint64_t *offset)
 {
-    for (uint32_t at = 0; at + SH_BYTES <= plan->table_bytes; at += SH_BYTES) {
-        if (name_is(names, names_bytes, get_le32(table + at + SH_NAME), ".fwimage")) {
-            *offset = get_le64(table + at + SH_OFFSET);
+    for (uint32_t at = 0; at + ELF64_SHDR_BYTES <= plan->table_bytes; at += ELF64_SHDR_BYTES) {
+        if (name_is(names, names_bytes, get_le32(table + at + ELF_SH_NAME), ".fwimage")) {
+            *offset = get_le64(table + at + ELF64_SH_OFFSET);
             return true;
         }
     }

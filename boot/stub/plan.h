@@ -11,6 +11,7 @@
 #pragma once
 
 #include "arch/base.h"
+#include "arch/elf.h"
 #include "arch/handoff.h"
 
 /* --- the kernel --- */
@@ -41,10 +42,9 @@ void plan_kernel_load(const struct plan_kernel *plan, const void *elf, void *dst
 
 /* --- a GSP image --- */
 
-#define PLAN_ELF_HEADER_BYTES 64u
 /* Bounds on what is read before the image itself: real files have 14 sections and 400 bytes of
  * names. */
-#define PLAN_MAX_TABLE_BYTES (256u * 64u)
+#define PLAN_MAX_TABLE_BYTES (256u * ELF64_SHDR_BYTES)
 #define PLAN_MAX_NAMES_BYTES 65536u
 
 struct plan_gsp {
@@ -53,7 +53,7 @@ struct plan_gsp {
     uint32_t names_index;  /* section that holds the names */
     uint64_t wanted_bytes; /* the table is at the end of the file: so long the file should be */
 };
-/* Reads the first PLAN_ELF_HEADER_BYTES. False: not an ELF64 file with a section table that can be
+/* Reads the first ELF64_EHDR_BYTES. False: not an ELF64 file with a section table that can be
  * used. The table may lie beyond the end of the file (wanted_bytes tells). */
 FL_MUST_CHECK bool plan_gsp_header(const uint8_t *header, struct plan_gsp *out);
 /* Where the section names are, from the table (plan->table_bytes). False: not within file_bytes, or

@@ -7,23 +7,9 @@
 
 #include <string.h>
 
+#include "arch/elf.h"
 #include "gsp/files/digest.h"
 #include "gsp/files/fwbin.h" /* fw_base_name */
-
-enum {
-    ELF_IDENT_CLASS = 4,
-    ELF_IDENT_DATA = 5,
-    ELF_CLASS_32 = 1,
-    ELF_CLASS_64 = 2,
-    ELF_DATA_LSB = 1,
-    ELF32_HEADER_BYTES = 52,
-    ELF64_HEADER_BYTES = 64,
-    ELF32_SECTION_BYTES = 40,
-    ELF64_SECTION_BYTES = 64,
-    ELF_SHT_NULL = 0,
-    ELF_SHT_STRTAB = 3,
-    ELF_SHT_NOBITS = 8,
-};
 
 struct elf {
     const uint8_t *file;
@@ -57,16 +43,16 @@ static enum fl_err truncated(const struct elf *e, uint64_t wanted, struct fl_fai
 static struct elf_section section_raw(const struct elf *e, uint32_t i, uint32_t *name_at)
 {
     const uint8_t *p = e->file + e->table + (uint64_t)i * e->entry_bytes;
-    *name_at = get_le32(p);
-    struct elf_section s = {.type = get_le32(p + 4)};
+    *name_at = get_le32(p + ELF_SH_NAME);
+    struct elf_section s = {.type = get_le32(p + ELF_SH_TYPE)};
     if (e->is64) {
-        s.offset = get_le64(p + 24);
-        s.size = get_le64(p + 32);
-        s.info = get_le32(p + 44);
+        s.offset = get_le64(p + ELF64_SH_OFFSET);
+        s.size = get_le64(p + ELF64_SH_SIZE);
+        s.info = get_le32(p + ELF64_SH_INFO);
     } else {
-        s.offset = get_le32(p + 16);
-        s.size = get_le32(p + 20);
-        s.info = get_le32(p + 28);
+        s.offset = get_le32(p + ELF32_SH_OFFSET);
+        s.size = get_le32(p + ELF32_SH_SIZE);
+        s.info = get_le32(p + ELF32_SH_INFO);
     }
     return s;
 }
@@ -82,14 +68,14 @@ static struct elf_section section(const struct elf *e, uint32_t i)
 
 static bool has_bytes(const struct elf_section *s)
 {
-    return s->type != ELF_SHT_NULL && s->type != ELF_SHT_NOBITS;
+    return s->type != SHT_NULL && s->type != SHT_NOBITS;
 }
 
 static enum fl_err open_names(struct elf *e, struct fl_fail *fail)
 {
     uint32_t unused = 0;
     struct elf_section s = section_raw(e, e->names_index, &unused);
-    if (s.type != ELF_SHT_STRTAB || s.size == 0) {
+    if (s.type != SHT_STRTAB || s.size == 0) {
         return BAD(e, "%s: section %u is no table of names (type %u, 0x%llx bytes)", e->name,
                    (unsigned)e->names_index, (unsigned)s.type, (unsigned long long)s.size);
     }
@@ -135,24 +121,23 @@ static enum fl_err elf_open(const void *file, size_t size, const char *name, boo
                             struct elf *e, struct fl_fail *fail)
 {
     *e = (struct elf){.file = file, .size = size, .name = name, .is64 = is64};
-    uint32_t header = is64 ? ELF64_HEADER_BYTES : ELF32_HEADER_BYTES;
+    uint32_t header = is64 ? ELF64_EHDR_BYTES : ELF32_EHDR_BYTES;
     if (size < header) {
         return truncated(e, header, fail);
     }
     const uint8_t *p = e->file;
-    if (memcmp(p, "\177ELF", 4) != 0) {
+    if (get_le32(p) != ELF_MAGIC) {
         return BAD(e, "%s: starts with 0x%08x: no ELF file", name, (unsigned)get_le32(p));
     }
-    if (p[ELF_IDENT_CLASS] != (is64 ? ELF_CLASS_64 : ELF_CLASS_32) ||
-        p[ELF_IDENT_DATA] != ELF_DATA_LSB) {
-        return BAD(e, "%s: ELF class %u, data %u; expected %u-bit little-endian", name,
-                   p[ELF_IDENT_CLASS], p[ELF_IDENT_DATA], is64 ? 64u : 32u);
+    if (p[EI_CLASS] != (is64 ? ELFCLASS64 : ELFCLASS32) || p[EI_DATA] != ELFDATA2LSB) {
+        return BAD(e, "%s: ELF class %u, data %u; expected %u-bit little-endian", name, p[EI_CLASS],
+                   p[EI_DATA], is64 ? 64u : 32u);
     }
-    e->table = is64 ? get_le64(p + 40) : get_le32(p + 32);
-    e->entry_bytes = get_le16(p + (is64 ? 58 : 46));
-    e->count = get_le16(p + (is64 ? 60 : 48));
-    e->names_index = get_le16(p + (is64 ? 62 : 50));
-    uint32_t entry = is64 ? ELF64_SECTION_BYTES : ELF32_SECTION_BYTES;
+    e->table = is64 ? get_le64(p + ELF64_E_SHOFF) : get_le32(p + ELF32_E_SHOFF);
+    e->entry_bytes = get_le16(p + (is64 ? ELF64_E_SHENTSIZE : ELF32_E_SHENTSIZE));
+    e->count = get_le16(p + (is64 ? ELF64_E_SHNUM : ELF32_E_SHNUM));
+    e->names_index = get_le16(p + (is64 ? ELF64_E_SHSTRNDX : ELF32_E_SHSTRNDX));
+    uint32_t entry = is64 ? ELF64_SHDR_BYTES : ELF32_SHDR_BYTES;
     if (e->entry_bytes != entry || e->count == 0) {
         return BAD(e, "%s: %u section headers of %u bytes; expected some of %u", name,
                    (unsigned)e->count, (unsigned)e->entry_bytes, (unsigned)entry);
@@ -181,7 +166,7 @@ static enum fl_err elf_find(const struct elf *e, const char *wanted, struct elf_
     unsigned found = 0;
     for (uint32_t i = 0; i < e->count; i++) {
         struct elf_section s = section(e, i);
-        if (s.type == ELF_SHT_NULL || strcmp(s.name, wanted) != 0) {
+        if (s.type == SHT_NULL || strcmp(s.name, wanted) != 0) {
             continue;
         }
         if (!has_bytes(&s)) {
@@ -259,20 +244,20 @@ enum fl_err fw_gsp_parse(const void *file, size_t size, const char *name, const 
 /* ---- FMC ---- */
 
 /* The whole header is fixed; nouveau too refuses any other. */
-static const uint8_t fmc_header[ELF32_HEADER_BYTES] = {
+static const uint8_t fmc_header[ELF32_EHDR_BYTES] = {
     0x7f,
     'E',
     'L',
     'F',
-    ELF_CLASS_32,
-    ELF_DATA_LSB,
-    1,
-    [20] = 1,                   /* e_version */
-    [32] = ELF32_HEADER_BYTES,  /* e_shoff: the table follows at once */
-    [40] = ELF32_HEADER_BYTES,  /* e_ehsize */
-    [46] = ELF32_SECTION_BYTES, /* e_shentsize */
-    [48] = 6,                   /* e_shnum */
-    [50] = 1,                   /* e_shstrndx */
+    [EI_CLASS] = ELFCLASS32,
+    [EI_DATA] = ELFDATA2LSB,
+    [EI_VERSION] = EV_CURRENT,
+    [ELF_E_VERSION] = EV_CURRENT,
+    [ELF32_E_SHOFF] = ELF32_EHDR_BYTES, /* the table follows at once */
+    [ELF32_E_EHSIZE] = ELF32_EHDR_BYTES,
+    [ELF32_E_SHENTSIZE] = ELF32_SHDR_BYTES,
+    [ELF32_E_SHNUM] = 6,
+    [ELF32_E_SHSTRNDX] = 1,
 };
 
 static enum fl_err fmc_section(const struct elf *e, const char *wanted, uint32_t want_bytes,

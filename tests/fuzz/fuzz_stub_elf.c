@@ -44,7 +44,7 @@ static void fuzz_gsp(const uint8_t *data, size_t size)
     struct plan_gsp p;
     uint64_t offset, image;
     uint32_t bytes;
-    if (size < PLAN_ELF_HEADER_BYTES || !plan_gsp_header(data, &p) || p.wanted_bytes > size) {
+    if (size < ELF64_EHDR_BYTES || !plan_gsp_header(data, &p) || p.wanted_bytes > size) {
         return;
     }
     must(range_ok(p.table_offset, p.table_bytes, size));

@@ -114,7 +114,7 @@ static void damaged_kernels_are_refused(void **state)
 
 enum { GSP_SECTIONS = 3, GSP_NAMES_AT = 0x500, GSP_NAMES = 32, GSP_TABLE_AT = 0x600 };
 static struct {
-    uint8_t header[PLAN_ELF_HEADER_BYTES];
+    uint8_t header[ELF64_EHDR_BYTES];
     uint8_t table[GSP_SECTIONS * 64];
     char names[GSP_NAMES];
 } gsp;
