@@ -195,14 +195,19 @@ enum {
     FADT_DSDT = 40,
     FADT_SMI_CMD = 48,
     FADT_ACPI_ENABLE = 52,
+    FADT_PM1A_EVT = 56,
+    FADT_PM1B_EVT = 60,
     FADT_PM1A_CNT = 64,
     FADT_PM1B_CNT = 68,
     FADT_PM_TMR = 76,
+    FADT_PM1_EVT_LEN = 88,
     FADT_PM_TMR_LEN = 91,
     FADT_FLAGS = 112,
     FADT_RESET_REG = 116,
     FADT_RESET_VALUE = 128,
     FADT_X_DSDT = 140,
+    FADT_X_PM1A_EVT = 148,
+    FADT_X_PM1B_EVT = 160,
     FADT_X_PM1A_CNT = 172,
     FADT_X_PM1B_CNT = 184,
     FADT_X_PM_TMR = 208,
@@ -210,10 +215,12 @@ enum {
     FADT_BYTES_USED = 256,
     FADT_BYTES_MIN = 116,
 };
+#define FADT_PWR_BUTTON    (1u << 4) /* the button is a device of the DSDT, or there is none */
 #define FADT_TMR_VAL_EXT   (1u << 8)
 #define FADT_RESET_REG_SUP (1u << 10)
 #define FADT_HW_REDUCED    (1u << 20)
 #define PORTS              0x10000u
+#define PM1_EVT_LEN_MIN    4u
 
 /* A register by its 12-byte structure; absent when that is empty or in a space we do not speak. */
 static struct acpi_reg gas_reg(const uint8_t *gas)
@@ -249,6 +256,11 @@ static void parse_fadt(struct parser *p, const struct table *t)
     if (!out->hw_reduced) {
         out->pm1a_control = fadt_reg(f, FADT_PM1A_CNT, FADT_X_PM1A_CNT);
         out->pm1b_control = fadt_reg(f, FADT_PM1B_CNT, FADT_X_PM1B_CNT);
+        out->pm1a_event = fadt_reg(f, FADT_PM1A_EVT, FADT_X_PM1A_EVT);
+        out->pm1b_event = fadt_reg(f, FADT_PM1B_EVT, FADT_X_PM1B_EVT);
+        out->pm1_event_bytes = f[FADT_PM1_EVT_LEN];
+        out->power_button = (flags & FADT_PWR_BUTTON) == 0 && out->pm1a_event.address != 0 &&
+                            out->pm1_event_bytes >= PM1_EVT_LEN_MIN;
         if (f[FADT_PM_TMR_LEN] == 4) { /* 0: there is no PM timer */
             out->pm_timer = fadt_reg(f, FADT_PM_TMR, FADT_X_PM_TMR);
             out->pm_timer_32bit = (flags & FADT_TMR_VAL_EXT) != 0;

@@ -45,6 +45,10 @@ struct acpi_info {
     /* FADT */
     bool has_fadt, hw_reduced;
     struct acpi_reg pm_timer, pm1a_control, pm1b_control, sleep_control, reset;
+    /* PM1 event blocks: status in the first half of pm1_event_bytes, enable in the second. */
+    struct acpi_reg pm1a_event, pm1b_event;
+    uint8_t pm1_event_bytes;
+    bool power_button; /* it is a bit of these blocks */
     bool pm_timer_32bit;
     uint8_t reset_value;
     uint32_t smi_command; /* port, 0 = none */

@@ -185,6 +185,7 @@ void kernel_main(void)
     self.api.firmware_us = x86_boot_firmware_us();
     api_init(&self.api);
     x86_console_start();
+    x86_power_button_start();
     if (fiber_spawn("main", main_fiber, NULL, MAIN_STACK_BYTES) == NULL) {
         machine_panic("no memory for the first fiber");
     }

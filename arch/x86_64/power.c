@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Power-off by ACPI, reset by whatever works.
+ * Power-off by ACPI, also by the machine's button; reset by whatever works.
  *
- * Sources: ACPI 6.5 sections 4.8.3.2 (PM1 control), 4.8.3.7 (sleep control), 4.8.3.6 (reset
- * register), 7.5 (waking and sleeping); reset control port 0xcf9: any Intel PCH data sheet;
- * keyboard controller command 0xfe: IBM PC AT technical reference.
+ * Sources: ACPI 6.5 sections 4.8.2.2.1 (power button), 4.8.3.1 (PM1 events), 4.8.3.2 (PM1
+ * control), 4.8.3.7 (sleep control), 4.8.3.6 (reset register), 7.5 (waking and sleeping); reset
+ * control port 0xcf9: any Intel PCH data sheet; keyboard controller command 0xfe: IBM PC AT
+ * technical reference.
  */
 #include "arch/clock.h"
+#include "arch/fiber.h"
 #include "arch/log.h"
 #include "arch/mmio.h"
 #include "arch/x86_64/x86_priv.h"
@@ -15,12 +17,14 @@
 #define PM1_SLP_TYP_SHIFT       10
 #define PM1_SLP_TYP_MASK        (7u << PM1_SLP_TYP_SHIFT)
 #define PM1_SLP_EN              (1u << 13)
+#define PM1_PWRBTN              (1u << 8) /* PWRBTN_STS, PWRBTN_EN */
 #define SLEEP_CONTROL_TYP_SHIFT 2
 #define SLEEP_CONTROL_EN        (1u << 5)
 
 #define ACPI_ENABLE_WAIT_US 300000u
 #define POWER_WAIT_US       500000u
 #define RESET_WAIT_US       50000u
+#define BUTTON_LOOK_US      200000u /* nobody notices, and five reads of a port a second are nothing */
 
 /* Waits without yielding: what comes after is the end. */
 static void wait_us(uint32_t us)
@@ -133,6 +137,64 @@ void machine_power_off(void)
     }
     wait_us(POWER_WAIT_US);
     log_error("power", "the machine is still on %u ms after power-off", POWER_WAIT_US / 1000);
+}
+
+/* --- the power button --- */
+
+/* Whether it was pressed since the last look; a one written to the status clears it. */
+static bool button_look(const struct acpi_reg *event)
+{
+    enum { NO_SUCH_PORT = 0xffff };
+    uint16_t status;
+    if (!reg_read16(event, &status) || status == NO_SUCH_PORT || (status & PM1_PWRBTN) == 0) {
+        return false;
+    }
+    reg_write16(event, PM1_PWRBTN);
+    return true;
+}
+
+static void button_enable(const struct acpi_info *acpi, struct acpi_reg event)
+{
+    uint16_t enabled;
+    (void)button_look(&event); /* what was pressed before counts for nothing */
+    if (event.address == 0) {
+        return;
+    }
+    event.address += acpi->pm1_event_bytes / 2u;
+    if (reg_read16(&event, &enabled)) {
+        reg_write16(&event, (uint16_t)(enabled | PM1_PWRBTN));
+    }
+}
+
+/* The event's interrupt (SCI) is shared with all that AML would answer for, so it stays masked and
+ * the status is looked at. Nor is the machine switched to ACPI mode for this: in legacy mode the
+ * firmware sees the button too, and may be quicker. */
+static void button_fiber(void *arg)
+{
+    const struct acpi_info *acpi = x86_acpi();
+    (void)arg;
+    for (;;) {
+        fiber_sleep_us(BUTTON_LOOK_US);
+        const bool a = button_look(&acpi->pm1a_event), b = button_look(&acpi->pm1b_event);
+        if (a || b) {
+            log_warn("power", "the power button was pressed");
+            machine_power_off();
+        }
+    }
+}
+
+void x86_power_button_start(void)
+{
+    const struct acpi_info *acpi = x86_acpi();
+    if (!acpi->power_button) {
+        log_info("power", "ACPI's tables show no power button: pressing it does nothing");
+        return;
+    }
+    button_enable(acpi, acpi->pm1a_event);
+    button_enable(acpi, acpi->pm1b_event);
+    if (fiber_spawn("power", button_fiber, NULL, 0) == NULL) {
+        log_error("power", "no memory for a fiber: the power button does nothing");
+    }
 }
 
 void machine_reset(void)

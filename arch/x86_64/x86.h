@@ -15,6 +15,10 @@ void kernel_main(void);
  * the log's ring. Once. */
 void x86_console_start(void);
 
+/* Starts the fiber that switches the machine off when its power button is pressed; a machine whose
+ * ACPI tables show no such button is told of in the log. Once. */
+void x86_power_button_start(void);
+
 /* Stops drawing for good when the firmware's framebuffer has a byte in [base, base + size); true
  * when it had. May yield. To be called before a driver takes over the memory of the GPU that the
  * screen hangs on: what lies behind these addresses is then no longer a picture. */

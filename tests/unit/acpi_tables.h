@@ -76,7 +76,9 @@ static inline void make_fadt(uint32_t bytes)
     put_le32(f + 40, (uint32_t)MEM_BASE + AT_DSDT);
     put_le32(f + 48, 0xb2);
     f[52] = 2;
+    put_le32(f + 56, 0x600);
     put_le32(f + 64, 0x604);
+    f[88] = 4;
     put_le32(f + 76, 0x608);
     f[91] = 4;
     put_le32(f + 112, 1u << 10 | 1u << 8);

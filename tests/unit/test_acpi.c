@@ -17,6 +17,10 @@ static void check_all(const struct acpi_info *a)
     assert_true(a->pm_timer_32bit);
     assert_int_equal(a->pm1a_control.address, 0x604);
     assert_int_equal(a->pm1b_control.address, 0);
+    assert_int_equal(a->pm1a_event.address, 0x600);
+    assert_int_equal(a->pm1b_event.address, 0);
+    assert_int_equal(a->pm1_event_bytes, 4);
+    assert_true(a->power_button);
     assert_int_equal(a->reset.address, 0xcf9);
     assert_int_equal(a->reset_value, 0x0f);
     assert_int_equal(a->smi_command, 0xb2);
@@ -314,6 +318,34 @@ static void test_madt_entry_length(void **state)
     assert_int_equal(a.cpus, 1);
 }
 
+/* A button of the PM1 blocks: not one of the DSDT, nor where the blocks are missing or too short.
+ */
+static void test_power_button(void **state)
+{
+    struct acpi_info a;
+    struct fl_fail fail;
+    (void)state;
+    for (unsigned c = 0; c < 5; c++) {
+        make_all(false);
+        uint8_t *f = mem.bytes + AT_FADT;
+        put_le32(f + 112, get_le32(f + 112) | (c == 1 ? 1u << 4 : 0) | (c == 4 ? 1u << 20 : 0));
+        put_le32(f + 56, c == 2 ? 0 : 0x600);
+        f[88] = c == 3 ? 3 : 4;
+        seal(AT_FADT, "FACP", 244);
+        assert_int_equal(parse(&a, &fail), FL_OK);
+        assert_int_equal(a.power_button, c == 0);
+    }
+    /* The newer fields win, and there may be two blocks. */
+    make_all(false);
+    put_gas(AT_FADT + 148, ACPI_SPACE_MEMORY, 0xfed80800);
+    put_gas(AT_FADT + 160, ACPI_SPACE_IO, 0x620);
+    seal(AT_FADT, "FACP", 244);
+    assert_int_equal(parse(&a, &fail), FL_OK);
+    assert_int_equal(a.pm1a_event.space, ACPI_SPACE_MEMORY);
+    assert_int_equal(a.pm1a_event.address, 0xfed80800);
+    assert_int_equal(a.pm1b_event.address, 0x620);
+}
+
 static bool s5_found(const uint8_t *aml, size_t n, uint32_t at, uint32_t bytes, struct acpi_info *a)
 {
     struct fl_fail fail;
@@ -440,6 +472,7 @@ int main(void)
         cmocka_unit_test(test_fadt),
         cmocka_unit_test(test_mcfg),
         cmocka_unit_test(test_madt_entry_length),
+        cmocka_unit_test(test_power_button),
         cmocka_unit_test(test_s5),
         cmocka_unit_test(test_s5_again),
     };
