@@ -27,7 +27,7 @@ def main():
     used = set(re.findall(r"\bRULE_(\w+)", model))
     broken = {}
     for path in files(".c"):
-        if re.match(r"tests/unit/test_model_(?!legal)", path):
+        if re.match(r"tests/unit/(test_model_(?!legal)|wrong_)", path):
             for rule in CASE.findall(text(path)):
                 broken.setdefault(rule, path)
     names = {name for _, name, _, _ in rules}

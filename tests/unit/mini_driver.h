@@ -127,6 +127,11 @@ bool mini_booter(struct mini *d, bool load);
 bool mini_to_running(struct mini *d); /* FRTS, GSP reset, booter */
 bool mini_boot(struct mini *d);       /* all, up to INIT_DONE */
 bool mini_unload(struct mini *d);
+/* Parts of these. */
+void mini_find_end(struct mini *d); /* how much memory there is, where FRTS goes */
+bool mini_riscv_runs(struct mini *d);
+void mini_send_info(struct mini *d);     /* the two mandatory commands */
+bool mini_run_sequencer(struct mini *d); /* the programme is the last message */
 
 /* Queues. */
 void mini_build(struct mini *d, uint8_t *msg, uint32_t function, const void *payload, uint32_t len);

@@ -15,11 +15,9 @@
 #include "arch/base.h"
 #include "gsp/hw/regs/regs.h"
 #include "gsp_layout.h"
-#include "tests/model/bus/bar.h"
-#include "tests/model/gsp/gsp_static.h"
-#include "tests/model/memory/vram.h"
 #include "tests/model/model.h"
 #include "tests/unit/mini_driver.h"
+#include "tests/unit/wrong.h"
 
 static struct mini d;
 
@@ -27,15 +25,6 @@ static struct mini d;
 #define SEC2(off)          (NV_PSEC_BASE + (off))
 #define META_PUT(field, v) fw_put(mini_ptr(&d, d.meta), 256, d.l->GspFwWprMeta.field, v)
 #define META_GET(field)    fw_get(mini_ptr(&d, d.meta), 256, d.l->GspFwWprMeta.field)
-
-/* One wrong deed: at `at`, do() runs once. */
-struct wrong {
-    const char *rule;
-    void (*deed)(void);
-    enum mini_point at;    /* ... in a normal boot; MINI_POINTS: deed() is the whole driver */
-    uint32_t sec2_mailbox; /* what booter then leaves; 0: not looked at */
-    bool files;
-};
 
 static const struct wrong *now;
 static bool done;
@@ -207,193 +196,13 @@ static void unload_running(void) { mini_booter(&d, false); }
 static void unload_mailbox(void) { mini_wr(&d, SEC2(0x40), 0xfe); }
 static void unload_it(void) { mini_unload(&d); }
 
-/* ---- start-up ---- */
-static void libos_args(void) { ((uint8_t *)mini_ptr(&d, d.libos))[24] = 2; }
-static void libos_log(void) { put_le64((uint8_t *)mini_ptr(&d, d.logs) + 8, d.logs + 4096); }
-static void rmargs_level(void)
-{
-    fw_put(mini_ptr(&d, d.rmargs), 128, d.l->GSP_ARGUMENTS_CACHED.srInitArguments_oldLevel, 3);
-}
-static void queue_setup(void) { put_le32((uint8_t *)mini_ptr(&d, d.shared) + 0x1000 + 12, 64); }
-
-/* ---- queues ---- */
-static uint8_t msg[8192];
-static const uint8_t features[72 + 24] = {5,    0,    0,    0xc2, 0x80, 0x20, 0xcd, 0xab, 0x01,
-                                          0x36, 0x80, 0x20, 0,    0,    0,    0,    72};
-static void build(void) { mini_build(&d, msg, 76, features, sizeof(features)); }
-static void post(void)
-{
-    mini_post(&d, msg, 80 + sizeof(features));
-    mini_pass(&d, 1000);
-}
-static void doorbell(void) { mini_wr(&d, GSP(0xc00), 5); }
-static void write_pointer(void)
-{
-    put_le32((uint8_t *)mini_ptr(&d, d.shared) + 0x1010, 63);
-    mini_wr(&d, GSP(0xc00), 0);
-    mini_pass(&d, 1000);
-}
-static void checksum(void)
-{
-    build();
-    msg[0x20] ^= 1;
-    post();
-}
-static void sequence(void)
-{
-    d.cmd_seq++;
-    build();
-    post();
-}
-static void elem_count(void)
-{
-    build();
-    put_le32(msg + 0x28, 2);
-    mini_seal(&d, msg, 80 + sizeof(features));
-    post();
-}
-static void rpc_header(void)
-{
-    build();
-    put_le32(msg + 0x34, 0);
-    mini_seal(&d, msg, 80 + sizeof(features));
-    post();
-}
-static void command_touched(void)
-{
-    const uint32_t slot = d.cmd_write;
-    build();
-    mini_post(&d, msg, 80 + sizeof(features));
-    mini_pass(&d, 22); /* the GSP has looked once */
-    ((uint8_t *)mini_ptr(&d, d.shared))[0x2000 + slot * 4096u + 200] ^= 1;
-    mini_pass(&d, 1000);
-}
-static void status_touched(void)
-{
-    ((uint8_t *)mini_ptr(&d, d.shared))[0x42000 + 40] ^= 1;
-    mini_unload(&d);
-}
-static void status_header_touched(void)
-{
-    put_le32((uint8_t *)mini_ptr(&d, d.shared) + 0x41010, 1);
-    model_inject_event(d.m, 0x1006, msg, 300, 0);
-}
-static void read_pointer(void)
-{
-    put_le32((uint8_t *)mini_ptr(&d, d.shared) + 0x1020, (d.stat_read + 5) % 63);
-    model_inject_event(d.m, 0x1006, msg, 300, 0);
-}
-static void never_reads(void)
-{
-    for (uint32_t i = 0; i < 70; i++) {
-        model_inject_event(d.m, 0x1006, msg, 300, 0);
-    }
-    mini_pass(&d, 6000000);
-}
-static void continuation(void)
-{
-    mini_send(&d, 71, features, sizeof(features));
-    mini_pass(&d, 1000);
-}
-
-/* ---- MMU ---- */
-/* BAR1's root entry 0 leads to tables that say one thing, then another. */
-static void stale_mapping(void)
-{
-    enum { PD2 = 0x4000000, PD1 = 0x4001000, PD0 = 0x4002000, PT = 0x4003000 };
-    static const uint64_t entries[][2] = {{PD2, PD1 >> 4 | 2},        {PD1, PD0 >> 4 | 2},
-                                          {PD0 + 8, PT >> 4 | 2},     {PT, 0x4004000 >> 4 | 1},
-                                          {UINT64_MAX, PD2 >> 4 | 2}, {PT, 0x4005000 >> 4 | 1}};
-    uint64_t inst;
-    const uint64_t root = model_rm_bar_root(d.m, MODEL_BAR1, &inst);
-    for (size_t i = 0; i < ARRAY_SIZE(entries); i++) {
-        uint8_t b[8];
-        put_le64(b, entries[i][1]);
-        model_vram_write(d.m, entries[i][0] == UINT64_MAX ? root : entries[i][0], b, sizeof(b));
-        if (i >= ARRAY_SIZE(entries) - 2) {
-            model_bar_read(d.m, 1, 0, 4);
-        }
-    }
-}
-
-/* ---- RPC ---- */
-static uint8_t info[1024];
-static void send_bad_info(void)
-{
-    uint8_t reg[8] = {8};
-    mini_system_info(&d, info);
-    fw_put(info, sizeof(info), d.l->GspSystemInfo.gpuPhysFbAddr, 0x1000);
-    mini_send(&d, 72, info, d.l->GspSystemInfo.total);
-    mini_send(&d, 73, reg, sizeof(reg));
-    assert_true(mini_wait(&d, 0x1001));
-    assert_int_equal(d.msg_result, 0x59);
-    d.skip_info = true;
-}
-static void send_bad_registry(void)
-{
-    uint8_t reg[24] = {24, 0, 0, 0, 1, 0, 0, 0, 24, 0, 0, 0, 1};
-    mini_send(&d, 73, reg, sizeof(reg));
-    mini_pass(&d, 1000);
-}
-static void send_nothing(void)
-{
-    assert_true(mini_wait(&d, 0x1001));
-    assert_int_equal(d.msg_result, 0x59);
-    d.skip_info = true;
-}
-static void short_payload(void)
-{
-    mini_send(&d, 65, features, 16);
-    assert_true(mini_wait(&d, 65));
-    assert_int_equal(d.msg_result, 0xff100002);
-}
-static void params_size(void)
-{
-    uint8_t p[80] = {0};
-    assert_int_equal(
-        mini_control(&d, MINI_INTERNAL_CLIENT, MINI_INTERNAL_SUBDEVICE, 0x20803601, p, 68), 0x3a);
-}
-static void too_early(void)
-{
-    mini_send(&d, 76, features, sizeof(features));
-    assert_true(mini_wait(&d, 76));
-}
-
-/* ---- sequencer ---- */
-static void skip_writes(void) { d.seq_skip_op = 0; }
-static void skip_modify(void) { d.seq_skip_op = 1; }
-static void skip_start(void) { d.seq_skip_op = 6; }
-static void resume_mailbox(void) { mini_wr(&d, GSP(0x40), 0x1000); }
-
 /* ---- order ---- */
 static void write_read_only(void) { mini_wr(&d, NV_PMC_BOOT_0__OFFSET, 0); }
 static void riscv_without_fetch(void) { mini_wr(&d, GSP(0x1668), 0x10); }
-static void no_stack_in_dmem(void) { ((uint8_t *)mini_ptr(&d, d.rmargs))[48] = 0; }
-static void say_goodbye(void)
-{
-    const uint8_t payload[8] = {0};
-    mini_send(&d, 47, payload, sizeof(payload));
-    assert_true(mini_wait(&d, 47));
-    assert_true(mini_poll(&d, GSP(0x40), 0x80000000, 0x80000000, 2000000));
-}
-static void unload_without_sb(void)
-{
-    say_goodbye();
-    mini_booter(&d, false);
-}
-static void command_after_goodbye(void)
-{
-    say_goodbye();
-    build();
-    post();
-}
 
 static const struct wrong wrongs[] = {
     {"register.read-only", write_read_only, MINI_POINTS, 0, false},
     {"booter.core-select", riscv_without_fetch, MINI_GSP_MAILBOX, 0x31, true},
-    {"booter.unload-before-sb", unload_without_sb, MINI_UP, 0, true},
-    {"libos.dmem-stack", no_stack_in_dmem, MINI_META, 0, true},
-    {"rm.after-unload", command_after_goodbye, MINI_UP, 0, false},
     {"dma.bus-master-off", master_off, MINI_BOOTER_START, 0, false},
     {"dma.address-too-wide", dma_too_wide, MINI_POINTS, 0, false},
     {"dma.unmapped", dma_unmapped, MINI_POINTS, 0, false},
@@ -448,34 +257,16 @@ static const struct wrong wrongs[] = {
     {"booter.gsp-not-reset", gsp_not_reset, MINI_GSP_MAILBOX, 0x31, true},
     {"booter.unload-running", unload_running, MINI_UP, 0x31, true},
     {"booter.unload-mailbox", unload_mailbox, MINI_UNLOAD_START, 0x31, true},
-    {"libos.arguments", libos_args, MINI_META, 0, false},
-    {"libos.log-buffer", libos_log, MINI_META, 0, false},
-    {"libos.rmargs", rmargs_level, MINI_META, 0, false},
-    {"queue.setup", queue_setup, MINI_META, 0, false},
-    {"queue.doorbell", doorbell, MINI_UP, 0, false},
-    {"queue.pointer", write_pointer, MINI_UP, 0, false},
-    {"queue.pointer", read_pointer, MINI_UP, 0, false},
-    {"queue.checksum", checksum, MINI_UP, 0, false},
-    {"queue.sequence", sequence, MINI_UP, 0, false},
-    {"queue.elem-count", elem_count, MINI_UP, 0, false},
-    {"queue.header", rpc_header, MINI_UP, 0, false},
-    {"queue.command-touched", command_touched, MINI_UP, 0, false},
-    {"queue.status-touched", status_touched, MINI_UP, 0, false},
-    {"queue.status-touched", status_header_touched, MINI_UP, 0, false},
-    {"queue.stuck", never_reads, MINI_UP, 0, false},
-    {"queue.continuation", continuation, MINI_UP, 0, false},
-    {"rm.system-info", send_bad_info, MINI_COMMANDS, 0, false},
-    {"rm.registry", send_bad_registry, MINI_COMMANDS, 0, false},
-    {"rm.missing-info", send_nothing, MINI_COMMANDS, 0, false},
-    {"rm.payload", short_payload, MINI_UP, 0, false},
-    {"rm.params-size", params_size, MINI_UP, 0, false},
-    {"rm.early", too_early, MINI_COMMANDS, 0, false},
-    {"mmu.stale", stale_mapping, MINI_UP, 0, false},
-    {"sequencer.not-run", skip_writes, MINI_COMMANDS, 0, false},
-    {"sequencer.not-run", skip_modify, MINI_COMMANDS, 0, false},
-    {"sequencer.not-run", skip_start, MINI_COMMANDS, 0, false},
-    {"sequencer.mailbox", resume_mailbox, MINI_RESUME, 0, false},
 };
+
+/* Those here, then those of a GSP that was started; NULL at the end. */
+static const struct wrong *wrong_at(size_t i)
+{
+    if (i < ARRAY_SIZE(wrongs)) {
+        return &wrongs[i];
+    }
+    return i - ARRAY_SIZE(wrongs) < wrong_gsp_count ? &wrong_gsp[i - ARRAY_SIZE(wrongs)] : NULL;
+}
 
 static void broken_once(const struct wrong *w)
 {
@@ -511,9 +302,10 @@ static void broken_once(const struct wrong *w)
 static void each_rule_is_noticed(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < ARRAY_SIZE(wrongs); i++) {
-        print_message("  %s\n", wrongs[i].rule);
-        broken_once(&wrongs[i]);
+    wrong_gpu = &d;
+    for (size_t i = 0; wrong_at(i) != NULL; i++) {
+        print_message("  %s\n", wrong_at(i)->rule);
+        broken_once(wrong_at(i));
     }
 }
 
@@ -530,10 +322,10 @@ static void each_rule_has_a_case(void **state)
         const char *source = NULL, *words = model_explain(model_rule_id(i), &source);
         size_t n = 0;
         assert_true(words != NULL && source != NULL && strlen(words) > 10);
-        while (n < ARRAY_SIZE(wrongs) && strcmp(wrongs[n].rule, model_rule_id(i)) != 0) {
+        while (wrong_at(n) != NULL && strcmp(wrong_at(n)->rule, model_rule_id(i)) != 0) {
             n++;
         }
-        if (n == ARRAY_SIZE(wrongs) && !other_family(model_rule_id(i))) {
+        if (wrong_at(n) == NULL && !other_family(model_rule_id(i))) {
             fail_msg("rule %s has no case", model_rule_id(i));
         }
     }
