@@ -54,10 +54,9 @@ static bool add_state(struct gpu_model *m, const struct block *b)
     return b->state_bytes == 0 || state != NULL;
 }
 
-/* False: err says why. */
+/* False: err says why, or there was no memory. */
 static bool make(struct gpu_model *m, const struct model_config *cfg, char *err, size_t err_size)
 {
-    snprintf(err, err_size, "out of memory");
     if (!choose(m, cfg, err, err_size)) {
         return false;
     }
@@ -89,7 +88,11 @@ struct gpu_model *model_create(const struct model_config *cfg, const struct mode
     m->blocks = model_blocks;
     m->strict_mode = cfg->strict;
     m->seed = cfg->seed;
+    snprintf(err, err_size, "%s", "");
     if (!make(m, cfg, err, err_size)) {
+        if (err[0] == '\0') {
+            snprintf(err, err_size, "out of memory");
+        }
         model_destroy(m);
         return NULL;
     }

@@ -7,9 +7,6 @@
 #include <stddef.h>
 #include <cmocka.h>
 
-#include <stdlib.h>
-#include <string.h>
-
 #include "arch/base.h"
 #include "gsp/hw/regs/regs.h"
 #include "gsp_layout.h"

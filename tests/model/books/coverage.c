@@ -3,7 +3,6 @@
 #include "tests/model/books/coverage.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "arch/base.h"
 #include "tests/model/block.h"

@@ -2,7 +2,6 @@
 /* The report that people read: verdict, faults, what was touched and is not modelled, ranked. */
 #include <inttypes.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "arch/base.h"
 #include "gsp/hw/regs/regs.h"

@@ -5,8 +5,6 @@
  */
 #include "tests/model/boot/booter_meta.h"
 
-#include <string.h>
-
 #include "arch/base.h"
 #include "tests/model/boards/boards.h"
 #include "tests/model/books/strict.h"

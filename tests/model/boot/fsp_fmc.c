@@ -6,8 +6,6 @@
  */
 #include "tests/model/boot/fsp_fmc.h"
 
-#include <string.h>
-
 #include "arch/base.h"
 #include "gsp_layout.h"
 #include "tests/model/books/strict.h"

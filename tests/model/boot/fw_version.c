@@ -7,8 +7,6 @@
  */
 #include "tests/model/boot/fw_version.h"
 
-#include <string.h>
-
 #include "arch/base.h"
 #include "gsp_layout.h"
 #include "tests/model/books/trace.h"

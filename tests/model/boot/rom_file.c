@@ -3,7 +3,7 @@
  * Which VBIOS a board has: a synthetic one of a shape (tests/synth), or a file: a board's own, as
  * read from its PROM window or flash. The file is read, never kept; it must be a regular file of a
  * flash's size, with a FWSEC that is for the chip. Sources: vbios.md 1, 10 (10, 11); version
- * numbers of families: measured.md 11, boards.c.
+ * numbers of families: measured.md 11, boards/.
  */
 #include <errno.h>
 #include <fcntl.h>

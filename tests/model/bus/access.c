@@ -4,7 +4,6 @@
  * models. An access has one of three answers: modelled; not modelled (reads 0, counted); refused by
  * the part that owns the register.
  */
-#include <string.h>
 
 #include "arch/base.h"
 #include "gsp/hw/regs/regs.h"
@@ -21,7 +20,7 @@
 #include "tests/model/gpu.h"
 #include "tests/model/model.h"
 
-static uint32_t regfile_read(struct gpu_model *m, uint32_t off)
+static uint32_t register_read(struct gpu_model *m, uint32_t off)
 {
     uint32_t v = 0;
     if (!model_block_read(m, off, &v)) {
@@ -31,7 +30,7 @@ static uint32_t regfile_read(struct gpu_model *m, uint32_t off)
     return v;
 }
 
-static void regfile_write(struct gpu_model *m, uint32_t off, uint32_t value)
+static void register_write(struct gpu_model *m, uint32_t off, uint32_t value)
 {
     if (!model_block_write(m, off, value)) {
         model_report_unmodelled(m, off, true, value);
@@ -55,7 +54,7 @@ static bool count_access(struct gpu_model *m)
 
 static uint32_t read32(struct gpu_model *m, uint32_t off)
 {
-    uint32_t v = regfile_read(m, off);
+    uint32_t v = register_read(m, off);
     model_report_touch(m, off);
     if (m->faults->count != 0) {
         v = model_fault_read(m, off, v);
@@ -79,7 +78,7 @@ static void write32(struct gpu_model *m, uint32_t off, uint32_t v)
     }
     m->coverage->spin_count = 0;
     model_report_touch(m, off);
-    regfile_write(m, off, v);
+    register_write(m, off, v);
 }
 
 /* ---- BARs ---- */

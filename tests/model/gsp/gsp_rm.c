@@ -5,9 +5,6 @@
  */
 #include "tests/model/gsp/gsp_rm.h"
 
-#include <stdlib.h>
-#include <string.h>
-
 #include "arch/base.h"
 #include "gsp_layout.h"
 #include "tests/model/boards/boards.h"

@@ -214,7 +214,7 @@ static void reset(struct gpu_model *m, enum model_reset kind)
     model_gsp_forget(m);
 }
 
-/* A version of the driver's that is not known, or not for this chip, is nobody's. */
+/* The firmware version that was asked for must exist and know the chip. */
 static bool create(struct gpu_model *m, const struct model_config *cfg, char *err, size_t err_size)
 {
     (void)cfg;

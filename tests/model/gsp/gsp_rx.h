@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* How the GSP takes commands. */
+/* Commands to the GSP. */
 #pragma once
 
 #include <stdint.h>

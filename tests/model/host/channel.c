@@ -6,7 +6,6 @@
 #include "tests/model/host/channel.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "gsp_layout.h"
 #include "tests/model/books/trace.h"

@@ -2,8 +2,6 @@
 /* The walk (mmu.md 2-5). */
 #include "tests/model/memory/mmu.h"
 
-#include <string.h>
-
 #include "arch/base.h"
 #include "gsp/hw/regs/regs.h"
 #include "tests/model/chips.h"
