@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An 82574L built here for the tests of its driver, as strict as the datasheet and stingier with
- * interrupts than the real one: a message goes out only when (ICR & IMS) turns from 0 to something.
+ * An 82574L built here for the tests of its driver, as strict as the datasheet and stingier than
+ * the real one: a message goes out only when (ICR & IMS) turns from 0 to something, whatever takes
+ * time takes a few looks, and a reset leaves junk in every register that the driver has to write.
  */
 #pragma once
 
@@ -32,8 +33,11 @@ static struct {
     uint32_t regs[E1000E_BAR_BYTES / 4];
     bool gone; /* everything reads all-ones */
     bool stuck_in_reset, no_nvm, busy_master;
-    bool lazy; /* does not send by itself */
+    bool lazy;                                   /* does not send by itself */
+    unsigned rst_looks, nvm_looks, master_looks; /* until what is under way has ended */
+    uint64_t reset_ns;                           /* of the last reset; 0: none yet */
     unsigned resets, messages, rdt_writes, tdt_writes, icr_reads;
+    uint32_t ral0, rah0; /* what the NVM holds */
     char broken_rule[160];
 
     struct pci pci;
@@ -131,14 +135,68 @@ static inline bool receive(const void *data, size_t len)
     return receive_raw(data, (uint16_t)len, RX_STATUS_DD | RX_STATUS_EOP, 0);
 }
 
+/* What a driver must write before it lets the rings run (datasheet 4.6). */
+static const struct {
+    uint32_t reg, value;
+    bool transmit;
+} to_write[] = {
+    {RXCSUM, 0, false},
+    {RFCTL, 0, false},
+    {RDTR, 0, false},
+    {RADV, 0, false},
+    {ITR, 0, false},
+    {RDH, 0, false},
+    {RDT, 0, false},
+    {RDLEN, 4096, false},
+    {TDH, 0, true},
+    {TDT, 0, true},
+    {TIDV, 0, true},
+    {TDLEN, 4096, true},
+    {TIPG, TIPG_COPPER, true},
+};
+enum { JUNK = 0x5a5a5a5a, LOOKS = 3 };
+
+static inline void check_written(bool transmit)
+{
+    for (unsigned i = 0; i < ARRAY_SIZE(to_write); i++) {
+        if (to_write[i].transmit == transmit && *reg(to_write[i].reg) != to_write[i].value) {
+            rule("the rings run before they are set up");
+        }
+    }
+    for (unsigned i = 0; i < MTA_WORDS; i++) {
+        if (*reg(MTA + 4 * i) != 0) {
+            rule("multicast groups of somebody else");
+        }
+    }
+}
+
 static inline void reset_regs(void)
 {
     memset(t.regs, 0, sizeof(t.regs));
-    *reg(RAL0) = 0x12005452;
-    *reg(RAH0) = 0x5634 | RAH_AV;
+    for (unsigned i = 0; i < ARRAY_SIZE(to_write); i++) {
+        *reg(to_write[i].reg) = JUNK;
+    }
+    for (unsigned i = 0; i < MTA_WORDS; i++) {
+        *reg(MTA + 4 * i) = JUNK;
+    }
+    *reg(ICR) = INT_LSC | INT_RXO;
+    *reg(IMS) = INT_RXO;
+    *reg(CTRL) = CTRL_FRCSPD | CTRL_FRCDPLX;
+    t.rst_looks = t.nvm_looks = LOOKS;
+    t.reset_ns = host_clock_peek_ns();
+    *reg(RAL0) = t.ral0;
+    *reg(RAH0) = t.rah0;
     *reg(STATUS) = STATUS_LU | 2u << 6;
     *reg(EECD) = t.no_nvm ? 0 : EECD_AUTO_RD;
     t.resets++;
+}
+
+/* After RST nothing may be accessed for 1 ms (datasheet 4.6.2.1). */
+static inline void check_settled(void)
+{
+    if (t.resets > 0 && host_clock_peek_ns() - t.reset_ns < US_PER_MS * NS_PER_US) {
+        rule("an access within 1 ms of the reset");
+    }
 }
 
 static inline uint64_t bar_read(void *ctx, uint64_t off, unsigned size)
@@ -148,6 +206,18 @@ static inline uint64_t bar_read(void *ctx, uint64_t off, unsigned size)
     if (t.gone) {
         return 0xffffffff;
     }
+    check_settled();
+    if (off == CTRL && t.rst_looks > 0) {
+        t.rst_looks--;
+        return *reg(CTRL) | CTRL_RST;
+    }
+    if (off == EECD && t.nvm_looks > 0) {
+        t.nvm_looks--;
+        return *reg(EECD) & ~EECD_AUTO_RD;
+    }
+    if (off == RAL0 && (t.rst_looks > 0 || t.nvm_looks > 0)) {
+        rule("the station address is read before it is there");
+    }
     if (off == ICR) {
         uint32_t v = *reg(ICR);
         *reg(ICR) = 0;
@@ -156,6 +226,10 @@ static inline uint64_t bar_read(void *ctx, uint64_t off, unsigned size)
     }
     if (off == STATUS) {
         bool off_now = (*reg(CTRL) & CTRL_GIO_MASTER_DISABLE) != 0 && !t.busy_master;
+        if (off_now && t.master_looks > 0) {
+            t.master_looks--;
+            off_now = false;
+        }
         return *reg(STATUS) | (off_now ? 0 : STATUS_GIO_MASTER_ENABLE);
     }
     if (off == IMC) {
@@ -172,16 +246,30 @@ static inline void bar_write(void *ctx, uint64_t off, unsigned size, uint64_t v6
     if (t.gone) {
         return;
     }
+    check_settled();
     switch (off) {
     case CTRL:
         if ((v & CTRL_RST) != 0) {
+            if ((v & CTRL_GIO_MASTER_DISABLE) == 0 || t.master_looks > 0) {
+                rule("reset while its requests are under way");
+            }
+            if ((t.cfg[PCI_CFG_COMMAND] & PCI_COMMAND_MASTER) != 0 || *reg(IMS) != 0) {
+                rule("reset with bus mastering or interrupts on");
+            }
             if ((*reg(RCTL) & RCTL_EN) != 0 || (*reg(TCTL) & TCTL_EN) != 0) {
                 rule("reset while the rings run");
             }
             reset_regs();
-            *reg(CTRL) = t.stuck_in_reset ? CTRL_RST : 0;
+            t.rst_looks = t.stuck_in_reset ? UINT32_MAX : t.rst_looks;
         } else {
             *reg(CTRL) = v;
+        }
+        break;
+    case RCTL:
+    case TCTL:
+        *reg(off) = v;
+        if ((v & (off == RCTL ? RCTL_EN : TCTL_EN)) != 0) {
+            check_written(off == TCTL);
         }
         break;
     case IMS:
@@ -233,6 +321,15 @@ static inline void cfg_write(void *ctx, uint16_t seg, uint8_t bus, uint8_t devfn
         uint32_t mask = off == 0x10 ? ~(E1000E_BAR_BYTES - 1) : 0;
         put_le32(t.cfg + off, (get_le32(t.cfg + off) & ~mask) | (v & mask));
     } else if (size == 2) {
+        bool runs = (*reg(RCTL) & RCTL_EN) != 0 || (*reg(TCTL) & TCTL_EN) != 0;
+        if (off == PCI_CFG_COMMAND && (v & PCI_COMMAND_MASTER) == 0 && runs && t.resets > 0 &&
+            !t.gone) {
+            rule("bus mastering goes while the rings run");
+        }
+        if (off == MSI_CAP + PCI_MSI_CONTROL && (v & PCI_MSI_ENABLE) == 0 && *reg(IMS) != 0 &&
+            t.resets > 0 && !t.gone) {
+            rule("MSI goes while interrupts are let through");
+        }
         put_le16(t.cfg + off, (uint16_t)v);
     } else if (size == 4) {
         put_le32(t.cfg + off, v);

@@ -47,9 +47,14 @@ static int setup(void **state)
     put_le16(t.cfg + MSI_CAP + 2, PCI_MSI_64);
     t.cfg[PCIE_CAP] = PCI_CAP_PCIE;
     put_le16(t.cfg + PCIE_CAP + PCI_EXP_LNKCTL, 0x0003);
+    t.ral0 = 0x12005452;
+    t.rah0 = 0x5634 | RAH_AV;
     reset_regs();
     t.resets = 0;
+    t.rst_looks = t.nvm_looks = 0;
+    t.master_looks = LOOKS;
     /* as a firmware's driver may leave it */
+    t.cfg[PCI_CFG_COMMAND] = PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER;
     *reg(RCTL) = RCTL_EN;
     *reg(TCTL) = TCTL_EN;
     *reg(IMS) = 0xffff;
@@ -72,9 +77,29 @@ static void test_bring_up(void **state)
     assert_int_equal(*reg(IMS), INT_RXT0 | INT_RXDMT0 | INT_RXO | INT_LSC);
     assert_int_equal(*reg(RDLEN), 4096);
     assert_int_equal(*reg(RDT), 255);
-    assert_int_equal(*reg(CTRL) & CTRL_SLU, CTRL_SLU);
+    assert_int_equal(*reg(CTRL), CTRL_SLU);
+    assert_int_equal(*reg(ICR), 0); /* nothing of before keeps a message back */
+    assert_int_equal(*reg(RCTL), RCTL_EN | RCTL_BAM | RCTL_SECRC);
+    assert_int_equal(*reg(TCTL), TCTL_EN | TCTL_PSP | TCTL_CT | TCTL_COLD);
+    assert_int_equal(*reg(TXDCTL), TXDCTL_COUNT_DESC);
+    assert_int_equal(*reg(GCR), GCR_L1_ENTRY);
+    assert_int_equal(*reg(GCR2), GCR2_FIX);
     assert_int_equal(get_le16(t.cfg + 4) & 7, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
     assert_int_equal(get_le16(t.cfg + PCIE_CAP + PCI_EXP_LNKCTL) & 3, 0);
+}
+
+/* Off is off: nothing interrupts, nothing reaches memory, the registers stay. */
+static void test_stop(void **state)
+{
+    (void)state;
+    probe();
+    t.nic->driver->stop(t.nic);
+    assert_int_equal(*reg(IMS), 0);
+    assert_int_equal(*reg(RCTL), 0);
+    assert_int_equal(*reg(TCTL), 0);
+    assert_int_equal(get_le16(t.cfg + MSI_CAP + 2) & PCI_MSI_ENABLE, 0);
+    assert_int_equal(get_le16(t.cfg + 4) & 7, PCI_COMMAND_MEMORY);
+    check_rules();
 }
 
 static void test_refusals(void **state)
@@ -100,6 +125,32 @@ static void test_refusals(void **state)
         }
         if (t.err != FL_OK) {
             assert_int_equal(get_le16(t.cfg + 4) & PCI_COMMAND_MASTER, 0);
+        }
+    }
+}
+
+/* A station address is there, not all zero, and not that of a group. */
+static void test_station_address(void **state)
+{
+    static const struct {
+        uint32_t low, high;
+        enum fl_err err;
+    } cases[] = {
+        {0x12005452, 0x5634, FL_EBADDATA},
+        {0, RAH_AV, FL_EBADDATA},
+        {0x12005453, 0x5634 | RAH_AV, FL_EBADDATA},
+        {0, 0x0100 | RAH_AV, FL_OK},
+        {0x12005452, RAH_AV, FL_OK},
+    };
+    for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+        setup(state);
+        t.ral0 = cases[i].low;
+        t.rah0 = cases[i].high;
+        probe();
+        assert_int_equal(t.err, cases[i].err);
+        if (t.err == FL_OK) {
+            assert_int_equal(get_le32(t.nic->mac), cases[i].low);
+            assert_int_equal(get_le16(t.nic->mac + 4), cases[i].high & 0xffff);
         }
     }
 }
@@ -218,6 +269,36 @@ static void test_bad_frames(void **state)
     check_rules();
 }
 
+/* The one who waits goes on when a quarter of the ring is free, not before and not later. */
+static void test_room_enough(void **state)
+{
+    (void)state;
+    probe();
+    t.lazy = true;
+    while (nic_send_frame(t.nic, 100, 7) == FL_OK) {
+    }
+    transmit(63);
+    nic_poll_all(t.nic);
+    assert_true(t.nic->tx_waiting);
+    transmit(1);
+    nic_poll_all(t.nic);
+    assert_false(t.nic->tx_waiting);
+    while (nic_send_frame(t.nic, 100, 7) == FL_OK) {
+    }
+    transmit(64);
+    assert_false(t.nic->driver->arm(t.nic)); /* told of the next one */
+    unsigned messages = t.messages;
+    transmit(1);
+    assert_int_equal(t.messages, messages + 1);
+    nic_poll_all(t.nic);
+    assert_false(t.nic->tx_waiting);
+    while (nic_send_frame(t.nic, 100, 7) == FL_OK) {
+    }
+    transmit(65);
+    assert_true(t.nic->driver->arm(t.nic)); /* it has come meanwhile */
+    check_rules();
+}
+
 /* A device that claims everything at once: bounded by what it was given. */
 static void test_hostile(void **state)
 {
@@ -273,10 +354,13 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_bring_up, setup),
+        cmocka_unit_test_setup(test_stop, setup),
         cmocka_unit_test_setup(test_refusals, setup),
+        cmocka_unit_test_setup(test_station_address, setup),
         cmocka_unit_test_setup(test_traffic, setup),
         cmocka_unit_test_setup(test_signals, setup),
         cmocka_unit_test_setup(test_full, setup),
+        cmocka_unit_test_setup(test_room_enough, setup),
         cmocka_unit_test_setup(test_bad_frames, setup),
         cmocka_unit_test_setup(test_hostile, setup),
         cmocka_unit_test_setup(test_link, setup),
