@@ -337,7 +337,7 @@ static void respond(struct http_conn *c)
     c->payload_len = c->res.static_body != NULL ? c->res.static_len : c->res.body.len;
     make_head(c);
     c->head_sent = c->payload_sent = 0;
-    if (c->req.method == HTTP_METHOD_HEAD) {
+    if (c->req.method == HTTP_METHOD_HEAD || c->head_len == 0) {
         c->payload_len = 0;
     }
     c->closing = !c->keep_alive || c->head_len == 0;

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "net/http/http.h"
+#include "net/http/http_priv.h"
 
 static unsigned calls;
 
@@ -42,7 +42,20 @@ static void heap(const struct http_request *req, struct http_response *res)
     }
 }
 
+static int any_status;
+static const char *any_extra;
+
+static void any(const struct http_request *req, struct http_response *res)
+{
+    (void)req;
+    res->status = any_status;
+    res->extra = any_extra;
+    text_printf(&res->body, "any");
+}
+
 static const struct http_route routes[] = {
+    {"/any", HTTP_METHOD_GET, any, ""},
+    {"/only-post", HTTP_METHOD_POST, hello, ""},
     {"/heap", HTTP_METHOD_GET, heap, ""},
     {"/hello", HTTP_METHOD_GET | HTTP_METHOD_POST, hello, ""},
     {"/tree/*", HTTP_METHOD_GET, hello, ""},
@@ -299,6 +312,136 @@ static void test_memory(void **state)
     expect(request, "HTTP/1.1 503", "try again");
 }
 
+static void test_reasons(void **state)
+{
+    (void)state;
+    static const struct {
+        int status;
+        const char *line;
+    } cases[] = {
+        {200, "HTTP/1.1 200 OK\r\n"},
+        {204, "HTTP/1.1 204 No Content\r\n"},
+        {400, "HTTP/1.1 400 Bad Request\r\n"},
+        {404, "HTTP/1.1 404 Not Found\r\n"},
+        {405, "HTTP/1.1 405 Method Not Allowed\r\n"},
+        {413, "HTTP/1.1 413 Content Too Large\r\n"},
+        {414, "HTTP/1.1 414 URI Too Long\r\n"},
+        {431, "HTTP/1.1 431 Request Header Fields Too Large\r\n"},
+        {500, "HTTP/1.1 500 Internal Server Error\r\n"},
+        {503, "HTTP/1.1 503 Service Unavailable\r\n"},
+        {418, "HTTP/1.1 418 Unknown\r\n"},
+    };
+    any_extra = "X-One: 1\r\nX-Two: 2\r\n";
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        any_status = cases[i].status;
+        expect("GET /any HTTP/1.1\r\n\r\n", cases[i].line, "X-One: 1\r\nX-Two: 2\r\n\r\nany");
+    }
+    expect("GET /only-post HTTP/1.1\r\n\r\n", "HTTP/1.1 405", "Allow: POST\r\n");
+}
+
+/* Lines that do not fit into the head: nothing of the answer goes out, and the connection closes.
+ */
+static void test_head_too_long(void **state)
+{
+    (void)state;
+    static char extra[600];
+    memset(extra, 'x', sizeof(extra) - 1);
+    any_status = 200;
+    any_extra = extra;
+    struct http_conn *c = http_conn_new();
+    size_t n;
+    assert_int_equal(http_conn_input(c, "GET /any HTTP/1.1\r\n\r\n", 21), 21);
+    assert_null(http_conn_output(c, &n));
+    assert_true(http_conn_closing(c));
+    http_conn_free(c);
+}
+
+/* Between requests, inside one, with an answer under way, and when it is to be the last one. */
+static void test_states(void **state)
+{
+    (void)state;
+    static const char close[] = "GET /hello HTTP/1.1\r\nConnection: close\r\n\r\n";
+    struct http_conn *c = http_conn_new();
+    size_t n;
+    assert_false(http_conn_in_request(c));
+    assert_int_equal(http_conn_input(c, "GET", 3), 3);
+    assert_true(http_conn_in_request(c));
+    assert_null(http_conn_output(c, &n));
+    assert_int_equal(http_conn_input(c, " /hello HTTP/1.1\r\n\r\nGET", 24), 20);
+    assert_false(http_conn_in_request(c));
+    assert_int_equal(http_conn_input(c, "GET", 3), 0); /* not before the answer is out */
+    while (http_conn_output(c, &n) != NULL) {
+        http_conn_sent(c, 1);
+    }
+    assert_int_equal(http_conn_input(c, close, strlen(close)), strlen(close));
+    assert_non_null(http_conn_output(c, &n));
+    assert_int_equal(http_conn_input(c, "GET", 3), 3); /* swallowed: nobody reads on */
+    http_conn_free(c);
+}
+
+/* The longest path, and one more: that is refused, but the request's end is known. */
+static void test_path_limit(void **state)
+{
+    (void)state;
+    char text[HTTP_PATH_MAX + 100], want[HTTP_PATH_MAX + 100];
+    for (int len = HTTP_PATH_MAX - 1; len <= HTTP_PATH_MAX; len++) {
+        snprintf(text, sizeof(text), "GET /tree/%0*d HTTP/1.1\r\n\r\n", len - 6, 7);
+        snprintf(want, sizeof(want), "hello /tree/%0*d? ", len - 6, 7);
+        struct http_conn *c = http_conn_new();
+        struct http_stats before, after;
+        http_get_stats(&before);
+        char *out = talk(c, text, strlen(text), 7, 1000);
+        http_get_stats(&after);
+        if (len < HTTP_PATH_MAX) {
+            assert_non_null(strstr(out, want));
+        } else {
+            assert_non_null(strstr(out, "HTTP/1.1 414"));
+        }
+        assert_false(http_conn_closing(c));
+        assert_int_equal(after.requests, before.requests + 1);
+        assert_int_equal(after.bad_requests, before.bad_requests + (len == HTTP_PATH_MAX));
+        assert_int_equal(after.bytes_out, before.bytes_out + strlen(out));
+        free(out);
+        out = talk(c, "GET /hello HTTP/1.1\r\n\r\n", 23, 100, 1000);
+        assert_non_null(strstr(out, "HTTP/1.1 200 OK"));
+        free(out);
+        http_conn_free(c);
+    }
+}
+
+/* The longest body is taken. */
+static void test_body_limit(void **state)
+{
+    (void)state;
+    struct text_buf b = {0};
+    text_printf(&b, "POST /hello HTTP/1.1\r\nContent-Length: %d\r\n\r\n%0*d", HTTP_BODY_MAX,
+                HTTP_BODY_MAX, 7);
+    expect(b.data, "HTTP/1.1 200", "0007");
+    text_free(&b);
+}
+
+/* Not even memory to say so. */
+static void test_no_memory_at_all(void **state)
+{
+    (void)state;
+    struct text_budget *memory = http_memory(), was = *memory;
+    struct http_stats before, after;
+    http_get_stats(&before);
+    memory->own_bytes = memory->shared_bytes = 0;
+    expect("GET /hello HTTP/1.1\r\n\r\n", "HTTP/1.1 503 Service Unavailable",
+           "Connection: close\r\n\r\n{\"error\":{\"status\":503,\"message\":\"no memory\"}}\n");
+    expect("GET /hello HTTP/1.1\r\n\r\n", "HTTP/1.1 503", "Retry-After: 1\r\n");
+    http_get_stats(&after);
+    assert_int_equal(after.overloaded, before.overloaded + 2);
+    expect("POST /hello HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc", "HTTP/1.1 503", "no memory");
+    http_get_stats(&after);
+    assert_int_equal(after.overloaded, before.overloaded + 3);
+    assert_int_equal(after.bad_requests, before.bad_requests + 1); /* its body was not kept */
+    memory->own_bytes = was.own_bytes;
+    memory->shared_bytes = was.shared_bytes;
+    expect("GET /hello HTTP/1.1\r\n\r\n", "HTTP/1.1 200", "hello");
+}
+
 int main(void)
 {
     http_set_routes(routes);
@@ -307,6 +450,9 @@ int main(void)
         cmocka_unit_test(test_split_everywhere), cmocka_unit_test(test_close),
         cmocka_unit_test(test_refused),          cmocka_unit_test(test_head_limit),
         cmocka_unit_test(test_chunk_limit),      cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_reasons),          cmocka_unit_test(test_head_too_long),
+        cmocka_unit_test(test_states),           cmocka_unit_test(test_path_limit),
+        cmocka_unit_test(test_body_limit),       cmocka_unit_test(test_no_memory_at_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
