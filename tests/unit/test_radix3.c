@@ -186,6 +186,25 @@ static void bad_places_are_refused(void **state)
         assert_int_equal(fail.err, err);
     }
     memory_free(&m);
+
+    /* An image of whole pages, with the tables right behind it and right before it. */
+    m = memory_new(MIB(2));
+    const struct bus_addr image = {0x40000000};
+    assert_int_equal(radix3_fill(&m.plan, m.image, image, m.tables,
+                                 (struct bus_addr){image.raw + MIB(2)}, 47, NULL),
+                     FL_OK);
+    assert_int_equal(radix3_fill(&m.plan, m.image, image, m.tables,
+                                 (struct bus_addr){image.raw + MIB(2) - 4096}, 47, NULL),
+                     FL_EINVAL);
+    assert_int_equal(radix3_fill(&m.plan, m.image, image, m.tables,
+                                 (struct bus_addr){image.raw - m.plan.bytes}, 47, NULL),
+                     FL_OK);
+    assert_int_equal(radix3_fill(&m.plan, m.image, image, m.tables, image, 47, NULL), FL_EINVAL);
+    m.plan.bytes = 0; /* no plan */
+    assert_int_equal(
+        radix3_fill(&m.plan, m.image, image, m.tables, (struct bus_addr){TABLES_BUS}, 47, NULL),
+        FL_EINVAL);
+    memory_free(&m);
 }
 
 int main(void)

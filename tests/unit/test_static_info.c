@@ -109,6 +109,22 @@ static void uuids(void **state)
     memset(info + GID_DATA, 0, 16); /* none */
     assert_int_equal(take(), FL_OK);
     assert_string_equal(g->uuid, "");
+    info[GID_DATA] = 1; /* one byte is enough, the first or the last */
+    assert_int_equal(take(), FL_OK);
+    assert_string_equal(g->uuid, "GPU-01000000-0000-0000-0000-000000000000");
+    info[GID_DATA] = 0;
+    info[GID_DATA + 15] = 1;
+    assert_int_equal(take(), FL_OK);
+    assert_string_equal(g->uuid, "GPU-00000000-0000-0000-0000-000000000001");
+    info[GID_DATA + 15] = 0;
+    info[GID_DATA + 16] = 1; /* not of it any more */
+    assert_int_equal(take(), FL_OK);
+    assert_string_equal(g->uuid, "");
+    info[GID_DATA + 16] = 0;
+    info[GID_DATA] = 1;
+    put_le32(info + GID_LENGTH, 15); /* too short */
+    assert_int_equal(take(), FL_OK);
+    assert_string_equal(g->uuid, "");
     put_le32(info + GID_LENGTH, 0xffffffff); /* nonsense: no UUID, no failure */
     info[GID_DATA] = 1;
     assert_int_equal(take(), FL_OK);
