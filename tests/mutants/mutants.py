@@ -6,7 +6,8 @@
 
 A mutant that no test notices is a missing test, or another way to write the same program: those
 have a reason in equivalent.list. What the kinds of mutants are: sites.py. Nothing is written outside
-build/mutants/. The last line is "N mutants, K killed (P %), S survived"."""
+build/mutants/. The last line is "N mutants, K killed, A survived with a reason, S without: P %
+noticed": of those that can be noticed, K of K + S."""
 import argparse
 import collections
 import concurrent.futures
@@ -92,8 +93,10 @@ class Outcome:
 
     def last_line(self):
         n, killed = self.counted(), len(self.killed)
-        return (f"{n} mutants, {killed} killed ({100 * killed // n if n else 0} %), "
-                f"{n - killed} survived")
+        left = len(self.survived)
+        return (f"{n} mutants, {killed} killed, {len(self.accepted)} survived with a reason, "
+                f"{left} without: "
+                f"{100 * killed // (killed + left) if killed + left else 0} % noticed")
 
 
 def copies(project):
@@ -105,9 +108,13 @@ def copies(project):
     return trees
 
 
+def sites_of(project, path):
+    return sites.find(path, project.top, project.read_flags, cache=project.state / "sites")
+
+
 def choose(project, files, seed):
     """The mutants of the files, in random order."""
-    found = [s for path in files for s in sites.find(path, project.top, project.read_flags)]
+    found = [s for path in files for s in sites_of(project, path)]
     return sorted(found, key=lambda s: s.rank(seed))
 
 
@@ -183,7 +190,7 @@ def stale(project, accepted, sources):
     """Entries of the list that fit no place any more."""
     known = set()
     for path in sorted({key[0] for key in accepted} & set(sources)):
-        for site in sites.find(path, project.top, project.read_flags):
+        for site in sites_of(project, path):
             known |= {site.key(), (*site.key()[:3], "*", "*")}
     return [key for key in accepted if key not in known]
 

@@ -21,6 +21,7 @@ import hashlib
 import json
 import re
 import subprocess
+from pathlib import Path
 
 KINDS = ("call", "assign", "swap", "guard", "operand", "negate", "bound", "const")
 ALONE = re.compile(r"(log_(error|warn|info|debug|line)|fiber_yield_if_long)\b")
@@ -339,12 +340,31 @@ class Finder:
         return sorted(self.found.values(), key=lambda s: (s.start, s.end, s.text))
 
 
-def find(path, top, flags, clang="clang"):
-    """The mutants of one C file, in the order of the text. path: from top, where clang runs with
-    flags. Raises ValueError when clang does not read the file."""
-    source = (top / path).read_bytes().decode("latin-1")
-    done = subprocess.run([clang, *flags, "-w", "-fsyntax-only", "-Xclang", "-ast-dump=json", path],
-                          cwd=top, capture_output=True, check=False, timeout=TREE_S)
+def run_clang(clang, args, path, top):
+    done = subprocess.run([clang, *args, path], cwd=top, capture_output=True, check=False,
+                          timeout=TREE_S)
     if done.returncode != 0:
         raise ValueError(f"clang cannot read {path}:\n{done.stderr.decode(errors='replace')}")
-    return Finder(path, source).find(json.loads(done.stdout))
+    return done.stdout
+
+
+def find(path, top, flags, clang="clang", cache=None):
+    """The mutants of one C file, in the order of the text. path: from top, where clang runs with
+    flags. cache: a folder for what was found before, since a tree with all its headers takes long to
+    read. Raises ValueError when clang does not read the file."""
+    source = (top / path).read_bytes()
+    text, kept = source.decode("latin-1"), None
+    if cache is not None:
+        of = hashlib.sha256(run_clang(clang, [*flags, "-w", "-E"], path, top))
+        for part in (Path(__file__).read_bytes(), source, path.encode()):
+            of.update(hashlib.sha256(part).digest())
+        kept = cache / of.hexdigest()
+        if kept.exists():
+            return [Site(path, function, kind, text, *place)
+                    for function, kind, *place in json.loads(kept.read_text())]
+    tree = run_clang(clang, [*flags, "-w", "-fsyntax-only", "-Xclang", "-ast-dump=json"], path, top)
+    found = Finder(path, text).find(json.loads(tree))
+    if kept is not None:
+        cache.mkdir(parents=True, exist_ok=True)
+        kept.write_text(json.dumps([(s.function, s.kind, s.start, s.end, s.text) for s in found]))
+    return found

@@ -296,8 +296,11 @@ def test_the_count(bench):
     n, killed = outcome.counted(), len(outcome.killed)
     assert killed >= 15, [s.after for s in outcome.killed]
     assert "write(1, TWICE(n));" in {s.before for s in outcome.killed if s.kind == "call"}
-    assert outcome.last_line() == (f"{n} mutants, {killed} killed ({100 * killed // n} %), "
-                                   f"{n - killed} survived")
+    excused, left = len(outcome.accepted), len(outcome.survived)
+    assert n == killed + excused + left
+    assert outcome.last_line() == (
+        f"{n} mutants, {killed} killed, {excused} survived with a reason, {left} without: "
+        f"{100 * killed // (killed + left)} % noticed")
     few = mutants.work(bench.trees, chosen, 5, lambda _: ["test_sees"], {}, said.append)
     assert few.counted() == 5
     one = mutants.work(bench.trees, chosen, 5, lambda _: ["test_sees"], {}, said.append, per_file=1)
@@ -314,6 +317,30 @@ def test_a_sample_is_stable(bench):
     assert [s.key() for s in before] == [s.key() for s in after]
     assert [s.key() for s in before] != [s.key() for s in sorted(
         bench.sites, key=lambda s: s.rank("8"))[:10]]
+
+
+def test_what_was_found_before(bench):
+    cache, flags = bench.top / "found", ["-I.", "-std=c17"]
+
+    def look(**more):
+        return sites.find("room/thing.c", bench.top, flags, cache=cache, **more)
+
+    first, again = look(), look()
+    assert [(s.key(), s.line, s.apply(THING_C)) for s in first] == \
+        [(s.key(), s.line, s.apply(THING_C)) for s in again] and len(first) == len(bench.sites)
+    assert len(list(cache.iterdir())) == 1
+    kept, = cache.iterdir()
+    kept.write_text("[]")
+    assert look() == []  # it is what is read
+    (bench.top / "room/thing.c").write_text(THING_C + "\n")
+    assert len(look()) == len(first) and len(list(cache.iterdir())) == 2
+    (bench.top / "room/thing.c").write_text(THING_C)
+    flags.append("-DMORE")
+    try:
+        look(clang="false")
+    except ValueError:
+        return
+    raise AssertionError("clang's failure was not seen")
 
 
 def test_one_run_at_a_time(bench):
