@@ -334,6 +334,29 @@ static void test_hostile(void **state)
     assert_int_equal(get_le16(t.cfg + 4) & PCI_COMMAND_MASTER, 0);
 }
 
+static void break_on_receive(struct nic *nic, const void *frame, size_t len)
+{
+    on_receive(nic, frame, len);
+    NIC_BREAK(nic, "test", "an answer to this frame broke it");
+}
+
+/* What the first frame of a batch breaks takes no second one, and gives nothing back. */
+static void test_breaks_while_polled(void **state)
+{
+    (void)state;
+    uint8_t frame[64] = {0};
+    probe();
+    t.nic->receive = break_on_receive;
+    for (unsigned i = 0; i < 100; i++) { /* more than a batch of buffers */
+        assert_true(receive(frame, sizeof(frame)));
+    }
+    unsigned rdt_writes = t.rdt_writes;
+    assert_int_equal(t.nic->driver->poll(t.nic, 64), 1);
+    assert_int_equal(t.nic->driver->poll(t.nic, 64), 0);
+    assert_int_equal(t.received, 1);
+    assert_int_equal(t.rdt_writes, rdt_writes);
+}
+
 static void test_link(void **state)
 {
     (void)state;
@@ -363,6 +386,7 @@ int main(void)
         cmocka_unit_test_setup(test_room_enough, setup),
         cmocka_unit_test_setup(test_bad_frames, setup),
         cmocka_unit_test_setup(test_hostile, setup),
+        cmocka_unit_test_setup(test_breaks_while_polled, setup),
         cmocka_unit_test_setup(test_link, setup),
     };
     return cmocka_run_group_tests_name("e1000e", tests, NULL, NULL);

@@ -386,6 +386,30 @@ static void test_hostile(void **state)
     assert_true(line[0] != line[4] && line[4] != line[6] && line[6] != line[0]);
 }
 
+static void break_on_receive(struct nic *nic, const void *frame, size_t len)
+{
+    on_receive(nic, frame, len);
+    NIC_BREAK(nic, "test", "an answer to this frame broke it");
+}
+
+/* What the first frame of a batch breaks takes no second one, and gives nothing back. */
+static void test_breaks_while_polled(void **state)
+{
+    (void)state;
+    uint8_t frame[64] = {0};
+    probe();
+    t.nic->receive = break_on_receive;
+    for (unsigned i = 0; i < 3; i++) {
+        assert_true(fv_receive(&t.dev, frame, sizeof(frame)));
+    }
+    uint64_t kicks = t.nic->stats.kicks;
+    assert_int_equal(t.nic->driver->poll(t.nic, 64), 1);
+    assert_int_equal(t.nic->driver->poll(t.nic, 64), 0);
+    assert_int_equal(t.received, 1);
+    assert_int_equal(t.nic->stats.kicks, kicks);
+    assert_false(t.nic->driver->arm(t.nic));
+}
+
 static void test_link(void **state)
 {
     (void)state;
@@ -412,6 +436,7 @@ int main(void)
         cmocka_unit_test_setup(test_full, setup),
         cmocka_unit_test_setup(test_bad_frames, setup),
         cmocka_unit_test_setup(test_hostile, setup),
+        cmocka_unit_test_setup(test_breaks_while_polled, setup),
         cmocka_unit_test_setup(test_link, setup),
     };
     return cmocka_run_group_tests_name("virtio_net", tests, NULL, NULL);
