@@ -17,7 +17,7 @@ UNIT_TESTS += $(addprefix tests/unit/,test_vbios.c test_vbios_refused.c test_fwb
     test_synth.c test_real_firmware.c)
 UNIT_TESTS += $(addprefix tests/unit/,test_queue.c test_read_once.c test_rpc.c test_rpc_match.c \
     test_rpc_flood.c test_hostile_gsp.c test_sequencer.c test_static_info.c)
-UNIT_TESTS += $(addprefix tests/unit/,test_wpr.c test_bringup.c test_serving.c test_bringup_faults.c test_families.c \
+UNIT_TESTS += $(addprefix tests/unit/,test_wpr.c test_init_rpc.c test_bringup.c test_serving.c test_bringup_faults.c test_families.c \
     test_families_faults.c test_leftover.c test_suspend.c test_create.c test_destroy.c test_several.c)
 FUZZ_TARGETS += $(addprefix tests/fuzz/,fuzz_vbios.c fuzz_containers.c fuzz_fwset.c fuzz_queue.c \
     fuzz_sequencer.c)
