@@ -19,6 +19,8 @@
 #include "arch/host/host.h"
 #include "arch/lockorder.h"
 #include "arch/log.h"
+#include "gsp/gpu.h"
+#include "gsp/hw/intr.h"
 #include "mm/dma.h"
 #include "tests/unit/rig_assert.h"
 
@@ -170,6 +172,29 @@ static void runs_without_interrupts(void **state)
     assert_true(rig_close(&rig));
 }
 
+/* The stage msi let one vector through; the table of the resource manager names another one. */
+static void another_vector(void *arg)
+{
+    struct gsp_intr *in = arg;
+    while (!in->enabled) {
+        fiber_sleep_us(10);
+    }
+    in->vector = GSP_INTR_VECTOR - 100;
+}
+
+static void the_table_names_the_vector(void **state)
+{
+    (void)state;
+    open_strict(NULL);
+    struct gsp_intr *in = &rig.gpu->hw.intr;
+    assert_non_null(fiber_spawn("vector", another_vector, in, FIBER_STACK_DEFAULT));
+    boots();
+    assert_int_equal(in->vector, GSP_INTR_VECTOR);
+    assert_int_equal(rig_unload(&rig), FL_OK);
+    no_violation();
+    assert_true(rig_close(&rig));
+}
+
 static void image_off_a_page_boundary(void **state)
 {
     (void)state;
@@ -244,6 +269,7 @@ int main(void)
         cmocka_unit_test(again_and_again),
         cmocka_unit_test(register_budget),
         cmocka_unit_test(runs_without_interrupts),
+        cmocka_unit_test(the_table_names_the_vector),
         cmocka_unit_test(image_off_a_page_boundary),
         cmocka_unit_test(nobody_blocks),
         cmocka_unit_test(model_recognises_the_firmware),

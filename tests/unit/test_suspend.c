@@ -90,8 +90,10 @@ static void there_and_back(void **state)
         assert_int_equal(rig_snapshot(&rig).state, GSP_READY);
         assert_true(model().gsp_running && model().wpr2_up);
         assert_int_equal(model().gsp_resumes, 1);
+        const uint64_t irqs = rig.irqs;
         rig_run(do_control, NULL);
         assert_int_equal(result, FL_OK);
+        assert_true(rig.irqs > irqs); /* the vector was set up anew */
         assert_int_equal(rig_unload(&rig), FL_OK);
         assert_false(model().wpr2_up || model().gsp_running);
         boots(); /* a cold boot as ever */
