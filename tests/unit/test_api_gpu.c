@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+/* The API with a GPU that is up: its logs and its flight record, what is not there, and what the
+ * status and the metrics tell of it. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "arch/log.h"
+#include "net/api/api.h"
+#include "net/http/http.h"
+#include "tests/unit/rig_assert.h"
+
+static struct api_context ctx;
+static struct text_buf answer;
+
+static const char *get(const char *path)
+{
+    struct http_conn *c = http_conn_new();
+    char request[100];
+    size_t n;
+    const void *p;
+
+    text_free(&answer);
+    snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\n\r\n", path);
+    assert_int_equal(http_conn_input(c, request, strlen(request)), strlen(request));
+    while ((p = http_conn_output(c, &n)) != NULL) {
+        text_append(&answer, p, n);
+        http_conn_sent(c, n);
+    }
+    http_conn_free(c);
+    return answer.data;
+}
+
+static void is_told(const char *path, const char *start, const char *words)
+{
+    const char *text = get(path);
+    if (strncmp(text, start, strlen(start)) != 0 || strstr(text, words) == NULL) {
+        fail_msg("%s: %s\nexpected %s, with %s", path, text, start, words);
+    }
+}
+
+static void logs(void **state)
+{
+    static const char *const names[] = {"init", "intr", "rm"};
+    (void)state;
+    for (int l = 0; l < GSP_LOG_COUNT; l++) {
+        char path[64];
+        uint8_t *log = malloc(MIB(1));
+        uint64_t off = 0;
+        const size_t size = gsp_log_read(rig.gpu, (enum gsp_log)l, &off, log, MIB(1));
+        snprintf(path, sizeof(path), "/api/v1/gpus/0/logs/%s", names[l]);
+        is_told(path, "HTTP/1.1 200 OK\r\n", "application/octet-stream");
+        assert_true(size > 0 && answer.len > size);
+        assert_memory_equal(answer.data + answer.len - size, log, size);
+        assert_memory_equal(answer.data + answer.len - size - 4, "\r\n\r\n", 4); /* all of it */
+        free(log);
+    }
+    is_told("/api/v1/gpus/0/flight", "HTTP/1.1 200 OK\r\n", "stage identify");
+    assert_non_null(strstr(answer.data, "stage ready"));
+    assert_non_null(strstr(answer.data, "Content-Type: text/plain; charset=utf-8\r\n"));
+}
+
+static void not_there(void **state)
+{
+    static const char *const paths[] = {
+        "/api/v1/gpus/0/logs/",
+        "/api/v1/gpus/0/logs/ini",
+        "/api/v1/gpus/0/logs/initx",
+        "/api/v1/gpus/0/log",
+        "/api/v1/gpus/0/",
+        "/api/v1/gpus/0/flights",
+        "/api/v1/gpus/0",
+        "/api/v1/gpus//flight",
+        "/api/v1/gpus/a/flight",
+        "/api/v1/gpus/00000/flight",
+        "/api/v1/gpus/1/flight",
+        "/api/v1/gpus/2/flight",
+        "/api/v1/gpus/0:/flight",
+        "/api/v1/gpus/10/flight",
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
+        is_told(paths[i], "HTTP/1.1 404 Not Found\r\n", "\"message\":");
+    }
+    is_told("/api/v1/gpus/0000/flight", "HTTP/1.1 200", "stage identify");
+    is_told("/api/v1/gpus/1/flight", "HTTP/1.1 404", "there is no GPU 1; this machine has 2");
+    is_told("/api/v1/gpus/0/x", "HTTP/1.1 404", "not 'x'");
+}
+
+static void status(void **state)
+{
+    const struct gsp_snapshot s = rig_snapshot(&rig);
+    const char *text = get("/api/v1/status");
+    char want[200];
+    (void)state;
+    assert_non_null(strstr(text, "\"chip\":\"ga102\""));
+    assert_non_null(strstr(text, "\"state\":\"ready\""));
+    const char *at = text;
+    for (uint32_t i = 0; i < s.stage_count; i++) { /* every stage, in order */
+        snprintf(want, sizeof(want), "\"name\":\"%s\",\"state\":\"%s\",\"us\":%llu",
+                 s.stage[i].name, gsp_stage_state_name(s.stage[i].state),
+                 (unsigned long long)s.stage[i].us);
+        at = strstr(at, want);
+        if (at == NULL) {
+            fail_msg("no %s in %s", want, text);
+        }
+    }
+    snprintf(want, sizeof(want), "%llu", (unsigned long long)s.vram_bytes);
+    assert_non_null(strstr(text, want));
+    assert_non_null(strstr(text, s.uuid));
+    assert_non_null(strstr(text, s.firmware_version));
+    is_told("/metrics", "HTTP/1.1 200", s.uuid);
+    is_told("/healthz", "HTTP/1.1 503", "gpu 1 failed");
+}
+
+static void up(void *arg)
+{
+    (void)arg;
+    ctx = (struct api_context){.version = "test", .gpu_count = 2};
+    ctx.gpus[0].pci = ctx.gpus[1].pci = rig.dev;
+    ctx.gpus[0].gpu = rig.gpu;
+    (void)FL_FAIL(&ctx.gpus[1].fail, FL_EIO, "BAR0", "reads as all ones");
+    api_init(&ctx);
+}
+
+static int group_setup(void **state)
+{
+    (void)state;
+    open_strict(NULL);
+    boots();
+    rig_run(up, NULL);
+    return 0;
+}
+
+static int group_teardown(void **state)
+{
+    (void)state;
+    text_free(&answer);
+    return rig_close(&rig) ? 0 : -1;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(logs),
+        cmocka_unit_test(not_there),
+        cmocka_unit_test(status),
+    };
+    log_set_level(LOG_DEBUG);
+    return cmocka_run_group_tests_name("api_gpu", tests, group_setup, group_teardown);
+}
