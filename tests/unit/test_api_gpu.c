@@ -83,6 +83,7 @@ static void not_there(void **state)
     }
     is_told("/api/v1/gpus/0000/flight", "HTTP/1.1 200", "stage identify");
     is_told("/api/v1/gpus/1/flight", "HTTP/1.1 404", "there is no GPU 1; this machine has 2");
+    is_told("/api/v1/gpus/0:/flight", "HTTP/1.1 404", "expected /api/v1/gpus/N/");
     is_told("/api/v1/gpus/0/x", "HTTP/1.1 404", "not 'x'");
 }
 
@@ -96,9 +97,12 @@ static void status(void **state)
     assert_non_null(strstr(text, "\"state\":\"ready\""));
     const char *at = text;
     for (uint32_t i = 0; i < s.stage_count; i++) { /* every stage, in order */
-        snprintf(want, sizeof(want), "\"name\":\"%s\",\"state\":\"%s\",\"us\":%llu",
+        snprintf(want, sizeof(want),
+                 "\"name\":\"%s\",\"state\":\"%s\",\"us\":%llu,\"start_us\":%llu,\"reads\":%u,"
+                 "\"writes\":%u,\"error\":null}",
                  s.stage[i].name, gsp_stage_state_name(s.stage[i].state),
-                 (unsigned long long)s.stage[i].us);
+                 (unsigned long long)s.stage[i].us, (unsigned long long)s.stage[i].start_us,
+                 (unsigned)s.stage[i].reg_reads, (unsigned)s.stage[i].reg_writes);
         at = strstr(at, want);
         if (at == NULL) {
             fail_msg("no %s in %s", want, text);
@@ -110,6 +114,22 @@ static void status(void **state)
     assert_non_null(strstr(text, s.firmware_version));
     is_told("/metrics", "HTTP/1.1 200", s.uuid);
     is_told("/healthz", "HTTP/1.1 503", "gpu 1 failed");
+}
+
+/* A stage that failed says why, and no other one does. */
+static void failed(void **state)
+{
+    (void)state;
+    assert_int_equal(rig_unload(&rig), FL_OK);
+    model_unplug(rig.model);
+    assert_int_equal(rig_boot(&rig), FL_ELINKLOST);
+    static const char first[] = "\"stages\":[{\"name\":\"identify\",\"state\":\"failed\",";
+    const char *at = strstr(get("/api/v1/status"), first);
+    assert_non_null(at);
+    const char *second = strstr(at, "{\"name\":\"devinit\"");
+    const char *error = strstr(at, "\"error\":{");
+    assert_true(error != NULL && second != NULL && error < second);
+    assert_non_null(strstr(second, "\"error\":null}"));
 }
 
 static void up(void *arg)
@@ -144,6 +164,7 @@ int main(void)
         cmocka_unit_test(logs),
         cmocka_unit_test(not_there),
         cmocka_unit_test(status),
+        cmocka_unit_test(failed),
     };
     log_set_level(LOG_DEBUG);
     return cmocka_run_group_tests_name("api_gpu", tests, group_setup, group_teardown);
