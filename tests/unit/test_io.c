@@ -227,13 +227,33 @@ static void typed_access(void **state)
     assert_int_equal(io.writes, 2);
 }
 
+static void read_at(void *arg) { (void)gsp_io_read(&io, *(const uint32_t *)arg); }
+static void read_bulk_at(void *arg) { (void)gsp_io_read_bulk(&io, *(const uint32_t *)arg); }
+static void write_at(void *arg) { gsp_io_write(&io, *(const uint32_t *)arg, 0); }
+static void write_bulk_at(void *arg) { gsp_io_write_bulk(&io, *(const uint32_t *)arg, 0); }
+
+/* An offset that is no register's is our own mistake, with a link or without. */
+static void offsets_are_checked(void **state)
+{
+    static const uint32_t bad[] = {2, MIB(16), UINT32_MAX - 3};
+    static void (*const access[])(void *) = {read_at, read_bulk_at, write_at, write_bulk_at};
+    char text[200];
+    for (unsigned i = 0; i < ARRAY_SIZE(bad) * ARRAY_SIZE(access) * 2; i++) {
+        uint32_t off = bad[i / 2 % ARRAY_SIZE(bad)];
+        io.lost = i % 2 != 0;
+        assert_true(host_expect_panic(access[i / 2 / ARRAY_SIZE(bad)], &off, text, sizeof(text)));
+        teardown(state);
+        setup(state);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
         T(poll_succeeds),   T(poll_times_out), T(error_patterns_satisfy_nothing),
         T(names_of_errors), T(all_ones),       T(lost_while_polling),
-        T(one_read_lost),   T(typed_access),
+        T(one_read_lost),   T(typed_access),   T(offsets_are_checked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
