@@ -126,6 +126,9 @@ static void test_exact_limits(void **state)
     assert_null(text_reserve(&two, 1)); /* stays so */
     text_free(&one);
     text_free(&two);
+    assert_true(one.room == 0 && one.len == 0 && two.room == 0 && !two.failed);
+    assert_non_null(text_reserve(&one, 0)); /* not even room for the NUL was left */
+    text_free(&one);
     assert_int_equal(g.shared_used, 0);
     assert_int_equal(g.shared_peak, 1000);
 }
