@@ -119,7 +119,7 @@ class Machine:
 
     def __init__(self, image, *, chips=("ga102",), fw_version=None, firmware_dir=None, nic="virtio",
                  http_port=0, memory_mib=1024, model_args=(), qemu_args=(), screen=False,
-                 record=None, echo=None, msg_timeout_ms=None, pin=True, gpu_args=(), netdev=None):
+                 record=None, echo=None, pin=True, gpu_args=(), netdev=None):
         self.image = Path(image)
         self.chips = list(chips)  # empty: no GPU
         self.fw_version, self.firmware_dir = fw_version, firmware_dir
@@ -129,11 +129,9 @@ class Machine:
         self.model_args, self.qemu_args = list(model_args), list(qemu_args)
         self.gpu_args = [list(a) for a in gpu_args]  # for each model its own, behind model_args
         self.pin = pin
-        self.msg_timeout_ms = msg_timeout_ms  # how long QEMU waits for a dead model; its default 5 s
         self.record = Path(record) if record else None
         self.echo = echo
         self.models, self.qemu, self._qmp = [], None, None
-        self.expected_gone = set()  # models that a test has killed
         self.started_s = None
         self._serial, self._lock, self._reader = bytearray(), threading.Lock(), None
         self.work, self.reports = None, []
@@ -213,8 +211,6 @@ class Machine:
         for i in range(len(self.chips)):
             device = {"driver": "vfio-user-pci", "id": f"gpu{i}", "bus": f"port{i}",
                       "socket": {"path": str(self._socket(i)), "type": "unix"}}
-            if self.msg_timeout_ms:
-                device["x-msg-timeout"] = self.msg_timeout_ms
             args += ["-device", f"pcie-root-port,id=port{i},bus=pcie.0,chassis={i + 1},slot={i + 1}",
                      "-device", json.dumps(device)]
         self.qemu = Child("qemu", args + self.qemu_args, self.work, stdout=subprocess.PIPE)
@@ -287,7 +283,7 @@ class Machine:
             raise MachineError(f"QEMU {self.qemu.status_text()}\n{self.qemu.last_words()}\n"
                                f"  end of the serial log:\n{self.serial[-1500:]}")
         for i, child in enumerate(self.models):
-            if i not in self.expected_gone and child.process.poll() is not None:
+            if child.process.poll() is not None:
                 raise MachineError(f"the GPU model {i} ({self.chips[i]}) {child.status_text()} while "
                                    f"the machine was running\n{child.last_words()}")
 
@@ -352,11 +348,9 @@ class Machine:
         found = re.search(r"\btoken\b[^\n]*?[:= ]\s*([A-Za-z0-9_.~+/-]{16,}=*)", self.serial)
         return found[1] if found else None
 
-    def kill_model(self, index=0):
-        """Takes the GPU away, as if pulled out: the model gets no chance to say goodbye."""
-        self.expected_gone.add(index)
-        self.models[index].process.kill()
-        self.models[index].process.wait()
+    def pull_card(self, index=0):
+        """Takes the GPU away: from its next access on the bus gives all ones."""
+        self.models[index].process.send_signal(signal.SIGUSR1)
 
     def kill_and_start_again(self):
         """The machine dies without a word and another one is started on the same models (--stay-powered:

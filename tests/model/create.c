@@ -87,6 +87,7 @@ struct gpu_model *model_create(const struct model_config *cfg, const struct mode
     m->bus = *bus;
     m->blocks = model_blocks;
     m->strict_mode = cfg->strict;
+    m->pulled = cfg->pulled;
     m->seed = cfg->seed;
     snprintf(err, err_size, "%s", "");
     if (!make(m, cfg, err, err_size)) {

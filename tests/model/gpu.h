@@ -37,6 +37,8 @@ struct gpu_model {
     FILE *trace_file;                        /* borrowed; NULL: no trace */
     uint64_t access;                         /* number of the current register access */
     uint64_t unplug_at;                      /* access number, 0 = never */
+    const volatile int *pulled;              /* borrowed; NULL: nobody pulls */
+    int pulls_seen;
     bool unplugged;
     struct model_stats stats;
     const struct block *const *blocks; /* all of them, NULL at the end */

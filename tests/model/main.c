@@ -18,12 +18,19 @@
 #include "tests/model/wire/remote_pci.h"
 #include "tests/model/wire/vfio_user.h"
 
-static volatile sig_atomic_t stop_requested;
+static volatile sig_atomic_t stop_requested, pulled;
+_Static_assert(_Generic((sig_atomic_t)0, int: true, default: false), "the model counts in int");
 
 static void on_signal(int number)
 {
     (void)number;
     stop_requested = 1;
+}
+
+static void on_pull(int number)
+{
+    (void)number;
+    pulled = pulled + 1;
 }
 
 /* False, with words on standard error: it cannot be written. A symbolic link is not followed: in a
@@ -125,6 +132,8 @@ int main(int argc, char **argv)
     struct sigaction sa = {.sa_handler = on_signal}; /* no SA_RESTART: waits must end */
     sigaction(SIGTERM, &sa, NULL);
     sigaction(SIGINT, &sa, NULL);
+    sigaction(SIGUSR1, &(struct sigaction){.sa_handler = on_pull, .sa_flags = SA_RESTART}, NULL);
+    o.model.pulled = &pulled;
     signal(SIGPIPE, SIG_IGN); /* a reader of the trace that goes ends the trace, not the model */
     if (!wire_open(&w, &o, err, sizeof(err))) {
         fprintf(stderr, "gpu-model: %s\n", err);

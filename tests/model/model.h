@@ -59,6 +59,9 @@ struct model_config {
     uint64_t vram_limit, trace_limit;
     const char *const
         *faults; /* fault specs, see model_fault_help(); NULL-terminated, may be NULL */
+    /* Counts how often somebody has pulled the card out; looked at before each access. A signal
+     * handler may count. The next client has it plugged in again. Borrowed, may be NULL. */
+    const volatile int *pulled;
 };
 
 #define MODEL_LIMIT_DEFAULT (UINT64_C(4) << 30)

@@ -50,6 +50,8 @@ static const char help_text[] =
     "                       after a warm reboot; else each finds one that was just powered on\n"
     "  --list-chips         chips and boards\n"
     "\n"
+    "SIGUSR1 pulls the card out: the link is gone from the next access on. SIGTERM and SIGINT end "
+    "it.\n"
     "With QEMU guest RAM must be shared: -object memory-backend-memfd,id=m,size=1G,share=on "
     "-machine "
     "q35,memory-backend=m\n"

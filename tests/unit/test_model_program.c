@@ -366,6 +366,27 @@ static void only_its_own_socket_is_removed(void **state)
     ends_well(other, 0, "the other one");
 }
 
+/* ---- the card can be pulled ---- */
+
+static void the_card_is_pulled(void **state)
+{
+    uint8_t m[64];
+    (void)state;
+    const pid_t pid = serve_vfio(NULL);
+    int fd = dial();
+    is_served(fd);
+    assert_int_equal(kill(pid, SIGUSR1), 0);
+    const size_t n = message(m, REGION_READ, NV_PMC_BOOT_0__OFFSET, 0);
+    assert_int_equal(write(fd, m, n), n);
+    take(fd, m, HDR + 16 + 4);
+    assert_int_equal(get_le32(m + HDR + 16), UINT32_MAX);
+    close(fd);
+    fd = dial(); /* somebody has plugged it in again */
+    is_served(fd);
+    close(fd);
+    ends_well(pid, 0, "after a pulled card");
+}
+
 /* ---- whose are the files ---- */
 
 static void links_are_not_followed(void **state)
@@ -449,6 +470,7 @@ int main(void)
         T(a_stale_socket_is_replaced), T(only_its_own_socket_is_removed),
         T(links_are_not_followed),     T(wrong_sizes_are_refused),
         T(limits_are_taken),           T(boards_are_explained),
+        T(the_card_is_pulled),
     };
     const ssize_t n = readlink("/proc/self/exe", program, sizeof(program) - 1);
     for (unsigned i = 0; i < 3 && n > 0; i++) { /* VARIANT/tests/unit/test_model_program */

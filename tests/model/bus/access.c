@@ -40,11 +40,19 @@ static void register_write(struct gpu_model *m, uint32_t off, uint32_t value)
 
 /* ---- registers, with faults and books ---- */
 
+static bool was_pulled(struct gpu_model *m)
+{
+    const int pulls = m->pulled != NULL ? *m->pulled : 0;
+    const bool again = pulls != m->pulls_seen;
+    m->pulls_seen = pulls;
+    return again;
+}
+
 static bool count_access(struct gpu_model *m)
 {
     m->access++;
     if (!m->unplugged) {
-        if ((m->unplug_at != 0 && m->access >= m->unplug_at) ||
+        if (was_pulled(m) || (m->unplug_at != 0 && m->access >= m->unplug_at) ||
             (m->faults->count != 0 && model_fault_access(m))) {
             model_unplug(m);
         }
