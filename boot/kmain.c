@@ -161,7 +161,7 @@ static void main_fiber(void *arg)
                              .gateway = self.config.gateway,
                              .dns = self.config.dns};
     snprintf(net.hostname, sizeof(net.hostname), "%s", self.config.hostname);
-    net_start(&self.pci, &net, http_start);
+    net_start(&self.pci, &net, &(struct net_service){.start = http_start, .poll = http_collect});
     /* The network first: a GPU that does not come up is worth nothing unless somebody can ask. */
     if (net_wait_up(deadline_in_us(NETWORK_HEAD_START_US)) != FL_OK) {
         log_info("boot", "the network is not up yet; going on with the GPUs");

@@ -34,18 +34,24 @@ HTTP_PARSER_SRCS := src/api.c src/http.c src/llhttp.c
 # mbedTLS: its hashes.
 MBEDTLS_SRCS += $(addprefix library/,sha256.c sha512.c platform_util.c)
 
+# jansson: its reader; the seed of its hash tables is ours (net/http/json_in.c).
+JANSSON_SRCS := error.c hashtable.c load.c memory.c strbuffer.c strconv.c utf.c value.c
+
 # Third-party objects: <variant>/third/<library>/<file>.o.
 MBEDTLS_OBJS := $(if $(MBEDTLS_DIR),$(MBEDTLS_SRCS:%.c=third/mbedtls/%.o))
 THIRD := $(if $(LWIP_DIR),$(LWIP_SRCS:%.c=third/lwip/%.o)) \
-    $(if $(HTTP_PARSER_DIR),$(HTTP_PARSER_SRCS:%.c=third/http-parser/%.o)) $(MBEDTLS_OBJS)
+    $(if $(HTTP_PARSER_DIR),$(HTTP_PARSER_SRCS:%.c=third/http-parser/%.o)) $(MBEDTLS_OBJS) \
+    $(if $(JANSSON_DIR),$(JANSSON_SRCS:%.c=third/jansson/%.o))
 
 # Where each library lies, and our configuration of it.
-THIRD_LIBS := lwip http-parser mbedtls
+THIRD_LIBS := lwip http-parser mbedtls jansson
 third_DIR_lwip := $(LWIP_DIR)
 third_DIR_http-parser := $(HTTP_PARSER_DIR)
 third_DIR_mbedtls := $(MBEDTLS_DIR)
+third_DIR_jansson := $(JANSSON_DIR)
 third_CONFIG_lwip := net/stack/lwip/lwipopts.h
 third_CONFIG_mbedtls := arch/mbedtls_config.h
+third_CONFIG_jansson := net/http/jansson/jansson_config.h
 
 # $(call third-rule,folder of the variant,library,compiler and flags)
 define third-rule

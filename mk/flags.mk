@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# How our code is compiled. Third-party code (lwIP, the HTTP parser, mbedTLS) gets none of the warnings.
+# How our code is compiled. Third-party code (lwIP, the HTTP parser, mbedTLS, jansson) gets none of the warnings.
 
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wvla -Wstrict-prototypes \
             -Wmissing-prototypes -Wundef -Wswitch-enum
@@ -40,13 +40,15 @@ COMMON_CFLAGS := -std=c17 $(WARNINGS) -fno-strict-aliasing -fno-common \
 
 # Headers of the libraries count as system headers, so our warnings do not judge them. net/stack/lwip
 # holds our configuration of lwIP (lwipopts.h, arch/cc.h).
-LIB_CPPFLAGS := -Inet/stack/lwip $(if $(LWIP_DIR),-isystem $(LWIP_DIR)/src/include) \
+LIB_CPPFLAGS := -Inet/stack/lwip -Inet/http/jansson $(if $(LWIP_DIR),-isystem $(LWIP_DIR)/src/include) \
                 $(if $(HTTP_PARSER_DIR),-isystem $(HTTP_PARSER_DIR)/include) \
                 $(if $(MBEDTLS_DIR),-isystem $(MBEDTLS_DIR)/include) \
-                -DMBEDTLS_CONFIG_FILE='"arch/mbedtls_config.h"'
+                $(if $(JANSSON_DIR),-isystem $(JANSSON_DIR)) \
+                -DHAVE_STDINT_H=1 -DMBEDTLS_CONFIG_FILE='"arch/mbedtls_config.h"'
 LIB_PREFIX_MAP := $(if $(LWIP_DIR),-ffile-prefix-map=$(LWIP_DIR)=lwip) \
                   $(if $(HTTP_PARSER_DIR),-ffile-prefix-map=$(HTTP_PARSER_DIR)=http-parser) \
-                  $(if $(MBEDTLS_DIR),-ffile-prefix-map=$(MBEDTLS_DIR)=mbedtls)
+                  $(if $(MBEDTLS_DIR),-ffile-prefix-map=$(MBEDTLS_DIR)=mbedtls) \
+                  $(if $(JANSSON_DIR),-ffile-prefix-map=$(JANSSON_DIR)=jansson)
 
 # --- host: tests, the model, tools -------------------------------------------------------------
 HOST_CPPFLAGS := -I. -Ibuild/gen -Iarch/host/include $(LIB_CPPFLAGS) -DFL_HOST=1 -D_GNU_SOURCE

@@ -98,35 +98,36 @@ static void get_log(const struct http_request *req, struct http_response *res)
 static void get_index(const struct http_request *req, struct http_response *res);
 
 static const struct http_route routes[] = {
-    {"/", HTTP_METHOD_GET, get_page, "the live page"},
+    {"/", HTTP_METHOD_GET, get_page, "the live page", API_OPEN, 0},
     {"/healthz", HTTP_METHOD_GET, get_healthz,
-     "200 when every GPU found is ready, else 503 with the reason"},
-    {"/metrics", HTTP_METHOD_GET, api_get_metrics, "Prometheus text"},
-    {"/api/v1", HTTP_METHOD_GET, get_index, "this list"},
-    {"/api/v1/status", HTTP_METHOD_GET, api_get_status, "everything that is known, as JSON"},
-    {"/api/v1/log", HTTP_METHOD_GET, get_log, "the appliance's own log"},
+     "200 when every GPU found is ready, else 503 with the reason", API_OPEN, 0},
+    {"/metrics", HTTP_METHOD_GET, api_get_metrics, "Prometheus text", 0, 0},
+    {"/api/v1", HTTP_METHOD_GET, get_index, "this list", 0, 0},
+    {"/api/v1/status", HTTP_METHOD_GET, api_get_status, "everything that is known, as JSON", 0, 0},
+    {"/api/v1/log", HTTP_METHOD_GET, get_log, "the appliance's own log", 0, 0},
     {"/api/v1/gpus/*", HTTP_METHOD_GET, api_get_gpu,
      "/api/v1/gpus/N/logs/{init,intr,rm}: the firmware's log buffers, raw; /api/v1/gpus/N/flight: "
      "the last "
-     "register accesses, decoded"},
-    {NULL, 0, NULL, NULL},
+     "register accesses, decoded",
+     0, 0},
+    {NULL, 0, NULL, NULL, 0, 0},
 };
 
 static void get_index(const struct http_request *req, struct http_response *res)
 {
     (void)req;
-    struct json j;
-    json_begin(&j, &res->body);
-    json_object(&j, NULL);
-    json_array(&j, "routes");
+    struct jw j;
+    jw_begin(&j, &res->body);
+    jw_object(&j, NULL);
+    jw_array(&j, "routes");
     for (const struct http_route *r = routes; r->path != NULL; r++) {
-        json_object(&j, NULL);
-        json_str(&j, "path", r->path);
-        json_str(&j, "summary", r->summary);
-        json_end_object(&j);
+        jw_object(&j, NULL);
+        jw_str(&j, "path", r->path);
+        jw_str(&j, "summary", r->summary);
+        jw_end_object(&j);
     }
-    json_end_array(&j);
-    json_end_object(&j);
+    jw_end_array(&j);
+    jw_end_object(&j);
     text_append(&res->body, "\n", 1);
 }
 

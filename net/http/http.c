@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The HTTP engine: llhttp's events become one request, a handler makes one response, repeat. */
-#include <llhttp.h>
-#include <stdarg.h>
-#include <stdio.h>
+/* The HTTP engine: one request, a handler makes one answer now or later, repeat (http.h). */
+#include "net/http/http.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,27 +9,19 @@
 #include "arch/log.h"
 #include "net/http/http_priv.h"
 
-struct http_conn {
-    llhttp_t parser;
+struct http_later {
+    struct http_conn *conn; /* NULL: its client has gone */
     struct http_request req;
-    struct text_buf body_in;
-    size_t url_len;
-    char url[HTTP_PATH_MAX];
-    size_t head_bytes; /* taken since the last request, up to the piece that ended the headers */
-    size_t rest_bytes; /* taken after that */
-    int reject;        /* status to answer instead of calling a handler; 0 = none */
-    bool headers_done, complete, closing, keep_alive;
-
-    char head[512];
-    size_t head_len, head_sent;
-    bool head_overflow;
     struct http_response res;
-    const char *payload; /* what follows the head */
-    size_t payload_len, payload_sent;
+    struct text_buf body_in; /* owned; what req.body points to */
 };
 
 static struct {
     const struct http_route *routes;
+    bool (*gate)(const struct http_request *req, const struct http_route *route,
+                 struct http_response *res);
+    void (*wake)(void);
+    struct http_conn *ready; /* those with something new to send */
     struct http_stats stats;
     struct text_budget memory;
     struct log_limit log;
@@ -39,6 +30,12 @@ static struct {
 struct http_stats *http_stats_mut(void) { return &http.stats; }
 
 void http_set_routes(const struct http_route *routes) { http.routes = routes; }
+void http_set_gate(bool (*gate)(const struct http_request *req, const struct http_route *route,
+                                struct http_response *res))
+{
+    http.gate = gate;
+}
+void http_set_wake(void (*wake)(void)) { http.wake = wake; }
 struct text_budget *http_memory(void) { return &http.memory; }
 
 void http_get_stats(struct http_stats *out)
@@ -48,156 +45,51 @@ void http_get_stats(struct http_stats *out)
     out->memory_peak = http.memory.shared_peak;
 }
 
-void http_error(struct http_response *res, int status, const char *fmt, ...)
-{
-    char text[256];
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(text, sizeof(text), fmt, ap);
-    va_end(ap);
-    text_free(&res->body);
-    res->status = status;
-    res->type = "application/json";
-    res->static_body = NULL;
-    struct json j;
-    json_begin(&j, &res->body);
-    json_object(&j, NULL);
-    json_object(&j, "error");
-    json_u64(&j, "status", (uint64_t)status);
-    json_str(&j, "message", text);
-    json_end_object(&j);
-    json_end_object(&j);
-    text_append(&res->body, "\n", 1);
-}
-
-static const char *reason(int status)
-{
-    switch (status) {
-    case 200:
-        return "OK";
-    case 204:
-        return "No Content";
-    case 400:
-        return "Bad Request";
-    case 404:
-        return "Not Found";
-    case 405:
-        return "Method Not Allowed";
-    case 413:
-        return "Content Too Large";
-    case 414:
-        return "URI Too Long";
-    case 431:
-        return "Request Header Fields Too Large";
-    case 500:
-        return "Internal Server Error";
-    case 503:
-        return "Service Unavailable";
-    default:
-        return "Unknown";
-    }
-}
-
-/* ---- llhttp's events ---- */
-
-static struct http_conn *conn_of(llhttp_t *p) { return p->data; }
-
-static int on_begin(llhttp_t *p)
-{
-    struct http_conn *c = conn_of(p);
-    c->url_len = 0;
-    c->reject = 0;
-    c->body_in.len = 0;
-    return 0;
-}
-
-static int on_url(llhttp_t *p, const char *at, size_t len)
-{
-    struct http_conn *c = conn_of(p);
-    if (len >= sizeof(c->url) - c->url_len) {
-        c->reject = 414;
-        return 0;
-    }
-    memcpy(c->url + c->url_len, at, len);
-    c->url_len += len;
-    return 0;
-}
-
-static int on_headers_complete(llhttp_t *p)
-{
-    conn_of(p)->headers_done = true;
-    p->upgrade = 0; /* we speak HTTP/1.1 only: an offer to upgrade is ignored, as it may be */
-    return 0;
-}
-
-static int on_body(llhttp_t *p, const char *at, size_t len)
-{
-    struct http_conn *c = conn_of(p);
-    if (len > HTTP_BODY_MAX - c->body_in.len) {
-        c->reject = 413;
-        return HPE_USER;
-    }
-    text_append(&c->body_in, at, len);
-    return 0;
-}
-
-static int on_complete(llhttp_t *p)
-{
-    conn_of(p)->complete = true;
-    return HPE_PAUSED;
-}
-
-static const llhttp_settings_t *settings(void)
-{
-    static llhttp_settings_t s;
-    static bool ready;
-    if (!ready) {
-        llhttp_settings_init(&s);
-        s.on_message_begin = on_begin;
-        s.on_url = on_url;
-        s.on_headers_complete = on_headers_complete;
-        s.on_body = on_body;
-        s.on_message_complete = on_complete;
-        ready = true;
-    }
-    return &s;
-}
-
 struct http_conn *http_conn_new(void)
 {
     struct http_conn *c = calloc(1, sizeof(*c));
     if (c != NULL) {
-        llhttp_init(&c->parser, HTTP_REQUEST, settings());
+        llhttp_init(&c->parser, HTTP_REQUEST, http_parser_settings());
         c->parser.data = c;
         c->body_in.budget = c->res.body.budget = &http.memory;
     }
     return c;
 }
 
+static void forget_ready(struct http_conn *c)
+{
+    for (struct http_conn **p = &http.ready; *p != NULL; p = &(*p)->next) {
+        if (*p == c) {
+            *p = c->next;
+            break;
+        }
+    }
+    c->ready = false;
+}
+
 void http_conn_free(struct http_conn *c)
 {
-    if (c != NULL) {
-        text_free(&c->body_in);
-        text_free(&c->res.body);
-        free(c);
+    if (c == NULL) {
+        return;
     }
+    if (c->ready) {
+        forget_ready(c);
+    }
+    if (c->later != NULL) {
+        c->later->conn = NULL;
+    }
+    text_free(&c->body_in);
+    http_response_free(c);
+    free(c);
 }
 
-/* ---- request to response ---- */
-
-static enum http_method method_of(const llhttp_t *p)
+void http_conn_on_ready(struct http_conn *c, void (*ready)(void *ctx), void *ctx)
 {
-    switch (p->method) {
-    case HTTP_GET:
-        return HTTP_METHOD_GET;
-    case HTTP_HEAD:
-        return HTTP_METHOD_HEAD;
-    case HTTP_POST:
-        return HTTP_METHOD_POST;
-    default:
-        return HTTP_METHOD_OTHER;
-    }
+    c->on_ready = ready;
+    c->ready_ctx = ctx;
 }
+
+/* ---- routes ---- */
 
 static bool route_matches(const struct http_route *r, const char *path)
 {
@@ -208,123 +100,64 @@ static bool route_matches(const struct http_route *r, const char *path)
     return strcmp(r->path, path) == 0;
 }
 
-static void route(struct http_conn *c)
+const struct http_route *http_find_route(const char *path, enum http_method method,
+                                         unsigned *allowed)
 {
-    unsigned allowed = 0;
-    unsigned want = c->req.method == HTTP_METHOD_HEAD ? HTTP_METHOD_GET : c->req.method;
+    const unsigned want = method == HTTP_METHOD_HEAD ? HTTP_METHOD_GET : method;
+    const struct http_route *found = NULL;
+    *allowed = 0;
     for (const struct http_route *r = http.routes; r != NULL && r->path != NULL; r++) {
-        if (!route_matches(r, c->req.path)) {
-            continue;
-        }
-        allowed |= r->methods;
-        if ((r->methods & want) != 0) {
-            r->handler(&c->req, &c->res);
-            return;
+        if (route_matches(r, path)) {
+            *allowed |= r->methods;
+            if (found == NULL && (r->methods & want) != 0) {
+                found = r;
+            }
         }
     }
-    if (allowed != 0) {
+    return found;
+}
+
+static const char *allow_line(unsigned methods)
+{
+    const bool get = (methods & HTTP_METHOD_GET) != 0, post = (methods & HTTP_METHOD_POST) != 0;
+    return get && post ? "Allow: GET, HEAD, POST, OPTIONS\r\n"
+           : post      ? "Allow: POST, OPTIONS\r\n"
+                       : "Allow: GET, HEAD, OPTIONS\r\n";
+}
+
+static void route(struct http_conn *c)
+{
+    unsigned allowed;
+    const struct http_route *r = http_find_route(c->req.path, c->req.method, &allowed);
+    if (http.gate != NULL && !http.gate(&c->req, r, &c->res)) {
+        return;
+    }
+    if (c->req.method == HTTP_METHOD_OPTIONS && (allowed != 0 || strcmp(c->req.path, "*") == 0)) {
+        c->res.status = 204;
+        c->res.extra = allow_line(allowed != 0 ? allowed : HTTP_METHOD_GET | HTTP_METHOD_POST);
+    } else if (r != NULL) {
+        r->handler(&c->req, &c->res);
+    } else if (allowed != 0) {
         http_error(&c->res, 405, "%s does not take this method", c->req.path);
-        c->res.extra = (allowed & HTTP_METHOD_POST) != 0
-                           ? ((allowed & HTTP_METHOD_GET) != 0 ? "Allow: GET, HEAD, POST\r\n"
-                                                               : "Allow: POST\r\n")
-                           : "Allow: GET, HEAD\r\n";
+        c->res.extra = allow_line(allowed);
     } else {
         http_error(&c->res, 404, "nothing is at %s; /api/v1 lists what there is", c->req.path);
     }
 }
 
-/* The head by hand: printf is the dearest part of a small answer. */
-static void head_add(struct http_conn *c, const char *text)
-{
-    size_t n = strlen(text);
-    if (n > sizeof(c->head) - c->head_len) {
-        c->head_overflow = true;
-        return;
-    }
-    memcpy(c->head + c->head_len, text, n);
-    c->head_len += n;
-}
+/* ---- request to response ---- */
 
-static void head_add_number(struct http_conn *c, uint64_t value)
+/* The answer stands: bytes of it. */
+static void finish(struct http_conn *c)
 {
-    char digits[21];
-    size_t at = sizeof(digits) - 1;
-    digits[at] = '\0';
-    do {
-        digits[--at] = (char)('0' + value % 10);
-        value /= 10;
-    } while (value != 0);
-    head_add(c, digits + at);
-}
-
-static void make_head(struct http_conn *c)
-{
-    c->head_len = 0;
-    c->head_overflow = false;
-    head_add(c, "HTTP/1.1 ");
-    head_add_number(c, (uint64_t)c->res.status);
-    head_add(c, " ");
-    head_add(c, reason(c->res.status));
-    head_add(c, "\r\nContent-Type: ");
-    head_add(c, c->res.type);
-    head_add(c, "\r\nContent-Length: ");
-    head_add_number(c, c->payload_len);
-    head_add(c, "\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n");
-    head_add(c, c->res.extra != NULL ? c->res.extra : "");
-    head_add(c, c->keep_alive ? "\r\n" : "Connection: close\r\n\r\n");
-    if (c->head_overflow) {
-        c->head_len = 0; /* a handler's extra lines are too long: close instead of sending half */
-    }
-}
-
-/* Cuts c->url at '?' into path and query, both shorter than HTTP_PATH_MAX as the url is. */
-static void split_url(struct http_conn *c)
-{
-    size_t len = min_u64(c->url_len, sizeof(c->url) - 1);
-    const char *question = memchr(c->url, '?', len);
-    size_t path_len = question != NULL ? (size_t)(question - c->url) : len;
-    size_t query_len = question != NULL ? len - path_len - 1 : 0;
-    memcpy(c->req.path, c->url, path_len);
-    c->req.path[path_len] = '\0';
-    if (query_len > 0) {
-        memcpy(c->req.query, question + 1, query_len);
-    }
-    c->req.query[query_len] = '\0';
-}
-
-static void respond(struct http_conn *c)
-{
-    uint64_t start_us = clock_now_us();
-    text_free(&c->res.body);
-    c->res = (struct http_response){
-        .status = 200, .type = "application/json", .body = {.budget = &http.memory}};
-    split_url(c);
-    c->req.method = method_of(&c->parser);
-    c->req.body = c->body_in.len > 0 ? c->body_in.data : NULL;
-    c->req.body_len = c->body_in.len;
-
-    if (c->reject == 0 && c->body_in.failed) {
-        c->reject = 503;
-    }
-    if (c->reject != 0) {
-        http.stats.bad_requests++;
-        http_error(&c->res, c->reject, "%s",
-                   c->reject == 414   ? "the path is longer than 255 bytes"
-                   : c->reject == 431 ? "the headers are larger than 8 KiB"
-                   : c->reject == 413 ? "the body is larger than 64 KiB"
-                   : c->reject == 503 ? "out of memory for the request"
-                                      : "this is not an HTTP/1.1 request");
-        c->keep_alive = c->keep_alive && c->reject == 414;
-    } else {
-        route(c);
-    }
-    bool overloaded = c->reject == 503 || c->res.body.failed;
+    const bool overloaded = c->reject == 503 || c->res.body.failed;
     if (c->res.body.failed) {
         http_error(&c->res, 503, "no memory for the answer to %s now; try again", c->req.path);
         c->keep_alive = false;
     }
     if (c->res.body.failed) { /* not even for that */
-        static const char text[] = "{\"error\":{\"status\":503,\"message\":\"no memory\"}}\n";
+        static const char text[] = "{\"type\":\"about:blank\",\"title\":\"Service "
+                                   "Unavailable\",\"status\":503,\"detail\":\"no memory\"}\n";
         c->res.static_body = text;
         c->res.static_len = sizeof(text) - 1;
     }
@@ -332,31 +165,143 @@ static void respond(struct http_conn *c)
         http.stats.overloaded++;
         c->res.extra = "Retry-After: 1\r\n";
     }
-    text_trim(&c->res.body);
-    c->payload = c->res.static_body != NULL ? c->res.static_body : c->res.body.data;
-    c->payload_len = c->res.static_body != NULL ? c->res.static_len : c->res.body.len;
-    make_head(c);
-    c->head_sent = c->payload_sent = 0;
-    if (c->req.method == HTTP_METHOD_HEAD || c->head_len == 0) {
-        c->payload_len = 0;
-    }
-    c->closing = !c->keep_alive || c->head_len == 0;
-    c->head_bytes = c->rest_bytes = 0;
-    c->headers_done = false;
+    http_response_make(c);
     text_free(&c->body_in);
     http.stats.requests++;
-    uint64_t us = clock_now_us() - start_us;
-    if (us > http.stats.longest_us) {
-        http.stats.longest_us = us;
-    }
+    http.stats.longest_us = max_u64(http.stats.longest_us, clock_now_us() - c->began_us);
     log_limited(&http.log, LOG_DEBUG, "http", "%s %s -> %d, %zu bytes",
                 llhttp_method_name((llhttp_method_t)c->parser.method), c->req.path, c->res.status,
                 c->payload_len);
 }
 
+static const char *refusal(const struct http_conn *c)
+{
+    return c->why != NULL     ? c->why
+           : c->reject == 431 ? "the headers are larger than 8 KiB"
+           : c->reject == 413 ? "the body is larger than this path takes"
+           : c->reject == 503 ? "out of memory for the request"
+                              : "this is not an HTTP/1.1 request";
+}
+
+/* The request is there, or what will never be one. */
+static void respond(struct http_conn *c)
+{
+    c->began_us = clock_now_us();
+    text_free(&c->res.body);
+    c->res = (struct http_response){
+        .status = 200, .type = "application/json", .body = {.budget = &http.memory}};
+    c->req.conn = c;
+    c->req.body = c->body_in.len > 0 ? c->body_in.data : NULL;
+    c->req.body_len = c->body_in.len;
+    c->head_bytes = c->rest_bytes = 0;
+    c->headers_done = false;
+    if (c->reject == 0 && c->body_in.failed) {
+        c->reject = 503;
+    }
+    c->in_handler = true;
+    if (c->reject != 0) {
+        http.stats.bad_requests++;
+        http_error(&c->res, c->reject, "%s", refusal(c));
+    } else {
+        route(c);
+    }
+    c->in_handler = false;
+    if (c->later == NULL) {
+        finish(c);
+    }
+}
+
+/* ---- answers that come later ---- */
+
+struct http_later *http_defer(const struct http_request *req, struct http_response *res)
+{
+    struct http_conn *c = req->conn;
+    struct http_later *l = calloc(1, sizeof(*l));
+    if (l == NULL) {
+        http_error(res, 503, "no memory for the request now; try again");
+        res->extra = "Retry-After: 1\r\n";
+        return NULL;
+    }
+    *l = (struct http_later){.conn = c, .req = *req, .res = *res, .body_in = c->body_in};
+    res->body = (struct text_buf){.budget = &http.memory};
+    c->body_in = (struct text_buf){.budget = &http.memory};
+    c->later = l;
+    http.stats.deferred++;
+    return l;
+}
+
+const struct http_request *http_later_request(const struct http_later *l) { return &l->req; }
+struct http_response *http_later_response(struct http_later *l) { return &l->res; }
+bool http_later_wanted(const struct http_later *l) { return l->conn != NULL; }
+
+static void announce(struct http_conn *c)
+{
+    if (!c->ready) {
+        c->ready = true;
+        c->next = http.ready;
+        http.ready = c;
+    }
+    if (http.wake != NULL) {
+        http.wake();
+    }
+}
+
+void http_later_done(struct http_later *l)
+{
+    struct http_conn *c = l->conn;
+    text_free(&l->body_in);
+    http.stats.deferred--;
+    if (c != NULL) {
+        c->res = l->res;
+        c->later = NULL;
+        if (!c->in_handler) {
+            finish(c);
+            announce(c);
+        }
+    } else {
+        if (l->res.stream.read != NULL && l->res.stream.close != NULL) {
+            l->res.stream.close(l->res.stream.ctx);
+        }
+        text_free(&l->res.body);
+    }
+    free(l);
+}
+
+void http_stream_ready(struct http_conn *conn)
+{
+    if (conn->streaming) {
+        announce(conn);
+    }
+}
+
+void http_collect(void)
+{
+    while (http.ready != NULL) {
+        struct http_conn *c = http.ready;
+        forget_ready(c);
+        if (c->on_ready != NULL) {
+            c->on_ready(c->ready_ctx);
+        }
+    }
+}
+
+/* ---- bytes ---- */
+
 static bool output_left(const struct http_conn *c)
 {
     return c->head_sent < c->head_len || c->payload_sent < c->payload_len;
+}
+
+bool http_conn_working(const struct http_conn *c) { return c->later != NULL || c->streaming; }
+
+/* An interim answer: the client waits for it before it sends the body. */
+static void go_ahead(struct http_conn *c)
+{
+    static const char text[] = "HTTP/1.1 100 Continue\r\n\r\n";
+    memcpy(c->head, text, sizeof(text) - 1);
+    c->head_len = sizeof(text) - 1;
+    c->head_sent = c->payload_len = c->payload_sent = 0;
+    c->interim = false;
 }
 
 size_t http_conn_input(struct http_conn *c, const char *data, size_t len)
@@ -364,11 +309,12 @@ size_t http_conn_input(struct http_conn *c, const char *data, size_t len)
     if (c->closing) {
         return len; /* whatever else comes is not read */
     }
-    if (output_left(c) || len == 0) {
+    if (output_left(c) || http_conn_working(c) || len == 0) {
         return 0;
     }
     size_t *count = c->headers_done ? &c->rest_bytes : &c->head_bytes;
-    size_t room = (c->headers_done ? HTTP_CHUNKED_MAX : HTTP_HEADERS_MAX) - *count;
+    size_t room =
+        (c->headers_done ? max_u64(HTTP_CHUNKED_MAX, 2 * c->body_max) : HTTP_HEADERS_MAX) - *count;
     if (room == 0) {
         c->reject = c->reject != 0 ? c->reject : c->headers_done ? 413 : 431;
         c->keep_alive = false;
@@ -379,6 +325,9 @@ size_t http_conn_input(struct http_conn *c, const char *data, size_t len)
     *count += len;
     llhttp_errno_t e = llhttp_execute(&c->parser, data, len);
     if (e == HPE_OK) {
+        if (c->interim) {
+            go_ahead(c);
+        }
         return len;
     }
     size_t used = len;
@@ -405,8 +354,12 @@ const void *http_conn_output(struct http_conn *c, size_t *len)
         *len = c->head_len - c->head_sent;
         return c->head + c->head_sent;
     }
+    if (c->payload_sent == c->payload_len && !http_response_more(c)) {
+        *len = 0;
+        return NULL;
+    }
     *len = c->payload_len - c->payload_sent;
-    return *len > 0 ? c->payload + c->payload_sent : NULL;
+    return c->payload + c->payload_sent;
 }
 
 void http_conn_sent(struct http_conn *c, size_t n)
@@ -415,8 +368,8 @@ void http_conn_sent(struct http_conn *c, size_t n)
     c->head_sent += head;
     c->payload_sent += n - head;
     http.stats.bytes_out += n;
-    if (!output_left(c)) {
-        text_free(&c->res.body);
+    if (!output_left(c) && !c->streaming) {
+        http_response_free(c);
     }
 }
 

@@ -1,31 +1,37 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * HTTP/1.1 server. Two layers:
- *  - the engine (http.c): bytes in, bytes out, no sockets; parsing is llhttp's. It serves one
- * request at a time per connection, in order, keep-alive and pipelined;
+ *  - the engine: bytes in, bytes out, no sockets; parsing is llhttp's. It serves one request at a
+ *    time per connection, in order, keep-alive and pipelined;
  *  - the lwIP side (http_lwip.c): listener, connections, time-outs, back pressure.
- * Handlers run in the network fiber and must not wait.
+ * Handlers run in the network fiber and must not wait. Who has to wait calls http_defer() and lets
+ * another fiber finish the answer; who has much to send gives it piece by piece (http_stream).
  *
- * Sources: RFC 9110, RFC 9112.
+ * Sources: RFC 9110, RFC 9112, RFC 9457 (problems), RFC 6454 (origin).
  */
 #pragma once
 
 #include "arch/base.h"
 #include "net/http/json.h"
 
-struct http_conn; /* opaque: the engine's state of one connection */
+struct http_conn;  /* opaque: the engine's state of one connection */
+struct http_later; /* opaque: a request whose answer comes later */
 
 enum http_method {
     HTTP_METHOD_GET = 1,
     HTTP_METHOD_HEAD = 2,
     HTTP_METHOD_POST = 4,
-    HTTP_METHOD_OTHER = 8
+    HTTP_METHOD_OPTIONS = 8,
+    HTTP_METHOD_OTHER = 16
 };
 
+#define HTTP_TARGET_MAX  2048 /* bytes of a request's target as sent, with query */
 #define HTTP_PATH_MAX    256
-#define HTTP_HEADERS_MAX 8192        /* bytes up to the end of the headers, every one of them */
-#define HTTP_BODY_MAX    (64 * 1024) /* bytes of a request's body */
-#define HTTP_CHUNKED_MAX (2 * HTTP_BODY_MAX) /* the same with what chunked coding adds */
+#define HTTP_QUERY_MAX   1024
+#define HTTP_HEADERS_MAX 8192          /* bytes up to the end of the headers, every one of them */
+#define HTTP_BODY_MAX    (64 * 1024)   /* bytes of a request's body, unless the route says more */
+#define HTTP_BODY_MOST   (1024 * 1024) /* what a route may say */
+#define HTTP_CHUNKED_MAX (2 * HTTP_BODY_MAX) /* a body with what chunked coding adds, likewise */
 
 /* Memory of all connections for answers, bodies and requests that wait: each buffer has the first
  * number of bytes to itself, so that small answers always find room; the rest is shared. Without
@@ -33,35 +39,92 @@ enum http_method {
 #define HTTP_MEMORY_OWN    KIB(16)
 #define HTTP_MEMORY_SHARED MIB(4)
 
+/* Header fields that somebody looks at; "" when the request has none. */
+struct http_fields {
+    char host[128];
+    char origin[128];
+    char authorization[192];
+    char content_type[96];
+    char accept[128];
+    char range[64];
+    char if_none_match[96];
+    char expect[24];
+};
+
 struct http_request {
     enum http_method method;
-    char path[HTTP_PATH_MAX];  /* without the query, NUL-terminated, not decoded */
-    char query[HTTP_PATH_MAX]; /* after '?', "" when none */
-    const char *body;          /* NULL when none; borrowed */
+    char path[HTTP_PATH_MAX];   /* decoded, without empty and dot segments, no '/' at the end */
+    char query[HTTP_QUERY_MAX]; /* after '?', not decoded, "" when none */
+    struct http_fields field;   /* host: of an absolute-form target, where there is one */
+    bool http_1_0;
+    const char *body; /* NULL when none; borrowed */
     size_t body_len;
+    struct http_conn *conn; /* the engine's */
+};
+
+#define HTTP_LENGTH_UNKNOWN UINT64_MAX
+
+/* A body that is made while it is sent. read() and close() are called by the network fiber and must
+ * not wait. */
+struct http_stream {
+    /* Writes at most size bytes to buf and returns how many. *end: that was the last. 0 without the
+     * end: nothing now, http_stream_ready() will be called. */
+    size_t (*read)(void *ctx, void *buf, size_t size, bool *end);
+    /* Goes on at byte offset of the body; NULL: it cannot, and ranges are not served. */
+    void (*seek)(void *ctx, uint64_t offset);
+    void (*close)(void *ctx); /* always called once, when sent or given up; may be NULL */
+    void *ctx;
+    uint64_t length; /* bytes in all, or HTTP_LENGTH_UNKNOWN */
 };
 
 struct http_response {
     int status;              /* 200 unless set */
     const char *type;        /* static; "application/json" unless set */
     const char *extra;       /* static further header lines, each ending in \r\n; NULL = none */
+    const char *etag;        /* static, with its quotes; NULL = none: the answer is never kept */
     struct text_buf body;    /* what the handler wrote */
     const void *static_body; /* instead of body: constant bytes */
     size_t static_len;
+    struct http_stream stream; /* instead of both, when read is not NULL */
+    bool last;                 /* close the connection after it */
 };
 
 struct http_route {
     const char *path; /* exact, or ending in '*': any path that starts so */
-    unsigned methods; /* enum http_method, or'ed; HEAD comes with GET */
+    unsigned methods; /* enum http_method, or'ed; HEAD and OPTIONS come by themselves */
     void (*handler)(const struct http_request *req, struct http_response *res);
-    const char *summary; /* one line, for the list at /api/v1 */
+    const char *summary; /* one line, for the list at /api/v1 and /openapi.json */
+    unsigned flags;      /* the API's: what a client needs to be let in */
+    size_t body_max;     /* 0 = HTTP_BODY_MAX; at most HTTP_BODY_MOST */
 };
 
-/* The routes served; static, ends with path NULL. Defined by the API (api.c), or by a test. */
+/* The routes served; static, ends with path NULL. Defined by the API (api.c), or by a test. gate,
+ * unless NULL, is asked before every handler (route: NULL for an unknown path): false = it has
+ * written the answer itself. */
 void http_set_routes(const struct http_route *routes);
+void http_set_gate(bool (*gate)(const struct http_request *req, const struct http_route *route,
+                                struct http_response *res));
 
-/* A problem as the API shows it: {"error":{"status":404,"message":"..."}}. */
+/* A problem in the one form that errors have (RFC 9457): {"type":"about:blank","title":"Not
+ * Found","status":404,"detail":"..."}. Replaces what was written. */
 void http_error(struct http_response *res, int status, const char *fmt, ...) FL_PRINTF(3, 4);
+/* "Not Found"; "Unknown" for a status that this server does not use. */
+const char *http_reason(int status);
+
+/* ---- answers that come later ---- */
+
+/* Called by a handler, which then returns without touching req and res again. NULL when there is no
+ * memory: res is 503 then. */
+struct http_later *http_defer(const struct http_request *req, struct http_response *res);
+/* The request, body included, and the answer to be filled; both until http_later_done(). */
+const struct http_request *http_later_request(const struct http_later *l);
+struct http_response *http_later_response(struct http_later *l);
+/* Whether the client is still there. */
+bool http_later_wanted(const struct http_later *l);
+/* The answer is whole; l is gone. Any fiber. Does not yield. */
+void http_later_done(struct http_later *l);
+/* A stream that had nothing has something now. conn: of the request that the stream answers. */
+void http_stream_ready(struct http_conn *conn);
 
 struct http_stats {
     uint64_t requests, connections, refused_connections, bad_requests, bytes_out, timeouts;
@@ -70,16 +133,21 @@ struct http_stats {
     uint64_t memory_used; /* of HTTP_MEMORY_SHARED, now */
     uint64_t memory_peak;
     uint32_t open;
+    uint32_t deferred;        /* requests that somebody works on, now */
     uint64_t first_answer_us; /* clock when the first answer was handed to TCP, 0 = none yet */
     uint64_t longest_us;      /* slowest handler */
 };
 void http_get_stats(struct http_stats *out);
+/* The memory that answers, bodies and requests share, for others who work on them. */
+struct text_budget *http_memory(void);
 
 /* ---- engine ---- */
 
 /* NULL when memory is out. */
 struct http_conn *http_conn_new(void);
 void http_conn_free(struct http_conn *c);
+/* ready, called by http_collect(): there is something to send again. */
+void http_conn_on_ready(struct http_conn *c, void (*ready)(void *ctx), void *ctx);
 /* Takes bytes off the wire; returns how many it used. Fewer than len: call again with the rest as
  * soon as http_conn_output() is empty; none: an answer has to go out first. */
 size_t http_conn_input(struct http_conn *c, const char *data, size_t len);
@@ -91,6 +159,13 @@ void http_conn_sent(struct http_conn *c, size_t n);
 bool http_conn_closing(const struct http_conn *c);
 /* The first byte of a request has come (be it an empty line), its answer is not made yet. */
 bool http_conn_in_request(const struct http_conn *c);
+/* Somebody works on the answer, or on its next piece: the client waits for us. */
+bool http_conn_working(const struct http_conn *c);
+/* Makes the answers that have become whole ready to be sent, and calls on_ready of their
+ * connections. By the network fiber. */
+void http_collect(void);
+/* What wakes the network fiber so that it collects; static, may be NULL. */
+void http_set_wake(void (*wake)(void));
 
 /* ---- lwIP side ---- */
 

@@ -7,8 +7,8 @@
  *
  * How long a client has let us wait ("stalled") is measured from the start of what it is at, not
  * from its last byte: idle; sending a request; reading an answer, where what it has acknowledged
- * counts for it. Each has a limit, and when the pool is full the one that has stalled longest makes
- * way for a newcomer.
+ * counts for it. While we work on its answer it does not let us wait. Each has a limit, and when
+ * the pool is full the one that has stalled longest makes way for a newcomer.
  */
 #include <stdio.h>
 #include <string.h>
@@ -17,6 +17,7 @@
 #include "arch/log.h"
 #include "lwip/tcp.h"
 #include "net/http/http_priv.h"
+#include "net/stack/netmain.h"
 #include "net/stack/stack.h"
 
 enum {
@@ -32,7 +33,7 @@ enum {
     KEEP_BYTES = 4096,               /* an empty buffer of this size is kept for the next request */
 };
 
-enum phase { PHASE_IDLE, PHASE_REQUEST, PHASE_ANSWER };
+enum phase { PHASE_IDLE, PHASE_REQUEST, PHASE_ANSWER, PHASE_WORK };
 
 struct slot {
     struct tcp_pcb *pcb;    /* NULL = free slot */
@@ -88,6 +89,7 @@ static void follow_phase(struct slot *s)
     size_t len;
     bool answering = http_conn_output(s->conn, &len) != NULL || !all_acknowledged(s);
     enum phase phase = answering                       ? PHASE_ANSWER
+                       : http_conn_working(s->conn)    ? PHASE_WORK
                        : http_conn_in_request(s->conn) ? PHASE_REQUEST
                                                        : PHASE_IDLE;
     if (phase != s->phase) {
@@ -96,11 +98,15 @@ static void follow_phase(struct slot *s)
     }
 }
 
-static uint64_t stalled_us(const struct slot *s, uint64_t now_us) { return now_us - s->phase_us; }
+static uint64_t stalled_us(const struct slot *s, uint64_t now_us)
+{
+    return s->phase == PHASE_WORK ? 0 : now_us - s->phase_us;
+}
 
 static bool has_stalled_too_long(const struct slot *s)
 {
-    static const uint64_t limits[] = {[PHASE_IDLE] = IDLE_LIMIT_US,
+    static const uint64_t limits[] = {[PHASE_WORK] = 0, /* lets nobody wait */
+                                      [PHASE_IDLE] = IDLE_LIMIT_US,
                                       [PHASE_REQUEST] = REQUEST_LIMIT_US,
                                       [PHASE_ANSWER] = ANSWER_LIMIT_US};
     return stalled_us(s, clock_now_us()) > limits[s->phase];
@@ -218,7 +224,7 @@ static err_t pump(struct slot *s)
     /* The slot is kept until the peer has everything: a closed connection holds no data, and does
      * not count among the others. */
     bool last = http_conn_closing(s->conn) || (s->remote_closed && s->in.len == 0);
-    if (sent_all && last && all_acknowledged(s)) {
+    if (sent_all && last && !http_conn_working(s->conn) && all_acknowledged(s)) {
         return finish(s, false);
     }
     follow_phase(s);
@@ -299,6 +305,12 @@ static void on_err(void *arg, err_t err)
     }
 }
 
+/* Somebody has finished what this client waits for. */
+static void on_ready(void *ctx)
+{
+    (void)pump(ctx); /* not in a callback of lwIP: nobody asks whether the connection is gone */
+}
+
 static void evict(struct slot *s)
 {
     if (s != NULL) {
@@ -348,6 +360,7 @@ static err_t on_accept(void *arg, struct tcp_pcb *pcb, err_t err)
                        .in = {.budget = http_memory()},
                        .since_us = now_us,
                        .phase_us = now_us};
+    http_conn_on_ready(conn, on_ready, s);
     stats->connections++;
     stats->open++;
     tcp_arg(pcb, s);
@@ -372,5 +385,6 @@ void http_start(void)
         return;
     }
     tcp_accept(listener, on_accept);
+    http_set_wake(net_wake);
     log_info("http", "listening on port %d", HTTP_PORT);
 }

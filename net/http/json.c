@@ -172,7 +172,7 @@ static void put_string(struct text_buf *b, const char *text)
     text_append(b, "\"", 1);
 }
 
-static void lead_in(struct json *j, const char *key)
+static void lead_in(struct jw *j, const char *key)
 {
     if (j->filled[j->depth]) {
         text_append(j->out, ",", 1);
@@ -184,13 +184,13 @@ static void lead_in(struct json *j, const char *key)
     }
 }
 
-void json_begin(struct json *j, struct text_buf *out) { *j = (struct json){.out = out}; }
+void jw_begin(struct jw *j, struct text_buf *out) { *j = (struct jw){.out = out}; }
 
-static void open_level(struct json *j, const char *key, const char *bracket)
+static void open_level(struct jw *j, const char *key, const char *bracket)
 {
     lead_in(j, key);
     text_append(j->out, bracket, 1);
-    if (j->depth + 1 < JSON_DEPTH) {
+    if (j->depth + 1 < JW_DEPTH) {
         j->depth++;
     } else {
         j->out->failed = true;
@@ -198,7 +198,7 @@ static void open_level(struct json *j, const char *key, const char *bracket)
     j->filled[j->depth] = false;
 }
 
-static void close_level(struct json *j, const char *bracket)
+static void close_level(struct jw *j, const char *bracket)
 {
     text_append(j->out, bracket, 1);
     if (j->depth > 0) {
@@ -206,50 +206,50 @@ static void close_level(struct json *j, const char *bracket)
     }
 }
 
-void json_object(struct json *j, const char *key) { open_level(j, key, "{"); }
-void json_end_object(struct json *j) { close_level(j, "}"); }
-void json_array(struct json *j, const char *key) { open_level(j, key, "["); }
-void json_end_array(struct json *j) { close_level(j, "]"); }
+void jw_object(struct jw *j, const char *key) { open_level(j, key, "{"); }
+void jw_end_object(struct jw *j) { close_level(j, "}"); }
+void jw_array(struct jw *j, const char *key) { open_level(j, key, "["); }
+void jw_end_array(struct jw *j) { close_level(j, "]"); }
 
-void json_null(struct json *j, const char *key)
+void jw_null(struct jw *j, const char *key)
 {
     lead_in(j, key);
     text_append(j->out, "null", 4);
 }
 
-void json_str(struct json *j, const char *key, const char *value)
+void jw_str(struct jw *j, const char *key, const char *value)
 {
     if (value == NULL) {
-        json_null(j, key);
+        jw_null(j, key);
         return;
     }
     lead_in(j, key);
     put_string(j->out, value);
 }
 
-void json_fmt(struct json *j, const char *key, const char *fmt, ...)
+void jw_fmt(struct jw *j, const char *key, const char *fmt, ...)
 {
     char text[512];
     va_list ap;
     va_start(ap, fmt);
     vsnprintf(text, sizeof(text), fmt, ap);
     va_end(ap);
-    json_str(j, key, text);
+    jw_str(j, key, text);
 }
 
-void json_u64(struct json *j, const char *key, uint64_t value)
+void jw_u64(struct jw *j, const char *key, uint64_t value)
 {
     lead_in(j, key);
     text_printf(j->out, "%llu", (unsigned long long)value);
 }
 
-void json_bool(struct json *j, const char *key, bool value)
+void jw_bool(struct jw *j, const char *key, bool value)
 {
     lead_in(j, key);
     text_printf(j->out, "%s", value ? "true" : "false");
 }
 
-void json_fixed(struct json *j, const char *key, uint64_t value, unsigned decimals)
+void jw_fixed(struct jw *j, const char *key, uint64_t value, unsigned decimals)
 {
     uint64_t unit = 1;
     for (unsigned i = 0; i < decimals; i++) {

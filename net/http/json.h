@@ -34,22 +34,22 @@ void text_printf(struct text_buf *b, const char *fmt, ...) FL_PRINTF(2, 3);
  * then adds what it used to b->len. */
 char *text_reserve(struct text_buf *b, size_t len);
 
-#define JSON_DEPTH 12
-struct json {
+#define JW_DEPTH 12
+struct jw {
     struct text_buf *out; /* borrowed */
     unsigned depth;
-    bool filled[JSON_DEPTH]; /* something stands at this level: a comma comes first */
+    bool filled[JW_DEPTH]; /* something stands at this level: a comma comes first */
 };
-void json_begin(struct json *j, struct text_buf *out);
+void jw_begin(struct jw *j, struct text_buf *out);
 /* key NULL inside arrays and at the top. */
-void json_object(struct json *j, const char *key);
-void json_end_object(struct json *j);
-void json_array(struct json *j, const char *key);
-void json_end_array(struct json *j);
-void json_str(struct json *j, const char *key, const char *value); /* NULL gives null */
-void json_u64(struct json *j, const char *key, uint64_t value);
-void json_bool(struct json *j, const char *key, bool value);
-void json_null(struct json *j, const char *key);
-void json_fmt(struct json *j, const char *key, const char *fmt, ...) FL_PRINTF(3, 4); /* a string */
+void jw_object(struct jw *j, const char *key);
+void jw_end_object(struct jw *j);
+void jw_array(struct jw *j, const char *key);
+void jw_end_array(struct jw *j);
+void jw_str(struct jw *j, const char *key, const char *value); /* NULL gives null */
+void jw_u64(struct jw *j, const char *key, uint64_t value);
+void jw_bool(struct jw *j, const char *key, bool value);
+void jw_null(struct jw *j, const char *key);
+void jw_fmt(struct jw *j, const char *key, const char *fmt, ...) FL_PRINTF(3, 4); /* a string */
 /* value / 10^decimals with that many decimals: no floating point in the kernel. */
-void json_fixed(struct json *j, const char *key, uint64_t value, unsigned decimals);
+void jw_fixed(struct jw *j, const char *key, uint64_t value, unsigned decimals);

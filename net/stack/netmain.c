@@ -34,7 +34,7 @@ static struct {
     bool started;
     const struct pci *pci; /* borrowed, may be NULL */
     struct net_config cfg;
-    void (*serve)(void); /* opens what listens */
+    struct net_service service;
     struct event wake;
     struct event up;  /* an address is there, or nothing to wait for */
     bool had_address; /* a card once */
@@ -144,6 +144,7 @@ static bool round_trip(void)
         more |= net_if_poll(&state.ifs[i]);
     }
     stack_loopback();
+    state.service.poll();
     for (uint32_t i = 0; i < state.count; i++) {
         struct nic *nic = state.ifs[i].nic;
         nic->driver->flush(nic);
@@ -176,7 +177,7 @@ static void net_fiber(void *arg)
     (void)arg;
     lwip_init();
     state.started = true;
-    state.serve();
+    state.service.start();
     if (fiber_spawn("nics", probe_fiber, NULL, FIBER_STACK_DEFAULT) == NULL) {
         log_error("net", "no memory for the fiber that finds the network cards");
     }
@@ -202,13 +203,14 @@ static void net_fiber(void *arg)
     }
 }
 
-void net_start(const struct pci *pci, const struct net_config *cfg, void (*serve)(void))
+void net_start(const struct pci *pci, const struct net_config *cfg,
+               const struct net_service *service)
 {
     FL_ASSERT(!state.spawned);
     state.spawned = true;
     state.pci = pci;
     state.cfg = *cfg;
-    state.serve = serve;
+    state.service = *service;
     state.cfg.hostname[NET_HOSTNAME_MAX - 1] = '\0';
     event_init(&state.wake);
     event_init(&state.up);
@@ -217,6 +219,8 @@ void net_start(const struct pci *pci, const struct net_config *cfg, void (*serve
         log_error("net", "no memory for the network fiber");
     }
 }
+
+void net_wake(void) { event_signal(&state.wake); }
 
 enum fl_err net_wait_up(struct deadline d) { return event_wait(&state.up, d); }
 

@@ -4,7 +4,7 @@
  * a timer of lwIP is due.
  *
  * lwIP is not re-entrant: its functions are called from this fiber only, that is from lwIP's own
- * callbacks and from the function that net_start() was given. Such code must not yield.
+ * callbacks and from the functions that net_start() was given. Such code must not yield.
  */
 #pragma once
 
@@ -13,10 +13,19 @@
 #include "net/stack/status.h"
 #include "pci/pci.h"
 
-/* Spawns the network fiber: it starts lwIP, calls serve(), which opens what listens (http_start()),
- * then brings up every card in pci that has a driver. pci is borrowed for ever and may be NULL
- * (loopback only); cfg is copied. Does not yield. Once only. */
-void net_start(const struct pci *pci, const struct net_config *cfg, void (*serve)(void));
+/* What serves on the network; called by the network fiber. */
+struct net_service {
+    void (*start)(void); /* once, when lwIP is up: opens what listens (http_start) */
+    void (*poll)(void);  /* in every round: sends what others have finished (http_collect) */
+};
+
+/* Spawns the network fiber: it starts lwIP, then the service, then brings up every card in pci that
+ * has a driver. pci is borrowed for ever and may be NULL (loopback only); cfg and service are
+ * copied. Does not yield. Once only. */
+void net_start(const struct pci *pci, const struct net_config *cfg,
+               const struct net_service *service);
+/* The network fiber makes a round soon. Any fiber, and interrupt handlers. */
+void net_wake(void);
 
 /* Waits until a card has its address, or there is no card to wait for. FL_ETIMEDOUT at the
  * deadline. For one waiter: the main program, which lets the network come up before the GPUs

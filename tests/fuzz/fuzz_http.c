@@ -11,8 +11,8 @@ static void echo(const struct http_request *req, struct http_response *res)
     text_append(&res->body, req->body, req->body_len);
 }
 static const struct http_route routes[] = {
-    {"/*", HTTP_METHOD_GET | HTTP_METHOD_POST, echo, ""},
-    {NULL, 0, NULL, NULL},
+    {"/*", HTTP_METHOD_GET | HTTP_METHOD_POST, echo, .summary = ""},
+    {.path = NULL},
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -68,9 +68,12 @@ static inline void body(const struct http_request *req, struct http_response *re
 }
 
 static const struct http_route routes[] = {
-    {"/hello", HTTP_METHOD_GET, hello, ""}, {"/big", HTTP_METHOD_GET, big, ""},
-    {"/heap", HTTP_METHOD_GET, heap, ""},   {"/rest", HTTP_METHOD_GET, rest, ""},
-    {"/body", HTTP_METHOD_POST, body, ""},  {NULL, 0, NULL, NULL},
+    {"/hello", HTTP_METHOD_GET, hello, .summary = ""},
+    {"/big", HTTP_METHOD_GET, big, .summary = ""},
+    {"/heap", HTTP_METHOD_GET, heap, .summary = ""},
+    {"/rest", HTTP_METHOD_GET, rest, .summary = ""},
+    {"/body", HTTP_METHOD_POST, body, .summary = ""},
+    {.path = NULL},
 };
 
 static struct wire_peer clients[80];

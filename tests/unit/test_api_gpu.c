@@ -20,7 +20,7 @@ static const char *get(const char *path)
     const void *p;
 
     text_free(&answer);
-    snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\n\r\n", path);
+    snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", path);
     assert_int_equal(http_conn_input(c, request, strlen(request)), strlen(request));
     while ((p = http_conn_output(c, &n)) != NULL) {
         text_append(&answer, p, n);
@@ -79,7 +79,7 @@ static void not_there(void **state)
     };
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
-        is_told(paths[i], "HTTP/1.1 404 Not Found\r\n", "\"message\":");
+        is_told(paths[i], "HTTP/1.1 404 Not Found\r\n", "\"detail\":");
     }
     is_told("/api/v1/gpus/0000/flight", "HTTP/1.1 200", "stage identify");
     is_told("/api/v1/gpus/1/flight", "HTTP/1.1 404", "there is no GPU 1; this machine has 2");

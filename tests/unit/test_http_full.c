@@ -46,18 +46,18 @@ static void test_who_goes(void **state)
     connect_clients(NET_CONNECTIONS_MAX, false);
     uint64_t evicted = stats().evicted;
     for (size_t i = 0; i < NET_CONNECTIONS_MAX; i++) {
-        wire_say(&clients[i], "GET /hello HTTP/1.1\r\n\r\n");
+        wire_say(&clients[i], "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
     }
     wire_run_us(US_PER_S);
     wire_say(&clients[7], "GET /hel"); /* then the others were idle for longer */
     clients[9].silent = true;
     clients[9].received = 0;
     clients[9].first = clients[9].rcv;
-    wire_say(&clients[9], "GET /big HTTP/1.1\r\n\r\n");
+    wire_say(&clients[9], "GET /big HTTP/1.1\r\nHost: x\r\n\r\n");
     wire_run_us(US_PER_S);
     for (size_t i = 0; i < NET_CONNECTIONS_MAX; i++) {
         if (i != 7 && i != 9 && i != 11) {
-            wire_say(&clients[i], "GET /hello HTTP/1.1\r\n\r\n");
+            wire_say(&clients[i], "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
         }
     }
     assert_true(wire_is_served(HOSTS + 100, "/hello"));
@@ -84,7 +84,7 @@ static void test_healthy_answer_stays(void **state)
     connect_clients(1, false);
     struct wire_peer *p = &clients[0];
     p->silent = true;
-    wire_say(p, "GET /big HTTP/1.1\r\n\r\n");
+    wire_say(p, "GET /big HTTP/1.1\r\nHost: x\r\n\r\n");
     p->window = 2048;
     for (uint32_t i = 1; i <= 60; i++) {
         wire_ack(p, (uint32_t)p->received);
@@ -134,14 +134,14 @@ static void test_memory_budget(void **state)
     for (size_t i = 0; i < NET_CONNECTIONS_MAX - 1; i++) {
         clients[i].window = 64; /* enough to see the status line */
         wire_ack(&clients[i], 0);
-        wire_say(&clients[i], "GET /heap HTTP/1.1\r\n\r\n");
+        wire_say(&clients[i], "GET /heap HTTP/1.1\r\nHost: x\r\n\r\n");
         assert_in_range(stats().memory_used, 0, HTTP_MEMORY_SHARED);
     }
     assert_in_range(stats().overloaded - overloaded, 40, 60);
     assert_true(stats().memory_used > HTTP_MEMORY_SHARED / 2);
     wire_peer_init(&clients[70], HOSTS + 70);
     assert_true(wire_connect(&clients[70]));
-    wire_say(&clients[70], "GET /heap HTTP/1.1\r\n\r\n");
+    wire_say(&clients[70], "GET /heap HTTP/1.1\r\nHost: x\r\n\r\n");
     assert_non_null(strstr(clients[70].text, "503 Service Unavailable"));
     assert_non_null(strstr(clients[70].text, "Retry-After: 1\r\n"));
     assert_true(wire_is_served(HOSTS + 71, "/hello"));
@@ -160,13 +160,14 @@ static void test_no_memory_to_wait(void **state)
     connect_clients(20, false);
     for (size_t i = 0; i < 20; i++) {
         clients[i].silent = true;
-        wire_say(&clients[i], i < 13 ? "GET /heap HTTP/1.1\r\n\r\n" : "GET /rest HTTP/1.1\r\n\r\n");
+        wire_say(&clients[i], i < 13 ? "GET /heap HTTP/1.1\r\nHost: x\r\n\r\n"
+                                     : "GET /rest HTTP/1.1\r\nHost: x\r\n\r\n");
     }
     assert_in_range(HTTP_MEMORY_SHARED - stats().memory_used, 0, 2 * sizeof(junk));
     wire_peer_init(&p, HOSTS + 30);
     p.silent = true;
     assert_true(wire_connect(&p));
-    wire_say(&p, "GET /big HTTP/1.1\r\n\r\n");
+    wire_say(&p, "GET /big HTTP/1.1\r\nHost: x\r\n\r\n");
     uint64_t overloaded = stats().overloaded;
     memset(junk, 'G', sizeof(junk));
     unsigned i;
@@ -188,7 +189,7 @@ static void test_close_unread(void **state)
     connect_clients(NET_CONNECTIONS_MAX, false);
     for (size_t i = 0; i < NET_CONNECTIONS_MAX; i++) {
         clients[i].silent = true;
-        wire_say(&clients[i], "GET /hello HTTP/1.1\r\nConnection: close\r\n\r\n");
+        wire_say(&clients[i], "GET /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
     }
     struct stack_stats s;
     stack_get_stats(&s);

@@ -16,7 +16,7 @@ static void test_one_byte_segments(void **state)
     p.window = 0;
     assert_true(wire_connect(&p));
     for (unsigned i = 0; i < 30; i++) {
-        wire_say(&p, "GET /big HTTP/1.1\r\n\r\n");
+        wire_say(&p, "GET /big HTTP/1.1\r\nHost: x\r\n\r\n");
     }
     for (unsigned i = 0; i < 1100; i++) {
         wire_say(&p, "G");
@@ -36,9 +36,9 @@ static void test_pipeline_waits(void **state)
     wire_peer_init(&p, HOSTS);
     p.silent = true;
     assert_true(wire_connect(&p));
-    wire_say(&p, "GET /big HTTP/1.1\r\n\r\n");
+    wire_say(&p, "GET /big HTTP/1.1\r\nHost: x\r\n\r\n");
     for (unsigned i = 0; i < 5; i++) {
-        wire_say(&p, "GET /hello HTTP/1.1\r\n\r\n");
+        wire_say(&p, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
     }
     uint64_t before = stats().requests;
     p.silent = false;
@@ -58,7 +58,7 @@ static void test_no_more_than_a_window(void **state)
     wire_peer_init(&p, HOSTS);
     p.silent = true;
     assert_true(wire_connect(&p));
-    wire_say(&p, "GET /big HTTP/1.1\r\n\r\n");
+    wire_say(&p, "GET /big HTTP/1.1\r\nHost: x\r\n\r\n");
     memset(junk, 'G', sizeof(junk));
     for (unsigned i = 0; i < 100; i++) {
         wire_send(&p, WIRE_ACK, junk, sizeof(junk));
@@ -75,7 +75,7 @@ static void test_upload(void **state)
     memset(data, 'b', HTTP_BODY_MAX);
     wire_peer_init(&p, HOSTS);
     assert_true(wire_connect(&p));
-    wire_say(&p, "POST /body HTTP/1.1\r\nContent-Length: 65536\r\n\r\n");
+    wire_say(&p, "POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: 65536\r\n\r\n");
     wire_say(&p, data);
     assert_non_null(strstr(p.text, "got 65536"));
     assert_int_equal(stats().memory_used, 0);
@@ -107,7 +107,7 @@ static void test_request_deadline(void **state)
     (void)state;
     assert_in_range(drip("GET /hello HTTP/1.1\r\nHost: x\r\nX: aaaaaaaaaaaaaaaaaaaaaaaaa"), 10, 13);
     assert_in_range(drip("\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n\r\n"), 10, 13);
-    assert_in_range(drip("POST /body HTTP/1.1\r\nContent-Length: 9\r\n\r\n123"), 10, 13);
+    assert_in_range(drip("POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n123"), 10, 13);
     assert_in_range(drip(""), 60, 63); /* idle */
 }
 
@@ -121,7 +121,7 @@ static unsigned read_slowly(uint16_t window, const char *path, bool *whole)
     p.silent = true;
     p.window = window;
     assert_true(wire_connect(&p));
-    snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\n\r\n", path);
+    snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", path);
     wire_say(&p, request);
     unsigned s;
     for (s = 0; s < 300 && p.state == WIRE_UP && p.received < ANSWER; s++) {
@@ -153,7 +153,7 @@ static void read_fast(struct wire_peer *p)
 {
     p->silent = true;
     for (unsigned i = 0; i < 10; i++) {
-        wire_say(p, "GET /big HTTP/1.1\r\n\r\n");
+        wire_say(p, "GET /big HTTP/1.1\r\nHost: x\r\n\r\n");
     }
     for (size_t seen = 0; p->received > seen;) {
         seen = p->received;
@@ -179,7 +179,7 @@ static void test_fast_then_silent(void **state)
     wire_say(&young, "GET /hel");
     wire_run_us(US_PER_MS);
     assert_true(wire_is_served(HOSTS + 100, "/hello"));
-    wire_say(&young, "lo HTTP/1.1\r\n\r\n");
+    wire_say(&young, "lo HTTP/1.1\r\nHost: x\r\n\r\n");
     assert_non_null(strstr(young.text, "hello\n"));
     wire_peer_leave(&young);
     wire_run_us(33 * US_PER_S);
@@ -197,7 +197,7 @@ static void test_data_with_last_ack(void **state)
         wire_peer_init(&p, HOSTS + i);
         p.silent = true;
         assert_true(wire_connect(&p));
-        wire_say(&p, "GET /hello HTTP/1.1\r\nConnection: close\r\n\r\n");
+        wire_say(&p, "GET /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
         assert_true(p.received > 0);
         p.rcv = p.first + (uint32_t)p.received;
         wire_send(&p, WIRE_ACK, "more", 4);
@@ -215,18 +215,18 @@ static void test_tiny_segments(void **state)
     wire_peer_init(&p, HOSTS);
     p.mss = 100;
     assert_true(wire_connect(&p));
-    wire_say(&p, "GET /big HTTP/1.1\r\n\r\n");
+    wire_say(&p, "GET /big HTTP/1.1\r\nHost: x\r\n\r\n");
     assert_true(p.received > ANSWER);
     wire_peer_init(&p, HOSTS);
     p.window = 50;
     assert_true(wire_connect(&p));
-    wire_say(&p, "GET /hello HTTP/1.1\r\n\r\n");
+    wire_say(&p, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
     wire_run_us(20 * US_PER_S);
     assert_non_null(strstr(p.text, "hello\n"));
     wire_peer_init(&p, HOSTS);
     p.window = 1; /* half of it is nothing */
     assert_true(wire_connect(&p));
-    wire_say(&p, "GET /hello HTTP/1.1\r\n\r\n");
+    wire_say(&p, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
     wire_run_us(20 * US_PER_S);
     assert_int_equal(p.text[0], 'H');
 }

@@ -14,22 +14,22 @@ static void test_shape(void **state)
 {
     (void)state;
     struct text_buf b = {0};
-    struct json j;
-    json_begin(&j, &b);
-    json_object(&j, NULL);
-    json_u64(&j, "n", UINT64_MAX);
-    json_array(&j, "a");
-    json_u64(&j, NULL, 1);
-    json_str(&j, NULL, "x");
-    json_object(&j, NULL);
-    json_end_object(&j);
-    json_end_array(&j);
-    json_bool(&j, "t", true);
-    json_null(&j, "z");
-    json_str(&j, "none", NULL);
-    json_fixed(&j, "ms", 1002003, 3);
-    json_fmt(&j, "f", "%04x", 0xabu);
-    json_end_object(&j);
+    struct jw j;
+    jw_begin(&j, &b);
+    jw_object(&j, NULL);
+    jw_u64(&j, "n", UINT64_MAX);
+    jw_array(&j, "a");
+    jw_u64(&j, NULL, 1);
+    jw_str(&j, NULL, "x");
+    jw_object(&j, NULL);
+    jw_end_object(&j);
+    jw_end_array(&j);
+    jw_bool(&j, "t", true);
+    jw_null(&j, "z");
+    jw_str(&j, "none", NULL);
+    jw_fixed(&j, "ms", 1002003, 3);
+    jw_fmt(&j, "f", "%04x", 0xabu);
+    jw_end_object(&j);
     assert_string_equal(b.data,
                         "{\"n\":18446744073709551615,\"a\":[1,\"x\",{}],\"t\":true,\"z\":null,"
                         "\"none\":null,\"ms\":1002.003,\"f\":\"00ab\"}");
@@ -39,9 +39,9 @@ static void test_shape(void **state)
 static void escape(const char *in, const char *out)
 {
     struct text_buf b = {0};
-    struct json j;
-    json_begin(&j, &b);
-    json_str(&j, NULL, in);
+    struct jw j;
+    jw_begin(&j, &b);
+    jw_str(&j, NULL, in);
     assert_string_equal(b.data, out);
     text_free(&b);
 }
@@ -84,10 +84,10 @@ static void test_limits(void **state)
     assert_int_equal(b.room, 0);
     assert_false(b.failed);
 
-    struct json j;
-    json_begin(&j, &b);
-    for (int i = 0; i < 2 * JSON_DEPTH; i++) {
-        json_array(&j, NULL);
+    struct jw j;
+    jw_begin(&j, &b);
+    for (int i = 0; i < 2 * JW_DEPTH; i++) {
+        jw_array(&j, NULL);
     }
     assert_true(b.failed);
     text_free(&b);

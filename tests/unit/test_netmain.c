@@ -99,12 +99,14 @@ static bool card_is_up(void)
     return s.nic_count == 1 && s.nic[0].state == NET_NIC_UP;
 }
 
+static void nothing(void) {}
+
 static void enumerate_fiber(void *arg)
 {
     (void)arg;
     assert_int_equal(pci_enumerate(&t.pci, &fv_ops, &t.dev, &t.fail), FL_OK);
     struct net_config cfg = {.dhcp = true, .hostname = "firstlight"};
-    net_start(&t.pci, &cfg, open_listener);
+    net_start(&t.pci, &cfg, &(struct net_service){.start = open_listener, .poll = nothing});
     t.up = net_wait_up(deadline_in_us(US_PER_S));
     t.up_us = clock_now_us();
 }

@@ -37,9 +37,9 @@ static void big(const struct http_request *req, struct http_response *res)
 }
 
 static const struct http_route routes[] = {
-    {"/hello", HTTP_METHOD_GET, hello, ""},
-    {"/big", HTTP_METHOD_GET, big, ""},
-    {NULL, 0, NULL, NULL},
+    {"/hello", HTTP_METHOD_GET, hello, .summary = ""},
+    {"/big", HTTP_METHOD_GET, big, .summary = ""},
+    {.path = NULL},
 };
 
 static struct stack_stats stats(void)
@@ -76,7 +76,7 @@ static void test_full_ack_at_window_zero(void **state)
     (void)state;
     uint64_t before = stats().assertions;
     struct wire_peer p;
-    shut_window_after_request(&p, "GET /hello HTTP/1.1\r\n\r\n");
+    shut_window_after_request(&p, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
     wire_run_us(7 * US_PER_S);
     wire_ack(&p, (uint32_t)p.received);
     wire_run_us(5 * US_PER_S);
@@ -85,7 +85,7 @@ static void test_full_ack_at_window_zero(void **state)
     p.window = 0xffff;
     p.silent = false;
     p.received = 0;
-    wire_say(&p, "GET /hello HTTP/1.1\r\n\r\n");
+    wire_say(&p, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
     assert_non_null(strstr(p.text, "200 OK"));
 }
 
@@ -94,7 +94,7 @@ static void test_part_ack_at_window_zero(void **state)
 {
     (void)state;
     struct wire_peer p;
-    shut_window_after_request(&p, "GET /big HTTP/1.1\r\n\r\n");
+    shut_window_after_request(&p, "GET /big HTTP/1.1\r\nHost: x\r\n\r\n");
     wire_run_us(7 * US_PER_S);
     wire_ack(&p, 1460);
     unsigned frames = wire_counts.frames;
@@ -115,7 +115,7 @@ static void test_mss_in_the_middle(void **state)
     (void)state;
     uint64_t before = stats().assertions;
     struct wire_peer p;
-    shut_window_after_request(&p, "GET /big HTTP/1.1\r\n\r\n");
+    shut_window_after_request(&p, "GET /big HTTP/1.1\r\nHost: x\r\n\r\n");
     wire_ack_mss(&p, 8);
     p.window = 4000; /* a window that a segment of the old size does not fit into twice */
     wire_ack(&p, 1460);
@@ -173,7 +173,7 @@ static void test_assertion_in_input(void **state)
     wire_peer_init(&b, WIRE_PEER + 1);
     a.silent = true;
     assert_true(wire_connect(&a));
-    wire_say(&a, "GET /hello HTTP/1.1\r\n\r\n");
+    wire_say(&a, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
     assert_true(wire_connect(&b));
     pcb_of(&a)->snd_queuelen = 0; /* with an answer in the queue */
     wire_ack(&a, (uint32_t)a.received);
@@ -238,7 +238,7 @@ static void flood(unsigned per_s, unsigned seconds)
         p.state = WIRE_UP;
         p.deaf = false;
         wire_send(&p, WIRE_ACK, NULL, 0);
-        wire_say(&p, "GET /hello HTTP/1.1\r\nConnection: close\r\n\r\n");
+        wire_say(&p, "GET /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
         assert_non_null(strstr(p.text, "200 OK"));
         wire_peer_leave(&p);
     }
@@ -316,7 +316,7 @@ static void close_from_our_side(struct wire_peer *p)
 {
     wire_peer_init(p, WIRE_PEER);
     assert_true(wire_connect(p));
-    wire_say(p, "GET /hello HTTP/1.1\r\nConnection: close\r\n\r\n");
+    wire_say(p, "GET /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
     assert_int_equal(p->state, WIRE_GOT_FIN);
     assert_int_equal(stats().time_wait, 1);
 }
@@ -357,7 +357,7 @@ static void test_closing(void **state)
         wire_peer_init(&p[i], WIRE_PEER + 20 + (uint32_t)i);
         assert_true(wire_connect(&p[i]));
         p[i].silent = true;
-        wire_say(&p[i], "GET /hello HTTP/1.1\r\nConnection: close\r\n\r\n");
+        wire_say(&p[i], "GET /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
         wire_ack(&p[i], (uint32_t)p[i].received); /* the answer, and never the FIN */
     }
     assert_int_equal(stats().closing, NET_CLOSING_MAX);
@@ -398,7 +398,7 @@ static void test_early_data(void **state)
     assert_true(wire_is_served(WIRE_PEER + 99, "/hello"));
     /* what an honest sender repeats still arrives */
     for (size_t i = 0; i < ARRAY_SIZE(p); i++) {
-        wire_say(&p[i], "GET /hello HTTP/1.1\r\n\r\n");
+        wire_say(&p[i], "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
     }
     assert_non_null(strstr(p[0].text, "HTTP/1.1"));
 }

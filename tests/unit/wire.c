@@ -436,7 +436,8 @@ bool wire_is_served(uint32_t ip, const char *path)
     wire_peer_init(&p, ip);
     bool ok = wire_connect(&p);
     if (ok) {
-        snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nConnection: close\r\n\r\n", path);
+        snprintf(request, sizeof(request),
+                 "GET %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", path);
         wire_say(&p, request);
         ok = strstr(p.text, "200 OK") != NULL && p.state == WIRE_GOT_FIN;
     }
