@@ -11,7 +11,8 @@
 #include "arch/handoff.h"
 #include "pci/pci.h"
 
-struct gsp_gpu; /* opaque, heap */
+struct gsp_gpu;     /* opaque, heap */
+struct gsp_version; /* of the firmware; what its parameters look like: rm/fields.h */
 
 /* SUSPENDED: only between gsp_suspend() and gsp_resume(), which nothing of the appliance calls. */
 enum gsp_state { GSP_ABSENT, GSP_BOOTING, GSP_READY, GSP_FAILED, GSP_UNLOADED, GSP_SUSPENDED };
@@ -114,6 +115,9 @@ FL_MUST_CHECK enum fl_err gsp_resume(struct gsp_gpu *g);
 void gsp_serve(struct gsp_gpu *g, const volatile bool *stop);
 
 void gsp_get_snapshot(struct gsp_gpu *g, struct gsp_snapshot *out);
+
+/* The version of the firmware that runs, or ran last; NULL before one was chosen. */
+const struct gsp_version *gsp_running_version(const struct gsp_gpu *g);
 
 /* The firmware's log buffers, kept after a failure too. The copy starts at *offset; returns bytes
  * written to buf (0 at the end). Raw: put pointer first, as the GSP wrote it. */

@@ -28,6 +28,8 @@ const char *gsp_chip_name(size_t index)
 
 uint64_t gsp_generation(const struct gsp_gpu *g) { return g->generation; }
 
+const struct gsp_version *gsp_running_version(const struct gsp_gpu *g) { return g->version; }
+
 void gsp_get_snapshot(struct gsp_gpu *g, struct gsp_snapshot *out)
 {
     *out = (struct gsp_snapshot){

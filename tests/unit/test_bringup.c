@@ -21,6 +21,7 @@
 #include "arch/log.h"
 #include "gsp/gpu.h"
 #include "gsp/hw/intr.h"
+#include "gsp/rpc/version.h"
 #include "mm/dma.h"
 #include "tests/unit/rig_assert.h"
 
@@ -42,6 +43,7 @@ static void comes_up(void **state)
     const struct rig_options opt = {.strict = MODEL_STRICT, .compare = true};
     rig_open(&rig, &opt);
     assert_int_equal(rig_snapshot(&rig).state, GSP_ABSENT);
+    assert_null(gsp_running_version(rig.gpu));
     boots();
     no_violation();
     const struct gsp_snapshot s = rig_snapshot(&rig);
@@ -255,6 +257,7 @@ static void model_recognises_the_firmware(void **state)
         boots();
         no_violation();
         assert_string_equal(rig_snapshot(&rig).firmware_version, cases[i].version);
+        assert_ptr_equal(gsp_running_version(rig.gpu), gsp_version_find(cases[i].version));
         assert_int_equal(rig_unload(&rig), FL_OK);
         no_violation();
         assert_true(rig_close(&rig));
