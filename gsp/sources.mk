@@ -21,7 +21,7 @@ UNIT_TESTS += $(addprefix tests/unit/,test_queue.c test_read_once.c test_rpc.c t
 UNIT_TESTS += $(addprefix tests/unit/,test_wpr.c test_init_rpc.c test_bringup.c test_serving.c test_bringup_faults.c test_families.c \
     test_families_faults.c test_leftover.c test_suspend.c test_create.c test_destroy.c test_several.c)
 FUZZ_TARGETS += $(addprefix tests/fuzz/,fuzz_vbios.c fuzz_containers.c fuzz_fwset.c fuzz_queue.c \
-    fuzz_sequencer.c)
+    fuzz_sequencer.c fuzz_fields.c)
 BENCH_SRCS += tests/bench/bench_bringup.c
 # The bench with one GPU in it, which other tests use too.
 TEST_SUPPORT_SRCS += tests/unit/rig.c tests/unit/rig_bus.c
