@@ -82,14 +82,8 @@ static void log_files(const struct fl_handoff *h)
     }
 }
 
-/* One per GPU: brings it up, then serves its firmware until the end. */
-static void gpu_fiber(void *arg)
-{
-    struct gsp_gpu *g = arg;
-    if (gsp_boot(g) == FL_OK) {
-        gsp_serve(g, &self.stop);
-    }
-}
+/* One per GPU: brings it up, serves its firmware and does what it is told until the end. */
+static void gpu_fiber(void *arg) { gsp_run(arg, &self.stop); }
 
 /* All at the same time: while one waits, another works. */
 static void start_gpus(void)

@@ -22,6 +22,12 @@ void gsp_gpu_leave(struct gsp_gpu *g)
     }
 }
 
+void gsp_gpu_send_away(struct gsp_gpu *g)
+{
+    gsp_rpc_interrupt(&g->rpc);
+    event_signal(&g->hw.intr.ev);
+}
+
 void gsp_gpu_flush_log(struct gsp_gpu *g)
 {
     log_limit_flush(&g->hw.complaints, g->hw.label);

@@ -2,10 +2,10 @@
 /*
  * A GPU from the inside: what gsp/'s own files share. Others use gsp.h.
  *
- * One fiber at a time boots, serves or unloads a GPU (the GPU's own); RM calls may come from other
- * fibers and are ordered by the RPC lock. gsp_destroy may come at any time. Everything that is made
- * for one boot lives in `mem` and the members below "of this boot" and is gone after unload or
- * failure, except the log buffers.
+ * One fiber at a time boots, serves, unloads or resets a GPU (the GPU's own); RM calls may come
+ * from other fibers and are ordered by the RPC lock. gsp_destroy may come at any time. Everything
+ * that is made for one boot lives in `mem` and the members below "of this boot" and is gone after
+ * unload or failure, except the log buffers.
  */
 #pragma once
 
@@ -57,6 +57,30 @@ struct gsp_undo {
     bool core;       /* the GSP's RISC-V core was seen running and has not been told to stop */
 };
 
+/* Who gave an order and waits for its end: on his stack. */
+struct gsp_order_wait {
+    struct event done;
+    bool ended;
+    enum fl_err err;
+    struct fl_fail fail;
+};
+
+/* What the GPU's fiber is to do (orders.c). */
+struct gsp_orders {
+    bool served;           /* a fiber is in gsp_run */
+    bool given, under_way; /* one waits to be taken, one is being carried out; never both */
+    enum gsp_order what;
+    enum gsp_reset_kind kind;
+    struct gsp_order_wait *giver; /* NULL: nobody waits for it */
+};
+
+/* Boots, one by one (attempts.c). */
+struct gsp_attempts {
+    struct gsp_attempt record[GSP_MAX_ATTEMPTS]; /* ring, index = total mod GSP_MAX_ATTEMPTS */
+    uint64_t total;
+    uint32_t number, most; /* the running or last one within its boot, of at most */
+};
+
 struct gsp_gpu {
     struct gsp_hw hw;
     struct gsp_options opt;
@@ -69,6 +93,8 @@ struct gsp_gpu {
     uint32_t users;
     bool ending;
     struct event left;
+    struct gsp_orders orders;
+    struct gsp_attempts attempts;
     uint64_t generation;
     struct fl_fail fail; /* the first of the last operation */
     struct gsp_stage stage[GSP_MAX_STAGES];
@@ -118,6 +144,8 @@ struct gsp_gpu {
  */
 FL_MUST_CHECK bool gsp_gpu_enter(struct gsp_gpu *g);
 void gsp_gpu_leave(struct gsp_gpu *g);
+/* Sends away who waits for an answer of the GSP, or for his turn to ask, or for an interrupt. */
+void gsp_gpu_send_away(struct gsp_gpu *g);
 /* Says how many lines were left out (arch/log.h). */
 void gsp_gpu_flush_log(struct gsp_gpu *g);
 /* Something that a snapshot shows has changed. */

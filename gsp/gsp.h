@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The GPU as the rest of the appliance sees it: probe, boot, unload, and a snapshot for the API.
- * This is gsp's only header for net/ and boot/. One fiber per GPU calls the functions that yield;
- * snapshots may be taken by any fiber at any time.
+ * The GPU as the rest of the appliance sees it: probe, boot, unload, reset, and a snapshot for the
+ * API. This is gsp's only header for net/ and boot/. A GPU has a fiber of its own, which is in
+ * gsp_run(); others give it orders and call the resource manager. Snapshots may be taken by any
+ * fiber at any time.
  */
 #pragma once
 
 #include "arch/base.h"
+#include "arch/clock.h"
 #include "arch/fail.h"
 #include "arch/handoff.h"
 #include "pci/pci.h"
@@ -66,6 +68,7 @@ struct gsp_snapshot {
     struct gsp_stage stage[GSP_MAX_STAGES];
     struct fl_fail fail; /* the first failure of the last boot; empty when none */
     uint32_t boots, unloads;
+    uint32_t attempt, attempts; /* of the last boot: the running or last one, of at most; from 1 */
     uint64_t reg_reads, reg_writes; /* since creation */
     uint64_t firmware_bytes,
         copied_bytes; /* image bytes and bytes the CPU copied of them after the file read */
@@ -84,6 +87,7 @@ struct gsp_options {
     size_t file_count;
     const char *force_version; /* NULL: newest that is complete */
     const char *label;         /* of its lines in the log, where there are several; NULL: "gsp" */
+    uint32_t attempts;         /* of a boot by gsp_run(), at most GSP_MAX_ATTEMPTS; 0: 3 */
 };
 
 /* Makes the object and maps BAR0; touches no register. NULL + *fail when memory or BAR0 is missing.
@@ -95,8 +99,53 @@ struct gsp_gpu *gsp_create(const struct pci_dev *d, const struct gsp_options *op
  * then on nobody may come with this pointer. Yields. */
 void gsp_destroy(struct gsp_gpu *g);
 
-/* The whole bring-up: power-on state to READY, or FAILED with snapshot.fail filled, WPR2 taken down
- * again and everything freed except the logs. Callable again after a failure or unload. Yields. */
+/* ---- orders: the GPU's own fiber does them ---- */
+
+enum gsp_order { GSP_ORDER_BOOT, GSP_ORDER_UNLOAD, GSP_ORDER_RESET };
+const char *gsp_order_name(enum gsp_order o); /* "boot", "unload", "reset" */
+enum gsp_reset_kind {
+    GSP_RESET_AUTO,     /* the first of the two that the card has */
+    GSP_RESET_FUNCTION, /* function level reset */
+    GSP_RESET_BUS,      /* secondary bus reset of the bridge above */
+};
+const char *gsp_reset_kind_name(enum gsp_reset_kind k); /* "auto", "function", "bus" */
+
+/* The GPU's fiber: boots, in several attempts when need be, serves the firmware, carries out
+ * orders, after failures too. Returns when *stop is set or in gsp_destroy(). One fiber at a time.
+ * Yields. */
+void gsp_run(struct gsp_gpu *g, const volatile bool *stop);
+/* Any fiber: gives an order and waits until it is done, or until d. k: of a reset. FL_ESTATE with
+ * words when it makes no sense now (a boot of a ready GPU, an unload of one that is not) or nobody
+ * is in gsp_run(); FL_EBUSY while another order, or the first boot, is under way; FL_ETIMEDOUT: it
+ * goes on, nobody waits for it any more; FL_ENOTSUP: the card has no such reset, nothing has
+ * happened; FL_ECANCELED: gsp_run() ended before; else how it ended. A boot makes attempts. A reset
+ * works in every state and says no goodbye: calls that are under way end with FL_ECANCELED, the
+ * state is UNLOADED afterwards. fail may be NULL. Yields. */
+FL_MUST_CHECK enum fl_err gsp_order(struct gsp_gpu *g, enum gsp_order o, enum gsp_reset_kind k,
+                                    struct deadline d, struct fl_fail *fail);
+
+/* A boot may be tried several times, the card being reset in between: after failures that a reset
+ * can change (not: files that are missing or wrong, no memory, a chip or version that is not
+ * supported) and where the card has a reset. The snapshot's failure and stages are the last
+ * attempt's; each one's own failure stays in its record. */
+#define GSP_MAX_ATTEMPTS 8
+struct gsp_attempt {
+    uint32_t number; /* within its boot, from 1 */
+    uint64_t start_us, us;
+    enum fl_err result;
+    struct fl_fail fail; /* empty when it was a success */
+    enum gsp_reset_kind reset_before;
+    bool was_reset; /* the card was reset before it: reset_before says how, never AUTO */
+};
+/* Copies the records of the last attempts of this GPU's life, at most max and GSP_MAX_ATTEMPTS,
+ * oldest first; returns how many. *total (may be NULL): attempts that ended, ever. One by
+ * gsp_boot() counts too. */
+uint32_t gsp_get_attempts(struct gsp_gpu *g, struct gsp_attempt *out, uint32_t max,
+                          uint64_t *total);
+
+/* The whole bring-up, once: power-on state to READY, or FAILED with snapshot.fail filled, WPR2
+ * taken down again and everything freed except the logs. Callable again after a failure or unload.
+ * Yields. */
 FL_MUST_CHECK enum fl_err gsp_boot(struct gsp_gpu *g);
 /* READY to UNLOADED. Yields. */
 FL_MUST_CHECK enum fl_err gsp_unload(struct gsp_gpu *g);
@@ -110,8 +159,8 @@ FL_MUST_CHECK enum fl_err gsp_suspend(struct gsp_gpu *g);
  */
 FL_MUST_CHECK enum fl_err gsp_resume(struct gsp_gpu *g);
 
-/* Serves events of a READY GPU until stop is set: interrupt-driven, does not poll. Runs in the
- * GPU's own fiber after a successful boot. */
+/* Serves events of a READY GPU until stop is set, it fails or an order is given: interrupt-driven,
+ * does not poll. gsp_run() does this; a program of its own may after a successful gsp_boot(). */
 void gsp_serve(struct gsp_gpu *g, const volatile bool *stop);
 
 void gsp_get_snapshot(struct gsp_gpu *g, struct gsp_snapshot *out);

@@ -116,8 +116,7 @@ enum fl_err gsp_unload(struct gsp_gpu *g)
 static void wait_until_alone(struct gsp_gpu *g)
 {
     g->ending = true;
-    gsp_rpc_interrupt(&g->rpc);
-    event_signal(&g->hw.intr.ev);
+    gsp_gpu_send_away(g);
     while (g->users > 0) {
         const enum fl_err err = event_wait(&g->left, deadline_never());
         FL_ASSERT(err == FL_OK);

@@ -13,7 +13,7 @@
 
 static bool serving(const struct gsp_gpu *g)
 {
-    return g->state == GSP_READY && !g->busy && !g->ending;
+    return g->state == GSP_READY && !g->busy && !g->ending && !g->orders.given;
 }
 
 /* A GPU that was ready is not any more. */

@@ -48,6 +48,8 @@ void gsp_get_snapshot(struct gsp_gpu *g, struct gsp_snapshot *out)
         .fail = g->fail,
         .boots = g->boots,
         .unloads = g->unloads,
+        .attempt = g->attempts.number,
+        .attempts = g->attempts.most,
         .reg_reads = g->hw.io.reads,
         .reg_writes = g->hw.io.writes,
         .firmware_bytes = g->firmware_bytes,

@@ -122,8 +122,9 @@ FL_MUST_CHECK enum fl_err pci_flr(const struct pci_dev *d, struct fl_fail *fail)
  * reset leaves them. FL_ENOTSUP without a bridge or when other cards are on that bus; else as
  * pci_flr(). */
 FL_MUST_CHECK enum fl_err pci_bus_reset(const struct pci_dev *d, struct fl_fail *fail);
-/* The first of the two that the device has. */
-FL_MUST_CHECK enum fl_err pci_reset(const struct pci_dev *d, struct fl_fail *fail);
+/* Whether the device has them. Neither changes anything. */
+bool pci_has_flr(const struct pci_dev *d);
+bool pci_has_bus_reset(const struct pci_dev *d);
 
 /* "VGA controller", "Ethernet controller", "PCI bridge" ...; never NULL. */
 const char *pci_class_name(uint32_t class_code);

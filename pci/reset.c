@@ -186,7 +186,7 @@ static enum fl_err finish(const struct pci_dev *d, const char *name, const char 
     return FL_OK;
 }
 
-static bool has_flr(const struct pci_dev *d)
+bool pci_has_flr(const struct pci_dev *d)
 {
     return d->header_type == PCI_HEADER_NORMAL && d->cap_pcie != 0 &&
            (pci_read(d, exp_off(d, PCI_EXP_DEVCAP), 4) & PCI_EXP_DEVCAP_FLR) != 0;
@@ -198,7 +198,7 @@ enum fl_err pci_flr(const struct pci_dev *d, struct fl_fail *fail)
     struct saved saved;
 
     pci_name(d, name);
-    if (!has_flr(d)) {
+    if (!pci_has_flr(d)) {
         return FL_FAIL(fail, FL_ENOTSUP, name, "the function has no function level reset");
     }
     const enum fl_err err = quiesce(d, name, &saved, fail);
@@ -222,6 +222,11 @@ static const struct pci_dev *bridge_of_card(const struct pci_dev *d)
     return d->parent >= 0 ? &d->pci->dev[d->parent] : NULL;
 }
 
+bool pci_has_bus_reset(const struct pci_dev *d)
+{
+    return d->header_type == PCI_HEADER_NORMAL && d->cap_pcie != 0 && bridge_of_card(d) != NULL;
+}
+
 enum fl_err pci_bus_reset(const struct pci_dev *d, struct fl_fail *fail)
 {
     char name[PCI_NAME_MAX];
@@ -229,7 +234,7 @@ enum fl_err pci_bus_reset(const struct pci_dev *d, struct fl_fail *fail)
     const struct pci_dev *bridge = bridge_of_card(d);
 
     pci_name(d, name);
-    if (d->header_type != PCI_HEADER_NORMAL || d->cap_pcie == 0 || bridge == NULL) {
+    if (!pci_has_bus_reset(d)) {
         return FL_FAIL(fail, FL_ENOTSUP, name,
                        "the card cannot be reset through a bridge: it has none of its own");
     }
@@ -242,9 +247,4 @@ enum fl_err pci_bus_reset(const struct pci_dev *d, struct fl_fail *fail)
     fiber_sleep_us(BUS_RESET_US);
     pci_write(bridge, PCI_CFG_BRIDGE_CONTROL, 2, control & ~(uint32_t)PCI_BRIDGE_BUS_RESET);
     return finish(d, name, "bus reset", &saved, fail);
-}
-
-enum fl_err pci_reset(const struct pci_dev *d, struct fl_fail *fail)
-{
-    return has_flr(d) ? pci_flr(d, fail) : pci_bus_reset(d, fail);
 }

@@ -420,7 +420,17 @@ static void give_up(struct gsp_gpu *g, uint32_t stage)
     gsp_gpu_changed(g);
 }
 
-static enum fl_err boot(struct gsp_gpu *g)
+bool gsp_boot_failed_by_files(const struct gsp_gpu *g)
+{
+    for (uint32_t i = 0; i < g->stage_count; i++) {
+        if (g->stage[i].state == GSP_STAGE_FAILED) {
+            return story[i].step == firmware;
+        }
+    }
+    return false;
+}
+
+enum fl_err gsp_boot_once(struct gsp_gpu *g)
 {
     if (g->busy || g->state == GSP_READY) {
         return FL_ESTATE;
@@ -454,14 +464,4 @@ static enum fl_err boot(struct gsp_gpu *g)
              g->hw.chip->name, (unsigned long long)((clock_now_us() - start) / US_PER_MS),
              (unsigned long long)g->hw.io.reads, (unsigned long long)g->hw.io.writes);
     return FL_OK;
-}
-
-enum fl_err gsp_boot(struct gsp_gpu *g)
-{
-    if (!gsp_gpu_enter(g)) {
-        return FL_ESTATE;
-    }
-    const enum fl_err err = boot(g);
-    gsp_gpu_leave(g);
-    return err;
 }

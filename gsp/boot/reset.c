@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Leftovers of an earlier boot (reset.h). */
+/* Resets, on request and of leftovers (reset.h). */
 #include "gsp/boot/reset.h"
 
 #include "arch/log.h"
@@ -7,6 +7,7 @@
 #include "gsp/gpu.h"
 #include "gsp/hw/card.h"
 #include "gsp/hw/falcon.h"
+#include "gsp/hw/intr.h"
 
 #define POWER_CYCLE                                                                                \
     "an earlier boot was not unloaded and only a reset removes what it left: power the machine "   \
@@ -42,7 +43,7 @@ enum fl_err gsp_reset_leftover(struct gsp_gpu *g, struct fl_fail *fail)
         return gsp_io_check(&g->hw.io);
     }
     name_it(g);
-    enum fl_err err = gsp_card_reset(&g->hw, &why);
+    enum fl_err err = gsp_card_reset(&g->hw, GSP_RESET_AUTO, &why);
     if (err == FL_ENOTSUP && (g->hw.family->parts & GSP_PART_BOOTER) != 0) {
         log_warn(g->hw.label, "%s: it will be unloaded by its own programs", why.text);
         g->left_up = true;
@@ -84,5 +85,38 @@ enum fl_err gsp_reset_unload_leftover(struct gsp_gpu *g, struct fl_fail *fail)
     if (err != FL_OK) {
         fl_fail_hint(fail, POWER_CYCLE);
     }
+    return err;
+}
+
+enum fl_err gsp_reset_run(struct gsp_gpu *g, enum gsp_reset_kind kind, struct fl_fail *fail)
+{
+    enum fl_err err = gsp_card_reset_kind(&g->hw, kind, &kind, fail);
+
+    if (err != FL_OK) {
+        return err;
+    }
+    g->busy = true;
+    fl_fail_clear(&g->fail);
+    gsp_io_begin(&g->hw.io, &g->fail);
+    gsp_recorder_stage(&g->hw.rec, "card-reset");
+    log_warn(g->hw.label, "reset on request (%s)", gsp_reset_kind_name(kind));
+    gsp_gpu_send_away(g);
+    gsp_rpc_close(&g->rpc);
+    gsp_intr_disable(&g->hw);
+    err = gsp_card_reset(&g->hw, kind, &g->fail);
+    /* It is not bus master, whether the reset has worked or not: its memory may go. */
+    g->undo = (struct gsp_undo){0};
+    g->wpr2 = (struct gsp_wpr2){0};
+    gsp_gpu_flush_log(g);
+    gsp_gpu_free_boot(g);
+    g->busy = false;
+    g->state = err == FL_OK ? GSP_UNLOADED : GSP_FAILED;
+    if (err != FL_OK) {
+        FL_FAIL(&g->fail, err, "reset", "the reset failed: %s", fl_err_name(err));
+        fl_fail_stage(&g->fail, "reset");
+        *fail = g->fail;
+        log_error(g->hw.label, "reset failed: %s", g->fail.text);
+    }
+    gsp_gpu_changed(g);
     return err;
 }

@@ -20,13 +20,6 @@ static const struct wait wait_suspended = {
     .step_us = 50,
 };
 
-/* Who waits for an answer of the GSP, or for his turn to ask, need not wait any more. */
-static void send_away(struct gsp_gpu *g)
-{
-    gsp_rpc_interrupt(&g->rpc);
-    event_signal(&g->hw.intr.ev);
-}
-
 enum fl_err gsp_unload_arm(struct gsp_gpu *g, struct fl_fail *fail)
 {
     enum fl_err err = gsp_fwsec_prepare(g, fail);
@@ -43,7 +36,7 @@ enum fl_err gsp_unload_stop_rm(struct gsp_gpu *g, bool suspend, struct fl_fail *
 
     gsp_recorder_stage(&g->hw.rec, "unload-rpc");
     g->undo.rm = g->undo.core = false; /* from here on nobody else may call, and it may stop */
-    send_away(g);
+    gsp_gpu_send_away(g);
     if (size > sizeof(p)) {
         return FL_FAIL(fail, FL_ENOTSUP, "unload",
                        "UNLOADING_GUEST_DRIVER of this firmware has %u bytes", (unsigned)size);
@@ -98,7 +91,7 @@ enum fl_err gsp_unload_run(struct gsp_gpu *g, struct fl_fail *fail)
         stopped = first == FL_OK;
     }
     g->undo.rm = g->undo.core = false;
-    send_away(g);
+    gsp_gpu_send_away(g);
     gsp_rpc_close(&g->rpc);
     if (g->undo.wpr2 && !g->hw.io.lost) {
         err = gsp_unload_take_down(g, stopped, fail);

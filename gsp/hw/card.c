@@ -30,11 +30,35 @@ static enum fl_err look_back(void *ctx, struct wait_report *last, struct fl_fail
     return FL_EBUSY;
 }
 
-enum fl_err gsp_card_reset(struct gsp_hw *hw, struct fl_fail *fail)
+enum fl_err gsp_card_reset_kind(const struct gsp_hw *hw, enum gsp_reset_kind asked,
+                                enum gsp_reset_kind *kind, struct fl_fail *fail)
 {
-    pci_enable(hw->pci, true, false); /* as it comes back */
-    enum fl_err err = pci_reset(hw->pci, fail);
+    if (asked != GSP_RESET_BUS && pci_has_flr(hw->pci)) {
+        *kind = GSP_RESET_FUNCTION;
+        return FL_OK;
+    }
+    if (asked != GSP_RESET_FUNCTION && pci_has_bus_reset(hw->pci)) {
+        *kind = GSP_RESET_BUS;
+        return FL_OK;
+    }
+    return FL_FAIL_MORE(fail, FL_ENOTSUP, "reset",
+                        (.hint = asked == GSP_RESET_AUTO ? NULL : "try the other kind"),
+                        "the card cannot be reset: it has %s",
+                        asked == GSP_RESET_FUNCTION ? "no function level reset"
+                        : asked == GSP_RESET_BUS    ? "no bridge of its own above it"
+                                                    : "neither a function level reset nor a bridge "
+                                                      "of its own above it");
+}
 
+enum fl_err gsp_card_reset(struct gsp_hw *hw, enum gsp_reset_kind kind, struct fl_fail *fail)
+{
+    enum gsp_reset_kind is;
+    enum fl_err err = gsp_card_reset_kind(hw, kind, &is, fail);
+
+    pci_enable(hw->pci, true, false); /* as it comes back */
+    if (err == FL_OK) {
+        err = is == GSP_RESET_FUNCTION ? pci_flr(hw->pci, fail) : pci_bus_reset(hw->pci, fail);
+    }
     if (err == FL_OK) {
         err = wait_until(&wait_back, look_back, &hw->io, fail);
     }

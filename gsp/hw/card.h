@@ -4,9 +4,15 @@
 
 #include "arch/base.h"
 #include "arch/fail.h"
+#include "gsp/gsp.h"
 
 struct gsp_hw;
 
-/* The card's reset: of the function, else through the bridge above. Until its registers answer
- * again; bus mastering is off then. FL_ENOTSUP when it has neither. Yields. */
-FL_MUST_CHECK enum fl_err gsp_card_reset(struct gsp_hw *hw, struct fl_fail *fail);
+/* What a reset of that kind is on this card: FUNCTION or BUS. FL_ENOTSUP with words when it has
+ * none. Changes nothing. */
+FL_MUST_CHECK enum fl_err gsp_card_reset_kind(const struct gsp_hw *hw, enum gsp_reset_kind asked,
+                                              enum gsp_reset_kind *kind, struct fl_fail *fail);
+/* The card's reset, until its registers answer again; bus mastering is off then. FL_ENOTSUP when it
+ * has none of that kind. Yields. */
+FL_MUST_CHECK enum fl_err gsp_card_reset(struct gsp_hw *hw, enum gsp_reset_kind kind,
+                                         struct fl_fail *fail);

@@ -196,7 +196,8 @@ void rig_open(struct rig *r, const struct rig_options *opt)
     if (!opt->beside) {
         host_reset();
     }
-    *r = (struct rig){.no_msi = opt->no_msi, .no_flr = opt->no_flr, .beside = opt->beside};
+    *r = (struct rig){
+        .no_msi = opt->no_msi, .no_flr = opt->no_flr, .bridge = opt->bridge, .beside = opt->beside};
     dma_get_stats(&dma);
     r->dma_bytes_before = dma.live_bytes;
 

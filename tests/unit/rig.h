@@ -35,6 +35,7 @@ struct rig_options {
     bool untold;          /* the model is not told the version */
     bool no_msi;          /* the device offers no interrupts */
     bool no_flr;          /* ... and no function level reset */
+    bool bridge;          /* the GPU is behind a bridge of its own, which can reset it */
     bool beside;          /* another bench is open: share its time and fibers, close before it */
 };
 
@@ -51,7 +52,9 @@ struct rig {
         struct rig *rig;
         unsigned bar;
     } bar[PCI_BAR_COUNT];
-    bool no_msi, no_flr, beside;
+    bool no_msi, no_flr, bridge, beside;
+    uint8_t bridge_cfg[256];         /* its configuration space */
+    unsigned bus_resets;             /* through the bridge */
     bool cut;                        /* nothing of the driver's reaches the GPU */
     uint32_t msix[4 * RIG_MSIX_MAX]; /* the table, as the driver wrote it */
     uint64_t irqs;                   /* messages that reached the CPU */

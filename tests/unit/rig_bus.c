@@ -8,7 +8,7 @@
 #include "arch/host/host.h"
 
 /* Where the firmware of a PC would have put the BARs. */
-#define GPU_DEVFN           0x08u /* 00:01.0: no bridge in front of it */
+#define GPU_DEVFN           0x08u /* 00:01.0; behind the bridge there 01:00.0 */
 #define BAR_LOW_BASE        0xa0000000ull
 #define BAR_HIGH_BASE       0x6000000000ull
 #define BAR_IO_BASE         0xe000u
@@ -28,10 +28,56 @@
 #define MSIX_ENTRY_WORDS   4u
 #define MSIX_MASKED        1u
 #define PCI_EXP_DEVCAP_FLR (1u << 28)
+/* The bridge: a root port of QEMU's, as far as enumeration and resets look. */
+#define BRIDGE_ID              0x000c1b36u
+#define BRIDGE_CLASS_REV       0x06040000u
+#define PCI_CFG_CLASS_REV      0x08u
+#define PCI_CFG_HEADER_TYPE    0x0eu
+#define PCI_HEADER_BRIDGE      1u
+#define PCI_CFG_BUSES          0x18u
+#define PCI_CFG_BRIDGE_CONTROL 0x3eu
+#define PCI_BRIDGE_BUS_RESET   0x40u
 
 /* ---- the bus, as the driver sees it ---- */
 
-static bool is_gpu(uint8_t bus, uint8_t devfn) { return bus == 0 && devfn == GPU_DEVFN; }
+static bool is_gpu(const struct rig *r, uint8_t bus, uint8_t devfn)
+{
+    return r->bridge ? bus == 1 && devfn == 0 : bus == 0 && devfn == GPU_DEVFN;
+}
+
+/* ---- a bridge with one bus below it ---- */
+
+static bool is_bridge(const struct rig *r, uint8_t bus, uint8_t devfn)
+{
+    return r->bridge && bus == 0 && devfn == GPU_DEVFN;
+}
+
+static uint32_t bridge_read(struct rig *r, uint16_t off, unsigned size)
+{
+    uint8_t *c = r->bridge_cfg;
+
+    put_le32(c, BRIDGE_ID);
+    put_le32(c + PCI_CFG_CLASS_REV, BRIDGE_CLASS_REV);
+    c[PCI_CFG_HEADER_TYPE] = PCI_HEADER_BRIDGE;
+    put_le32(c + PCI_CFG_BUSES, 1u << 16 | 1u << 8); /* to bus 1 */
+    if (off + size > sizeof(r->bridge_cfg)) {
+        return 0;
+    }
+    return size == 4 ? get_le32(c + off) : size == 2 ? get_le16(c + off) : c[off];
+}
+
+static void bridge_write(struct rig *r, uint16_t off, unsigned size, uint32_t value)
+{
+    if (off != PCI_CFG_BRIDGE_CONTROL || size != 2) {
+        return;
+    }
+    const uint32_t was = get_le16(r->bridge_cfg + off);
+    put_le16(r->bridge_cfg + off, (uint16_t)value);
+    if ((was & PCI_BRIDGE_BUS_RESET) != 0 && (value & PCI_BRIDGE_BUS_RESET) == 0) {
+        r->bus_resets++;
+        model_reset(r->model, MODEL_RESET_BUS);
+    }
+}
 
 static uint16_t cap_at(struct gpu_model *m, uint32_t id)
 {
@@ -52,7 +98,10 @@ static uint32_t cfg_read(void *ctx, uint16_t seg, uint8_t bus, uint8_t devfn, ui
     struct rig *r = ctx;
 
     (void)seg;
-    if (!is_gpu(bus, devfn)) {
+    if (is_bridge(r, bus, devfn)) {
+        return bridge_read(r, off, size);
+    }
+    if (!is_gpu(r, bus, devfn)) {
         return size == 4 ? UINT32_MAX : (1u << 8 * size) - 1;
     }
     uint32_t v = model_cfg_read(r->model, off, size);
@@ -71,7 +120,9 @@ static void cfg_write(void *ctx, uint16_t seg, uint8_t bus, uint8_t devfn, uint1
     struct rig *r = ctx;
 
     (void)seg;
-    if (is_gpu(bus, devfn) && !r->cut) {
+    if (is_bridge(r, bus, devfn)) {
+        bridge_write(r, off, size, value);
+    } else if (is_gpu(r, bus, devfn) && !r->cut) {
         model_cfg_write(r->model, off, size, value);
     }
 }

@@ -83,7 +83,8 @@ static void test_flr_failures(void **state)
 static void reset_fiber(void *arg)
 {
     fl_fail_clear(&fail);
-    flr_result = pci_reset(arg, &fail);
+    flr_result = pci_has_flr(arg) ? pci_flr(arg, &fail) : pci_bus_reset(arg, &fail);
+    assert_int_equal(pci_has_bus_reset(arg) || pci_has_flr(arg), flr_result != FL_ENOTSUP);
 }
 
 /* A card behind a bridge. */
