@@ -6,7 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { LINE_MAX_BYTES = 256 };
+#include "gsp/gsp.h"
+
+enum { LINE_MAX_BYTES = 256, ATTEMPTS_DEFAULT = 3 };
 
 static void complain(struct boot_config *c, unsigned line, const char *fmt, ...) FL_PRINTF(3, 4);
 static void complain(struct boot_config *c, unsigned line, const char *fmt, ...)
@@ -27,7 +29,10 @@ static void complain(struct boot_config *c, unsigned line, const char *fmt, ...)
 
 void config_defaults(struct boot_config *c)
 {
-    *c = (struct boot_config){.hostname = "firstlight", .dhcp = true, .log_level = LOG_INFO};
+    *c = (struct boot_config){.hostname = "firstlight",
+                              .dhcp = true,
+                              .attempts = ATTEMPTS_DEFAULT,
+                              .log_level = LOG_INFO};
 }
 
 /* "a.b.c.d" at *p; moves *p behind it. */
@@ -131,6 +136,15 @@ static bool set_firmware(struct boot_config *c, const char *v)
 {
     return set_text(c->firmware, sizeof(c->firmware), v, is_version_char);
 }
+/* One digit: GSP_MAX_ATTEMPTS is 8. */
+static bool set_attempts(struct boot_config *c, const char *v)
+{
+    if (v[0] < '1' || v[0] > '0' + GSP_MAX_ATTEMPTS || v[1] != '\0') {
+        return false;
+    }
+    c->attempts = (uint32_t)(v[0] - '0');
+    return true;
+}
 static bool set_log_level(struct boot_config *c, const char *v)
 {
     return log_level_parse(v, &c->log_level);
@@ -148,6 +162,7 @@ static const struct {
     {"dns", set_dns, "an IPv4 address", false},
     {"token", set_token, "1 to 127 visible characters", true},
     {"firmware", set_firmware, "a version such as 570.144", false},
+    {"attempts", set_attempts, "a number from 1 to 8", false},
     {"log_level", set_log_level, "error, warn, info, debug or trace", false},
 };
 
@@ -209,7 +224,8 @@ static void parse_line(struct boot_config *c, unsigned number, char *line)
     }
     bool show = may_be_shown(key, value);
     complain(c, number,
-             "unknown key%s%s%s; known are hostname, ip, gateway, dns, token, firmware, log_level",
+             "unknown key%s%s%s; known are hostname, ip, gateway, dns, token, firmware, attempts, "
+             "log_level",
              show ? " '" : "", show ? key : "", show ? "'" : "");
 }
 

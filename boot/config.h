@@ -19,6 +19,7 @@ struct boot_config {
     uint32_t ip, mask, gateway, dns;    /* IPv4, host byte order, 0 = none */
     char token[CONFIG_TOKEN_MAX];       /* "" = none; checked and kept, nothing asks for it yet */
     char firmware[32];                  /* version to force, "" = newest that is complete */
+    uint32_t attempts;                  /* of each GPU's boot, 1 to 8; default 3 */
     enum log_level log_level;           /* default info */
 
     /* What was wrong, one sentence each: "firstlight.conf:3: unknown key 'ipp'; known are ...".

@@ -167,6 +167,7 @@ static void main_fiber(void *arg)
         .files = (const struct fl_file *)(uintptr_t)h->files,
         .file_count = h->file_count,
         .force_version = self.config.firmware[0] != '\0' ? self.config.firmware : NULL,
+        .attempts = self.config.attempts,
     };
     start_gpus();
 }

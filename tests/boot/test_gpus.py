@@ -32,7 +32,7 @@ def span(gpu):
 
 
 with Test("gpus") as test:
-    with test.machine(image("gpus", "", chips=CHIPS), chips=CHIPS, memory_mib=2048,
+    with test.machine(image("gpus", "attempts = 1\n", chips=CHIPS), chips=CHIPS, memory_mib=2048,
                       model_args=["--strict"],
                       gpu_args=[["--fault", "gsp-hang"] if i == HANGS else [] for i in range(3)]) as m:
         seen = watch(m)

@@ -24,6 +24,7 @@ static void test_defaults(void **state)
     struct boot_config c = parse("");
     assert_string_equal(c.hostname, "firstlight");
     assert_true(c.dhcp);
+    assert_int_equal(c.attempts, 3);
     assert_int_equal(c.log_level, LOG_INFO);
     assert_int_equal(c.message_count, 0);
 }
@@ -33,7 +34,8 @@ static void test_all_keys(void **state)
     (void)state;
     struct boot_config c = parse(
         "# a comment\r\nhostname = bench-7\r\nip=192.168.1.20/24\ngateway = 192.168.1.1 # near\n"
-        "\tdns\t=\t9.9.9.9\ntoken = s3cret!\nfirmware = 535.113.01\nlog_level = debug");
+        "\tdns\t=\t9.9.9.9\ntoken = s3cret!\nfirmware = 535.113.01\nattempts = 8\nlog_level = "
+        "debug");
     assert_int_equal(c.message_count, 0);
     assert_string_equal(c.hostname, "bench-7");
     assert_false(c.dhcp);
@@ -43,6 +45,8 @@ static void test_all_keys(void **state)
     assert_int_equal(c.dns, 0x09090909);
     assert_string_equal(c.token, "s3cret!");
     assert_string_equal(c.firmware, "535.113.01");
+    assert_int_equal(c.attempts, 8);
+    assert_int_equal(parse("attempts = 1").attempts, 1);
     assert_int_equal(c.log_level, LOG_DEBUG);
 }
 
@@ -59,6 +63,9 @@ static void test_bad_values(void **state)
         "hostname = a b",   "hostname =",
         "token = a b",      "firmware = 570-144",
         "log_level = loud", "token =",
+        "attempts = 0",     "attempts = 9",
+        "attempts = 10",    "attempts =",
+        "attempts = 3x",    "attempts = -1",
     };
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
         char text[128];
