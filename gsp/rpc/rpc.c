@@ -15,6 +15,8 @@ static LOCK_CLASS(rpc_class, "gsp.rpc");
 #define TURN_MESSAGES 256u
 #define TURN_US       US_PER_MS
 
+#define PUMP_WAIT_US (10 * US_PER_MS) /* for a call to end that handles events itself */
+
 #define GSP_RPC(fn, num, request, low)                                                             \
     const struct gsp_rpc_function gsp_rpc_##fn = {                                                 \
         .number = (num),                                                                           \
@@ -198,8 +200,10 @@ enum fl_err gsp_rpc_pump(struct gsp_rpc *r, bool *more, struct fl_fail *fail)
     const struct use u = use_until(r, deadline_never());
     enum fl_err err;
 
-    *more = false;
-    mutex_lock(&r->lock);
+    *more = mutex_lock_until(&r->lock, deadline_in_us(PUMP_WAIT_US)) != FL_OK;
+    if (*more) {
+        return FL_OK;
+    }
     err = check_open(r, &u, fail);
     if (err == FL_OK) {
         err = pump_turn(r, &u, more, fail);

@@ -105,7 +105,8 @@ FL_MUST_CHECK enum fl_err gsp_rpc_call(struct gsp_rpc *r, const struct gsp_rpc_f
                                        struct fl_fail *fail);
 
 /* Handles the events that wait, for a turn at most. *more: the turn ended before the ring was
- * empty; yield and come again. Does not wait for messages. */
+ * empty, or a call is going on, which handles them itself and may take as long as its caller likes;
+ * yield and come again. Does not wait for messages. */
 FL_MUST_CHECK enum fl_err gsp_rpc_pump(struct gsp_rpc *r, bool *more, struct fl_fail *fail);
 
 /* Handles events until done(ctx) is true. what: for the message when it takes too long. Yields. */

@@ -372,6 +372,33 @@ static void amid_calls(void **state)
     on_a_gpu(&(struct rig_options){.strict = MODEL_STRICT, .faults = faults}, amid_calls_body);
 }
 
+/* The GSP answers nothing and sends an event: who serves does not get stuck behind a call. */
+static void amid_events_body(void *arg)
+{
+    uint8_t xid[272] = {0};
+    (void)arg;
+    starts();
+    until(GSP_READY);
+    calls_left = 1;
+    assert_non_null(fiber_spawn("caller", calls, &call_err[0], FIBER_STACK_DEFAULT));
+    for (unsigned i = 0; i < 5; i++) {
+        fiber_sleep_us(20 * US_PER_MS);
+        model_inject_event(rig.model, 0x1006, xid, sizeof(xid), 0);
+    }
+    const uint64_t start = clock_now_us();
+    assert_int_equal(order(GSP_ORDER_RESET), FL_OK);
+    assert_true(clock_now_us() - start < 2 * US_PER_S); /* virtual time */
+    assert_int_equal(call_err[0], FL_ECANCELED);
+    stops();
+}
+static void amid_events(void **state)
+{
+    /* The eighth: after the two before the start. */
+    static const char *const faults[] = {"command:n=8:drop", NULL};
+    (void)state;
+    on_a_gpu(&(struct rig_options){.strict = MODEL_STRICT, .faults = faults}, amid_events_body);
+}
+
 /* ---- the end ---- */
 
 /* An order that nobody takes any more is answered. */
@@ -456,12 +483,13 @@ static void falls_over(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(in_each_state),     cmocka_unit_test(reset_after_a_failure),
-        cmocka_unit_test(failures_are_told), cmocka_unit_test(kinds_of_reset),
-        cmocka_unit_test(reset_fails),       cmocka_unit_test(two_at_once),
-        cmocka_unit_test(amid_a_boot),       cmocka_unit_test(giver_goes),
-        cmocka_unit_test(amid_calls),        cmocka_unit_test(ends_with_the_fiber),
-        cmocka_unit_test(destroyed),         cmocka_unit_test(falls_over),
+        cmocka_unit_test(in_each_state),       cmocka_unit_test(reset_after_a_failure),
+        cmocka_unit_test(failures_are_told),   cmocka_unit_test(kinds_of_reset),
+        cmocka_unit_test(reset_fails),         cmocka_unit_test(two_at_once),
+        cmocka_unit_test(amid_a_boot),         cmocka_unit_test(giver_goes),
+        cmocka_unit_test(amid_calls),          cmocka_unit_test(amid_events),
+        cmocka_unit_test(ends_with_the_fiber), cmocka_unit_test(destroyed),
+        cmocka_unit_test(falls_over),
     };
     host_log_to_stderr(getenv("RIG_LOG") != NULL);
     return cmocka_run_group_tests_name("orders", tests, NULL, NULL);
