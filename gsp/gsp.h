@@ -179,6 +179,36 @@ uint64_t gsp_log_put(struct gsp_gpu *g, enum gsp_log l); /* words written so far
  * size bytes. Returns bytes written, 0 at the end; size of at least 512 always holds a line. */
 size_t gsp_flight_read(struct gsp_gpu *g, uint64_t *cursor, char *buf, size_t size);
 
+/* The RPC history: the last 128 calls to the GSP and events from it, kept after a failure and over
+ * boots. */
+enum gsp_rpc_end {
+    GSP_RPC_RUNNING,
+    GSP_RPC_ANSWERED,  /* result and rm_status tell how */
+    GSP_RPC_POSTED,    /* sent; no answer is expected */
+    GSP_RPC_TIMED_OUT, /* in line for its turn, for room, or for the answer */
+    GSP_RPC_CANCELLED, /* the GPU was taken down */
+    GSP_RPC_FAILED,    /* the GSP broke the protocol or crashed, or the link is lost */
+    GSP_RPC_EVENT,
+};
+const char *gsp_rpc_end_name(enum gsp_rpc_end e); /* "running", "answered", "timed out", ... */
+struct gsp_rpc_record {
+    uint64_t number; /* from 1, of calls and events together */
+    uint64_t at_us;  /* when it was asked for, or came */
+    uint64_t us; /* until it ended, waiting for its turn included; until the event was handled */
+    uint32_t function;
+    const char *name; /* static */
+    bool event;
+    uint32_t client, object; /* of controls, allocations, frees and duplicates; else 0 */
+    uint32_t cmd;            /* of a control; the class of an allocation; else 0 */
+    uint32_t request_bytes, reply_bytes; /* payloads, continuation records together */
+    uint32_t result;                     /* rpc_result of the answer or event */
+    uint32_t rm_status;                  /* NV_STATUS in the answer; 0 where there is none */
+    enum gsp_rpc_end end;
+};
+/* Copies the record with the smallest number >= *cursor (start with 0) and moves *cursor on; false
+ * at the end. One that is running is copied as it is: its end is seen by reading it again. */
+bool gsp_history_read(struct gsp_gpu *g, uint64_t *cursor, struct gsp_rpc_record *out);
+
 /* Changes whenever a snapshot would differ in state or stages: cheap change detection for live
  * views. */
 uint64_t gsp_generation(const struct gsp_gpu *g);

@@ -87,6 +87,11 @@ size_t gsp_flight_read(struct gsp_gpu *g, uint64_t *cursor, char *buf, size_t si
     return gsp_recorder_text(&g->hw.rec, cursor, buf, size);
 }
 
+bool gsp_history_read(struct gsp_gpu *g, uint64_t *cursor, struct gsp_rpc_record *out)
+{
+    return gsp_history_next(&g->rpc.history, cursor, out);
+}
+
 size_t gsp_log_read(struct gsp_gpu *g, enum gsp_log l, uint64_t *offset, void *buf, size_t size)
 {
     return (unsigned)l < GSP_LOG_COUNT ? gsp_logs_read(&g->log[l], offset, buf, size) : 0;

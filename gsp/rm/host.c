@@ -64,20 +64,31 @@ static enum fl_err idle(void *ctx, uint32_t round, struct deadline d, struct fl_
     return FL_OK;
 }
 
+static const char *name_of(const struct gsp_gpu *g, uint32_t function)
+{
+    const struct gsp_event_info *e =
+        function >= GSP_RPC_FIRST_EVENT ? gsp_event_find(&g->version->events, function) : NULL;
+
+    return e != NULL ? e->name : gsp_rpc_name(function);
+}
+
 static enum fl_err on_event(void *ctx, const struct gsp_msg *m, struct deadline until,
                             struct fl_fail *fail)
 {
-    return gsp_message_handle(ctx, m, until, fail);
+    struct gsp_gpu *g = ctx;
+    const uint64_t n = gsp_history_event(&g->rpc.history, m, name_of(g, m->function));
+    const enum fl_err err = gsp_message_handle(g, m, until, fail);
+
+    gsp_history_handled(&g->rpc.history, n);
+    return err;
 }
 
 static void trace(void *ctx, bool sent, uint32_t function, uint32_t bytes, uint32_t result)
 {
     struct gsp_gpu *g = ctx;
-    const struct gsp_event_info *e =
-        function >= GSP_RPC_FIRST_EVENT ? gsp_event_find(&g->version->events, function) : NULL;
 
     gsp_recorder_add(&g->hw.rec, sent ? GSP_REC_SEND : GSP_REC_RECV, function,
-                     (uint64_t)result << 32 | bytes, e != NULL ? e->name : gsp_rpc_name(function));
+                     (uint64_t)result << 32 | bytes, name_of(g, function));
 }
 
 const struct gsp_rpc_host gsp_gpu_rpc_host = {.idle = idle, .event = on_event, .trace = trace};

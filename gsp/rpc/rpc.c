@@ -17,34 +17,6 @@ static LOCK_CLASS(rpc_class, "gsp.rpc");
 
 #define PUMP_WAIT_US (10 * US_PER_MS) /* for a call to end that handles events itself */
 
-#define GSP_RPC(fn, num, request, low)                                                             \
-    const struct gsp_rpc_function gsp_rpc_##fn = {                                                 \
-        .number = (num),                                                                           \
-        .least = GSP_RPC_##low,                                                                    \
-        .name = #fn,                                                                               \
-        .head = offsetof(struct gsp_layout, request.total),                                        \
-    };
-#include "gsp/rpc/functions.def"
-#undef GSP_RPC
-
-const char *gsp_rpc_name(uint32_t number)
-{
-    static const struct gsp_rpc_function *const all[] = {
-#define GSP_RPC(fn, num, request, low) &gsp_rpc_##fn,
-#include "gsp/rpc/functions.def"
-#undef GSP_RPC
-    };
-
-    for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
-        if (all[i]->number == number) {
-            return all[i]->name;
-        }
-    }
-    return number == GSP_RPC_CONTINUATION_RECORD ? "CONTINUATION_RECORD"
-           : number >= GSP_RPC_FIRST_EVENT       ? "event"
-                                                 : "function";
-}
-
 bool gsp_rpc_init(struct gsp_rpc *r, const struct gsp_rpc_host *host, void *ctx)
 {
     *r = (struct gsp_rpc){.host = host, .ctx = ctx, .closed = true};
@@ -306,42 +278,48 @@ static enum fl_err send_all(struct gsp_rpc *r, const struct use *u,
     return err;
 }
 
-/* Bytes of the structure that a payload begins with, in the firmware's version. */
-static uint32_t head_bytes(const struct gsp_rpc *r, const struct gsp_rpc_function *f)
+/* A call that was given up before it was sent. A GSP that is not there is no event of its life. */
+static void note_unsent(struct gsp_rpc *r, const struct use *u, const struct gsp_rpc_function *f,
+                        const struct gsp_payload *p, enum fl_err err)
 {
-    uint32_t total = 0;
-
-    if (f->head != 0) {
-        memcpy(&total, (const uint8_t *)r->queue.layout + f->head, sizeof(total));
+    if (err == FL_ETIMEDOUT || err == FL_ECANCELED) {
+        const uint64_t n = gsp_history_begin(&r->history, f, r->queue.layout, p, u->d.start_us);
+        gsp_history_end(&r->history, n, err, GSP_RPC_FAILED, 0, 0, 0);
     }
-    return total;
 }
 
-static enum fl_err check_size(const struct gsp_rpc *r, const struct gsp_rpc_function *f,
-                              const struct gsp_payload *p, struct fl_fail *fail)
+/* Begins a use for a call with this payload. On FL_OK *number is its record's. */
+static enum fl_err begin_call(struct gsp_rpc *r, const struct use *u,
+                              const struct gsp_rpc_function *f, const struct gsp_payload *p,
+                              uint64_t *number, struct fl_fail *fail)
 {
-    const uint32_t least = head_bytes(r, f);
+    enum fl_err err = begin(r, u, f, fail);
 
-    if (p->size >= least && p->size <= GSP_RPC_PAYLOAD_MAX) {
-        return FL_OK;
+    if (err != FL_OK) {
+        note_unsent(r, u, f, p, err);
+        return err;
     }
-    return FL_FAIL(fail, FL_EINVAL, f->name, "a payload of %u bytes; at least %u, at most %u",
-                   (unsigned)p->size, (unsigned)least, (unsigned)GSP_RPC_PAYLOAD_MAX);
+    err = gsp_rpc_check_size(f, r->queue.layout, p, fail);
+    if (err != FL_OK) {
+        mutex_unlock(&r->lock);
+        return err;
+    }
+    *number = gsp_history_begin(&r->history, f, r->queue.layout, p, u->d.start_us);
+    return FL_OK;
 }
 
 enum fl_err gsp_rpc_post(struct gsp_rpc *r, const struct gsp_rpc_function *f,
                          const struct gsp_payload *p, uint64_t timeout_us, struct fl_fail *fail)
 {
     const struct use u = use_until(r, deadline_in_us(timeout_us));
-    enum fl_err err = begin(r, &u, f, fail);
+    uint64_t number;
+    enum fl_err err = begin_call(r, &u, f, p, &number, fail);
 
     if (err != FL_OK) {
         return err;
     }
-    err = check_size(r, f, p, fail);
-    if (err == FL_OK) {
-        err = send_all(r, &u, f, 0, p, fail);
-    }
+    err = send_all(r, &u, f, 0, p, fail);
+    gsp_history_end(&r->history, number, err, GSP_RPC_POSTED, 0, 0, 0);
     mutex_unlock(&r->lock);
     return err;
 }
@@ -393,33 +371,41 @@ static enum fl_err await(struct gsp_rpc *r, const struct use *u, const struct gs
     }
 }
 
-/* Puts the reply, of one or more messages, into p. *answered: its first one has come. */
+/* A reply, whatever became of it. */
+struct reply {
+    bool answered;  /* its first message has come */
+    uint32_t bytes; /* of all of them */
+    uint32_t result;
+};
+
+/* Puts the reply, of one or more messages, into p. */
 static enum fl_err receive_all(struct gsp_rpc *r, const struct use *u,
                                const struct gsp_rpc_function *f, struct gsp_payload *p,
-                               uint32_t *result, bool *answered, struct fl_fail *fail)
+                               struct reply *reply, struct fl_fail *fail)
 {
     const uint32_t max = gsp_queue_max_payload(&r->queue);
     const uint32_t least = f->least == GSP_RPC_WHOLE  ? p->size
-                           : f->least == GSP_RPC_HEAD ? head_bytes(r, f)
+                           : f->least == GSP_RPC_HEAD ? gsp_rpc_head_bytes(f, r->queue.layout)
                                                       : 0;
     struct gsp_msg m;
     enum fl_err err = await(r, u, f, 0, &m, fail);
     uint32_t have = 0, index = 0;
 
-    *answered = err == FL_OK;
+    reply->answered = err == FL_OK;
     while (err == FL_OK) {
         const uint32_t part = m.payload_size < p->size - have ? m.payload_size : p->size - have;
         if (part > 0) {
             memcpy(p->data + have, m.payload, part);
         }
         have += part;
-        *result = m.result;
+        reply->bytes += m.payload_size;
+        reply->result = m.result;
         if (have == p->size || m.payload_size < max || m.result != 0) {
             break; /* complete, or a message that is not full: nothing follows */
         }
         err = await(r, u, f, ++index, &m, fail);
     }
-    if (err == FL_OK && have < least && *result == 0) {
+    if (err == FL_OK && have < least && reply->result == 0) {
         return FL_FAIL_MORE(fail, FL_EPROTO, f->name, (FL_SAW(have, least, 0)),
                             "the reply to %s has %u bytes, expected %u", f->name, (unsigned)have,
                             (unsigned)least);
@@ -430,10 +416,9 @@ static enum fl_err receive_all(struct gsp_rpc *r, const struct use *u,
 /* The call itself, with the lock held. */
 static enum fl_err exchange(struct gsp_rpc *r, const struct use *u,
                             const struct gsp_rpc_function *f, struct gsp_payload *p,
-                            uint32_t *result, struct fl_fail *fail)
+                            struct reply *reply, struct fl_fail *fail)
 {
     const uint64_t sent = r->sent;
-    bool answered = false;
 
     if (gsp_rpc_match_full(&r->match)) {
         return FL_FAIL_MORE(
@@ -445,42 +430,52 @@ static enum fl_err exchange(struct gsp_rpc *r, const struct use *u,
     r->sequence = r->sequence + 1 != 0 ? r->sequence + 1 : 1;
     enum fl_err err = send_all(r, u, f, r->sequence, p, fail);
     if (err == FL_OK) {
-        err = receive_all(r, u, f, p, result, &answered, fail);
+        err = receive_all(r, u, f, p, reply, fail);
     }
-    if (r->sent != sent && !answered) {
+    if (r->sent != sent && !reply->answered) {
         gsp_rpc_match_give_up(&r->match, f->number, r->sequence);
     }
     return err;
+}
+
+/* The NV_STATUS in a reply; 0 where there is none. */
+static uint32_t status_in(const struct gsp_rpc *r, const struct gsp_rpc_function *f,
+                          const struct gsp_payload *p, const struct reply *reply)
+{
+    const struct gsp_payload came = {.data = p->data,
+                                     .size = reply->bytes < p->size ? reply->bytes : p->size};
+
+    return gsp_rpc_read(f->number, r->queue.layout, &came).status;
 }
 
 enum fl_err gsp_rpc_call(struct gsp_rpc *r, const struct gsp_rpc_function *f, struct gsp_payload *p,
                          uint64_t timeout_us, uint32_t *result, struct fl_fail *fail)
 {
     const struct use u = use_until(r, deadline_in_us(timeout_us));
-    uint32_t rpc_result = 0;
-    enum fl_err err = begin(r, &u, f, fail);
+    struct reply reply = {0};
+    uint64_t number;
+    enum fl_err err = begin_call(r, &u, f, p, &number, fail);
 
     if (err != FL_OK) {
         return err;
     }
     lockorder_point(&lock_class_fence, "gsp_rpc_call");
-    err = check_size(r, f, p, fail);
-    if (err == FL_OK) {
-        err = exchange(r, &u, f, p, &rpc_result, fail);
-    }
+    err = exchange(r, &u, f, p, &reply, fail);
+    gsp_history_end(&r->history, number, err, GSP_RPC_ANSWERED, reply.bytes, reply.result,
+                    status_in(r, f, p, &reply));
     r->wait_us += deadline_waited_us(u.d);
     mutex_unlock(&r->lock);
     if (err != FL_OK) {
         return err;
     }
     if (result != NULL) {
-        *result = rpc_result;
+        *result = reply.result;
         return FL_OK;
     }
-    if (rpc_result != 0) {
-        return FL_FAIL_MORE(fail, FL_EIO, f->name, (FL_SAW(rpc_result, 0, 0)),
-                            "the GSP answers %s with 0x%x (%s)", f->name, (unsigned)rpc_result,
-                            gsp_status_name(rpc_result));
+    if (reply.result != 0) {
+        return FL_FAIL_MORE(fail, FL_EIO, f->name, (FL_SAW(reply.result, 0, 0)),
+                            "the GSP answers %s with 0x%x (%s)", f->name, (unsigned)reply.result,
+                            gsp_status_name(reply.result));
     }
     return FL_OK;
 }

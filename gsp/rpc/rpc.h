@@ -15,39 +15,10 @@
 #include "arch/fail.h"
 #include "arch/fiber.h"
 #include "arch/log.h"
+#include "gsp/rpc/functions.h"
+#include "gsp/rpc/history.h"
 #include "gsp/rpc/queue.h"
 #include "gsp/rpc/rpc_match.h"
-
-/* What a good reply has at least. */
-enum gsp_rpc_least { GSP_RPC_NOTHING, GSP_RPC_HEAD, GSP_RPC_WHOLE };
-
-/* A function of the GSP (functions.def). */
-struct gsp_rpc_function {
-    uint32_t number;
-    enum gsp_rpc_least least;
-    const char *name;
-    size_t head; /* where struct gsp_layout has the size of the structure that a payload begins
-                    with; 0: it begins with none */
-};
-/* gsp_rpc_FREE, gsp_rpc_GSP_RM_CONTROL, ... */
-#define GSP_RPC(name, number, request, least) extern const struct gsp_rpc_function gsp_rpc_##name;
-#include "gsp/rpc/functions.def"
-#undef GSP_RPC
-
-enum {
-    GSP_RPC_CONTINUATION_RECORD = 71,
-    GSP_RPC_FIRST_EVENT = 0x1000, /* from here on: events, GSP to CPU */
-};
-const char *gsp_rpc_name(uint32_t number); /* never NULL; for events see events.h */
-
-/* What a call carries, and its reply in the same place. */
-struct gsp_payload {
-    uint8_t *data; /* the caller's */
-    uint32_t size; /* bytes */
-};
-
-/* The most one call may carry, continuation records together. */
-#define GSP_RPC_PAYLOAD_MAX MIB(1)
 
 struct gsp_rpc;
 struct gsp_rpc_host {
@@ -70,8 +41,9 @@ struct gsp_rpc {
     uint8_t *staging;  /* GSP_MSG_MAX_BYTES, owned; the private copy of the message in hand */
     uint32_t sequence; /* of the last request; 0 is never used */
     struct gsp_rpc_match match;
-    bool closed;         /* the rings are gone: nobody may touch them */
-    uint32_t interrupts; /* times that all who were waiting were sent away */
+    struct gsp_history history; /* of calls and events; kept over boots */
+    bool closed;                /* the rings are gone: nobody may touch them */
+    uint32_t interrupts;        /* times that all who were waiting were sent away */
     uint64_t sent, received, events, late;
     uint64_t wait_us;       /* total time callers waited for replies */
     struct log_limit limit; /* of lines about messages that nobody asked for */

@@ -259,6 +259,41 @@ static void malformed_event(void **state)
     assert_true(rig_close(&rig));
 }
 
+/* The history tells what a boot said, and tells it after the GPU has failed. */
+static bool remembers(const char *name, struct gsp_rpc_record *out)
+{
+    for (uint64_t at = 0; gsp_history_read(rig.gpu, &at, out);) {
+        if (strcmp(out->name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+static void history(void **state)
+{
+    struct gsp_rpc_record r;
+    (void)state;
+    open_strict(NULL);
+    boots();
+    assert_true(remembers("GSP_SET_SYSTEM_INFO", &r));
+    assert_int_equal(r.end, GSP_RPC_POSTED);
+    assert_true(remembers("GSP_RUN_CPU_SEQUENCER", &r));
+    assert_true(r.event);
+    assert_int_equal(r.function, 0x1002);
+    assert_true(r.us > 0); /* the script takes time */
+    assert_true(remembers("GSP_RM_ALLOC", &r));
+    assert_int_equal(r.client, GSP_OBJECT_CLIENT);
+    assert_int_equal(r.object, GSP_OBJECT_CLIENT);
+    serve_stop = serve_done = false;
+    assert_non_null(fiber_spawn("serve", serve, NULL, FIBER_STACK_DEFAULT));
+    rig_run(inject_short, NULL);
+    assert_int_equal(rig_snapshot(&rig).state, GSP_FAILED);
+    assert_true(remembers("OS_ERROR_LOG", &r));
+    assert_int_equal(r.reply_bytes, 64);
+    assert_true(remembers("GSP_RUN_CPU_SEQUENCER", &r));
+    assert_true(rig_close(&rig));
+}
+
 static const struct gsp_event_info *event_of(const char *version, uint32_t number)
 {
     return gsp_event_find(&gsp_version_find(version)->events, number);
@@ -285,7 +320,7 @@ int main(void)
         cmocka_unit_test(serves_events),      cmocka_unit_test(falls_off_while_serving),
         cmocka_unit_test(controls),           cmocka_unit_test(many_callers),
         cmocka_unit_test(unload_under_calls), cmocka_unit_test(malformed_event),
-        cmocka_unit_test(event_numbers),
+        cmocka_unit_test(event_numbers),      cmocka_unit_test(history),
     };
     log_set_level(LOG_DEBUG);
     host_log_to_stderr(getenv("RIG_LOG") != NULL);
