@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The JSON writer: nesting, escaping, broken UTF-8, exhaustion. */
+/* The JSON writer: nesting, escaping, broken UTF-8, too deep. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -68,22 +68,10 @@ static void test_strings(void **state)
     escape("\xf4\x90\x80\x80", "\"\\ufffd\\ufffd\\ufffd\\ufffd\""); /* beyond Unicode */
 }
 
-static void test_limits(void **state)
+static void test_depth(void **state)
 {
     (void)state;
     struct text_buf b = {0};
-    static char chunk[65536];
-    for (size_t i = 0; i < 40; i++) {
-        text_append(&b, chunk, sizeof(chunk));
-    }
-    assert_true(b.failed);
-    assert_true(b.len < TEXT_BUF_MAX);
-    text_free(&b); /* empty again: as at the start */
-    assert_null(b.data);
-    assert_int_equal(b.len, 0);
-    assert_int_equal(b.room, 0);
-    assert_false(b.failed);
-
     struct jw j;
     jw_begin(&j, &b);
     for (int i = 0; i < 2 * JW_DEPTH; i++) {
@@ -93,50 +81,9 @@ static void test_limits(void **state)
     text_free(&b);
 }
 
-/* The last byte that a buffer may have, and one more; a budget likewise. */
-static void test_exact_limits(void **state)
-{
-    (void)state;
-    struct text_buf b = {0};
-    assert_null(text_reserve(&b, TEXT_BUF_MAX));
-    assert_true(b.failed);
-    text_free(&b);
-    assert_false(b.failed);
-    assert_non_null(text_reserve(&b, TEXT_BUF_MAX - 1));
-    b.len = TEXT_BUF_MAX - 1;
-    assert_non_null(text_reserve(&b, 0));
-    assert_null(text_reserve(&b, 1));
-    text_free(&b);
-
-    struct text_budget g = {.own_bytes = 100, .shared_bytes = 1000};
-    struct text_buf one = {.budget = &g}, two = {.budget = &g};
-    assert_non_null(text_reserve(&one, 99)); /* its own, with the NUL */
-    assert_int_equal(g.shared_used, one.room - 100);
-    text_trim(&one); /* nothing is used */
-    assert_int_equal(one.room, 1);
-    assert_int_equal(g.shared_used, 0);
-    assert_non_null(text_reserve(&one, 1099)); /* 100 of its own, all that is shared */
-    assert_int_equal(g.shared_used, 1000);
-    assert_int_equal(g.refusals, 0);
-    assert_non_null(text_reserve(&two, 99)); /* no room to grow ahead: exactly what it asks */
-    assert_int_equal(two.room, 100);
-    assert_null(text_reserve(&two, 100));
-    assert_int_equal(g.refusals, 1);
-    assert_true(two.failed);
-    assert_null(text_reserve(&two, 1)); /* stays so */
-    text_free(&one);
-    text_free(&two);
-    assert_true(one.room == 0 && one.len == 0 && two.room == 0 && !two.failed);
-    assert_non_null(text_reserve(&one, 0)); /* not even room for the NUL was left */
-    text_free(&one);
-    assert_int_equal(g.shared_used, 0);
-    assert_int_equal(g.shared_peak, 1000);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_shape), cmocka_unit_test(test_strings),
-                                       cmocka_unit_test(test_limits),
-                                       cmocka_unit_test(test_exact_limits)};
+                                       cmocka_unit_test(test_depth)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
