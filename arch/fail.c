@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "arch/clock.h"
+#include "arch/text.h"
 
 const char *fl_err_name(enum fl_err err)
 {
@@ -111,70 +112,45 @@ void fl_fail_stage(struct fl_fail *f, const char *stage)
     copy_text(f->stage, sizeof(f->stage), stage);
 }
 
-/* A bounded string under construction. */
-struct text {
-    char *buf;
-    size_t size;
-    size_t used; /* < size */
-};
-
-static void add(struct text *t, const char *fmt, ...) FL_PRINTF(2, 3);
-static void add(struct text *t, const char *fmt, ...)
-{
-    size_t room = t->size - t->used;
-    va_list args;
-
-    va_start(args, fmt);
-    int n = vsnprintf(t->buf + t->used, room, fmt, args);
-    va_end(args);
-    if (n > 0) {
-        t->used += (size_t)n < room ? (size_t)n : room - 1;
-    }
-}
-
 /* "850 us", "12.3 ms" or "4.20 s": three digits say enough about a wait. */
 static void add_duration(struct text *t, uint64_t us)
 {
     if (us < US_PER_MS) {
-        add(t, "%llu us", (unsigned long long)us);
+        text_fmt(t, "%llu us", (unsigned long long)us);
     } else if (us < US_PER_S) {
-        add(t, "%llu.%llu ms", (unsigned long long)(us / US_PER_MS),
-            (unsigned long long)(us % US_PER_MS / 100));
+        text_fmt(t, "%llu.%llu ms", (unsigned long long)(us / US_PER_MS),
+                 (unsigned long long)(us % US_PER_MS / 100));
     } else {
-        add(t, "%llu.%02llu s", (unsigned long long)(us / US_PER_S),
-            (unsigned long long)(us % US_PER_S / 10000));
+        text_fmt(t, "%llu.%02llu s", (unsigned long long)(us / US_PER_S),
+                 (unsigned long long)(us % US_PER_S / 10000));
     }
 }
 
 size_t fl_fail_format(const struct fl_fail *f, char *buf, size_t size)
 {
-    struct text t = {.buf = buf, .size = size, .used = 0};
+    struct text t = text_on(buf, size);
 
-    if (size == 0) {
-        return 0;
-    }
-    buf[0] = '\0';
     if (f->err == FL_OK) {
         return 0;
     }
     if (f->stage[0] != '\0') {
-        add(&t, "%s: ", f->stage);
+        text_fmt(&t, "%s: ", f->stage);
     }
-    add(&t, "%s", f->text[0] != '\0' ? f->text : fl_err_name(f->err));
+    text_str(&t, f->text[0] != '\0' ? f->text : fl_err_name(f->err));
     if (f->waited_us != 0 || f->hint[0] != '\0') {
-        add(&t, " (");
+        text_str(&t, " (");
         if (f->waited_us != 0) {
-            add(&t, "waited ");
+            text_str(&t, "waited ");
             add_duration(&t, f->waited_us);
-            add(&t, "%s", f->hint[0] != '\0' ? "; " : "");
+            text_str(&t, f->hint[0] != '\0' ? "; " : "");
         }
         if (f->hint[0] != '\0') {
-            add(&t, "try: %s", f->hint);
+            text_fmt(&t, "try: %s", f->hint);
         }
-        add(&t, ")");
+        text_str(&t, ")");
     }
     if (f->site_file != NULL) {
-        add(&t, " [%s:%d]", f->site_file, f->site_line);
+        text_fmt(&t, " [%s:%d]", f->site_file, f->site_line);
     }
     return t.used;
 }

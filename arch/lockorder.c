@@ -10,13 +10,12 @@
  */
 #include "arch/lockorder.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "arch/fiber_priv.h"
 #include "arch/log.h"
 #include "arch/machine.h"
+#include "arch/text.h"
 
 /* One word holds a row of the graph. Class id 0 means "not registered", so 63 can be used. */
 #define CLASSES_MAX    64u
@@ -75,21 +74,6 @@ static bool find_path(uint16_t from, uint16_t to, uint16_t via[CLASSES_MAX])
     return false;
 }
 
-/* Appends to the text of the first inversion; cut at its end. */
-static void add_text(size_t *used, const char *fmt, ...) FL_PRINTF(2, 3);
-static void add_text(size_t *used, const char *fmt, ...)
-{
-    size_t room = sizeof(lockorder.first) - *used;
-    va_list args;
-
-    va_start(args, fmt);
-    int n = vsnprintf(lockorder.first + *used, room, fmt, args);
-    va_end(args);
-    if (n > 0) {
-        *used += (size_t)n < room ? (size_t)n : room - 1;
-    }
-}
-
 static const char *name_of(uint16_t id) { return lockorder.classes[id]->name; }
 
 /* The new edge held -> taken closes a cycle with the known path taken -> ... -> held. */
@@ -98,28 +82,28 @@ static void report(uint16_t held, uint16_t taken, const char *held_at, const cha
 {
     uint16_t path[CLASSES_MAX];
     uint32_t len = 0;
-    size_t used = 0;
 
     lockorder.inversions++;
     if (lockorder.first[0] != '\0') {
         return;
     }
-    add_text(&used, "lock order inversion: fiber \"%s\" takes \"%s\" at %s holding \"%s\"",
+    struct text t = text_on(lockorder.first, sizeof(lockorder.first));
+    text_fmt(&t, "lock order inversion: fiber \"%s\" takes \"%s\" at %s holding \"%s\"",
              fiber_name(), name_of(taken), where, name_of(held));
     if (held_at != NULL) {
-        add_text(&used, " (taken at %s)", held_at);
+        text_fmt(&t, " (taken at %s)", held_at);
     }
     if (held == taken) {
-        add_text(&used, "; two locks of one class must not be nested");
+        text_fmt(&t, "; two locks of one class must not be nested");
     } else {
-        add_text(&used, "; seen before:");
+        text_fmt(&t, "; seen before:");
         for (uint16_t at = held; at != taken; at = via[at]) {
             path[len++] = at;
         }
         uint16_t from = taken;
         while (len > 0) {
             uint16_t to = path[--len];
-            add_text(&used, " \"%s\" before \"%s\" at %s%s", name_of(from), name_of(to),
+            text_fmt(&t, " \"%s\" before \"%s\" at %s%s", name_of(from), name_of(to),
                      lockorder.where[from][to], len > 0 ? "," : "");
             from = to;
         }

@@ -1,11 +1,34 @@
 /* SPDX-License-Identifier: MIT */
-/* Growing text buffers and their budget. */
+/* Formatting into texts, and texts that grow, with their budget. text_fixed.c has the rest. */
 #include "arch/text.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+void text_vfmt(struct text *t, const char *fmt, va_list args)
+{
+    const size_t room = t->size - t->used;
+    if (t->cut || room == 0) {
+        t->cut = true;
+        return;
+    }
+    int n = vsnprintf(t->buf + t->used, room, fmt, args);
+    if (n < 0) { /* the text as it was */
+        t->buf[t->used] = '\0';
+    }
+    t->cut = n < 0 || (size_t)n >= room;
+    t->used += n < 0 ? 0 : (size_t)min_u64((uint64_t)n, room - 1);
+}
+
+void text_fmt(struct text *t, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    text_vfmt(t, fmt, args);
+    va_end(args);
+}
 
 /* What a buffer with so much room takes of the shared memory. */
 static size_t shared_part(const struct text_budget *g, size_t room)

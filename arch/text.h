@@ -1,12 +1,34 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A text (or bytes) that grows in a buffer of its own, and the memory that several such buffers may
- * have together. A buffer that could not grow stays failed (text_buf.failed) and takes nothing
- * more; the caller looks once, at the end. Never yields.
+ * Texts that are put together piece by piece. struct text lies in a buffer that somebody else has
+ * and is cut at its end; struct text_buf has its own buffer, which grows. Both are written without
+ * looking: what went wrong is kept (cut, failed), and the caller asks once, at the end. Nothing
+ * here yields.
+ *
+ * The boot stub, which has no library, compiles text_fixed.c: all of struct text but text_fmt().
  */
 #pragma once
 
+#include <stdarg.h>
+
 #include "arch/base.h"
+
+struct text {
+    char *buf;   /* borrowed; always NUL-terminated, unless size is 0 */
+    size_t size; /* of buf, with the NUL */
+    size_t used; /* characters in it, without the NUL */
+    bool cut;    /* something did not fit; nothing is added any more */
+};
+/* Begins an empty text in buf; size 0 is allowed, and everything is cut then. */
+struct text text_on(char *buf, size_t size);
+void text_str(struct text *t, const char *s);
+void text_dec(struct text *t, uint64_t v);
+void text_hex(struct text *t, uint64_t v);      /* without 0x */
+void text_size(struct text *t, uint64_t bytes); /* "60.6 MiB", "24.1 KiB" */
+void text_fmt(struct text *t, const char *fmt, ...) FL_PRINTF(2, 3);
+void text_vfmt(struct text *t, const char *fmt, va_list args) FL_PRINTF(2, 0);
+
+/* --- texts that grow: a buffer that could not grow stays failed and takes nothing more --- */
 
 #define TEXT_BUF_MAX MIB(2) /* nothing the API answers is larger */
 

@@ -3,9 +3,9 @@
 #include "boot/config.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
+#include "arch/text.h"
 #include "gsp/gsp.h"
 
 enum { LINE_MAX_BYTES = 256, ATTEMPTS_DEFAULT = 3 };
@@ -15,10 +15,11 @@ static void complain(struct boot_config *c, unsigned line, const char *fmt, ...)
 {
     if (c->message_count < CONFIG_MESSAGES_MAX) {
         char *to = c->message[c->message_count];
-        int n = snprintf(to, CONFIG_MESSAGE_MAX, "firstlight.conf:%u: ", line);
+        struct text t = text_on(to, CONFIG_MESSAGE_MAX);
+        text_fmt(&t, "firstlight.conf:%u: ", line);
         va_list ap;
         va_start(ap, fmt);
-        vsnprintf(to + n, (size_t)(CONFIG_MESSAGE_MAX - n), fmt, ap);
+        text_vfmt(&t, fmt, ap);
         va_end(ap);
         for (; *to != '\0'; to++) {
             *to = *to < ' ' || *to > '~' ? '?' : *to;

@@ -4,7 +4,7 @@ KERNEL_SRCS += boot/kmain.c
 COMMON_SRCS += boot/config.c
 STUB_SRCS += $(addprefix boot/stub/,main.c serial.c text.c memory.c files.c gpus.c machine.c seed.c \
     exit.c leave.c plan.c plan_memory.c sbat.c trampoline.S)
-STUB_COMMON_SRCS += gsp/hw/chips.c
+STUB_COMMON_SRCS += arch/text_fixed.c gsp/hw/chips.c
 HOST_SRCS += boot/stub/plan.c boot/stub/plan_memory.c
 UNIT_TESTS += tests/unit/test_stub_plan.c tests/unit/test_stub_memory.c tests/unit/test_stub_exit.c
 FUZZ_TARGETS += tests/fuzz/fuzz_stub_elf.c

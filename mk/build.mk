@@ -121,8 +121,8 @@ $(UNIT_PROGRAMS): build/asan/%: build/asan/%.o $(asan_LIBS)
 
 # The model and what it stands on, without the driver.
 MSAN_PROGRAMS := $(MSAN_TESTS:%.c=build/msan/%)
-MSAN_BASE := $(addprefix build/msan/,gsp/hw/regs/regs.o build/gen/gsp_layout.o gsp/files/digest.o \
-    $(MBEDTLS_OBJS))
+MSAN_BASE := $(addprefix build/msan/,arch/text.o arch/text_fixed.o gsp/hw/regs/regs.o \
+    build/gen/gsp_layout.o gsp/files/digest.o $(MBEDTLS_OBJS))
 $(MSAN_PROGRAMS): build/msan/%: build/msan/%.o $(MSAN_BASE) \
     $(addprefix build/msan/lib,model.a synth.a support.a)
 	$(call link,msan)

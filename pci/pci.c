@@ -12,6 +12,7 @@
 #include "arch/fiber.h"
 #include "arch/log.h"
 #include "arch/machine.h"
+#include "arch/text.h"
 #include "pci/pci_priv.h"
 
 static void check_access(const struct pci_dev *d, uint16_t off, unsigned size)
@@ -121,7 +122,7 @@ static void log_device(const struct pci_dev *d)
 {
     char text[96];
     char bars[96];
-    size_t used = 0;
+    struct text t = text_on(bars, sizeof(bars));
     struct pci_link link;
 
     text[0] = '\0';
@@ -130,23 +131,21 @@ static void log_device(const struct pci_dev *d)
         snprintf(text, sizeof(text), ", link %s x%u of %s x%u", pci_speed_name(link.speed),
                  link.width, pci_speed_name(link.max_speed), link.max_width);
     }
-    bars[0] = '\0';
     for (unsigned i = 0; i < PCI_BAR_COUNT; i++) {
         const struct pci_bar *b = &d->bar[i];
-        if (b->kind == PCI_BAR_NONE || used >= sizeof(bars)) {
+        if (b->kind == PCI_BAR_NONE) {
             continue;
         }
         bool mib = b->size >= MIB(1);
         bool kib = b->size >= KIB(1);
-        int n = snprintf(bars + used, sizeof(bars) - used, " %u:%llu%s%s", i,
-                         (unsigned long long)(b->size >> (mib   ? 20
-                                                          : kib ? 10
-                                                                : 0)),
-                         mib   ? "M"
-                         : kib ? "K"
-                               : "",
-                         b->kind == PCI_BAR_IO ? "io" : "");
-        used += n > 0 ? (size_t)n : 0;
+        text_fmt(&t, " %u:%llu%s%s", i,
+                 (unsigned long long)(b->size >> (mib   ? 20
+                                                  : kib ? 10
+                                                        : 0)),
+                 mib   ? "M"
+                 : kib ? "K"
+                       : "",
+                 b->kind == PCI_BAR_IO ? "io" : "");
     }
     log_info("pci", "%02x:%02x.%x %04x:%04x %s%s%s%s", d->bus, (unsigned)PCI_SLOT(d->devfn),
              PCI_FN(d->devfn), d->vendor, d->device, pci_class_name(d->class_code), text,

@@ -14,6 +14,7 @@
 #include "arch/host/host.h"
 #include "arch/host/host_priv.h"
 #include "arch/machine.h"
+#include "arch/text.h"
 
 #define NS_PER_S UINT64_C(1000000000)
 /* Real time only: hooks have no way to wake a sleeping process, so it looks that often. */
@@ -147,17 +148,14 @@ FL_NORETURN static void report_deadlock(void)
     static char text[REPORT_TEXT_MAX];
     struct fiber_info info[REPORT_FIBERS_MAX];
     size_t count = fiber_list(info, REPORT_FIBERS_MAX);
-    size_t used = 0;
+    struct text t = text_on(text, sizeof(text));
 
-    text[0] = '\0';
-    for (size_t i = 0; i < count && i < REPORT_FIBERS_MAX && used < sizeof(text); i++) {
-        int n = snprintf(text + used, sizeof(text) - used,
-                         "\n  \"%s\": %s %s%s%s%s, at %s, since %llu us", info[i].name,
-                         fiber_state_name(info[i].state), info[i].what,
-                         info[i].owner[0] != '\0' ? " owned by \"" : "", info[i].owner,
-                         info[i].owner[0] != '\0' ? "\"" : "", info[i].where,
-                         (unsigned long long)info[i].since_us);
-        used += n > 0 ? (size_t)n : 0;
+    for (size_t i = 0; i < count && i < REPORT_FIBERS_MAX; i++) {
+        text_fmt(&t, "\n  \"%s\": %s %s%s%s%s, at %s, since %llu us", info[i].name,
+                 fiber_state_name(info[i].state), info[i].what,
+                 info[i].owner[0] != '\0' ? " owned by \"" : "", info[i].owner,
+                 info[i].owner[0] != '\0' ? "\"" : "", info[i].where,
+                 (unsigned long long)info[i].since_us);
     }
     machine_panic("deadlock: nothing will ever happen, and these wait without a deadline:%s", text);
 }

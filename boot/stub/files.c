@@ -290,7 +290,7 @@ static void dir_entry(struct stub *s, const char *dir, const EFI_FILE_INFO *info
     text_str(&t, dir);
     text_str(&t, "/");
     text_str(&t, name);
-    if (t.length + 1 == sizeof(path)) {
+    if (t.cut) {
         return; /* no file of ours has such a name */
     }
     firmware_read_file(s, path, devid);

@@ -10,6 +10,7 @@
 
 #include "arch/base.h"
 #include "arch/handoff.h"
+#include "arch/text.h"
 #include "boot/stub/plan.h"
 
 /* More files than any chip's directories hold: 5 kinds, 2 versions, 3 directories, several chips.
@@ -43,16 +44,6 @@ struct stub {
 
 /* --- text.c: lines for people --- */
 
-/* Appends to a bounded, always NUL-terminated text. */
-struct text {
-    char *buf;
-    size_t size, length;
-};
-struct text text_on(char *buf, size_t size);
-void text_str(struct text *t, const char *s);
-void text_dec(struct text *t, uint64_t v);
-void text_hex(struct text *t, uint64_t v);
-void text_size(struct text *t, uint64_t bytes); /* "60.6 MiB", "24.1 KiB" */
 /* The low bytes of UCS-2; false when a character is not printable ASCII or it does not fit. */
 FL_MUST_CHECK bool text_from_ucs2(char *buf, size_t size, const CHAR16 *s);
 /* ASCII to UCS-2, '/' becomes '\'. False when it does not fit. */

@@ -1,48 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Lines for people: bounded texts, the firmware's console, and the messages that the kernel repeats
- * in its log and API.
+ * Lines for people: the firmware's characters and its console, and the messages that the kernel
+ * repeats in its log and API.
  */
 #include "boot/stub/stub.h"
-
-struct text text_on(char *buf, size_t size)
-{
-    buf[0] = '\0';
-    return (struct text){.buf = buf, .size = size};
-}
-
-void text_str(struct text *t, const char *s)
-{
-    while (*s != '\0' && t->length + 1 < t->size) {
-        t->buf[t->length++] = *s++;
-    }
-    t->buf[t->length] = '\0';
-}
-
-static void text_number(struct text *t, uint64_t v, unsigned base)
-{
-    char digits[21]; /* 2^64 has 20 decimal digits */
-    size_t at = sizeof(digits) - 1;
-    digits[at] = '\0';
-    do {
-        digits[--at] = "0123456789abcdef"[v % base];
-        v /= base;
-    } while (v != 0);
-    text_str(t, digits + at);
-}
-
-void text_dec(struct text *t, uint64_t v) { text_number(t, v, 10); }
-
-void text_hex(struct text *t, uint64_t v) { text_number(t, v, 16); }
-
-void text_size(struct text *t, uint64_t bytes)
-{
-    const uint64_t unit = bytes < MIB(1) ? KIB(1) : MIB(1);
-    text_dec(t, bytes / unit);
-    text_str(t, ".");
-    text_dec(t, bytes % unit * 10 / unit);
-    text_str(t, bytes < MIB(1) ? " KiB" : " MiB");
-}
 
 bool text_from_ucs2(char *buf, size_t size, const CHAR16 *s)
 {
@@ -88,7 +49,7 @@ void console_progress(struct stub *s, const char *name, uint64_t done, uint64_t 
     struct text t = text_on(line, sizeof(line));
     text_str(&t, "\r  ");
     text_str(&t, name);
-    while (t.length < NAME_WIDTH) {
+    while (t.used < NAME_WIDTH) {
         text_str(&t, " ");
     }
     text_str(&t, "[");

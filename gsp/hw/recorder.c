@@ -2,11 +2,11 @@
 /* The flight recorder (recorder.h). */
 #include "gsp/hw/recorder.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "arch/clock.h"
+#include "arch/text.h"
 #include "gsp/hw/regs/regs.h"
 
 bool gsp_recorder_init(struct gsp_recorder *r)
@@ -49,55 +49,41 @@ void gsp_recorder_stage(struct gsp_recorder *r, const char *stage)
     gsp_recorder_add(r, GSP_REC_STAGE, 0, 0, stage);
 }
 
-/* Appends as far as there is room; what does not fit is cut (snprintf's rule). */
-static size_t clamp(int n, size_t size)
-{
-    return n < 0 ? 0 : (size_t)n < size ? (size_t)n : size - 1;
-}
-
 static size_t line_of(const struct gsp_recorder *r, const struct gsp_rec_entry *e, char *buf,
                       size_t size)
 {
-    size_t at =
-        clamp(snprintf(buf, size, "%6llu.%06llu ", (unsigned long long)(e->time_us / US_PER_S),
-                       (unsigned long long)(e->time_us % US_PER_S)),
-              size);
+    struct text t = text_on(buf, size);
+    text_fmt(&t, "%6llu.%06llu ", (unsigned long long)(e->time_us / US_PER_S),
+             (unsigned long long)(e->time_us % US_PER_S));
     switch ((enum gsp_rec_kind)e->kind) {
     case GSP_REC_READ:
-    case GSP_REC_WRITE: {
-        at += clamp(snprintf(buf + at, size - at, "%-14s %c %06x ", e->what,
-                             e->kind == GSP_REC_READ ? 'R' : 'W', (unsigned)e->off),
-                    size - at);
-        at += reg_name(e->off, r->family, buf + at, size - at);
-        at += clamp(snprintf(buf + at, size - at, " "), size - at);
-        at += reg_decode(e->off, r->family, (uint32_t)e->value, buf + at, size - at);
+    case GSP_REC_WRITE:
+        text_fmt(&t, "%-14s %c %06x ", e->what, e->kind == GSP_REC_READ ? 'R' : 'W',
+                 (unsigned)e->off);
+        reg_add_name(&t, e->off, r->family);
+        text_str(&t, " ");
+        reg_add_value(&t, e->off, r->family, (uint32_t)e->value);
         if (e->repeat > 0) {
-            at += clamp(snprintf(buf + at, size - at, " (%u times)", (unsigned)e->repeat + 1),
-                        size - at);
+            text_fmt(&t, " (%u times)", (unsigned)e->repeat + 1);
         }
         break;
-    }
     case GSP_REC_DMA:
-        at += clamp(snprintf(buf + at, size - at, "dma   %s: %u bytes at 0x%llx", e->what,
-                             (unsigned)e->off, (unsigned long long)e->value),
-                    size - at);
+        text_fmt(&t, "dma   %s: %u bytes at 0x%llx", e->what, (unsigned)e->off,
+                 (unsigned long long)e->value);
         break;
     case GSP_REC_SEND:
-        at += clamp(snprintf(buf + at, size - at, "send  %s (0x%x), %u bytes", e->what,
-                             (unsigned)e->off, (unsigned)e->value),
-                    size - at);
+        text_fmt(&t, "send  %s (0x%x), %u bytes", e->what, (unsigned)e->off, (unsigned)e->value);
         break;
     case GSP_REC_RECV:
-        at += clamp(snprintf(buf + at, size - at, "recv  %s (0x%x), %u bytes, result 0x%x", e->what,
-                             (unsigned)e->off, (unsigned)e->value, (unsigned)(e->value >> 32)),
-                    size - at);
+        text_fmt(&t, "recv  %s (0x%x), %u bytes, result 0x%x", e->what, (unsigned)e->off,
+                 (unsigned)e->value, (unsigned)(e->value >> 32));
         break;
     case GSP_REC_STAGE:
-        at += clamp(snprintf(buf + at, size - at, "stage %s", e->what), size - at);
+        text_fmt(&t, "stage %s", e->what);
         break;
     }
-    at += clamp(snprintf(buf + at, size - at, "\n"), size - at);
-    return at;
+    text_str(&t, "\n");
+    return t.used;
 }
 
 size_t gsp_recorder_text(const struct gsp_recorder *r, uint64_t *cursor, char *buf, size_t size)

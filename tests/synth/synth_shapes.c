@@ -10,8 +10,9 @@
  */
 #include "tests/synth/synth_priv.h"
 
-#include <stdio.h>
 #include <string.h>
+
+#include "arch/text.h"
 
 /* Quick to read; places as on GA102 where they matter, else packed tightly. */
 const struct synth_vbios_shape synth_vbios_small = {
@@ -159,9 +160,9 @@ const struct synth_vbios_shape *synth_vbios_shape_of(const char *chip)
 const char *synth_vbios_shape_list(void)
 {
     static char list[256];
-    size_t n = 0;
-    for (size_t i = 0; i < ARRAY_SIZE(shapes) && n < sizeof(list); i++) {
-        n += (size_t)snprintf(list + n, sizeof(list) - n, ", %s", shapes[i].name);
+    struct text t = text_on(list, sizeof(list));
+    for (size_t i = 0; i < ARRAY_SIZE(shapes); i++) {
+        text_fmt(&t, ", %s", shapes[i].name);
     }
     return list;
 }

@@ -1,14 +1,105 @@
 /* SPDX-License-Identifier: MIT */
-/* Growing text buffers: the empty string, their limits, the budget that they share. */
+/*
+ * Texts in a fixed buffer: every size, what is cut, the units. Texts that grow: the empty string,
+ * their limits, the budget that they share.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <wchar.h>
 
 #include <cmocka.h>
 
 #include "arch/text.h"
+
+static void add_str(struct text *t) { text_str(t, "0123456789"); }
+static void add_two(struct text *t)
+{
+    text_str(t, "01234");
+    text_str(t, "56789");
+}
+static void add_fmt(struct text *t) { text_fmt(t, "%d%s", 1234, "567890"); }
+static void add_dec(struct text *t) { text_dec(t, 1234567890); }
+
+/* In room for none to all of it and more: cut at the end, terminated, nothing behind is touched,
+ * and once cut nothing fits any more, however short. */
+static void test_fixed(void **state)
+{
+    (void)state;
+    static const struct {
+        void (*add)(struct text *t);
+        const char *all;
+    } ways[] = {{add_str, "0123456789"},
+                {add_two, "0123456789"},
+                {add_fmt, "1234567890"},
+                {add_dec, "1234567890"}};
+    enum { LENGTH = 10 };
+    for (size_t w = 0; w < ARRAY_SIZE(ways); w++) {
+        for (size_t size = 0; size < LENGTH + 3; size++) {
+            char buf[LENGTH + 4];
+            memset(buf, 'x', sizeof(buf));
+            struct text t = text_on(buf, size);
+            assert_true(size == 0 || buf[0] == '\0');
+            ways[w].add(&t);
+            const size_t fits = size == 0 ? 0 : size - 1 < LENGTH ? size - 1 : LENGTH;
+            assert_int_equal(t.used, fits);
+            assert_int_equal(t.cut, fits < LENGTH);
+            assert_memory_equal(buf, ways[w].all, fits);
+            assert_true(size == 0 || buf[fits] == '\0');
+            text_str(&t, ""); /* nothing fits always */
+            assert_int_equal(t.cut, fits < LENGTH);
+            if (t.cut) {
+                text_fmt(&t, "%s", "");
+                text_str(&t, "y");
+                text_fmt(&t, "%c", 'y');
+                text_dec(&t, 1);
+                assert_true(t.cut && t.used == fits);
+                assert_true(size == 0 || buf[fits] == '\0');
+            }
+            assert_int_equal(buf[size], 'x');
+        }
+    }
+}
+
+/* What cannot be formatted leaves the text as it was, and cut. */
+static void test_unformatted(void **state)
+{
+    (void)state;
+    char buf[32];
+    struct text t = text_on(buf, sizeof(buf));
+    text_str(&t, "ab");
+    text_fmt(&t, "c%lc", (wint_t)0x110000); /* no character: EILSEQ */
+    text_str(&t, "d"); /* there is room, but it would stand in a place that is not its own */
+    text_fmt(&t, "%c", 'e');
+    assert_string_equal(buf, "ab");
+    assert_int_equal(t.used, 2);
+    assert_true(t.cut);
+}
+
+static void test_numbers(void **state)
+{
+    (void)state;
+    char buf[96];
+    struct text t = text_on(buf, sizeof(buf));
+    text_dec(&t, 0);
+    text_str(&t, " ");
+    text_dec(&t, UINT64_MAX);
+    text_str(&t, " ");
+    text_hex(&t, 0);
+    text_str(&t, " ");
+    text_hex(&t, 0xdeadbeef0123abcd);
+    assert_string_equal(buf, "0 18446744073709551615 0 deadbeef0123abcd");
+    t = text_on(buf, sizeof(buf));
+    static const uint64_t sizes[] = {0, 1023, 24678, MIB(1) - 1, MIB(1), 63543706, GIB(80)};
+    for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+        text_size(&t, sizes[i]);
+        text_str(&t, ";");
+    }
+    assert_string_equal(buf, "0.0 KiB;0.9 KiB;24.0 KiB;1023.9 KiB;1.0 MiB;60.6 MiB;81920.0 MiB;");
+    assert_false(t.cut);
+}
 
 /* What was appended is a string, also when it was nothing, from NULL, or to nothing. */
 static void test_empty(void **state)
@@ -92,7 +183,9 @@ static void test_exact_limits(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_empty), cmocka_unit_test(test_limit),
-                                       cmocka_unit_test(test_exact_limits)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_fixed),   cmocka_unit_test(test_unformatted),
+        cmocka_unit_test(test_numbers), cmocka_unit_test(test_empty),
+        cmocka_unit_test(test_limit),   cmocka_unit_test(test_exact_limits)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,8 +6,6 @@
  */
 #include "gsp/hw/regs/regs.h"
 
-#include <stdio.h>
-
 /* Indexes into reg_fields. The `_back` enumerators undo the step that the marker itself took. */
 enum reg_field_index {
 #define REG(name, ...)         regix_##name##_first, regix_##name##_first_back = regix_##name##_first - 1,
@@ -159,37 +157,33 @@ const struct reg_info *reg_find(uint32_t bar0_offset, uint32_t family, uint32_t 
     return best;
 }
 
-/* snprintf's result as a length within the buffer. */
-static size_t clip(int written, size_t room)
-{
-    if (written < 0 || room == 0) {
-        return 0;
-    }
-    return (size_t)written < room ? (size_t)written : room - 1;
-}
-
-size_t reg_name(uint32_t bar0_offset, uint32_t family, char *buf, size_t size)
+void reg_add_name(struct text *t, uint32_t bar0_offset, uint32_t family)
 {
     uint32_t index = 0;
     uint32_t base = 0;
     const struct reg_info *r = reg_find(bar0_offset, family, &index, &base);
     if (r == NULL) {
         if (in_window(bar0_offset, NV_PROM_BASE, NV_PROM_SIZE)) {
-            return clip(snprintf(buf, size, "PROM+0x%05x", (unsigned)(bar0_offset - NV_PROM_BASE)),
-                        size);
+            text_fmt(t, "PROM+0x%05x", (unsigned)(bar0_offset - NV_PROM_BASE));
+        } else if (in_window(bar0_offset, NV_PRAMIN_BASE, NV_PRAMIN_SIZE)) {
+            text_fmt(t, "PRAMIN+0x%05x", (unsigned)(bar0_offset - NV_PRAMIN_BASE));
+        } else {
+            text_fmt(t, "0x%06x", (unsigned)bar0_offset);
         }
-        if (in_window(bar0_offset, NV_PRAMIN_BASE, NV_PRAMIN_SIZE)) {
-            return clip(
-                snprintf(buf, size, "PRAMIN+0x%05x", (unsigned)(bar0_offset - NV_PRAMIN_BASE)),
-                size);
-        }
-        return clip(snprintf(buf, size, "0x%06x", (unsigned)bar0_offset), size);
+        return;
     }
-    const char *engine = base == NV_PGSP_BASE ? "@gsp" : base == NV_PSEC_BASE ? "@sec2" : "";
+    text_str(t, r->name);
     if (r->stride != 0) {
-        return clip(snprintf(buf, size, "%s(%u)%s", r->name, (unsigned)index, engine), size);
+        text_fmt(t, "(%u)", (unsigned)index);
     }
-    return clip(snprintf(buf, size, "%s%s", r->name, engine), size);
+    text_str(t, base == NV_PGSP_BASE ? "@gsp" : base == NV_PSEC_BASE ? "@sec2" : "");
+}
+
+size_t reg_name(uint32_t bar0_offset, uint32_t family, char *buf, size_t size)
+{
+    struct text t = text_on(buf, size);
+    reg_add_name(&t, bar0_offset, family);
+    return t.used;
 }
 
 static const char *value_name(uint16_t field, uint32_t value)
@@ -202,17 +196,17 @@ static const char *value_name(uint16_t field, uint32_t value)
     return NULL;
 }
 
-size_t reg_decode(uint32_t bar0_offset, uint32_t family, uint32_t value, char *buf, size_t size)
+void reg_add_value(struct text *t, uint32_t bar0_offset, uint32_t family, uint32_t value)
 {
     uint32_t index = 0;
     uint32_t base = 0;
-    size_t at = clip(snprintf(buf, size, "0x%08x", (unsigned)value), size);
     const struct reg_info *r = reg_find(bar0_offset, family, &index, &base);
+    text_fmt(t, "0x%08x", (unsigned)value);
     /* One field over all bits says nothing that the number did not. */
     if (r == NULL || r->field_count == 1) {
-        return at;
+        return;
     }
-    for (uint16_t i = 0; i < r->field_count && at + 1 < size; i++) {
+    for (uint16_t i = 0; i < r->field_count && !t->cut; i++) {
         uint16_t f = (uint16_t)(r->first_field + i);
         const struct reg_field_info *info = &reg_fields[f];
         uint32_t v = (value & REG_MASK(info->high, info->low)) >> info->low;
@@ -221,12 +215,16 @@ size_t reg_decode(uint32_t bar0_offset, uint32_t family, uint32_t value, char *b
         }
         const char *name = value_name(f, v);
         /* Small numbers read best in decimal, masks and addresses in hex. */
-        at += clip(
-            snprintf(buf + at, size - at, v < 10 ? " %s=%u" : " %s=0x%x", info->name, (unsigned)v),
-            size - at);
-        if (name != NULL && at + 1 < size) {
-            at += clip(snprintf(buf + at, size - at, "(%s)", name), size - at);
+        text_fmt(t, v < 10 ? " %s=%u" : " %s=0x%x", info->name, (unsigned)v);
+        if (name != NULL) {
+            text_fmt(t, "(%s)", name);
         }
     }
-    return at;
+}
+
+size_t reg_decode(uint32_t bar0_offset, uint32_t family, uint32_t value, char *buf, size_t size)
+{
+    struct text t = text_on(buf, size);
+    reg_add_value(&t, bar0_offset, family, value);
+    return t.used;
 }

@@ -13,6 +13,7 @@
  */
 #pragma once
 
+#include "arch/text.h"
 #include "gsp/hw/regs/field.h"
 
 enum chip_family {
@@ -60,10 +61,14 @@ extern const struct reg_field_info reg_fields[];
 const struct reg_info *reg_find(uint32_t bar0_offset, uint32_t family, uint32_t *index,
                                 uint32_t *base);
 /* Name for people: "NV_PFALCON_FALCON_CPUCTL@gsp", "NV_PBUS_SW_SCRATCH(14)"; when not declared
- * "PROM+0x01234", "PRAMIN+0x01234" or the offset in hex. Returns the length written, < size. */
+ * "PROM+0x01234", "PRAMIN+0x01234" or the offset in hex. reg_name returns the length written,
+ * < size. */
+void reg_add_name(struct text *t, uint32_t bar0_offset, uint32_t family);
 size_t reg_name(uint32_t bar0_offset, uint32_t family, char *buf, size_t size);
 /* "0x00000010 HALTED=1 ..." with the fields that are not 0 (rsvd ones only when set); a named value
- * follows its number: "TARGET=1(COHERENT_SYSMEM)". Returns the length written, < size. */
+ * follows its number: "TARGET=1(COHERENT_SYSMEM)". reg_decode returns the length written, < size.
+ */
+void reg_add_value(struct text *t, uint32_t bar0_offset, uint32_t family, uint32_t value);
 size_t reg_decode(uint32_t bar0_offset, uint32_t family, uint32_t value, char *buf, size_t size);
 
 /* Falcon engine bases in BAR0. Source: nova nouv OG. */

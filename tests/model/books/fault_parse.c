@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "arch/base.h"
+#include "arch/text.h"
 #include "gsp/hw/regs/regs.h"
 #include "tests/model/block.h"
 #include "tests/model/blocks.h"
@@ -107,14 +108,12 @@ static bool wrong(const struct reader *r, const char *at, const char *fmt, ...) 
 static bool wrong(const struct reader *r, const char *at, const char *fmt, ...)
 {
     const size_t place = at != NULL ? (size_t)(at - r->copy) : strlen(r->spec);
-    const int n = snprintf(r->err, r->err_size, "--fault %s: character %zu, '%s': ", r->spec,
-                           place + 1, r->spec + place);
-    if (n > 0 && (size_t)n < r->err_size) {
-        va_list ap;
-        va_start(ap, fmt);
-        vsnprintf(r->err + n, r->err_size - (size_t)n, fmt, ap);
-        va_end(ap);
-    }
+    struct text t = text_on(r->err, r->err_size);
+    text_fmt(&t, "--fault %s: character %zu, '%s': ", r->spec, place + 1, r->spec + place);
+    va_list ap;
+    va_start(ap, fmt);
+    text_vfmt(&t, fmt, ap);
+    va_end(ap);
     return false;
 }
 
@@ -147,14 +146,14 @@ static bool number(const struct reader *r, const char *s, uint64_t max, uint64_t
 static bool one_of(const struct reader *r, const char *s, const struct word_value *list,
                    uint32_t *out)
 {
-    char all[120] = "";
+    char all[120];
+    struct text t = text_on(all, sizeof(all));
     for (size_t i = 0; list[i].word != NULL; i++) {
         if (strcmp(list[i].word, s) == 0) {
             *out = list[i].value;
             return true;
         }
-        const size_t n = strlen(all);
-        snprintf(all + n, sizeof(all) - n, "%s%s", i == 0 ? "" : ", ", list[i].word);
+        text_fmt(&t, "%s%s", i == 0 ? "" : ", ", list[i].word);
     }
     return wrong(r, s, "there is %s", all);
 }

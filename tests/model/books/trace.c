@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "arch/text.h"
 #include "gsp/hw/regs/regs.h"
 #include "tests/model/block.h"
 #include "tests/model/blocks.h"
@@ -76,11 +77,11 @@ void model_trace_text(struct gpu_model *m, const char *fmt, ...)
     if (m->trace_file == NULL || m->chip == NULL) {
         return;
     }
-    text[0] = '#';
-    text[1] = ' ';
+    struct text t = text_on(text, sizeof(text));
+    text_str(&t, "# ");
     va_list ap;
     va_start(ap, fmt);
-    vsnprintf(text + 2, sizeof(text) - 2, fmt, ap);
+    text_vfmt(&t, fmt, ap);
     va_end(ap);
     model_text_line(text);
     line(m, text);

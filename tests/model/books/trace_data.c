@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "arch/base.h"
+#include "arch/text.h"
 #include "gsp_layout.h"
 #include "tests/model/books/names.h"
 #include "tests/model/books/text.h"
@@ -74,14 +75,13 @@ static void values(const struct field_name *f, const uint8_t *p, char *out, size
         snprintf(out, size, "%u values, sum 0x%016" PRIx64, f->count,
                  sum_of(p, (size_t)f->count * f->size));
     } else {
-        size_t n = (size_t)snprintf(out, size, used == 0 ? "0" : "");
-        for (uint32_t i = 0; i < used && i < SHOWN_MAX && n < size; i++) {
-            n += (size_t)snprintf(out + n, size - n, "%s0x%" PRIx64, i == 0 ? "" : " ",
-                                  fw_load(p + (size_t)i * f->stride, f->size));
+        struct text t = text_on(out, size);
+        text_str(&t, used == 0 ? "0" : "");
+        for (uint32_t i = 0; i < used && i < SHOWN_MAX; i++) {
+            text_fmt(&t, "%s0x%" PRIx64, i == 0 ? "" : " ",
+                     fw_load(p + (size_t)i * f->stride, f->size));
         }
-        if (n < size) {
-            snprintf(out + n, size - n, " of %u", f->count);
-        }
+        text_fmt(&t, " of %u", f->count);
     }
 }
 

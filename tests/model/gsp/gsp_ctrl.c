@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "arch/base.h"
+#include "arch/text.h"
 #include "gsp/hw/regs/regs.h"
 #include "gsp_layout.h"
 #include "tests/model/blocks/ptimer.h"
@@ -72,13 +73,13 @@ static uint32_t get_gid_info(struct gpu_model *m, const struct rm_object *o, uin
         fw_put(p, len, l->NV2080_CTRL_GPU_GET_GID_INFO_PARAMS.length, sizeof(gid));
         return RM_OK;
     }
-    int n = snprintf(text, sizeof(text), "GPU-");
+    struct text t = text_on(text, sizeof(text));
+    text_str(&t, "GPU-");
     for (size_t i = 0; i < sizeof(gid); i++) { /* 8-4-4-4-12 */
-        n += snprintf(text + n, sizeof(text) - (size_t)n, "%s%02x",
-                      i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", gid[i]);
+        text_fmt(&t, "%s%02x", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", gid[i]);
     }
-    memcpy(data, text, (size_t)n + 1);
-    fw_put(p, len, l->NV2080_CTRL_GPU_GET_GID_INFO_PARAMS.length, (uint64_t)n + 1);
+    memcpy(data, text, t.used + 1);
+    fw_put(p, len, l->NV2080_CTRL_GPU_GET_GID_INFO_PARAMS.length, t.used + 1);
     return RM_OK;
 }
 
