@@ -51,7 +51,6 @@ enum {
     ELF64_SHDR_BYTES = 64,
     ELF64_SH_OFFSET = 24,
     ELF64_SH_SIZE = 32,
-    ELF64_SH_INFO = 44,
     ELF64_SH_ADDRALIGN = 48,
 };
 

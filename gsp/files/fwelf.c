@@ -24,7 +24,8 @@ struct elf {
 
 struct elf_section {
     const char *name;
-    uint32_t type, info;
+    uint32_t type;
+    uint32_t info; /* of ELF32: the FMC's sections keep a CRC-32 there */
     uint64_t offset, size;
 };
 
@@ -48,7 +49,6 @@ static struct elf_section section_raw(const struct elf *e, uint32_t i, uint32_t 
     if (e->is64) {
         s.offset = get_le64(p + ELF64_SH_OFFSET);
         s.size = get_le64(p + ELF64_SH_SIZE);
-        s.info = get_le32(p + ELF64_SH_INFO);
     } else {
         s.offset = get_le32(p + ELF32_SH_OFFSET);
         s.size = get_le32(p + ELF32_SH_SIZE);
