@@ -87,6 +87,27 @@ static void finds_bit_elsewhere(void **state)
     }
 }
 
+/* The largest header that its byte can say, with something in its last byte. */
+static void a_bit_header_of_255_bytes_is_read_whole(void **state)
+{
+    (void)state;
+    enum { PLACE = 0x700, SHORT = 12, TOKENS = 5 * 6 };
+    struct rom *r = rom_new(&(struct synth_vbios_options){.desc_version = 3});
+    uint8_t *old = r->window + r->map.bit, *bit = r->window + PLACE, sum = 0;
+    memset(bit, 0, UINT8_MAX);
+    memcpy(bit, old, SHORT);
+    memcpy(bit + UINT8_MAX, old + SHORT, TOKENS);
+    memset(old, 0, SHORT + TOKENS);
+    bit[8] = UINT8_MAX;
+    for (unsigned i = 0; i < UINT8_MAX; i++) {
+        sum = (uint8_t)(sum + bit[i]);
+    }
+    bit[UINT8_MAX - 1] = (uint8_t)-sum;
+    assert_int_not_equal(bit[UINT8_MAX - 1], 0);
+    walk_ok(r);
+    rom_free(r);
+}
+
 static void first_falcon_token_wins(void **state)
 {
     (void)state;
@@ -346,6 +367,7 @@ int main(void)
         cmocka_unit_test(reads_little_and_nothing_twice),
         cmocka_unit_test(a_failing_read_ends_the_walk),
         cmocka_unit_test(finds_bit_elsewhere),
+        cmocka_unit_test(a_bit_header_of_255_bytes_is_read_whole),
         cmocka_unit_test(first_falcon_token_wins),
         cmocka_unit_test(odd_npde_counts_as_absent),
         cmocka_unit_test(version_text_is_optional),
