@@ -17,6 +17,7 @@
 #include "arch/host/host.h"
 #include "arch/lockorder.h"
 #include "arch/log.h"
+#include "gsp/gpu.h"
 #include "gsp/hw/chips.h"
 #include "gsp/hw/falcon.h"
 #include "gsp/hw/family.h"
@@ -121,6 +122,15 @@ static bool stage_applies(const struct gsp_chip *c, const char *stage)
     return true;
 }
 
+/* What the CPU copies after the file read: signature, programs, and the image's last page when it
+ * is not whole. */
+static uint64_t to_copy(const struct gsp_fwset *fw)
+{
+    return FW_GSP_SIGNATURE_BYTES + fw->gsp.image_bytes % FL_PAGE_SIZE +
+           fw->bootloader.payload_size + fw->booter_load.payload_size +
+           fw->booter_unload.payload_size + fw->fmc.image_bytes;
+}
+
 static void check_ready(const struct gsp_chip *c, const char *version)
 {
     const struct gsp_snapshot s = rig_snapshot(&rig);
@@ -136,6 +146,7 @@ static void check_ready(const struct gsp_chip *c, const char *version)
                      gsp_stage_state_name(s.stage[i].state));
         }
     }
+    assert_int_equal(s.copied_bytes, to_copy(&rig.gpu->fw));
     assert_true(model().gsp_running);
     assert_true(s.interrupts > 0); /* every board has MSI or MSI-X */
 }
