@@ -153,6 +153,8 @@ static const struct row rows[] = {
     /* falcon table */
     {"table: pointer below FWSEC", 3, 0, {{DATA_P, 0, 4, 0xfff}}, STAGE_FIND,
      "falcon table at pointer 0xfff", 0},
+    {"table: pointer to FWSEC's own header", 3, 0, {{DATA_P, 0, 4, 0x1000}}, STAGE_FIND,
+     "version 86, header of 78", 0},
     {"table: pointer past FWSEC", 3, 0, {{DATA_P, 0, 4, 0x7fffffff}}, STAGE_FIND,
      "falcon table at pointer 0x7fffffff", 0},
     {"table: pointer wraps", 3, 0, {{DATA_P, 0, 4, 0xffffffff}}, STAGE_FIND,
