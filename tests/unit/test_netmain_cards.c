@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * More network cards than there may be, the first of them broken: who gets the static address, what
+ * the status says of each, and which are left alone.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "arch/fiber.h"
+#include "arch/host/host.h"
+#include "mm/ram.h"
+#include "net/stack/netmain.h"
+#include "pci/pci.h"
+#include "pci/pci_regs.h"
+#include "tests/unit/fake_virtio.h"
+
+enum { CARDS = NET_MAX_NICS + 2, BROKEN = 0, FIRST = 1 };
+#define OUR_IP  0xc0a80105u /* 192.168.1.5 */
+#define OUR_DNS 0xc0a80101u
+
+static struct fake_virtio card[CARDS];
+static struct pci pci;
+static enum fl_err up = FL_EIO;
+static bool waited;
+
+/* A card is the only device on its bus and believes to be 00:02.0; here each has its own slot. */
+static struct fake_virtio *at(uint8_t bus, uint8_t devfn)
+{
+    return bus == 0 && devfn % 8 == 0 && devfn / 8 < CARDS ? &card[devfn / 8] : NULL;
+}
+
+static uint32_t cfg_read(void *ctx, uint16_t seg, uint8_t bus, uint8_t devfn, uint16_t off,
+                         unsigned size)
+{
+    struct fake_virtio *f = at(bus, devfn);
+    (void)ctx;
+    return f == NULL ? UINT32_MAX : fv_ops.cfg_read(f, seg, 0, PCI_DEVFN(2, 0), off, size);
+}
+
+static void cfg_write(void *ctx, uint16_t seg, uint8_t bus, uint8_t devfn, uint16_t off,
+                      unsigned size, uint32_t v)
+{
+    struct fake_virtio *f = at(bus, devfn);
+    (void)ctx;
+    if (f != NULL) {
+        fv_ops.cfg_write(f, seg, 0, PCI_DEVFN(2, 0), off, size, v);
+    }
+}
+
+static enum fl_err map_bar(void *ctx, uint16_t seg, uint8_t bus, uint8_t devfn, unsigned bar,
+                           struct mmio *out)
+{
+    (void)ctx;
+    return fv_ops.map_bar(at(bus, devfn), seg, bus, devfn, bar, out);
+}
+
+static const struct pci_ops ops = {cfg_read, cfg_write, map_bar};
+
+static void serve_nothing(void) {}
+
+static void start(void *arg)
+{
+    struct fl_fail fail = {0};
+    struct net_config cfg = {.ip = OUR_IP, .mask = 0xffffff00, .gateway = OUR_DNS, .dns = OUR_DNS};
+    (void)arg;
+    assert_int_equal(pci_enumerate(&pci, &ops, NULL, &fail), FL_OK);
+    assert_int_equal(pci.count, CARDS);
+    net_start(&pci, &cfg, serve_nothing);
+    up = net_wait_up(deadline_in_us(10 * US_PER_S));
+    waited = true;
+}
+
+static struct net_status status(void)
+{
+    struct net_status s;
+    net_get_status(&s);
+    return s;
+}
+
+static bool all_there(void *arg)
+{
+    (void)arg;
+    return waited && status().nic_count == NET_MAX_NICS;
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    host_reset();
+    host_random_seed(1);
+    if (ram_init(NULL) != FL_OK) {
+        return -1;
+    }
+    for (size_t i = 0; i < CARDS; i++) {
+        fv_init(&card[i]);
+        card[i].mac[5] = (uint8_t)i;
+    }
+    card[BROKEN].stuck_in_reset = true;
+    if (fiber_spawn("start", start, NULL, FIBER_STACK_DEFAULT) == NULL) {
+        return -1;
+    }
+    fiber_run(all_there, NULL);
+    return 0;
+}
+
+static void a_broken_card_is_told_of(void **state)
+{
+    const struct net_status s = status();
+    (void)state;
+    assert_int_equal(s.nic[BROKEN].state, NET_NIC_FAILED);
+    assert_string_equal(s.nic[BROKEN].driver, "virtio-net");
+    assert_string_equal(s.nic[BROKEN].pci, "0000:00:00.0");
+    assert_true(strstr(s.nic[BROKEN].error, "reset") != NULL);
+    assert_string_equal(net_nic_state_name(s.nic[BROKEN].state), "failed");
+}
+
+/* The static address is the first card's that works; the others ask. */
+static void one_card_has_the_address(void **state)
+{
+    const struct net_status s = status();
+    (void)state;
+    assert_int_equal(up, FL_OK);
+    assert_true(s.started);
+    assert_int_equal(s.dns, OUR_DNS);
+    assert_int_equal(s.nic[FIRST].state, NET_NIC_UP);
+    assert_int_equal(s.nic[FIRST].ip, OUR_IP);
+    assert_int_equal(s.nic[FIRST].mask, 0xffffff00);
+    assert_int_equal(s.nic[FIRST].gateway, OUR_DNS);
+    for (size_t i = FIRST; i < NET_MAX_NICS; i++) {
+        char name[PCI_NAME_MAX];
+        snprintf(name, sizeof(name), "0000:00:%02x.0", (unsigned)i);
+        assert_string_equal(s.nic[i].pci, name);
+        assert_memory_equal(s.nic[i].mac, card[i].mac, 6);
+        assert_true(s.nic[i].link);
+        if (i != FIRST) {
+            assert_int_equal(s.nic[i].state, NET_NIC_DHCP);
+            assert_int_equal(s.nic[i].ip, 0);
+        }
+    }
+}
+
+static void no_more_than_there_may_be(void **state)
+{
+    (void)state;
+    assert_int_equal(status().nic_count, NET_MAX_NICS);
+    for (size_t i = FIRST; i < CARDS; i++) {
+        assert_int_equal(card[i].status != 0, i < NET_MAX_NICS);
+        assert_string_equal(card[i].broken_rule, "");
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_broken_card_is_told_of),
+        cmocka_unit_test(one_card_has_the_address),
+        cmocka_unit_test(no_more_than_there_may_be),
+    };
+    return cmocka_run_group_tests_name("netmain_cards", tests, setup, NULL);
+}
