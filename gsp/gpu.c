@@ -87,6 +87,7 @@ void gsp_gpu_forget_boot(struct gsp_gpu *g)
     g->fb_length = 0;
     g->fb_bus_width = g->fb_ram_type = g->fb_region_count = 0;
     g->internal_client = g->internal_device = g->internal_subdevice = 0;
+    g->rm_life++;
     g->wpr2 = (struct gsp_wpr2){0};
     g->last_ping_us = clock_now_us();
 }

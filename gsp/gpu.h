@@ -128,6 +128,11 @@ struct gsp_gpu {
     struct gsp_event_state ev;
     uint32_t internal_client, internal_device, internal_subdevice;
 
+    /* Clients of others (rm/session.c). */
+    struct gsp_rm_session *sessions; /* open ones, linked */
+    uint32_t clients_made;           /* for handles that none had before */
+    uint64_t rm_life;                /* boots, as objects count them: each life has its own */
+
     struct dma_buf log[GSP_LOG_COUNT]; /* kept until the next boot */
 
     /* What the GSP said of itself and of the board. */

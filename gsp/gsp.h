@@ -224,5 +224,46 @@ FL_MUST_CHECK enum fl_err gsp_rm_control(struct gsp_gpu *g, uint32_t object, uin
                                          void *params, uint32_t size, uint64_t timeout_us,
                                          uint32_t *rm_status, struct fl_fail *fail);
 
+/* An RM client of its own for each who works over the network: what he allocates is his, and goes
+ * when he goes. At most GSP_RM_SESSIONS_MAX are open on a GPU. It dies when the GPU is unloaded,
+ * reset, fails or is destroyed, and no boot brings it back: its calls give FL_ESTATE. Its memory
+ * lives until gsp_rm_close(). Several fibers may use one. */
+#define GSP_RM_SESSIONS_MAX 16u
+struct gsp_rm_session; /* opaque, heap */
+/* Allocates the client (NV01_ROOT) with a handle that none had before. NULL + *fail. Yields. */
+struct gsp_rm_session *gsp_rm_open(struct gsp_gpu *g, uint64_t timeout_us, struct fl_fail *fail);
+/* Frees the client and so all below it, and s. Waits for calls that others have under way with it;
+ * from then on nobody may come with this pointer. NULL is fine, a dead one too. Yields. */
+void gsp_rm_close(struct gsp_rm_session *s);
+uint32_t gsp_rm_client(const struct gsp_rm_session *s); /* its handle */
+
+/* A call of a session. Waits at most timeout_us, for its turn too. */
+struct gsp_rm_call {
+    uint32_t object;     /* control: 0 is the client. alloc, dup: the new one's handle; 0: one is
+                            chosen and written here */
+    uint32_t parent;     /* alloc, dup; 0: the client */
+    uint32_t cls_or_cmd; /* alloc: class, control: command */
+    void *params;        /* control, alloc: in and out, exactly size bytes */
+    uint32_t size;
+    uint64_t timeout_us;
+    uint32_t rm_status; /* out: NV_STATUS */
+};
+/* A refusal by the resource manager is FL_OK with rm_status != NV_OK; FL_EIO is one by the RPC
+ * layer (rpc_result 0xff1000xx; of a control any rpc_result). FL_ETIMEDOUT: whether it has happened
+ * is not known; its late reply reaches nobody. FL_EINVAL: parameters of more than a MiB. Chosen
+ * handles are 0xcf000001, 0xcf000002, ... Each yields. */
+FL_MUST_CHECK enum fl_err gsp_rm_session_control(struct gsp_rm_session *s, struct gsp_rm_call *c,
+                                                 struct fl_fail *fail);
+FL_MUST_CHECK enum fl_err gsp_rm_session_alloc(struct gsp_rm_session *s, struct gsp_rm_call *c,
+                                               struct fl_fail *fail);
+/* The object and all below it. FL_EINVAL for 0 and the client itself: close the session. */
+FL_MUST_CHECK enum fl_err gsp_rm_session_free(struct gsp_rm_session *s, uint32_t object,
+                                              uint64_t timeout_us, uint32_t *rm_status,
+                                              struct fl_fail *fail);
+/* DUP_OBJECT: another handle, of this client, for an object of any client. params are not used. */
+FL_MUST_CHECK enum fl_err gsp_rm_session_dup(struct gsp_rm_session *s, uint32_t client_src,
+                                             uint32_t object_src, struct gsp_rm_call *c,
+                                             struct fl_fail *fail);
+
 /* The chips this build knows, for messages and /api. Returns NULL past the end. */
 const char *gsp_chip_name(size_t index);

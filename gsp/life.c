@@ -8,6 +8,7 @@
 #include "gsp/boot/unload.h"
 #include "gsp/gpu.h"
 #include "gsp/rm/host.h"
+#include "gsp/rm/session.h"
 
 #define PCI_VENDOR_NVIDIA 0x10deu
 #define PCI_CLASS_VGA     0x0300u /* base and sub class: with display */
@@ -129,6 +130,7 @@ void gsp_destroy(struct gsp_gpu *g)
         return;
     }
     wait_until_alone(g);
+    gsp_rm_orphan_sessions(g);
     if (g->state == GSP_READY && unload(g) != FL_OK) {
         log_warn(g->hw.label, "unload before destruction failed: %s", g->fail.text);
     }

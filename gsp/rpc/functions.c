@@ -70,6 +70,8 @@ struct gsp_rpc_said gsp_rpc_read(uint32_t function, const struct gsp_layout *l,
          l->rpc_gsp_rm_alloc_v03_00.status},
         {&gsp_rpc_FREE, l->rpc_free_v03_00.params_hRoot, l->rpc_free_v03_00.params_hObjectOld, none,
          l->rpc_free_v03_00.params_status},
+        {&gsp_rpc_DUP_OBJECT, l->rpc_dup_object_v03_00.params_hClient,
+         l->rpc_dup_object_v03_00.params_hObject, none, l->rpc_dup_object_v03_00.params_status},
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(all); i++) {

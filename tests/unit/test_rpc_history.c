@@ -121,6 +121,11 @@ static void objects(void **state)
         assert_int_equal(f.object, 0x102);
         assert_int_equal(f.cmd, 0);
         assert_int_equal(f.status, 0x103);
+        const struct gsp_rpc_said d = gsp_rpc_read(21, layouts[i], &m);
+        assert_int_equal(d.client, 0x100);
+        assert_int_equal(d.object, 0x102);
+        assert_int_equal(d.cmd, 0);
+        assert_int_equal(d.status, 0x106);
         assert_int_equal(gsp_rpc_read(65, layouts[i], &m).client, 0);
     }
 }
