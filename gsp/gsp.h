@@ -265,5 +265,46 @@ FL_MUST_CHECK enum fl_err gsp_rm_session_dup(struct gsp_rm_session *s, uint32_t 
                                              uint32_t object_src, struct gsp_rm_call *c,
                                              struct fl_fail *fail);
 
+/* ---- registers by name: the list of this build, for all chips ---- */
+
+enum gsp_reg_space {
+    GSP_REG_BAR0,   /* offset from the start of BAR0 */
+    GSP_REG_FALCON, /* from an engine's base: two of a kind, "NAME@gsp" and "NAME@sec2" */
+    GSP_REG_MIRROR, /* from that of the mirror of PCI's configuration space in BAR0 */
+};
+struct gsp_reg_info {
+    const char *name, *doc, *source; /* static */
+    enum gsp_reg_space space;
+    uint32_t offset;        /* of the first one */
+    uint32_t count, stride; /* count 1, stride 0: no array */
+    bool readable, writable;
+    uint32_t field_count;
+};
+struct gsp_reg_field {
+    const char *name, *doc; /* static */
+    unsigned hi, lo;        /* bits */
+};
+size_t gsp_reg_count(void);
+bool gsp_reg_describe(size_t i, struct gsp_reg_info *out);           /* false: past the end */
+bool gsp_reg_field(size_t i, uint32_t k, struct gsp_reg_field *out); /* false: past the end */
+/* Whether this GPU's chip has it; any, while the chip is not known. */
+bool gsp_reg_present(const struct gsp_gpu *g, size_t i);
+
+/* "NV_PMC_BOOT_0", "NAME(3)" of an array, "NAME@sec2" and "NAME(3)@gsp" of a falcon (without: the
+ * GSP's), "0x100000" or "1048576". *offset: in BAR0. *index: in the list, SIZE_MAX for an offset
+ * that it does not have. FL_ENOENT: no such name, or not on this chip; the nearest ones are in the
+ * hint. FL_EINVAL: an array without an index, an index past its end, an offset that is unaligned or
+ * beyond BAR0. May yield. */
+FL_MUST_CHECK enum fl_err gsp_reg_find(struct gsp_gpu *g, const char *name, uint32_t *offset,
+                                       size_t *index, struct fl_fail *fail);
+/* One access, in the flight recorder as stage "by hand". A value may be a PRI error (0xbadf....),
+ * which is no failure here. FL_EINVAL as above; FL_ESTATE: never booted (the GPU may not decode its
+ * BARs), suspended or being destroyed; FL_EBUSY: the card is in a reset, or the GSP wants its
+ * registers left alone (lockdown); FL_ELINKLOST. Neither yields. */
+FL_MUST_CHECK enum fl_err gsp_reg_read(struct gsp_gpu *g, uint32_t offset, uint32_t *value,
+                                       struct fl_fail *fail);
+FL_MUST_CHECK enum fl_err gsp_reg_write(struct gsp_gpu *g, uint32_t offset, uint32_t value,
+                                        struct fl_fail *fail);
+
 /* The chips this build knows, for messages and /api. Returns NULL past the end. */
 const char *gsp_chip_name(size_t index);

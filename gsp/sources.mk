@@ -9,7 +9,7 @@ COMMON_SRCS += build/gen/gsp_layout.c $(addprefix gsp/rpc/,version.c status.c qu
 COMMON_SRCS += $(addprefix gsp/rm/,rm.c session.c static_info.c messages.c script.c host.c fields.c) build/gen/rm_tables.c
 COMMON_SRCS += $(addprefix gsp/boot/,boot.c booter.c fmc.c fwsec.c gen_bootloader.c init_rpc.c reset.c \
     suspend.c unload.c wpr.c)
-COMMON_SRCS += $(addprefix gsp/,gpu.c life.c snapshot.c serve.c attempts.c orders.c)
+COMMON_SRCS += $(addprefix gsp/,gpu.c life.c snapshot.c serve.c attempts.c orders.c registers.c)
 
 UNIT_TESTS += $(addprefix tests/unit/,test_regs.c test_chips.c test_io.c test_recorder.c \
     test_falcon_port.c test_intr.c test_engine_order.c test_fsp.c test_fb_layout.c)
@@ -20,7 +20,7 @@ UNIT_TESTS += $(addprefix tests/unit/,test_queue.c test_read_once.c test_rpc.c t
     test_rm_tables.c test_fields.c)
 UNIT_TESTS += $(addprefix tests/unit/,test_wpr.c test_init_rpc.c test_bringup.c test_serving.c test_bringup_faults.c test_families.c \
     test_families_faults.c test_leftover.c test_suspend.c test_create.c test_destroy.c test_several.c \
-    test_attempts.c test_orders.c test_rm_session.c)
+    test_attempts.c test_orders.c test_rm_session.c test_registers.c)
 FUZZ_TARGETS += $(addprefix tests/fuzz/,fuzz_vbios.c fuzz_containers.c fuzz_fwset.c fuzz_queue.c \
     fuzz_sequencer.c fuzz_fields.c)
 BENCH_SRCS += tests/bench/bench_bringup.c

@@ -38,6 +38,7 @@ struct gsp_hw {
     struct gsp_io io;
     struct gsp_recorder rec;
     struct gsp_intr intr;
+    bool in_reset;               /* its registers may be away: nobody else looks at them now */
     struct log_limit complaints; /* of log lines: what the GSP complains of */
 
     /* Known from the stage `identify` on. */
