@@ -93,13 +93,15 @@ static void make_printable(char *text)
     }
 }
 
-static void store(enum log_level level, const char *module, const char *fmt, va_list args)
-    FL_PRINTF(3, 0);
-static void store(enum log_level level, const char *module, const char *fmt, va_list args)
+static void store(enum log_level level, bool local, const char *module, const char *fmt,
+                  va_list args) FL_PRINTF(4, 0);
+static void store(enum log_level level, bool local, const char *module, const char *fmt,
+                  va_list args)
 {
     struct log_entry entry;
 
     entry.level = level;
+    entry.local = local;
     size_t len = strlen(module);
     if (len >= sizeof(entry.module)) {
         len = sizeof(entry.module) - 1;
@@ -131,7 +133,16 @@ void log_line(enum log_level level, const char *module, const char *fmt, ...)
         return;
     }
     va_start(args, fmt);
-    store(level, module, fmt, args);
+    store(level, false, module, fmt, args);
+    va_end(args);
+}
+
+void log_local(const char *module, const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    store(LOG_INFO, true, module, fmt, args);
     va_end(args);
 }
 
@@ -165,7 +176,7 @@ void log_limited(struct log_limit *l, enum log_level level, const char *module, 
     log_limit_flush(l, module);
     l->lines++;
     va_start(args, fmt);
-    store(level, module, fmt, args);
+    store(level, false, module, fmt, args);
     va_end(args);
 }
 

@@ -18,6 +18,9 @@ const char *log_level_name(enum log_level level);
 
 /* Stores one line, cut at LOG_LINE_MAX bytes. Never yields, never allocates. */
 void log_line(enum log_level level, const char *module, const char *fmt, ...) FL_PRINTF(3, 4);
+/* A line for whoever stands before the machine: it goes to the screen and the serial line whatever
+ * the level, and nobody may send it anywhere. For secrets that have to be shown. */
+void log_local(const char *module, const char *fmt, ...) FL_PRINTF(2, 3);
 #define log_error(mod, ...) log_line(LOG_ERROR, mod, __VA_ARGS__)
 #define log_warn(mod, ...)  log_line(LOG_WARN, mod, __VA_ARGS__)
 #define log_info(mod, ...)  log_line(LOG_INFO, mod, __VA_ARGS__)
@@ -50,6 +53,7 @@ struct log_entry {
     uint64_t seq;
     uint64_t time_us;
     enum log_level level;
+    bool local; /* for the screen and the serial line only */
     char module[12];
     char text[LOG_LINE_MAX];
 };

@@ -133,6 +133,16 @@ static bool set_token(struct boot_config *c, const char *v)
 {
     return set_text(c->token, sizeof(c->token), v, is_token_char);
 }
+static bool set_read_token(struct boot_config *c, const char *v)
+{
+    c->read_token = strcmp(v, "yes") == 0;
+    return c->read_token || strcmp(v, "no") == 0;
+}
+static bool is_hosts_char(char ch) { return is_host_char(ch) || ch == '.' || ch == ' '; }
+static bool set_hosts(struct boot_config *c, const char *v)
+{
+    return set_text(c->hosts, sizeof(c->hosts), v, is_hosts_char);
+}
 static bool set_firmware(struct boot_config *c, const char *v)
 {
     return set_text(c->firmware, sizeof(c->firmware), v, is_version_char);
@@ -162,6 +172,8 @@ static const struct {
     {"gateway", set_gateway, "an IPv4 address", false},
     {"dns", set_dns, "an IPv4 address", false},
     {"token", set_token, "1 to 127 visible characters", true},
+    {"read_token", set_read_token, "yes or no", false},
+    {"hosts", set_hosts, "names with blanks between, at most 191 bytes", false},
     {"firmware", set_firmware, "a version such as 570.144", false},
     {"attempts", set_attempts, "a number from 1 to 8", false},
     {"log_level", set_log_level, "error, warn, info, debug or trace", false},
@@ -190,9 +202,11 @@ static void trim(char **text)
 
 static void parse_line(struct boot_config *c, unsigned number, char *line)
 {
-    char *comment = strchr(line, '#');
-    if (comment != NULL) {
-        *comment = '\0';
+    for (char *p = line; *p != '\0'; p++) {
+        if (*p == '#' && (p == line || p[-1] == ' ' || p[-1] == '\t')) {
+            *p = '\0';
+            break;
+        }
     }
     trim(&line);
     if (*line == '\0') {
@@ -225,7 +239,9 @@ static void parse_line(struct boot_config *c, unsigned number, char *line)
     }
     bool show = may_be_shown(key, value);
     complain(c, number,
-             "unknown key%s%s%s; known are hostname, ip, gateway, dns, token, firmware, attempts, "
+             "unknown key%s%s%s; known are hostname, ip, gateway, dns, token, read_token, hosts, "
+             "firmware, "
+             "attempts, "
              "log_level",
              show ? " '" : "", show ? key : "", show ? "'" : "");
 }
@@ -257,4 +273,40 @@ void config_parse(struct boot_config *c, const char *text, size_t len)
         }
         at += used + 1;
     }
+}
+
+static void put_ipv4(struct text *t, const char *key, uint32_t ip)
+{
+    if (ip != 0) {
+        text_fmt(t, "%s = %u.%u.%u.%u\n", key, (unsigned)(ip >> 24), (unsigned)(ip >> 16 & 0xff),
+                 (unsigned)(ip >> 8 & 0xff), (unsigned)(ip & 0xff));
+    }
+}
+
+void config_text(const struct boot_config *c, char *buf, size_t size)
+{
+    struct text t = text_on(buf, size);
+    text_fmt(&t, "hostname = %s\n", c->hostname);
+    if (c->dhcp) {
+        text_fmt(&t, "ip = dhcp\n");
+    } else {
+        unsigned bits = 0;
+        while (bits < 32 && (c->mask << bits) != 0) {
+            bits++;
+        }
+        text_fmt(&t, "ip = %u.%u.%u.%u/%u\n", (unsigned)(c->ip >> 24),
+                 (unsigned)(c->ip >> 16 & 0xff), (unsigned)(c->ip >> 8 & 0xff),
+                 (unsigned)(c->ip & 0xff), bits);
+    }
+    put_ipv4(&t, "gateway", c->gateway);
+    put_ipv4(&t, "dns", c->dns);
+    text_fmt(&t, "read_token = %s\n", c->read_token ? "yes" : "no");
+    if (c->hosts[0] != '\0') {
+        text_fmt(&t, "hosts = %s\n", c->hosts);
+    }
+    if (c->firmware[0] != '\0') {
+        text_fmt(&t, "firmware = %s\n", c->firmware);
+    }
+    text_fmt(&t, "attempts = %u\n", (unsigned)c->attempts);
+    text_fmt(&t, "log_level = %s\n", log_level_name(c->log_level));
 }

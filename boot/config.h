@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * /firstlight.conf: `key = value` lines, '#' starts a comment. An unknown key or a bad value is one
+ * /firstlight.conf: `key = value` lines; '#' starts a comment at the start of a line and behind a
+ * blank. An unknown key or a bad value is one
  * message with its line number, and the default is kept: a typing error never stops a boot.
  */
 #pragma once
@@ -12,12 +13,15 @@
 #define CONFIG_MESSAGE_MAX  160
 #define CONFIG_HOSTNAME_MAX 64
 #define CONFIG_TOKEN_MAX    128
+#define CONFIG_HOSTS_MAX    192
 
 struct boot_config {
     char hostname[CONFIG_HOSTNAME_MAX]; /* letters, digits, '-'; default "firstlight" */
     bool dhcp;                          /* default true */
     uint32_t ip, mask, gateway, dns;    /* IPv4, host byte order, 0 = none */
-    char token[CONFIG_TOKEN_MAX];       /* "" = none; checked and kept, nothing asks for it yet */
+    char token[CONFIG_TOKEN_MAX];       /* "" = none: one is made */
+    bool read_token;                    /* readers need it, too; default false */
+    char hosts[CONFIG_HOSTS_MAX];       /* further names of this machine, blanks between */
     char firmware[32];                  /* version to force, "" = newest that is complete */
     uint32_t attempts;                  /* of each GPU's boot, 1 to 8; default 3 */
     enum log_level log_level;           /* default info */
@@ -32,3 +36,5 @@ void config_defaults(struct boot_config *c);
 /* Parses len bytes of text (not necessarily NUL-terminated) over the defaults. Any bytes are fine.
  */
 void config_parse(struct boot_config *c, const char *text, size_t len);
+/* The settings in force as such lines, but for the token. NUL-terminated, cut at size. */
+void config_text(const struct boot_config *c, char *buf, size_t size);

@@ -22,7 +22,12 @@
 /* A virtual network is up in 20 ms, a real switch port in seconds: too long for a GPU to wait. */
 #define NETWORK_HEAD_START_US (40 * US_PER_MS)
 
-enum { NOTES_MAX = 24, MAIN_STACK_BYTES = 64 * 1024, GPU_STACK_BYTES = 64 * 1024 };
+enum {
+    CONFIG_TEXT_MAX = 768,
+    NOTES_MAX = 24,
+    MAIN_STACK_BYTES = 64 * 1024,
+    GPU_STACK_BYTES = 64 * 1024
+};
 
 static struct {
     struct boot_config config;
@@ -31,6 +36,8 @@ static struct {
     char note_text[NOTES_MAX][CONFIG_MESSAGE_MAX];
     const char *notes[NOTES_MAX + 1];
     struct gsp_options gsp;
+    char token[ACCESS_TOKEN_TEXT]; /* made at boot */
+    char config_text[CONFIG_TEXT_MAX];
     volatile bool stop; /* nothing sets it yet: the appliance ends with the power */
 } self;
 
@@ -58,6 +65,26 @@ static void read_config(const struct fl_handoff *h)
     log_set_level(self.config.log_level);
     for (uint32_t i = 0; i < self.config.message_count && i < CONFIG_MESSAGES_MAX; i++) {
         note(LOG_WARN, "config", self.config.message[i]);
+    }
+}
+
+/* Who may do what. Before the network is up. */
+static void set_access(void)
+{
+    struct access_config *a = &self.api.access;
+    a->read_token = self.config.read_token;
+    a->hostname = self.config.hostname;
+    a->hosts = self.config.hosts;
+    a->token = self.config.token;
+    if (a->token[0] != '\0') {
+        log_info("boot", "the token is the one of firstlight.conf");
+    } else if (access_make_token(self.token) == FL_OK) {
+        a->token = self.token;
+        log_local("boot", "token for what changes something: %s", self.token);
+    } else {
+        note(LOG_WARN, "boot",
+             "this machine gives no random numbers, so no token was made: set "
+             "token = ... in firstlight.conf for what needs one");
     }
 }
 
@@ -138,6 +165,10 @@ static void main_fiber(void *arg)
     log_info("boot", "Firstlight %s on %s", self.api.version, machine_name());
     take_over_notes(h);
     read_config(h);
+
+    set_access();
+    config_text(&self.config, self.config_text, sizeof(self.config_text));
+    self.api.config = self.config_text;
 
     struct fl_fail fail = {0};
     if (ram_init(&fail) != FL_OK) {

@@ -11,6 +11,8 @@
 #include "arch/clock.h"
 #include "arch/fail.h"
 #include "arch/handoff.h"
+#include "gsp/rm/fields.h"
+#include "gsp/rpc/status.h"
 #include "pci/pci.h"
 
 struct gsp_gpu;     /* opaque, heap */
@@ -294,7 +296,7 @@ bool gsp_reg_present(const struct gsp_gpu *g, size_t i);
  * GSP's), "0x100000" or "1048576". *offset: in BAR0. *index: in the list, SIZE_MAX for an offset
  * that it does not have. FL_ENOENT: no such name, or not on this chip; the nearest ones are in the
  * hint. FL_EINVAL: an array without an index, an index past its end, an offset that is unaligned or
- * beyond BAR0. May yield. */
+ * beyond BAR0. Does not yield. */
 FL_MUST_CHECK enum fl_err gsp_reg_find(struct gsp_gpu *g, const char *name, uint32_t *offset,
                                        size_t *index, struct fl_fail *fail);
 /* One access, in the flight recorder as stage "by hand". A value may be a PRI error (0xbadf....),

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "arch/fiber.h"
 #include "gsp/gpu.h"
 #include "gsp/hw/regs/regs.h"
 
@@ -166,7 +165,6 @@ static void nearest(const struct gsp_gpu *g, const char *name, char *out, size_t
         }
         best[at] = i;
         far[at] = d;
-        fiber_yield_if_long();
     }
     size_t used = (size_t)snprintf(out, size, "nearest:");
     for (unsigned i = 0; i < count && used < size; i++) {

@@ -31,8 +31,8 @@ LWIP_SRCS += $(addprefix src/core/,init.c def.c inet_chksum.c ip.c mem.c memp.c 
 
 HTTP_PARSER_SRCS := src/api.c src/http.c src/llhttp.c
 
-# mbedTLS: its hashes.
-MBEDTLS_SRCS += $(addprefix library/,sha256.c sha512.c platform_util.c)
+# mbedTLS: its hashes, base64 and what takes constant time.
+MBEDTLS_SRCS += $(addprefix library/,sha256.c sha512.c platform_util.c base64.c constant_time.c)
 
 # jansson: its reader; the seed of its hash tables is ours (net/http/json_in.c).
 JANSSON_SRCS := error.c hashtable.c load.c memory.c strbuffer.c strconv.c utf.c value.c

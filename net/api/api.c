@@ -7,7 +7,9 @@
 
 #include "arch/clock.h"
 #include "arch/log.h"
+#include "net/api/access.h"
 #include "net/api/api_priv.h"
+#include "net/api/rpc/rpc.h"
 #include "web_page.h" /* generated from net/page/ */
 
 static struct {
@@ -90,17 +92,19 @@ static void get_log(const struct http_request *req, struct http_response *res)
     struct log_entry e;
     char line[LOG_LINE_MAX + 64];
     while (log_read(&cursor, &e, &lost)) {
-        size_t n = log_format(&e, line, sizeof(line));
-        text_append(&res->body, line, n);
+        if (!e.local) {
+            size_t n = log_format(&e, line, sizeof(line));
+            text_append(&res->body, line, n);
+        }
     }
 }
 
 static void get_index(const struct http_request *req, struct http_response *res);
 
 static const struct http_route routes[] = {
-    {"/", HTTP_METHOD_GET, get_page, "the live page", API_OPEN, 0},
+    {"/", HTTP_METHOD_GET, get_page, "the live page", ACCESS_OPEN, 0},
     {"/healthz", HTTP_METHOD_GET, get_healthz,
-     "200 when every GPU found is ready, else 503 with the reason", API_OPEN, 0},
+     "200 when every GPU found is ready, else 503 with the reason", ACCESS_OPEN, 0},
     {"/metrics", HTTP_METHOD_GET, api_get_metrics, "Prometheus text", 0, 0},
     {"/api/v1", HTTP_METHOD_GET, get_index, "this list", 0, 0},
     {"/api/v1/status", HTTP_METHOD_GET, api_get_status, "everything that is known, as JSON", 0, 0},
@@ -110,6 +114,8 @@ static const struct http_route routes[] = {
      "the last "
      "register accesses, decoded",
      0, 0},
+    {"/rpc", HTTP_METHOD_POST, rpc_post, "JSON-RPC 2.0; rpc.discover describes the methods",
+     ACCESS_JSON, RPC_BODY_MAX},
     {NULL, 0, NULL, NULL, 0, 0},
 };
 
@@ -134,5 +140,7 @@ static void get_index(const struct http_request *req, struct http_response *res)
 void api_init(const struct api_context *ctx)
 {
     api.ctx = ctx;
+    access_set(&ctx->access);
+    http_set_gate(access_gate);
     http_set_routes(routes);
 }

@@ -8,6 +8,7 @@
 #include "arch/base.h"
 #include "arch/fail.h"
 #include "gsp/gsp.h"
+#include "net/api/access.h"
 #include "pci/pci.h"
 
 #define API_MAX_GPUS 8
@@ -29,6 +30,9 @@ struct api_context {
     const char *const
         *notes; /* config and boot problems, one sentence each, NULL-terminated; may be NULL */
     uint64_t firmware_us; /* EFI entry to hand-off, 0 = unknown */
+    struct access_config access;
+    /* The settings in force as lines "key = value", without secrets; may be NULL. */
+    const char *config;
 };
 
 /* Installs the routes. ctx is kept. */

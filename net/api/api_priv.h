@@ -5,10 +5,6 @@
 #include "net/api/api.h"
 #include "net/http/http.h"
 
-/* Flags of a route: who is let in. Without one: a reader, who needs a token when the config says
- * read_token = yes. */
-enum { API_OPEN = 1 /* anybody */, API_CHANGES = 2 /* needs a token, JSON and our own origin */ };
-
 const struct api_context *api_context(void); /* never NULL */
 /* The snapshot of GPU index; one that could not be created gives its failure. */
 void api_snapshot(uint32_t index, struct gsp_snapshot *out);
@@ -16,5 +12,12 @@ void api_snapshot(uint32_t index, struct gsp_snapshot *out);
 void api_get_status(const struct http_request *req, struct http_response *res);
 void api_get_metrics(const struct http_request *req, struct http_response *res);
 void api_put_network(struct jw *j); /* "stack": {...}, "network": [...] */
+/* A failure's record, null where there is none. */
+void api_put_fail(struct jw *j, const char *key, const struct fl_fail *f);
+void api_put_attempts(struct jw *j, const char *key, struct gsp_gpu *g); /* g may be NULL */
+/* Its RPC history from a cursor on; g may be NULL. */
+void api_put_history(struct jw *j, const char *key, struct gsp_gpu *g, uint64_t cursor);
+/* All that is known of a GPU. */
+void api_put_gpu(struct jw *j, const char *key, uint32_t index);
 void api_get_gpu(const struct http_request *req,
                  struct http_response *res); /* /api/v1/gpus/N/... */

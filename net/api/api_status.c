@@ -10,7 +10,7 @@
 #include "mm/ram.h"
 #include "net/api/api_priv.h"
 
-static void put_fail(struct jw *j, const char *key, const struct fl_fail *f)
+void api_put_fail(struct jw *j, const char *key, const struct fl_fail *f)
 {
     if (f->err == FL_OK) {
         jw_null(j, key);
@@ -68,7 +68,7 @@ static void put_stages(struct jw *j, const struct gsp_snapshot *s)
         jw_u64(j, "reads", st->reg_reads);
         jw_u64(j, "writes", st->reg_writes);
         if (st->state == GSP_STAGE_FAILED) {
-            put_fail(j, "error", &s->fail);
+            api_put_fail(j, "error", &s->fail);
         } else {
             jw_null(j, "error");
         }
@@ -102,11 +102,11 @@ static void put_vram(struct jw *j, const struct gsp_snapshot *s)
     jw_end_object(j);
 }
 
-static void put_gpu(struct jw *j, uint32_t index)
+void api_put_gpu(struct jw *j, const char *key, uint32_t index)
 {
-    struct gsp_snapshot s;
+    static struct gsp_snapshot s; /* too large for a stack; nothing yields here */
     api_snapshot(index, &s);
-    jw_object(j, NULL);
+    jw_object(j, key);
     jw_u64(j, "index", index);
     jw_object(j, "pci");
     put_pci_ids(j, s.pci);
@@ -118,7 +118,7 @@ static void put_gpu(struct jw *j, uint32_t index)
     jw_str(j, "state", gsp_state_name(s.state));
     jw_fmt(j, "boot_42", "0x%08x", (unsigned)s.boot42);
     put_stages(j, &s);
-    put_fail(j, "error", &s.fail);
+    api_put_fail(j, "error", &s.fail);
     jw_object(j, "gsp");
     jw_str(j, "version", s.firmware_version);
     jw_u64(j, "rpc_sent", s.rpc_sent);
@@ -139,7 +139,7 @@ static void put_gpu(struct jw *j, uint32_t index)
     jw_object(j, "firmware");
     jw_u64(j, "bytes", s.firmware_bytes);
     jw_u64(j, "copied_bytes", s.copied_bytes);
-    put_fail(j, "passed_over", &s.passed_over);
+    api_put_fail(j, "passed_over", &s.passed_over);
     jw_end_object(j);
     jw_object(j, "xid");
     jw_u64(j, "count", s.xid_count);
@@ -225,7 +225,7 @@ void api_get_status(const struct http_request *req, struct http_response *res)
     jw_end_array(&j);
     jw_array(&j, "gpus");
     for (uint32_t i = 0; i < ctx->gpu_count; i++) {
-        put_gpu(&j, i);
+        api_put_gpu(&j, NULL, i);
     }
     jw_end_array(&j);
     jw_end_object(&j);

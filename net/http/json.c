@@ -2,6 +2,9 @@
 /* The JSON writer. RFC 8259. */
 #include "net/http/json.h"
 
+#include <mbedtls/base64.h>
+#include <string.h>
+
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -132,6 +135,31 @@ void jw_u64(struct jw *j, const char *key, uint64_t value)
 {
     lead_in(j, key);
     text_printf(j->out, "%llu", (unsigned long long)value);
+}
+
+void jw_i64(struct jw *j, const char *key, int64_t value)
+{
+    lead_in(j, key);
+    text_printf(j->out, "%lld", (long long)value);
+}
+
+void jw_base64(struct jw *j, const char *key, const void *data, size_t len)
+{
+    lead_in(j, key);
+    text_append(j->out, "\"", 1);
+    const size_t room = (len + 2) / 3 * 4 + 1; /* with the NUL that mbedTLS writes */
+    char *at = text_reserve(j->out, room);
+    size_t n = 0;
+    if (at != NULL && mbedtls_base64_encode((unsigned char *)at, room, &n, data, len) == 0) {
+        j->out->len += n;
+    }
+    text_append(j->out, "\"", 1);
+}
+
+void jw_raw(struct jw *j, const char *key, const char *value)
+{
+    lead_in(j, key);
+    text_append(j->out, value, strlen(value));
 }
 
 void jw_bool(struct jw *j, const char *key, bool value)

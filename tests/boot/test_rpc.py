@@ -1,0 +1,105 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""JSON-RPC in a machine: the token, a GPU that fails and is brought up from the network, controls by
+name on both firmware versions, a GSP that answers no more while everybody else is served."""
+import json
+import statistics
+import threading
+import time
+
+from _harness import Test, image
+
+CONTROL = {"control": "NV2080_CTRL_CMD_GSP_GET_FEATURES"}
+CALM_FACTOR = 2  # p99 of /healthz while the GSP hangs, to that of an idle machine
+CALM_FLOOR_S = 0.02  # below this the virtual machine's own noise decides
+
+
+class Rpc:
+    def __init__(self, machine, token):
+        self.machine, self.token, self.count = machine, token, 0
+
+    def post(self, body, token=None, **headers):
+        token = self.token if token is None else token
+        headers = {"Content-Type": "application/json", **headers}
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
+        status, _, text = self.machine.request("POST", "/rpc", body=json.dumps(body), headers=headers, timeout_s=60)
+        return status, json.loads(text) if text else None
+
+    def call(self, method, **params):
+        self.count += 1
+        _, answer = self.post({"jsonrpc": "2.0", "method": method, "params": params, "id": self.count})
+        assert answer["id"] == self.count, answer
+        return answer
+
+    def result(self, method, **params):
+        answer = self.call(method, **params)
+        if "result" not in answer:
+            raise AssertionError(f"{method} {params}: {answer['error']}")
+        return answer["result"]
+
+
+def access(test, m, rpc):
+    power = {"jsonrpc": "2.0", "method": "appliance.power", "params": ["sideways"], "id": 1}
+    test.equal("no-token", rpc.post(power, token="")[0], 401)
+    test.equal("wrong-token", rpc.post(power, token="0" * 32)[0], 401)
+    status, answer = rpc.post(power)
+    test.equal("right-token", (status, answer["error"]["code"]), (200, -32602))
+    test.equal("other-origin", rpc.post(power, Origin="http://evil.example")[0], 403)
+    test.equal("other-host", rpc.post(power, Host="evil.example")[0], 421)
+    test.ok("not-in-log", rpc.token not in m.get("/api/v1/log")[1])
+
+
+def latencies(m, seconds):
+    """Of /healthz, one after the other, on one connection each."""
+    taken, end = [], time.monotonic() + seconds
+    while time.monotonic() < end:
+        begin = time.monotonic()
+        m.get("/healthz")
+        taken.append(time.monotonic() - begin)
+    return statistics.quantiles(taken, n=100)[98]
+
+
+with Test("rpc") as test:
+    for version in ("570.144", "535.113.01"):
+        disk = image(f"fw-{version}", f"log_level = debug\nfirmware = {version}\n")
+        with test.machine(disk, model_args=["--strict"], fw_version=version) as m:
+            m.wait_gpu(deadline_s=60)
+            rpc = Rpc(m, m.token())
+            test.ok(f"{version}.token", len(rpc.token or "") == 32, f"token {rpc.token}")
+            features = rpc.result("rm.control", **CONTROL)
+            test.equal(f"{version}.control", features["params"]["firmwareVersion"], version)
+            session = rpc.result("session.open")["session"]
+            device = rpc.result("rm.alloc", session=session, **{"class": "NV01_DEVICE_0"})["object"]
+            refused = rpc.call("rm.alloc", session=session, parent="0x5", **{"class": "NV20_SUBDEVICE_0"})
+            test.ok(f"{version}.refused", refused["error"]["data"]["nv_status"].startswith("NV_ERR_"), str(refused))
+            rpc.result("rm.free", session=session, object=device)
+            rpc.result("session.close", session=session)
+            boot0 = rpc.result("registers.read", register="NV_PMC_BOOT_0")
+            test.ok(f"{version}.register", boot0["fields"], str(boot0))
+            if version == "570.144":
+                access(test, m, rpc)
+                test.equal("unload", rpc.result("gpu.unload")["state"], "unloaded")
+                test.equal("boot", rpc.result("gpu.boot")["state"], "ready")
+                test.equal("reset", rpc.result("gpu.reset", kind="function")["state"], "unloaded")
+                test.equal("boot-after-reset", rpc.result("gpu.boot")["state"], "ready")
+                history = rpc.result("rpc.history")["records"]
+                test.ok("history", any(r["function"] == "GSP_RM_CONTROL" for r in history))
+    once = image("once", "log_level = debug\nattempts = 1\n")
+    with test.machine(once, model_args=["--fault", "stuck=riscv:n=1"]) as m:
+        status = m.wait_gpu(deadline_s=120)
+        test.equal("failed", status["gpus"][0]["state"], "failed")
+        rpc = Rpc(m, m.token())
+        rpc.result("gpu.reset")
+        test.equal("recovered", rpc.result("gpu.boot")["state"], "ready")
+    with test.machine(once, model_args=["--fault", "stuck=command:n=6"]) as m:
+        m.wait_gpu(deadline_s=60)
+        rpc = Rpc(m, m.token())
+        idle = latencies(m, 3)
+        hung = threading.Thread(target=lambda: rpc.call("rm.control", timeout_ms=5000, **CONTROL))
+        hung.start()
+        busy = latencies(m, 3)
+        test.ok("still-hung", hung.is_alive())
+        hung.join()
+        test.note(f"p99 of /healthz: idle {idle * 1000:.1f} ms, beside a hung GSP {busy * 1000:.1f} ms")
+        test.ok("calm", busy < max(CALM_FACTOR * idle, CALM_FLOOR_S), f"{busy:.4f} s against {idle:.4f} s")
