@@ -4,7 +4,7 @@ COMMON_SRCS += gsp/hw/regs/regs.c $(addprefix gsp/hw/,chips.c io.c recorder.c fa
     fsp.c intr.c family.c family_fsp.c family_ga100.c family_ga10x.c family_shared.c family_tu.c \
     fb_layout.c card.c)
 COMMON_SRCS += $(addprefix gsp/files/,digest.c vbios.c vbios_fwsec.c fwbin.c fwelf.c radix3.c fwset.c)
-COMMON_SRCS += build/gen/gsp_layout.c $(addprefix gsp/rpc/,version.c status.c queue.c functions.c history.c rpc.c \
+COMMON_SRCS += build/gen/gsp_layout.c $(addprefix gsp/rpc/,version.c status.c queue.c functions.c history.c intake.c rpc.c \
     rpc_match.c events.c sequencer.c logs.c)
 COMMON_SRCS += $(addprefix gsp/rm/,rm.c session.c static_info.c messages.c script.c host.c fields.c) build/gen/rm_tables.c
 COMMON_SRCS += $(addprefix gsp/boot/,boot.c booter.c fmc.c fwsec.c gen_bootloader.c init_rpc.c reset.c \
@@ -16,8 +16,8 @@ UNIT_TESTS += $(addprefix tests/unit/,test_regs.c test_chips.c test_io.c test_re
 UNIT_TESTS += $(addprefix tests/unit/,test_vbios.c test_vbios_refused.c test_fwbin.c test_fwelf.c test_radix3.c test_fwset.c \
     test_synth.c test_real_firmware.c)
 UNIT_TESTS += $(addprefix tests/unit/,test_queue.c test_read_once.c test_rpc.c test_rpc_match.c \
-    test_rpc_flood.c test_rpc_history.c test_hostile_gsp.c test_sequencer.c test_static_info.c \
-    test_rm_tables.c test_fields.c)
+    test_rpc_flood.c test_rpc_history.c test_rpc_whole.c test_hostile_gsp.c test_sequencer.c \
+    test_static_info.c test_rm_tables.c test_fields.c)
 UNIT_TESTS += $(addprefix tests/unit/,test_wpr.c test_init_rpc.c test_bringup.c test_serving.c test_bringup_faults.c test_families.c \
     test_families_faults.c test_leftover.c test_suspend.c test_create.c test_destroy.c test_several.c \
     test_attempts.c test_orders.c test_rm_session.c test_registers.c)

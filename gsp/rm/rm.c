@@ -17,7 +17,7 @@
 #define ALLOC_PARAMS_MAX 256u
 #define SMALL_MAX        64u /* of messages of a fixed size */
 
-/* What travels: header and parameters in one buffer (the caller frees it), which the reply
+/* What travels: header and parameters in one buffer (the caller frees it), which the whole reply
  * replaces.
  */
 static enum fl_err message_make(struct gsp_payload *m, uint32_t head, const void *params,
@@ -39,7 +39,7 @@ static enum fl_err message_make(struct gsp_payload *m, uint32_t head, const void
     return FL_OK;
 }
 
-/* The same for a message of a fixed size, which fits on the stack. */
+/* A message of a fixed size fits on the stack. */
 static enum fl_err small_size(struct gsp_payload *m, uint32_t size, const char *name,
                               struct fl_fail *fail)
 {
@@ -81,7 +81,7 @@ enum fl_err gsp_rm_control_on(struct gsp_gpu *g, uint32_t client, uint32_t objec
     fw_put(m.data, m.size, l->rpc_gsp_rm_control_v03_00.hObject, object);
     fw_put(m.data, m.size, l->rpc_gsp_rm_control_v03_00.cmd, cmd);
     fw_put(m.data, m.size, l->rpc_gsp_rm_control_v03_00.paramsSize, size);
-    err = gsp_rpc_call(&g->rpc, &gsp_rpc_GSP_RM_CONTROL, &m, timeout_us, NULL, fail);
+    err = gsp_rpc_call_whole(&g->rpc, &gsp_rpc_GSP_RM_CONTROL, &m, timeout_us, NULL, fail);
     if (err == FL_OK) {
         if (fw_get(m.data, m.size, l->rpc_gsp_rm_control_v03_00.cmd) != cmd ||
             fw_get(m.data, m.size, l->rpc_gsp_rm_control_v03_00.paramsSize) != size) {
@@ -92,7 +92,7 @@ enum fl_err gsp_rm_control_on(struct gsp_gpu *g, uint32_t client, uint32_t objec
                 (unsigned)fw_get(m.data, m.size, l->rpc_gsp_rm_control_v03_00.paramsSize));
         } else {
             *rm_status = (uint32_t)fw_get(m.data, m.size, l->rpc_gsp_rm_control_v03_00.status);
-            if (size > 0) {
+            if (size > 0) { /* of a shorter reply the rest is as it was sent */
                 memcpy(params, m.data + head, size);
             }
         }
@@ -163,7 +163,7 @@ enum fl_err gsp_rm_alloc_on(struct gsp_gpu *g, uint32_t client, uint32_t parent,
     fw_put(m.data, m.size, l->rpc_gsp_rm_alloc_v03_00.hObject, object);
     fw_put(m.data, m.size, l->rpc_gsp_rm_alloc_v03_00.hClass, cls);
     fw_put(m.data, m.size, l->rpc_gsp_rm_alloc_v03_00.paramsSize, size);
-    err = gsp_rpc_call(&g->rpc, &gsp_rpc_GSP_RM_ALLOC, &m, timeout_us, &result, fail);
+    err = gsp_rpc_call_whole(&g->rpc, &gsp_rpc_GSP_RM_ALLOC, &m, timeout_us, &result, fail);
     if (err == FL_OK) {
         err = verdict(&gsp_rpc_GSP_RM_ALLOC, result,
                       (uint32_t)fw_get(m.data, m.size, l->rpc_gsp_rm_alloc_v03_00.status),

@@ -54,35 +54,63 @@ enum fl_err gsp_rpc_check_size(const struct gsp_rpc_function *f, const struct gs
                    (unsigned)p->size, (unsigned)least, (unsigned)GSP_RPC_PAYLOAD_MAX);
 }
 
+/* Where the payloads of calls on objects have what. */
+struct places {
+    struct fw_field client, object, cmd, status, params, params_size;
+};
+
+static bool find_places(uint32_t function, const struct gsp_layout *l, struct places *out)
+{
+    if (function == gsp_rpc_GSP_RM_CONTROL.number) {
+        *out = (struct places){.client = l->rpc_gsp_rm_control_v03_00.hClient,
+                               .object = l->rpc_gsp_rm_control_v03_00.hObject,
+                               .cmd = l->rpc_gsp_rm_control_v03_00.cmd,
+                               .status = l->rpc_gsp_rm_control_v03_00.status,
+                               .params = l->rpc_gsp_rm_control_v03_00.params,
+                               .params_size = l->rpc_gsp_rm_control_v03_00.paramsSize};
+    } else if (function == gsp_rpc_GSP_RM_ALLOC.number) {
+        *out = (struct places){.client = l->rpc_gsp_rm_alloc_v03_00.hClient,
+                               .object = l->rpc_gsp_rm_alloc_v03_00.hObject,
+                               .cmd = l->rpc_gsp_rm_alloc_v03_00.hClass,
+                               .status = l->rpc_gsp_rm_alloc_v03_00.status,
+                               .params = l->rpc_gsp_rm_alloc_v03_00.params,
+                               .params_size = l->rpc_gsp_rm_alloc_v03_00.paramsSize};
+    } else if (function == gsp_rpc_FREE.number) {
+        *out = (struct places){.client = l->rpc_free_v03_00.params_hRoot,
+                               .object = l->rpc_free_v03_00.params_hObjectOld,
+                               .status = l->rpc_free_v03_00.params_status};
+    } else if (function == gsp_rpc_DUP_OBJECT.number) {
+        *out = (struct places){.client = l->rpc_dup_object_v03_00.params_hClient,
+                               .object = l->rpc_dup_object_v03_00.params_hObject,
+                               .status = l->rpc_dup_object_v03_00.params_status};
+    } else {
+        return false;
+    }
+    return true;
+}
+
 struct gsp_rpc_said gsp_rpc_read(uint32_t function, const struct gsp_layout *l,
                                  const struct gsp_payload *p)
 {
-    const struct fw_field none = {0};
-    const struct {
-        const struct gsp_rpc_function *f;
-        struct fw_field client, object, cmd, status;
-    } all[] = {
-        {&gsp_rpc_GSP_RM_CONTROL, l->rpc_gsp_rm_control_v03_00.hClient,
-         l->rpc_gsp_rm_control_v03_00.hObject, l->rpc_gsp_rm_control_v03_00.cmd,
-         l->rpc_gsp_rm_control_v03_00.status},
-        {&gsp_rpc_GSP_RM_ALLOC, l->rpc_gsp_rm_alloc_v03_00.hClient,
-         l->rpc_gsp_rm_alloc_v03_00.hObject, l->rpc_gsp_rm_alloc_v03_00.hClass,
-         l->rpc_gsp_rm_alloc_v03_00.status},
-        {&gsp_rpc_FREE, l->rpc_free_v03_00.params_hRoot, l->rpc_free_v03_00.params_hObjectOld, none,
-         l->rpc_free_v03_00.params_status},
-        {&gsp_rpc_DUP_OBJECT, l->rpc_dup_object_v03_00.params_hClient,
-         l->rpc_dup_object_v03_00.params_hObject, none, l->rpc_dup_object_v03_00.params_status},
-    };
+    struct places at;
 
-    for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
-        if (all[i].f->number == function) {
-            return (struct gsp_rpc_said){
-                .client = (uint32_t)fw_get(p->data, p->size, all[i].client),
-                .object = (uint32_t)fw_get(p->data, p->size, all[i].object),
-                .cmd = (uint32_t)fw_get(p->data, p->size, all[i].cmd),
-                .status = (uint32_t)fw_get(p->data, p->size, all[i].status),
-            };
-        }
+    if (!find_places(function, l, &at)) {
+        return (struct gsp_rpc_said){0};
     }
-    return (struct gsp_rpc_said){0};
+    return (struct gsp_rpc_said){
+        .client = (uint32_t)fw_get(p->data, p->size, at.client),
+        .object = (uint32_t)fw_get(p->data, p->size, at.object),
+        .cmd = (uint32_t)fw_get(p->data, p->size, at.cmd),
+        .status = (uint32_t)fw_get(p->data, p->size, at.status),
+    };
+}
+
+uint64_t gsp_rpc_bytes(uint32_t function, const struct gsp_layout *l, const uint8_t *data,
+                       uint32_t size)
+{
+    struct places at;
+
+    return find_places(function, l, &at) && fw_has(at.params)
+               ? at.params.off + fw_get(data, size, at.params_size)
+               : 0;
 }

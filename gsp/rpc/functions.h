@@ -55,3 +55,7 @@ struct gsp_rpc_said {
 };
 struct gsp_rpc_said gsp_rpc_read(uint32_t function, const struct gsp_layout *l,
                                  const struct gsp_payload *p);
+/* How long a payload says that it is, all its messages together, in the first `size` bytes of it;
+ * 0: it does not say. */
+uint64_t gsp_rpc_bytes(uint32_t function, const struct gsp_layout *l, const uint8_t *data,
+                       uint32_t size);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "arch/lockorder.h"
+#include "gsp/rpc/intake.h"
 #include "gsp/rpc/status.h"
 
 static LOCK_CLASS(rpc_class, "gsp.rpc");
@@ -373,6 +374,7 @@ static enum fl_err await(struct gsp_rpc *r, const struct use *u, const struct gs
 
 /* A reply, whatever became of it. */
 struct reply {
+    bool whole;     /* all of it is wanted */
     bool answered;  /* its first message has come */
     uint32_t bytes; /* of all of them */
     uint32_t result;
@@ -387,27 +389,28 @@ static enum fl_err receive_all(struct gsp_rpc *r, const struct use *u,
     const uint32_t least = f->least == GSP_RPC_WHOLE  ? p->size
                            : f->least == GSP_RPC_HEAD ? gsp_rpc_head_bytes(f, r->queue.layout)
                                                       : 0;
+    struct gsp_intake in = {
+        .f = f, .layout = r->queue.layout, .p = p, .whole = reply->whole, .room = p->size};
     struct gsp_msg m;
     enum fl_err err = await(r, u, f, 0, &m, fail);
-    uint32_t have = 0, index = 0;
+    uint32_t index = 0;
 
     reply->answered = err == FL_OK;
     while (err == FL_OK) {
-        const uint32_t part = m.payload_size < p->size - have ? m.payload_size : p->size - have;
-        if (part > 0) {
-            memcpy(p->data + have, m.payload, part);
-        }
-        have += part;
+        err = gsp_intake_add(&in, &m, fail);
         reply->bytes += m.payload_size;
         reply->result = m.result;
-        if (have == p->size || m.payload_size < max || m.result != 0) {
+        if (err != FL_OK || gsp_intake_complete(&in) || m.payload_size < max || m.result != 0) {
             break; /* complete, or a message that is not full: nothing follows */
         }
         err = await(r, u, f, ++index, &m, fail);
     }
-    if (err == FL_OK && have < least && reply->result == 0) {
-        return FL_FAIL_MORE(fail, FL_EPROTO, f->name, (FL_SAW(have, least, 0)),
-                            "the reply to %s has %u bytes, expected %u", f->name, (unsigned)have,
+    if (err == FL_OK && reply->whole) {
+        p->size = in.have;
+    }
+    if (err == FL_OK && in.have < least && reply->result == 0) {
+        return FL_FAIL_MORE(fail, FL_EPROTO, f->name, (FL_SAW(in.have, least, 0)),
+                            "the reply to %s has %u bytes, expected %u", f->name, (unsigned)in.have,
                             (unsigned)least);
     }
     return err;
@@ -448,11 +451,11 @@ static uint32_t status_in(const struct gsp_rpc *r, const struct gsp_rpc_function
     return gsp_rpc_read(f->number, r->queue.layout, &came).status;
 }
 
-enum fl_err gsp_rpc_call(struct gsp_rpc *r, const struct gsp_rpc_function *f, struct gsp_payload *p,
-                         uint64_t timeout_us, uint32_t *result, struct fl_fail *fail)
+static enum fl_err call(struct gsp_rpc *r, const struct gsp_rpc_function *f, struct gsp_payload *p,
+                        bool whole, uint64_t timeout_us, uint32_t *result, struct fl_fail *fail)
 {
     const struct use u = use_until(r, deadline_in_us(timeout_us));
-    struct reply reply = {0};
+    struct reply reply = {.whole = whole};
     uint64_t number;
     enum fl_err err = begin_call(r, &u, f, p, &number, fail);
 
@@ -478,4 +481,17 @@ enum fl_err gsp_rpc_call(struct gsp_rpc *r, const struct gsp_rpc_function *f, st
                             gsp_status_name(reply.result));
     }
     return FL_OK;
+}
+
+enum fl_err gsp_rpc_call(struct gsp_rpc *r, const struct gsp_rpc_function *f, struct gsp_payload *p,
+                         uint64_t timeout_us, uint32_t *result, struct fl_fail *fail)
+{
+    return call(r, f, p, false, timeout_us, result, fail);
+}
+
+enum fl_err gsp_rpc_call_whole(struct gsp_rpc *r, const struct gsp_rpc_function *f,
+                               struct gsp_payload *p, uint64_t timeout_us, uint32_t *result,
+                               struct fl_fail *fail)
+{
+    return call(r, f, p, true, timeout_us, result, fail);
 }

@@ -75,6 +75,13 @@ FL_MUST_CHECK enum fl_err gsp_rpc_post(struct gsp_rpc *r, const struct gsp_rpc_f
 FL_MUST_CHECK enum fl_err gsp_rpc_call(struct gsp_rpc *r, const struct gsp_rpc_function *f,
                                        struct gsp_payload *p, uint64_t timeout_us, uint32_t *result,
                                        struct fl_fail *fail);
+/* The same for the whole answer, however long: p->data is from malloc() and may move to grow, never
+ * to shrink (what a shorter answer does not replace is as it was sent); p->size is the answer's on
+ * FL_OK. It ends at the length that it says itself (controls, allocations), at a message that is
+ * not full, or at the request's size. FL_EPROTO: longer than GSP_RPC_PAYLOAD_MAX. */
+FL_MUST_CHECK enum fl_err gsp_rpc_call_whole(struct gsp_rpc *r, const struct gsp_rpc_function *f,
+                                             struct gsp_payload *p, uint64_t timeout_us,
+                                             uint32_t *result, struct fl_fail *fail);
 
 /* Handles the events that wait, for a turn at most. *more: the turn ended before the ring was
  * empty, or a call is going on, which handles them itself and may take as long as its caller likes;

@@ -18,6 +18,7 @@
 #include "arch/host/host.h"
 #include "arch/lockorder.h"
 #include "arch/log.h"
+#include "gsp/gpu.h"
 #include "gsp/rpc/events.h"
 #include "gsp/rpc/version.h"
 #include "mm/dma.h"
@@ -134,6 +135,69 @@ static void controls(void **state)
     boots();
     rig_run(controls_body, NULL);
     no_violation();
+    assert_true(rig_close(&rig));
+}
+
+/* A GSP whose answers have other lengths than the calls: never more is taken than was asked for,
+ * one for other parameters is named, and what follows of it is no later call's. */
+static const struct {
+    uint32_t params, payload; /* bytes that it says, and has */
+    enum fl_err err;
+} lengths[] = {
+    {16, 24 + 16, FL_OK},
+    {16, 24 + 16 + 1000, FL_OK},
+    {16, 24 + 4, FL_OK},
+    {16, 24, FL_OK},
+    {16, 23, FL_EPROTO},
+    {17, 24 + 17, FL_EPROTO},
+    {150000, 24 + 150000, FL_EPROTO}, /* three records */
+    {(uint32_t)MIB(1), 24 + 16, FL_EPROTO},
+};
+static size_t length_at;
+static void answer_by_hand(void *arg)
+{
+    uint8_t *p = malloc(200000);
+    (void)arg;
+    memset(p, 0x77, 200000);
+    put_le32(p + 8, CMD_GSP_GET_FEATURES);
+    put_le32(p + 12, 0);
+    put_le32(p + 16, lengths[length_at].params);
+    model_inject_event(rig.model, 76, p, lengths[length_at].payload, 0);
+    free(p);
+}
+static void other_lengths_body(void *arg)
+{
+    (void)arg;
+    rig.gpu->rpc.queue.doorbell = NULL; /* it does not hear the calls */
+    rig.gpu->rpc.match.echo = GSP_RPC_ECHO_NO;
+    for (length_at = 0; length_at < ARRAY_SIZE(lengths); length_at++) {
+        struct {
+            uint8_t params[16], guard[16];
+        } mine;
+        struct fl_fail fail = {0};
+        uint32_t status = 0xdead;
+        memset(&mine, 0x11, sizeof(mine));
+        assert_non_null(fiber_spawn("gsp", answer_by_hand, NULL, FIBER_STACK_DEFAULT));
+        const enum fl_err err = gsp_rm_control(rig.gpu, GSP_OBJECT_SUBDEVICE, CMD_GSP_GET_FEATURES,
+                                               &mine, 16, US_PER_S, &status, &fail);
+        if (err != lengths[length_at].err) {
+            fail_msg("%zu: %s, %s", length_at, fl_err_name(err), fail.text);
+        }
+        for (unsigned i = 0; i < 16; i++) {
+            const bool came = err == FL_OK && 24 + i < lengths[length_at].payload;
+            assert_int_equal(mine.params[i], came ? 0x77 : 0x11);
+            assert_int_equal(mine.guard[i], 0x11);
+        }
+        assert_int_equal(rig.gpu->rpc.late, 0);
+    }
+}
+static void other_lengths(void **state)
+{
+    (void)state;
+    open_strict(NULL);
+    boots();
+    rig_run(other_lengths_body, NULL);
+    (void)rig_unload(&rig); /* which it does not hear either */
     assert_true(rig_close(&rig));
 }
 
@@ -321,6 +385,7 @@ int main(void)
         cmocka_unit_test(controls),           cmocka_unit_test(many_callers),
         cmocka_unit_test(unload_under_calls), cmocka_unit_test(malformed_event),
         cmocka_unit_test(event_numbers),      cmocka_unit_test(history),
+        cmocka_unit_test(other_lengths),
     };
     log_set_level(LOG_DEBUG);
     host_log_to_stderr(getenv("RIG_LOG") != NULL);
