@@ -37,10 +37,11 @@ static bool read_table(struct gpu_model *m, uint64_t page, uint32_t count, uint6
     return true;
 }
 
+/* have: room for the page. One for all pages of an image: a local one would be cleared for each of
+ * them (mk/flags.mk), for nothing. */
 static bool page_matches(struct gpu_model *m, uint64_t addr, const uint8_t *want, size_t len,
-                         uint64_t n)
+                         uint64_t n, uint8_t have[FL_PAGE_SIZE])
 {
-    uint8_t have[FL_PAGE_SIZE];
     if (!model_dma_read(m, addr, have, FL_PAGE_SIZE, "GSP image page")) {
         return false;
     }
@@ -64,6 +65,7 @@ static bool page_matches(struct gpu_model *m, uint64_t addr, const uint8_t *want
 static bool image_ok(struct gpu_model *m, const struct wpr_meta *mt, const struct fw_set *fw)
 {
     uint64_t l0[1], l1[RADIX3_ENTRIES], l2[RADIX3_ENTRIES];
+    uint8_t have[FL_PAGE_SIZE];
     const uint64_t size = META(mt, sizeOfRadix3Elf);
     const uint64_t root = META(mt, sysmemAddrOfRadix3Elf);
     const uint64_t n3 = div_up_u64(size, FL_PAGE_SIZE), n2 = div_up_u64(n3, RADIX3_ENTRIES);
@@ -96,7 +98,7 @@ static bool image_ok(struct gpu_model *m, const struct wpr_meta *mt, const struc
         before = l2[i];
         const uint64_t off = n * FL_PAGE_SIZE;
         const uint8_t *want = fw != NULL ? fw->image + off : NULL;
-        if (!page_matches(m, l2[i], want, (size_t)min_u64(size - off, FL_PAGE_SIZE), n)) {
+        if (!page_matches(m, l2[i], want, (size_t)min_u64(size - off, FL_PAGE_SIZE), n, have)) {
             return false;
         }
     }
