@@ -67,17 +67,7 @@ uint64_t chan_tables(struct mini *d)
 uint32_t chan_alloc(struct mini *d, uint32_t parent, uint32_t handle, uint32_t cls,
                     const uint8_t *params, uint32_t size)
 {
-    uint8_t p[512] = {0};
-    put_le32(p, MINI_CLIENT);
-    put_le32(p + 4, parent);
-    put_le32(p + 8, handle);
-    put_le32(p + 12, cls);
-    put_le32(p + 20, size);
-    if (size != 0) {
-        memcpy(p + 32, params, size);
-    }
-    mini_send(d, 103, p, 32 + size);
-    return mini_wait(d, 103) ? get_le32(d->msg + 80 + 16) : 0xdead;
+    return mini_alloc_with(d, MINI_CLIENT, parent, handle, cls, params, size);
 }
 
 uint32_t chan_new(struct mini *d, uint32_t handle, uint32_t chid, uint64_t ring)

@@ -143,6 +143,9 @@ bool mini_wait(struct mini *d, uint32_t function);
 bool mini_system_info(struct mini *d, uint8_t *info); /* fills GspSystemInfo, returns true */
 uint32_t mini_control(struct mini *d, uint32_t client, uint32_t object, uint32_t cmd, void *params,
                       uint32_t size); /* status word; 0xdead when there was no answer */
+/* RM objects: the status word, as above. params NULL: zeros. */
+uint32_t mini_alloc_with(struct mini *d, uint32_t client, uint32_t parent, uint32_t object,
+                         uint32_t cls, const void *params, uint32_t params_size);
 uint32_t mini_alloc_object(struct mini *d, uint32_t client, uint32_t parent, uint32_t object,
                            uint32_t cls, uint32_t params_size);
 

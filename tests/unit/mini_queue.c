@@ -161,8 +161,8 @@ uint32_t mini_control(struct mini *d, uint32_t client, uint32_t object, uint32_t
     return status;
 }
 
-uint32_t mini_alloc_object(struct mini *d, uint32_t client, uint32_t parent, uint32_t object,
-                           uint32_t cls, uint32_t params_size)
+uint32_t mini_alloc_with(struct mini *d, uint32_t client, uint32_t parent, uint32_t object,
+                         uint32_t cls, const void *params, uint32_t params_size)
 {
     uint8_t p[512] = {0};
     put_le32(p, client);
@@ -170,6 +170,15 @@ uint32_t mini_alloc_object(struct mini *d, uint32_t client, uint32_t parent, uin
     put_le32(p + 8, object);
     put_le32(p + 12, cls);
     put_le32(p + 20, params_size);
+    if (params != NULL) {
+        memcpy(p + 32, params, params_size);
+    }
     mini_send(d, 103, p, 32 + params_size);
     return mini_wait(d, 103) ? get_le32(d->msg + 80 + 16) : 0xdead;
+}
+
+uint32_t mini_alloc_object(struct mini *d, uint32_t client, uint32_t parent, uint32_t object,
+                           uint32_t cls, uint32_t params_size)
+{
+    return mini_alloc_with(d, client, parent, object, cls, NULL, params_size);
 }

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "arch/host/host.h"
 #include "tests/unit/rig.h"
 
 static struct rig rig;
@@ -43,6 +44,30 @@ static inline struct model_stats model(void)
     struct model_stats m;
     model_get_stats(rig.model, &m);
     return m;
+}
+
+/* A fiber that serves until serve_stop is set, or the GPU is gone. */
+static volatile bool serve_stop;
+static bool serve_done;
+static inline void serve(void *arg)
+{
+    (void)arg;
+    gsp_serve(rig.gpu, &serve_stop);
+    serve_done = true;
+}
+
+/* A boot whose at-th allocation fails; failed: it came to so many. For rig_run(). */
+struct starved_boot {
+    unsigned at;
+    enum fl_err err;
+    bool failed;
+};
+static inline void boot_with_failing_allocation(void *arg)
+{
+    struct starved_boot *b = arg;
+    host_fail_alloc_at(b->at);
+    b->err = gsp_boot(rig.gpu);
+    b->failed = host_fail_alloc_at(0) == 0;
 }
 
 static inline void open_strict(const char *const *faults)

@@ -130,37 +130,28 @@ static void files_that_are_wrong(void **state)
     }
 }
 
-static unsigned fail_at;
-static enum fl_err boot_err;
-static bool alloc_failed;
-static void boot_with_failing_allocation(void *arg)
-{
-    (void)arg;
-    host_fail_alloc_at(fail_at);
-    boot_err = gsp_boot(rig.gpu);
-    alloc_failed = host_fail_alloc_at(0) == 0;
-}
 static void memory_runs_out(void **state)
 {
+    struct starved_boot b;
     (void)state;
-    for (fail_at = 1;; fail_at++) {
+    for (b.at = 1;; b.at++) {
         open_strict(NULL);
-        rig_run(boot_with_failing_allocation, NULL);
-        if (!alloc_failed) {
-            assert_int_equal(boot_err, FL_OK);
+        rig_run(boot_with_failing_allocation, &b);
+        if (!b.failed) {
+            assert_int_equal(b.err, FL_OK);
             assert_true(rig_close(&rig));
             break;
         }
         const struct gsp_snapshot s = rig_snapshot(&rig);
-        if (boot_err != FL_ENOMEM || s.fail.text[0] == '\0') {
-            fail_msg("allocation %u: %s: %s", fail_at, fl_err_name(boot_err), s.fail.text);
+        if (b.err != FL_ENOMEM || s.fail.text[0] == '\0') {
+            fail_msg("allocation %u: %s: %s", b.at, fl_err_name(b.err), s.fail.text);
         }
         assert_false(model().wpr2_up);
         boots();
         assert_true(rig_close(&rig));
     }
-    print_message("  %u allocations\n", fail_at - 1);
-    assert_true(fail_at > 10);
+    print_message("  %u allocations\n", b.at - 1);
+    assert_true(b.at > 10);
 }
 
 /* ---- the link ---- */

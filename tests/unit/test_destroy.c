@@ -35,7 +35,6 @@ static void caller(void *arg)
     c->us = clock_now_us() - start;
     inside--;
 }
-static volatile bool serve_stop;
 static void server(void *arg)
 {
     (void)arg;

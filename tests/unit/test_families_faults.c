@@ -127,36 +127,27 @@ static void goodbye_unheard(void **state)
     }
 }
 
-static unsigned fail_at;
-static enum fl_err boot_err;
-static bool alloc_failed;
-static void boot_with_failing_allocation(void *arg)
-{
-    (void)arg;
-    host_fail_alloc_at(fail_at);
-    boot_err = gsp_boot(rig.gpu);
-    alloc_failed = host_fail_alloc_at(0) == 0;
-}
 static void memory_runs_out(void **state)
 {
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(chips); i++) {
-        for (fail_at = 1;; fail_at++) {
+        struct starved_boot b;
+        for (b.at = 1;; b.at++) {
             open_chip(chips[i], NULL, MODEL_STRICT);
-            rig_run(boot_with_failing_allocation, NULL);
-            if (!alloc_failed) {
-                assert_int_equal(boot_err, FL_OK);
+            rig_run(boot_with_failing_allocation, &b);
+            if (!b.failed) {
+                assert_int_equal(b.err, FL_OK);
                 assert_true(rig_close(&rig));
                 break;
             }
-            assert_int_equal(boot_err, FL_ENOMEM);
+            assert_int_equal(b.err, FL_ENOMEM);
             assert_false(model().wpr2_up || model().gsp_running);
             boots();
             no_violation();
             assert_true(rig_close(&rig));
         }
-        print_message("  %s: %u allocations\n", chips[i], fail_at - 1);
-        assert_true(fail_at > 10);
+        print_message("  %s: %u allocations\n", chips[i], b.at - 1);
+        assert_true(b.at > 10);
     }
 }
 

@@ -139,27 +139,18 @@ static void core_does_not_stop(void **state)
 
 /* ---- while it serves ---- */
 
-static volatile bool stop;
-static bool served;
-static void serve(void *arg)
-{
-    (void)arg;
-    gsp_serve(rig.gpu, &stop);
-    served = true;
-}
-
 /* Serves for a second, or as long as the GPU lives. */
 static uint64_t serve_ms;
 static void a_second(void *arg)
 {
     const uint64_t begin = clock_now_us();
     (void)arg;
-    for (unsigned i = 0; i < 100 && !served; i++) {
+    for (unsigned i = 0; i < 100 && !serve_done; i++) {
         fiber_sleep_us(10 * US_PER_MS);
     }
     serve_ms = (clock_now_us() - begin) / US_PER_MS;
-    stop = true;
-    while (!served) {
+    serve_stop = true;
+    while (!serve_done) {
         fiber_sleep_us(1000);
     }
 }
@@ -168,7 +159,7 @@ static struct gsp_snapshot serves(const char *chip, const char *fault, bool no_m
 {
     open_with(chip, fault, no_msi);
     boots();
-    stop = served = false;
+    serve_stop = serve_done = false;
     assert_non_null(fiber_spawn("serve", serve, NULL, FIBER_STACK_DEFAULT));
     rig_run(a_second, NULL);
     no_violation();

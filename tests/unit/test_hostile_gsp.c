@@ -239,15 +239,6 @@ static void boot_succeeds(void **state)
 
 /* ---- while it serves ---- */
 
-static volatile bool serve_stop;
-static bool serve_done;
-static void serve(void *arg)
-{
-    (void)arg;
-    gsp_serve(rig.gpu, &serve_stop);
-    serve_done = true;
-}
-
 #define CMD_GSP_GET_FEATURES 0x20803601u
 static void call_amid_flood(void *arg)
 {

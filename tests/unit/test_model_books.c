@@ -1,35 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* The GPU model's resets, the link, faults, the report and the trace. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <cmocka.h>
-
 #include <stdlib.h>
 #include <string.h>
 
 #include "gsp/hw/regs/regs.h"
-#include "tests/unit/mini_driver.h"
-
-static struct mini d;
-
-static void no_rule_broken(void)
-{
-    const struct model_verdict *v = model_first_violation(d.m);
-    if (v != NULL) {
-        fail_msg("%s: %s (access %llu)", v->rule, v->words, (unsigned long long)v->access);
-    }
-}
-
-static int close_it(void **state)
-{
-    (void)state;
-    if (d.m != NULL) {
-        mini_close(&d);
-    }
-    d.hook = NULL;
-    return 0;
-}
+#include "tests/unit/mini_assert.h"
 
 /* ---- resets, faults, books ---- */
 

@@ -1,47 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* The GPU model as the bus sees it: configuration space, BARs, windows, the timer, interrupts. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <cmocka.h>
-
 #include <string.h>
 
 #include "gsp/hw/regs/regs.h"
-#include "tests/unit/mini_driver.h"
-
-static struct mini d;
-
-static void no_rule_broken(void)
-{
-    const struct model_verdict *v = model_first_violation(d.m);
-    if (v != NULL) {
-        fail_msg("%s: %s (access %llu)", v->rule, v->words, (unsigned long long)v->access);
-    }
-}
-
-static int close_it(void **state)
-{
-    (void)state;
-    if (d.m != NULL) {
-        mini_close(&d);
-    }
-    d.hook = NULL;
-    return 0;
-}
+#include "tests/unit/mini_assert.h"
 
 /* ---- bus ---- */
-
-static uint16_t find_cap(uint8_t id)
-{
-    for (uint16_t at = (uint16_t)model_cfg_read(d.m, 0x34, 1), n = 0; at != 0 && n < 16; n++) {
-        if (model_cfg_read(d.m, at, 1) == id) {
-            return at;
-        }
-        at = (uint16_t)model_cfg_read(d.m, (uint16_t)(at + 1), 1);
-    }
-    return 0;
-}
 
 static void config_space(void **state)
 {

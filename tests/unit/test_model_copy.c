@@ -4,11 +4,6 @@
  * copies and pushbuffers far longer than anybody waits. Work is done in turns; what it costs, and
  * that everything else goes on meanwhile, is seen here. Sources: channels.md 7, 9.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <cmocka.h>
-
 #include <string.h>
 #include <unistd.h>
 
@@ -19,6 +14,7 @@
 #include "tests/model/host/channel.h"
 #include "tests/model/memory/vram.h"
 #include "tests/model/model.h"
+#include "tests/unit/mini_assert.h"
 #include "tests/unit/mini_channel.h"
 
 enum {
@@ -36,8 +32,6 @@ enum { /* the last word of a launch: pitch both, non-pipelined */
        PHYSICAL = 0x3000,
 };
 
-static struct mini d;
-
 static int open_it(void **state)
 {
     (void)state;
@@ -46,12 +40,10 @@ static int open_it(void **state)
     return chan_up(&d) ? 0 : -1;
 }
 
-static int close_it(void **state)
+static int close_in_time(void **state)
 {
-    (void)state;
     (void)alarm(0);
-    mini_close(&d);
-    return 0;
+    return close_it(state);
 }
 
 static uint32_t at_dst(uint32_t off) { return chan_get32(&d, CHAN_PAGES + DST + off); }
@@ -64,14 +56,6 @@ static struct channel *first(void)
     }
     assert_non_null(c);
     return c;
-}
-
-static void no_rule_broken(void)
-{
-    const struct model_verdict *v = model_first_violation(d.m);
-    if (v != NULL) {
-        fail_msg("%s: %s", v->rule, v->words);
-    }
 }
 
 /* A whole launch: addresses, pitches of a page, length, lines, semaphore = 1, the launch word. */
@@ -115,7 +99,7 @@ static void remap_is_refused(uint32_t components)
 
 static void one_remap(void **state, uint32_t components)
 {
-    (void)close_it(state);
+    (void)close_in_time(state);
     assert_int_equal(open_it(state), 0);
     remap_is_refused(components);
 }
@@ -394,7 +378,7 @@ static void a_ring_that_feeds_itself(void **state)
 
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(name, open_it, close_it)
+#define T(name) cmocka_unit_test_setup_teardown(name, open_it, close_in_time)
     const struct CMUnitTest tests[] = {
         T(components_that_do_not_exist),
         T(components_that_do),

@@ -5,11 +5,6 @@
  * engines that belong to graphics; the INTx line, on boards that have no MSI; long requests that
  * the model refuses.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <cmocka.h>
-
 #include <string.h>
 
 #include "arch/base.h"
@@ -18,7 +13,7 @@
 #include "tests/model/gpu.h"
 #include "tests/model/memory/wpr2.h"
 #include "tests/model/model.h"
-#include "tests/unit/mini_driver.h"
+#include "tests/unit/mini_assert.h"
 
 enum {
     DEVICE = 0x80,
@@ -34,17 +29,6 @@ enum {
     INST_BYTES = 24,
     BACKLIGHT_BYTES = 4104,
 };
-
-static struct mini d;
-
-static int close_it(void **state)
-{
-    (void)state;
-    if (d.m != NULL) {
-        mini_close(&d);
-    }
-    return 0;
-}
 
 /* A GPU that is up, with a client, its device and its subdevice. */
 static void up(const char *chip)

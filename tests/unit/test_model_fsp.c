@@ -3,20 +3,13 @@
  * The GPU model of Hopper and Blackwell: configuration space, a whole boot through the FSP and its
  * unloading, the order of what a driver sees, each rule of the path broken once.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <cmocka.h>
-
 #include <string.h>
 
 #include "arch/base.h"
 #include "gsp/hw/regs/regs.h"
 #include "gsp_layout.h"
 #include "tests/model/model.h"
-#include "tests/unit/mini_driver.h"
-
-static struct mini d;
+#include "tests/unit/mini_assert.h"
 
 #define GSP(off)            (NV_PGSP_BASE + (off))
 #define COT                 (d.cot + 8)
@@ -25,31 +18,6 @@ static struct mini d;
 
 static const char *const chips[] = {"gh100", "gb100", "gb102", "gb202",
                                     "gb203", "gb205", "gb206", "gb207"};
-
-static int close_it(void **state)
-{
-    (void)state;
-    if (d.m != NULL) {
-        mini_close(&d);
-    }
-    d.hook = NULL;
-    return 0;
-}
-
-static void open_chip(const char *chip, bool files)
-{
-    const struct model_config cfg = {.chip = chip, .strict = MODEL_STRICT};
-    mini_open(&d, &cfg, files);
-}
-
-static void no_rule_broken(void)
-{
-    const struct model_verdict *v = model_first_violation(d.m);
-    if (v != NULL) {
-        fail_msg("%s: %s: %s (access %llu)", d.chip, v->rule, v->words,
-                 (unsigned long long)v->access);
-    }
-}
 
 /* ---- bus ---- */
 

@@ -1,42 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* The GPU model of Hopper and Blackwell: faults of the FSP, MSI-X, the SHA-384 that it needs. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <cmocka.h>
-
 #include <string.h>
 
 #include "arch/base.h"
 #include "tests/model/model.h"
-#include "tests/unit/mini_driver.h"
-
-static struct mini d;
-
-static int close_it(void **state)
-{
-    (void)state;
-    if (d.m != NULL) {
-        mini_close(&d);
-    }
-    d.hook = NULL;
-    return 0;
-}
-
-static void open_chip(const char *chip, bool files)
-{
-    const struct model_config cfg = {.chip = chip, .strict = MODEL_STRICT};
-    mini_open(&d, &cfg, files);
-}
-
-static void no_rule_broken(void)
-{
-    const struct model_verdict *v = model_first_violation(d.m);
-    if (v != NULL) {
-        fail_msg("%s: %s: %s (access %llu)", d.chip, v->rule, v->words,
-                 (unsigned long long)v->access);
-    }
-}
+#include "tests/unit/mini_assert.h"
 
 static void faults(void **state)
 {

@@ -3,11 +3,6 @@
  * What works once the GSP is up: the page-table walk against the worked examples of mmu.md 13, BAR1
  * and BAR2 through it, channels with the worked pushbuffers of channels.md 9, semaphores, faults.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <cmocka.h>
-
 #include <string.h>
 #include <unistd.h>
 
@@ -19,26 +14,8 @@
 #include "tests/model/host/channel.h"
 #include "tests/model/memory/mmu.h"
 #include "tests/model/model.h"
+#include "tests/unit/mini_assert.h"
 #include "tests/unit/mini_channel.h"
-
-static struct mini d;
-
-static void no_rule_broken(void)
-{
-    const struct model_verdict *v = model_first_violation(d.m);
-    if (v != NULL) {
-        fail_msg("%s: %s (access %llu)", v->rule, v->words, (unsigned long long)v->access);
-    }
-}
-
-static int close_it(void **state)
-{
-    (void)state;
-    if (d.m != NULL) {
-        mini_close(&d);
-    }
-    return 0;
-}
 
 static void put64(uint64_t addr, uint64_t value) { chan_put64(&d, addr, value); }
 static uint32_t get32(uint64_t addr) { return chan_get32(&d, addr); }

@@ -3,11 +3,6 @@
  * What a guest may take of the machine that the model runs on: memory for video memory, space for
  * the trace; and that nothing which it says reaches a terminal or a report but as text.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <cmocka.h>
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,19 +15,16 @@
 #include "tests/model/boot/fwfiles.h"
 #include "tests/model/gpu.h"
 #include "tests/model/model.h"
+#include "tests/unit/mini_assert.h"
 #include "tests/unit/mini_channel.h"
 
-static struct mini d;
 static char *trace;
 static size_t trace_size;
 static FILE *trace_file;
 
-static int close_it(void **state)
+static int close_all(void **state)
 {
-    (void)state;
-    if (d.m != NULL) {
-        mini_close(&d);
-    }
+    (void)close_it(state);
     if (trace_file != NULL) {
         fclose(trace_file);
         free(trace);
@@ -215,7 +207,7 @@ static void reports_hold_text(void **state)
 
 int main(void)
 {
-#define T(name) cmocka_unit_test_teardown(name, close_it)
+#define T(name) cmocka_unit_test_teardown(name, close_all)
     const struct CMUnitTest tests[] = {
         T(video_memory_is_limited), T(an_engine_meets_the_limit),   T(the_trace_is_limited),
         T(text_is_escaped),         T(names_of_the_guest_are_text), T(reports_hold_text),

@@ -4,11 +4,6 @@
  * a bus that answers the second read of any byte differently, then with a thread that changes bytes
  * of all structures during many boots.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <cmocka.h>
-
 #include <pthread.h>
 #include <string.h>
 #include <time.h>
@@ -19,18 +14,7 @@
 #include "tests/model/gpu.h"
 #include "tests/model/gsp/gsp_state.h"
 #include "tests/model/model.h"
-#include "tests/unit/mini_driver.h"
-
-static struct mini d;
-
-static int close_it(void **state)
-{
-    (void)state;
-    if (d.m != NULL) {
-        mini_close(&d);
-    }
-    return 0;
-}
+#include "tests/unit/mini_assert.h"
 
 /* ---- a second read brings something else ---- */
 

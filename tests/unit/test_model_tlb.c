@@ -3,18 +3,13 @@
  * Remembered translations of the GPU model: what was used is served until it is invalidated, by
  * which registers, and that a driver that forgets it is told.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <cmocka.h>
-
 #include "arch/base.h"
 #include "gsp/hw/regs/regs.h"
 #include "tests/model/bus/bar.h"
 #include "tests/model/gsp/gsp_static.h"
 #include "tests/model/memory/vram.h"
 #include "tests/model/model.h"
-#include "tests/unit/mini_driver.h"
+#include "tests/unit/mini_assert.h"
 
 /* Tables for the first 2 MiB, and two pages that one entry points to in turn. */
 enum {
@@ -32,17 +27,7 @@ enum {
 };
 #define TRIGGER 0x80000000u
 
-static struct mini d;
 static uint64_t root; /* of BAR2 */
-
-static int close_it(void **state)
-{
-    (void)state;
-    if (d.m != NULL) {
-        mini_close(&d);
-    }
-    return 0;
-}
 
 static void put64(uint64_t vram, uint64_t value)
 {

@@ -3,40 +3,14 @@
  * The GPU model of Turing and GA100: falcons loaded by port, the small loader before FWSEC, booters
  * with their own signatures, GA100 without FRTS, and the boards' configuration space.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <cmocka.h>
-
 #include <string.h>
 
 #include "gsp/hw/regs/regs.h"
-#include "tests/unit/mini_driver.h"
-
-static struct mini d;
+#include "tests/unit/mini_assert.h"
 
 #define GSP(off)           (NV_PGSP_BASE + (off))
 #define SEC2(off)          (NV_PSEC_BASE + (off))
 #define META_PUT(field, v) fw_put(mini_ptr(&d, d.meta), 256, d.l->GspFwWprMeta.field, v)
-
-static int close_it(void **state)
-{
-    (void)state;
-    if (d.m != NULL) {
-        mini_close(&d);
-    }
-    d.hook = NULL;
-    return 0;
-}
-
-static void no_rule_broken(void)
-{
-    const struct model_verdict *v = model_first_violation(d.m);
-    if (v != NULL) {
-        fail_msg("%s: %s: %s (access %llu)", d.chip, v->rule, v->words,
-                 (unsigned long long)v->access);
-    }
-}
 
 static void open_board(const char *chip, const char *board, const char *version, bool files)
 {
@@ -164,17 +138,6 @@ static void ga100_registers(void **state)
 }
 
 /* ---- bus ---- */
-
-static uint16_t find_cap(uint8_t id)
-{
-    for (uint16_t at = (uint16_t)model_cfg_read(d.m, 0x34, 1), n = 0; at != 0 && n < 16; n++) {
-        if (model_cfg_read(d.m, at, 1) == id) {
-            return at;
-        }
-        at = (uint16_t)model_cfg_read(d.m, (uint16_t)(at + 1), 1);
-    }
-    return 0;
-}
 
 static uint16_t find_ext(uint16_t id)
 {

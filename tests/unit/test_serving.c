@@ -26,14 +26,6 @@
 
 /* ---- a running GPU ---- */
 
-static volatile bool serve_stop;
-static bool serve_done;
-static void serve(void *arg)
-{
-    (void)arg;
-    gsp_serve(rig.gpu, &serve_stop);
-    serve_done = true;
-}
 static void inject_xid(void *arg)
 {
     uint8_t p[272] = {0};

@@ -20,22 +20,10 @@
 
 #include "arch/base.h"
 #include "tests/model/wire/vfio_user.h"
+#include "tests/unit/vfio_message.h"
 
-enum { HDR = 16, CMD_VERSION = 1, CMD_INFO = 4, CMD_READ = 9, CMD_WRITE = 10, CMD_RESET = 13 };
+enum { CMD_VERSION = 1, CMD_INFO = 4, CMD_READ = 9, CMD_WRITE = 10, CMD_RESET = 13 };
 enum { F_NO_REPLY = 0x10, F_REPLY = 1 };
-
-static size_t message(uint8_t *m, uint16_t cmd, uint32_t flags, const void *payload, size_t len)
-{
-    put_le16(m, 0x1234);
-    put_le16(m + 2, cmd);
-    put_le32(m + 4, (uint32_t)(HDR + len));
-    put_le32(m + 8, flags);
-    put_le32(m + 12, 0);
-    if (len > 0) {
-        memcpy(m + HDR, payload, len);
-    }
-    return HDR + len;
-}
 
 static volatile sig_atomic_t child_stop;
 static void on_term(int n)

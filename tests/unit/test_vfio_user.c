@@ -20,9 +20,9 @@
 #include "arch/base.h"
 #include "tests/model/wire/vfio_dma.h"
 #include "tests/model/wire/vfio_user.h"
+#include "tests/unit/vfio_message.h"
 
 enum {
-    HDR = 16,
     CMD_VERSION = 1,
     CMD_MAP = 2,
     CMD_UNMAP = 3,
@@ -64,19 +64,6 @@ static int teardown(void **state)
     free(f->reply);
     free(f);
     return 0;
-}
-
-static size_t message(uint8_t *m, uint16_t cmd, uint32_t flags, const void *payload, size_t len)
-{
-    put_le16(m, 0x1234);
-    put_le16(m + 2, cmd);
-    put_le32(m + 4, (uint32_t)(HDR + len));
-    put_le32(m + 8, flags);
-    put_le32(m + 12, 0);
-    if (len > 0) {
-        memcpy(m + HDR, payload, len);
-    }
-    return HDR + len;
 }
 
 /* Sends one command to the handler; returns the errno of the reply (0 = ok), checks the header. */

@@ -47,16 +47,6 @@ static void finish(struct gpu_model *m, uint32_t mailbox)
     model_falcon_halt(m, m->sec2);
 }
 
-static uint32_t fuse_version(uint32_t fuse)
-{
-    uint32_t v = 0;
-    while (fuse != 0) {
-        fuse >>= 1;
-        v++;
-    }
-    return v;
-}
-
 /* ---- which program ---- */
 
 /* By port, Turing and GA100: non-secure code at 0, secure code behind it, each where it was linked
@@ -97,7 +87,7 @@ static bool boot_rom_accepts(struct gpu_model *m, const struct fw_booter *b)
                           b->engine_mask, b->ucode_id);
         ok = false;
     }
-    const uint32_t fuse = m->chip->pio ? 0 : fuse_version(m->board->fuse_sec2_booter);
+    const uint32_t fuse = m->chip->pio ? 0 : model_fuse_version(m->board->fuse_sec2_booter);
     const uint32_t index = fuse == 0 || fuse > b->fuse_ver ? b->sig_count - 1 : b->fuse_ver - fuse;
     if (index >= b->sig_count ||
         memcmp(f->dmem + patch, b->sigs + (size_t)index * b->sig_size, b->sig_size) != 0) {

@@ -69,20 +69,9 @@ static void fail(struct gpu_model *m, uint32_t mailbox, uint32_t scratch, uint32
     model_falcon_halt(m, f);
 }
 
-/* Position of the highest set bit plus one; 0 for an empty register. */
-static uint32_t fuse_version(uint32_t fuse)
-{
-    uint32_t v = 0;
-    while (fuse != 0) {
-        fuse >>= 1;
-        v++;
-    }
-    return v;
-}
-
 static uint32_t signature_index(const struct gpu_model *m)
 {
-    const uint32_t bit = 1u << fuse_version(m->rom->fuse_fwsec);
+    const uint32_t bit = 1u << model_fuse_version(m->rom->fuse_fwsec);
     uint32_t below = m->fwsec->signature_versions & (bit - 1), index = 0;
     while (below != 0) {
         index += below & 1;

@@ -24,3 +24,14 @@ struct fwsec_info {                          /* parsed from the model's own VBIO
 bool model_rom_parse(struct gpu_model *m, char *err, size_t err_size);
 /* Where the PCI ROM starts: behind an IFR header, else 0. */
 bool model_rom_start(const uint8_t *rom, size_t size, size_t *start, char *err, size_t err_size);
+
+/* Version that a fuse register of signatures means: the place of its highest bit plus one; 0 for an
+ * empty register. */
+static inline uint32_t model_fuse_version(uint32_t fuse)
+{
+    uint32_t v = 0;
+    for (; fuse != 0; fuse >>= 1) {
+        v++;
+    }
+    return v;
+}

@@ -31,15 +31,6 @@ enum {
         2, /* as on AD104; with the usual fuse the last, which tinygrad always takes */
 };
 
-static uint32_t fuse_version(uint32_t fuse)
-{
-    uint32_t v = 0;
-    for (; fuse != 0; fuse >>= 1) {
-        v++;
-    }
-    return v;
-}
-
 /* ---- synthetic ---- */
 
 static const struct synth_vbios_shape *shape_named(const struct gpu_model *m, const char *name)
@@ -66,7 +57,7 @@ static bool make_synthetic(struct gpu_model *m, const char *shape, char *err, si
         return false;
     }
     if (opt.shape == &synth_vbios_small) {
-        const uint32_t needed = fuse_version(m->rom->fuse_fwsec) + 1;
+        const uint32_t needed = model_fuse_version(m->rom->fuse_fwsec) + 1;
         opt.desc_version = m->chip->pio ? 2 : 3;
         opt.signature_count = needed > SMALL_SIGNATURES ? needed : SMALL_SIGNATURES;
     }
@@ -162,7 +153,7 @@ static bool wrong_file(const char *path, char *err, size_t err_size)
 /* FWSEC must be of the sort that the chip's boot ROM takes, with a signature for its fuse. */
 static bool fits(const struct gpu_model *m, char *err, size_t err_size)
 {
-    const uint32_t fused = fuse_version(m->rom->fuse_fwsec), want = m->chip->pio ? 2 : 3;
+    const uint32_t fused = model_fuse_version(m->rom->fuse_fwsec), want = m->chip->pio ? 2 : 3;
     if (m->fwsec->version != want) {
         snprintf(err, err_size, "its FWSEC descriptor has version %u, %s has version %u",
                  m->fwsec->version, m->chip->name, want);
