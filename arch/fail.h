@@ -30,6 +30,10 @@ enum fl_err {
     FL_ENOSPC = -14,    /* no room in a fixed buffer or queue */
 };
 
+/* A chain of steps: err = FL_THEN(err, step(...)); takes the step unless one before it failed. The
+ * step, and what it is given, is not even looked at after a failure. */
+#define FL_THEN(err, ...) ((err) != FL_OK ? (err) : (__VA_ARGS__))
+
 /* Short lower-case name of an error, e.g. "timed out"; never NULL. */
 const char *fl_err_name(enum fl_err err);
 

@@ -94,9 +94,8 @@ static enum fl_err firmware(struct gsp_gpu *g, struct fl_fail *fail)
     enum fl_err err =
         v != NULL ? version_runs(g, v, fail) : FL_OK; /* select names an unknown one */
 
-    if (err == FL_OK) {
-        err = gsp_fwset_select(g->hw.chip, g->opt.files, g->opt.file_count, forced, &g->fw, fail);
-    }
+    err = FL_THEN(
+        err, gsp_fwset_select(g->hw.chip, g->opt.files, g->opt.file_count, forced, &g->fw, fail));
     if (err == FL_OK) {
         v = gsp_version_find(g->fw.version);
         FL_ASSERT(v != NULL); /* select knows no others */
@@ -161,10 +160,10 @@ static enum fl_err memory(struct gsp_gpu *g, struct fl_fail *fail)
 {
     enum fl_err err = gsp_wpr_map_image(g, fail);
 
-    err = err != FL_OK ? err : gsp_wpr_make_logs(g, fail);
-    err = err != FL_OK ? err : gsp_wpr_make_queues(g, fail);
-    err = err != FL_OK ? err : gsp_wpr_make_arguments(g, fail);
-    err = err != FL_OK ? err : gsp_wpr_make_metadata(g, fail);
+    err = FL_THEN(err, gsp_wpr_make_logs(g, fail));
+    err = FL_THEN(err, gsp_wpr_make_queues(g, fail));
+    err = FL_THEN(err, gsp_wpr_make_arguments(g, fail));
+    err = FL_THEN(err, gsp_wpr_make_metadata(g, fail));
     if (err == FL_OK) {
         gsp_rpc_open(&g->rpc);
     }
@@ -304,7 +303,7 @@ static enum fl_err interrupts(struct gsp_gpu *g, struct fl_fail *fail)
                  (unsigned)g->hw.intr.vector);
         gsp_intr_enable(&g->hw, vector);
     }
-    return err != FL_OK ? err : gsp_io_check(&g->hw.io);
+    return FL_THEN(err, gsp_io_check(&g->hw.io));
 }
 
 /* A client of our own, for controls. */

@@ -54,12 +54,9 @@ static enum fl_err prepare_one(struct gsp_gpu *g, const struct fw_booter *b, con
     enum fl_err err =
         g->hw.family->ops->fuse_register(&g->hw, b->engine_mask, b->ucode_id, &fuse, fail);
 
-    if (err == FL_OK) {
-        err = fw_booter_signature(b, fuse, &index, fail);
-    }
-    if (err == FL_OK) {
-        err = gsp_gpu_alloc(g, buf, align_up_u64(b->payload_size, GSP_FALCON_BLOCK), name, fail);
-    }
+    err = FL_THEN(err, fw_booter_signature(b, fuse, &index, fail));
+    err = FL_THEN(
+        err, gsp_gpu_alloc(g, buf, align_up_u64(b->payload_size, GSP_FALCON_BLOCK), name, fail));
     if (err == FL_OK) {
         err = fw_booter_fill(b, index, buf->cpu, (size_t)buf->size);
         g->copied_bytes += b->payload_size;
@@ -82,10 +79,8 @@ enum fl_err gsp_booter_prepare(struct gsp_gpu *g, struct fl_fail *fail)
     enum fl_err err = prepare_one(g, &g->fw.booter_unload, "booter_unload", &g->mem.booter_unload,
                                   &g->booter_unload, fail);
 
-    if (err == FL_OK) {
-        err = prepare_one(g, &g->fw.booter_load, "booter_load", &g->mem.booter_load,
-                          &g->booter_load, fail);
-    }
+    err = FL_THEN(err, prepare_one(g, &g->fw.booter_load, "booter_load", &g->mem.booter_load,
+                                   &g->booter_load, fail));
     dma_wmb();
     return err;
 }

@@ -104,9 +104,7 @@ enum fl_err gsp_fmc_start(struct gsp_gpu *g, struct fl_fail *fail)
     }
     enum fl_err err = gsp_gpu_alloc(g, &g->mem.fmc_image,
                                     align_up_u64(fmc->image_bytes, FL_PAGE_SIZE), "gsp fmc", fail);
-    if (err == FL_OK) {
-        err = gsp_gpu_alloc(g, &g->mem.fmc_params, FL_PAGE_SIZE, "gsp fmc params", fail);
-    }
+    err = FL_THEN(err, gsp_gpu_alloc(g, &g->mem.fmc_params, FL_PAGE_SIZE, "gsp fmc params", fail));
     if (err != FL_OK) {
         return err;
     }
@@ -241,5 +239,5 @@ enum fl_err gsp_fmc_take_down(struct gsp_gpu *g, bool stopped, struct fl_fail *f
     gsp_recorder_stage(&g->hw.rec, "card-reset");
     log_warn(g->hw.label, "the GSP was not stopped: the card is reset");
     const enum fl_err second = gsp_card_reset(&g->hw, GSP_RESET_AUTO, fail);
-    return err != FL_OK ? err : second;
+    return FL_THEN(err, second);
 }

@@ -80,7 +80,7 @@ static enum fl_err make_program(struct gsp_gpu *g, const char *name, const struc
     const enum fl_err err = (g->hw.family->parts & GSP_PART_PORT) != 0
                                 ? gsp_gen_bootloader_program(g, buf, out, fail)
                                 : gsp_fwsec_program_dma(g, buf, out, fail);
-    return err != FL_OK ? err : gsp_falcon_program_check(out, fail);
+    return FL_THEN(err, gsp_falcon_program_check(out, fail));
 }
 
 /* Which of its signatures this GPU takes. Version 2 carries its own inside the code. */
@@ -95,7 +95,7 @@ static enum fl_err choose_signature(struct gsp_gpu *g, unsigned *index, struct f
     }
     const enum fl_err err =
         g->hw.family->ops->fuse_register(&g->hw, f->engine_mask, f->ucode_id, &fuse, fail);
-    return err != FL_OK ? err : vbios_fwsec_signature(f, fuse, index, fail);
+    return FL_THEN(err, vbios_fwsec_signature(f, fuse, index, fail));
 }
 
 enum fl_err gsp_fwsec_prepare(struct gsp_gpu *g, struct fl_fail *fail)
@@ -108,9 +108,7 @@ enum fl_err gsp_fwsec_prepare(struct gsp_gpu *g, struct fl_fail *fail)
     unsigned signature;
     enum fl_err err = choose_signature(g, &signature, fail);
 
-    if (err == FL_OK) {
-        err = gsp_gpu_alloc(g, &g->mem.fwsec_sb, bytes, "fwsec sb", fail);
-    }
+    err = FL_THEN(err, gsp_gpu_alloc(g, &g->mem.fwsec_sb, bytes, "fwsec sb", fail));
     if (err == FL_OK && with_frts) {
         err = gsp_gpu_alloc(g, &g->mem.fwsec_frts, bytes, "fwsec frts", fail);
     }
@@ -121,9 +119,7 @@ enum fl_err gsp_fwsec_prepare(struct gsp_gpu *g, struct fl_fail *fail)
     uint8_t *sb = g->mem.fwsec_sb.cpu, *frts = g->mem.fwsec_frts.cpu;
     err = vbios_read_ucode(&g->vbios, f, signature, sb, (size_t)image, fail);
     gsp_recorder_add(&g->hw.rec, GSP_REC_DMA, (uint32_t)image, NV_PROM_BASE, "FWSEC from the PROM");
-    if (err == FL_OK) {
-        err = fwsec_find_command(f, sb + fwsec_data_at(f), &command, fail);
-    }
+    err = FL_THEN(err, fwsec_find_command(f, sb + fwsec_data_at(f), &command, fail));
     if (err == FL_OK && with_frts) {
         memcpy(frts, sb, (size_t)image);
         fwsec_put_frts(&command, frts + fwsec_data_at(f), g->fb.frts_start, g->fb.frts_bytes);

@@ -90,5 +90,5 @@ enum fl_err gsp_init_rpc_queue(struct gsp_gpu *g, struct fl_fail *fail)
 {
     const enum fl_err err = queue_system_info(g, fail);
 
-    return err != FL_OK ? err : queue_registry(g, fail);
+    return FL_THEN(err, queue_registry(g, fail));
 }

@@ -49,9 +49,7 @@ enum fl_err gsp_reset_leftover(struct gsp_gpu *g, struct fl_fail *fail)
         g->left_up = true;
         return gsp_io_check(&g->hw.io);
     }
-    if (err == FL_OK) {
-        err = g->hw.family->ops->wait_devinit(&g->hw, &why);
-    }
+    err = FL_THEN(err, g->hw.family->ops->wait_devinit(&g->hw, &why));
     if (err != FL_OK) {
         *fail = why;
         fl_fail_hint(fail, POWER_CYCLE);

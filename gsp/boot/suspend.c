@@ -32,19 +32,11 @@ static enum fl_err make_save_area(struct gsp_gpu *g, struct fl_fail *fail)
     struct radix3_plan plan;
     enum fl_err err = radix3_plan(save_bytes(g), &plan, fail);
 
-    if (err == FL_OK) {
-        err = gsp_gpu_alloc(g, &g->mem.sr_save, save_bytes(g), "gsp save area", fail);
-    }
-    if (err == FL_OK) {
-        err = gsp_gpu_alloc(g, &g->mem.sr_radix3, plan.bytes, "gsp save radix3", fail);
-    }
-    if (err == FL_OK) {
-        err = gsp_gpu_alloc(g, &g->mem.sr_meta, FL_PAGE_SIZE, "gsp sr meta", fail);
-    }
-    if (err == FL_OK) {
-        err = radix3_fill(&plan, g->mem.sr_save.cpu, g->mem.sr_save.bus, g->mem.sr_radix3.cpu,
-                          g->mem.sr_radix3.bus, GSP_DMA_BITS, fail);
-    }
+    err = FL_THEN(err, gsp_gpu_alloc(g, &g->mem.sr_save, save_bytes(g), "gsp save area", fail));
+    err = FL_THEN(err, gsp_gpu_alloc(g, &g->mem.sr_radix3, plan.bytes, "gsp save radix3", fail));
+    err = FL_THEN(err, gsp_gpu_alloc(g, &g->mem.sr_meta, FL_PAGE_SIZE, "gsp sr meta", fail));
+    err = FL_THEN(err, radix3_fill(&plan, g->mem.sr_save.cpu, g->mem.sr_save.bus,
+                                   g->mem.sr_radix3.cpu, g->mem.sr_radix3.bus, GSP_DMA_BITS, fail));
     if (err != FL_OK) {
         return err;
     }
@@ -184,7 +176,7 @@ static enum fl_err wake(struct gsp_gpu *g, struct fl_fail *fail)
     ENG_WRITE(&g->hw.io, NV_PGSP_BASE, NV_PFALCON_FALCON_OS,
               (struct NV_PFALCON_FALCON_OS){.raw = g->fw.bootloader.app_version});
     err = g->hw.family->ops->wait_riscv_active(&g->hw, fail);
-    return err != FL_OK ? err : gsp_boot_init_done(g, fail);
+    return FL_THEN(err, gsp_boot_init_done(g, fail));
 }
 
 static enum fl_err resume(struct gsp_gpu *g)

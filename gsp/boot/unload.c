@@ -24,7 +24,7 @@ enum fl_err gsp_unload_arm(struct gsp_gpu *g, struct fl_fail *fail)
 {
     enum fl_err err = gsp_fwsec_prepare(g, fail);
 
-    return err != FL_OK ? err : gsp_booter_prepare(g, fail);
+    return FL_THEN(err, gsp_booter_prepare(g, fail));
 }
 
 enum fl_err gsp_unload_stop_rm(struct gsp_gpu *g, bool suspend, struct fl_fail *fail)
@@ -47,11 +47,10 @@ enum fl_err gsp_unload_stop_rm(struct gsp_gpu *g, bool suspend, struct fl_fail *
     }
     err = gsp_rpc_call(&g->rpc, &gsp_rpc_UNLOADING_GUEST_DRIVER, &(struct gsp_payload){p, size},
                        UNLOAD_RPC_TIMEOUT_US, NULL, fail);
-    if (err == FL_OK) {
-        err = gsp_io_poll(&g->hw.io, NV_PGSP_BASE + NV_PFALCON_FALCON_MAILBOX0__OFFSET,
-                          NV_PGSP_MAILBOX_LIBOS__SUSPENDED_MASK,
-                          NV_PGSP_MAILBOX_LIBOS__SUSPENDED_MASK, &wait_suspended, NULL, fail);
-    }
+    err = FL_THEN(err,
+                  gsp_io_poll(&g->hw.io, NV_PGSP_BASE + NV_PFALCON_FALCON_MAILBOX0__OFFSET,
+                              NV_PGSP_MAILBOX_LIBOS__SUSPENDED_MASK,
+                              NV_PGSP_MAILBOX_LIBOS__SUSPENDED_MASK, &wait_suspended, NULL, fail));
     return err;
 }
 
@@ -70,7 +69,7 @@ static enum fl_err take_down_by_booter(struct gsp_gpu *g, struct fl_fail *fail)
         gsp_recorder_stage(&g->hw.rec, "booter-unload");
         const uint64_t mailboxes = g->suspending ? g->mem.sr_meta.bus.raw : UNLOAD_MAILBOXES;
         const enum fl_err second = gsp_booter_run_unload(g, mailboxes, fail);
-        err = err != FL_OK ? err : second;
+        err = FL_THEN(err, second);
     }
     return err;
 }

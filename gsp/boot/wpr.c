@@ -55,17 +55,14 @@ enum fl_err gsp_wpr_map_image(struct gsp_gpu *g, struct fl_fail *fail)
         image = g->mem.image_copy.cpu;
     }
     err = radix3_plan(gsp->image_bytes, &plan, fail);
-    if (err == FL_OK) {
-        err = gsp_gpu_alloc(g, &g->mem.radix3, plan.bytes, "gsp radix3", fail);
-    }
+    err = FL_THEN(err, gsp_gpu_alloc(g, &g->mem.radix3, plan.bytes, "gsp radix3", fail));
     if (err == FL_OK) { /* identity mapped: the file's address is its bus address */
         err = radix3_fill(&plan, image, (struct bus_addr){.raw = (uint64_t)(uintptr_t)image},
                           g->mem.radix3.cpu, g->mem.radix3.bus, GSP_DMA_BITS, fail);
         g->copied_bytes += plan.tail_bytes;
     }
-    if (err == FL_OK) {
-        err = gsp_gpu_alloc(g, &g->mem.signature, FW_GSP_SIGNATURE_BYTES, "gsp signature", fail);
-    }
+    err = FL_THEN(
+        err, gsp_gpu_alloc(g, &g->mem.signature, FW_GSP_SIGNATURE_BYTES, "gsp signature", fail));
     if (err == FL_OK) {
         copy(g, g->mem.signature.cpu, gsp->signature, FW_GSP_SIGNATURE_BYTES);
         err = gsp_gpu_alloc(g, &g->mem.bootloader, g->fw.bootloader.payload_size, "gsp bootloader",
@@ -137,9 +134,7 @@ enum fl_err gsp_wpr_make_arguments(struct gsp_gpu *g, struct fl_fail *fail)
     const struct gsp_layout *l = g->layout;
     enum fl_err err = gsp_gpu_alloc(g, &g->mem.rm_args, FL_PAGE_SIZE, "gsp rm args", fail);
 
-    if (err == FL_OK) {
-        err = gsp_gpu_alloc(g, &g->mem.libos_args, FL_PAGE_SIZE, "gsp libos args", fail);
-    }
+    err = FL_THEN(err, gsp_gpu_alloc(g, &g->mem.libos_args, FL_PAGE_SIZE, "gsp libos args", fail));
     if (err != FL_OK) {
         return err;
     }

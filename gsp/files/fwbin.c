@@ -109,8 +109,8 @@ static enum fl_err booter_signatures(const struct fw_bin *b, const uint32_t hs[H
     uint32_t total = hs[1];
     uint32_t extra = 0;
     enum fl_err err = pointed_word(b, hs[2], "the patch location", &out->patch_loc, fail);
-    err = err != FL_OK ? err : pointed_word(b, hs[3], "the signature offset", &extra, fail);
-    err = err != FL_OK ? err : pointed_word(b, hs[6], "the signature count", &out->sig_count, fail);
+    err = FL_THEN(err, pointed_word(b, hs[3], "the signature offset", &extra, fail));
+    err = FL_THEN(err, pointed_word(b, hs[6], "the signature count", &out->sig_count, fail));
     if (err != FL_OK) {
         return err;
     }
@@ -239,8 +239,8 @@ enum fl_err fw_booter_parse(const void *file, size_t size, const char *name, uin
     out->payload = b.data;
     out->payload_size = b.data_size;
     err = booter_signatures(&b, hs, sig_bytes, out, fail);
-    err = err != FL_OK ? err : booter_meta(&b, hs[4], hs[5], out, fail);
-    err = err != FL_OK ? err : booter_parts(&b, hs[7], hs[8], out, fail);
+    err = FL_THEN(err, booter_meta(&b, hs[4], hs[5], out, fail));
+    err = FL_THEN(err, booter_parts(&b, hs[7], hs[8], out, fail));
     if (err != FL_OK) {
         return err;
     }

@@ -156,7 +156,7 @@ static enum fl_err elf_open(const void *file, size_t size, const char *name, boo
                    (unsigned)e->count);
     }
     enum fl_err err = open_names(e, fail);
-    return err != FL_OK ? err : check_sections(e, fail);
+    return FL_THEN(err, check_sections(e, fail));
 }
 
 /* The one section of that name, with bytes in the file. */
@@ -220,9 +220,9 @@ enum fl_err fw_gsp_parse(const void *file, size_t size, const char *name, const 
     struct elf_section signature;
     *out = (struct fw_gsp){.name = name};
     enum fl_err err = elf_open(file, size, name, true, &e, fail);
-    err = err != FL_OK ? err : elf_find(&e, ".fwimage", &image, fail);
-    err = err != FL_OK ? err : gsp_version(&e, version, out, fail);
-    err = err != FL_OK ? err : elf_find(&e, signature_section, &signature, fail);
+    err = FL_THEN(err, elf_find(&e, ".fwimage", &image, fail));
+    err = FL_THEN(err, gsp_version(&e, version, out, fail));
+    err = FL_THEN(err, elf_find(&e, signature_section, &signature, fail));
     if (err != FL_OK) {
         return err;
     }
@@ -304,12 +304,10 @@ enum fl_err fw_fmc_parse(const void *file, size_t size, const char *name, uint32
     }
     uint32_t hash_bytes = 0;
     err = fmc_section(&e, "hash", FW_FMC_HASH_BYTES, &out->hash, &hash_bytes, fail);
-    err = err != FL_OK ? err
-                       : fmc_section(&e, "signature", signature_bytes, &out->signature,
-                                     &out->signature_bytes, fail);
-    err = err != FL_OK ? err
-                       : fmc_section(&e, "publickey", key_bytes, &out->key, &out->key_bytes, fail);
-    err = err != FL_OK ? err : fmc_section(&e, "image", 0, &out->image, &out->image_bytes, fail);
+    err = FL_THEN(err, fmc_section(&e, "signature", signature_bytes, &out->signature,
+                                   &out->signature_bytes, fail));
+    err = FL_THEN(err, fmc_section(&e, "publickey", key_bytes, &out->key, &out->key_bytes, fail));
+    err = FL_THEN(err, fmc_section(&e, "image", 0, &out->image, &out->image_bytes, fail));
     if (err != FL_OK) {
         return err;
     }

@@ -132,7 +132,7 @@ static enum fl_err take_kind(struct gsp_fwset *s, enum gsp_fw_kind kind,
             return FL_FAIL(fail, FL_EBADDATA, "hand-off", "a file's path has no end");
         }
         err = file_state(f, fail);
-        err = err != FL_OK ? err : parse_kind(s, kind, f, fail);
+        err = FL_THEN(err, parse_kind(s, kind, f, fail));
         if (err == FL_OK) {
             s->file[kind] = f;
             s->total_bytes += f->size;

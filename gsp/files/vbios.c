@@ -123,8 +123,7 @@ static enum fl_err open_ifr(struct vbios *v, struct fl_fail *fail)
         return err;
     }
     err = read_u32(v, NV_IFR_FIXED0__OFFSET, "the IFR header", &fixed.raw, fail);
-    err =
-        err != FL_OK ? err : read_u32(v, NV_IFR_FIXED1__OFFSET, "the IFR header", &total.raw, fail);
+    err = FL_THEN(err, read_u32(v, NV_IFR_FIXED1__OFFSET, "the IFR header", &total.raw, fail));
     if (err != FL_OK) {
         return err;
     }
@@ -141,14 +140,13 @@ static enum fl_err open_ifr(struct vbios *v, struct fl_fail *fail)
             err = BAD("IFR flash status at 0x%x lies outside the ROM window", (unsigned)status);
         }
         uint32_t directory = status + IFR_DIRECTORY_AFTER_STATUS;
-        err = err != FL_OK ? err : read_u32(v, directory, "the ROM directory", &magic, fail);
+        err = FL_THEN(err, read_u32(v, directory, "the ROM directory", &magic, fail));
         if (err == FL_OK && magic != IFR_DIRECTORY_SIGNATURE) {
             err = BAD("ROM directory at 0x%x starts with 0x%08x, expected 0x%08x",
                       (unsigned)directory, (unsigned)magic, IFR_DIRECTORY_SIGNATURE);
         }
-        err = err != FL_OK ? err
-                           : read_u32(v, directory + IFR_DIRECTORY_ROM_OFFSET, "the ROM directory",
-                                      &rom, fail);
+        err = FL_THEN(err, read_u32(v, directory + IFR_DIRECTORY_ROM_OFFSET, "the ROM directory",
+                                    &rom, fail));
     } else {
         err = BAD("IFR header version %u, known are 1 to 3", v->ifr_version);
     }
@@ -230,8 +228,7 @@ static enum fl_err read_image(struct vbios *v, uint32_t start, struct vbios_imag
                    (unsigned)vbios_limit(v));
     }
     enum fl_err err = vbios_bytes(v, start, head, sizeof(head), true);
-    err = err != FL_OK ? err
-                       : vbios_bytes(v, start + ROM_PCIR_POINTER, pointer, sizeof(pointer), true);
+    err = FL_THEN(err, vbios_bytes(v, start + ROM_PCIR_POINTER, pointer, sizeof(pointer), true));
     if (err != FL_OK) {
         return vbios_outside(v, err, start, "an image header", fail);
     }
@@ -250,9 +247,8 @@ static enum fl_err read_image(struct vbios *v, uint32_t start, struct vbios_imag
     uint8_t length_bytes[2] = {0};
     uint8_t rest[PCIR_LAST + 1 - PCIR_IMAGE_BLOCKS] = {0};
     err = vbios_bytes(v, start + at, tag, sizeof(tag), true);
-    err = err != FL_OK ? err : vbios_bytes(v, start + at + PCIR_LENGTH, length_bytes, 2, true);
-    err = err != FL_OK ? err
-                       : vbios_bytes(v, start + at + PCIR_IMAGE_BLOCKS, rest, sizeof(rest), true);
+    err = FL_THEN(err, vbios_bytes(v, start + at + PCIR_LENGTH, length_bytes, 2, true));
+    err = FL_THEN(err, vbios_bytes(v, start + at + PCIR_IMAGE_BLOCKS, rest, sizeof(rest), true));
     if (err != FL_OK) {
         return vbios_outside(v, err, start + at, "a PCI data structure", fail);
     }
@@ -443,7 +439,7 @@ static enum fl_err open_bit(struct vbios *v, struct fl_fail *fail)
         return BAD("BIT at 0x%x: header of %u, %u tokens of %u bytes", (unsigned)at, (unsigned)size,
                    (unsigned)count, (unsigned)token_size);
     }
-    err = err != FL_OK ? err : vbios_bytes(v, place, header, size, true);
+    err = FL_THEN(err, vbios_bytes(v, place, header, size, true));
     if (err != FL_OK) {
         return vbios_outside(v, err, place, "BIT", fail);
     }
@@ -473,6 +469,6 @@ enum fl_err vbios_open(struct vbios *v, const struct vbios_io *io, struct fl_fai
     memset(v, 0, sizeof(*v));
     v->io = *io;
     enum fl_err err = open_ifr(v, fail);
-    err = err != FL_OK ? err : open_chain(v, fail);
-    return err != FL_OK ? err : open_bit(v, fail);
+    err = FL_THEN(err, open_chain(v, fail));
+    return FL_THEN(err, open_bit(v, fail));
 }

@@ -252,9 +252,7 @@ enum fl_err vbios_read_ucode(struct vbios *v, const struct vbios_fwsec *f, unsig
                        dst_size, index, f->signature_count);
     }
     enum fl_err err = vbios_bytes(v, f->rom_offset, code, f->imem_bytes, false);
-    if (err == FL_OK) {
-        err = vbios_bytes(v, f->rom_offset + f->imem_bytes, data, f->dmem_bytes, false);
-    }
+    err = FL_THEN(err, vbios_bytes(v, f->rom_offset + f->imem_bytes, data, f->dmem_bytes, false));
     if (err == FL_OK && v3) {
         uint32_t at = f->signatures + index * FWSEC_SIGNATURE_BYTES;
         err = vbios_bytes(v, at, data + f->pkc_data_offset, FWSEC_SIGNATURE_BYTES, false);

@@ -154,10 +154,8 @@ enum fl_err gsp_falcon_load_dma(struct gsp_hw *hw, const struct gsp_falcon *f,
     /* For code the offset is the virtual address too, so the base is moved down by it. */
     err = transfer(io, f, p->image.raw + p->imem.source - p->imem.tag, p->imem.tag, p->imem.target,
                    p->imem.bytes, code, fail);
-    if (err == FL_OK) {
-        err = transfer(io, f, p->image.raw + p->dmem.source, 0, p->dmem.target, p->dmem.bytes, cmd,
-                       fail);
-    }
+    err = FL_THEN(err, transfer(io, f, p->image.raw + p->dmem.source, 0, p->dmem.target,
+                                p->dmem.bytes, cmd, fail));
     if (err != FL_OK) {
         return err;
     }
@@ -213,9 +211,7 @@ enum fl_err gsp_falcon_run(struct gsp_hw *hw, const struct gsp_falcon *f,
     struct gsp_io *io = &hw->io;
     enum fl_err err = hw->family->ops->falcon_reset(hw, f, fail);
 
-    if (err == FL_OK) {
-        err = hw->family->ops->falcon_load(hw, f, p, fail);
-    }
+    err = FL_THEN(err, hw->family->ops->falcon_load(hw, f, p, fail));
     if (err != FL_OK) {
         return err;
     }

@@ -49,12 +49,11 @@ enum fl_err gsp_shared_wait_gfw(struct gsp_hw *hw, struct fl_fail *fail)
         gsp_io_poll_mask(&hw->io, NV_PGC6_AON_SECURE_SCRATCH_GROUP_05_PRIV_LEVEL_MASK__OFFSET, mask,
                          &wait_gfw_mask, fail);
 
-    return err != FL_OK
-               ? err
-               : gsp_io_poll(&hw->io, NV_PGC6_AON_SECURE_SCRATCH_GROUP_05_0_GFW_BOOT__OFFSET,
-                             NV_PGC6_AON_SECURE_SCRATCH_GROUP_05_0_GFW_BOOT__PROGRESS_MASK,
-                             NV_PGC6_AON_SECURE_SCRATCH_GROUP_05_0_GFW_BOOT__PROGRESS_COMPLETED,
-                             &wait_gfw_done, NULL, fail);
+    return FL_THEN(err,
+                   gsp_io_poll(&hw->io, NV_PGC6_AON_SECURE_SCRATCH_GROUP_05_0_GFW_BOOT__OFFSET,
+                               NV_PGC6_AON_SECURE_SCRATCH_GROUP_05_0_GFW_BOOT__PROGRESS_MASK,
+                               NV_PGC6_AON_SECURE_SCRATCH_GROUP_05_0_GFW_BOOT__PROGRESS_COMPLETED,
+                               &wait_gfw_done, NULL, fail));
 }
 
 uint64_t gsp_shared_vram_in_mib(struct gsp_hw *hw)
@@ -143,7 +142,7 @@ enum fl_err gsp_shared_gsp_reset_tu(struct gsp_hw *hw, struct fl_fail *fail)
 {
     const enum fl_err err = gsp_shared_falcon_reset_tu(hw, &gsp_falcon_gsp, fail);
 
-    return err != FL_OK ? err : gsp_io_check(&hw->io);
+    return FL_THEN(err, gsp_io_check(&hw->io));
 }
 
 enum fl_err gsp_shared_wait_core_switch(struct gsp_hw *hw, struct fl_fail *fail)

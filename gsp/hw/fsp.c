@@ -238,7 +238,7 @@ static enum fl_err receive(struct gsp_hw *hw, struct span at, uint32_t words[ANS
         }
     }
     msgq_done(io);
-    return err != FL_OK ? err : gsp_io_check(io);
+    return FL_THEN(err, gsp_io_check(io));
 }
 
 enum fl_err gsp_fsp_call(struct gsp_hw *hw, uint8_t type, const void *payload, uint32_t size,
@@ -263,12 +263,8 @@ enum fl_err gsp_fsp_call(struct gsp_hw *hw, uint8_t type, const void *payload, u
     }
     send(hw, type, payload, size);
     err = wait_span(hw, read_msgq, false, &wait_answer, &at, fail);
-    if (err == FL_OK) {
-        err = receive(hw, at, words, fail);
-    }
-    if (err == FL_OK) {
-        err = gsp_fsp_answer_check(words, type, &code, fail);
-    }
+    err = FL_THEN(err, receive(hw, at, words, fail));
+    err = FL_THEN(err, gsp_fsp_answer_check(words, type, &code, fail));
     if (err != FL_OK || code == 0) {
         return err;
     }

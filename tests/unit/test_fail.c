@@ -96,6 +96,28 @@ static void details(void **state)
     assert_string_equal(f.hint, "try");
 }
 
+static enum fl_err step(unsigned *taken, enum fl_err err)
+{
+    (*taken)++;
+    return err;
+}
+
+/* A chain stops at the first failure, and keeps that one; commas of a step are its own. */
+static void a_chain_stops(void **state)
+{
+    unsigned taken = 0;
+
+    (void)state;
+    enum fl_err err = step(&taken, FL_OK);
+    err = FL_THEN(err, step(&taken, FL_OK));
+    assert_int_equal(err, FL_OK);
+    assert_int_equal(taken, 2);
+    err = FL_THEN(err, step(&(unsigned){0}, FL_EIO));
+    err = FL_THEN(err, step(&taken, FL_OK));
+    assert_int_equal(FL_THEN(err, step(&taken, FL_EINVAL)), FL_EIO);
+    assert_int_equal(taken, 2);
+}
+
 static void nobody_listening_is_fine(void **state)
 {
     struct fl_fail f = {0};
@@ -213,11 +235,11 @@ static void every_error_has_its_own_name(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(first_failure_stays),          cmocka_unit_test(cleared_record_is_new),
-        cmocka_unit_test(an_echo_adds_nothing),         cmocka_unit_test(details),
-        cmocka_unit_test(nobody_listening_is_fine),     cmocka_unit_test(long_texts_are_cut),
-        cmocka_unit_test(sentence_for_people),          cmocka_unit_test(format_never_overruns),
-        cmocka_unit_test(every_error_has_its_own_name),
+        cmocka_unit_test(first_failure_stays),   cmocka_unit_test(cleared_record_is_new),
+        cmocka_unit_test(an_echo_adds_nothing),  cmocka_unit_test(details),
+        cmocka_unit_test(a_chain_stops),         cmocka_unit_test(nobody_listening_is_fine),
+        cmocka_unit_test(long_texts_are_cut),    cmocka_unit_test(sentence_for_people),
+        cmocka_unit_test(format_never_overruns), cmocka_unit_test(every_error_has_its_own_name),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
