@@ -8,17 +8,14 @@
 #include "arch/base.h"
 #include "arch/fail.h"
 #include "arch/handoff.h"
+#include "arch/range.h"
 
 /* The hand-off of the boot stub (machine), or a test's (host). Never NULL; lives for ever. */
 const struct fl_handoff *machine_handoff(void);
 
 /* Free RAM for mm/: fills out with up to max ranges, returns how many there are. Identity mapped:
  * CPU pointer == physical address == bus address. Page aligned. */
-struct ram_range {
-    struct phys_addr base;
-    uint64_t size; /* bytes */
-};
-size_t machine_ram(struct ram_range *out, size_t max);
+size_t machine_ram(struct range *out, size_t max);
 
 /* PCI configuration access as the machine offers it (pci/ builds on it). */
 struct machine_ecam {

@@ -26,47 +26,45 @@ static struct {
     uint32_t count;
     bool ready;
     uint64_t meta_bytes, dropped_bytes, failures;
-    struct ram_range ranges[RANGES_MAX]; /* only used by ram_init; too large for a stack */
+    struct range ranges[RANGES_MAX]; /* only used by ram_init; too large for a stack */
 } ram;
 
 bool ram_ready(void) { return ram.ready; }
 
-static uint64_t range_end(const struct ram_range *r) { return r->base.raw + r->size; }
-
-size_t ram_clean_ranges(struct ram_range *r, size_t count)
+size_t ram_clean_ranges(struct range *r, size_t count)
 {
     size_t kept = 0;
 
     for (size_t i = 1; i < count; i++) { /* insertion sort: nearly sorted already */
-        struct ram_range moving = r[i];
+        struct range moving = r[i];
         size_t at = i;
-        for (; at > 0 && r[at - 1].base.raw > moving.base.raw; at--) {
+        for (; at > 0 && r[at - 1].base > moving.base; at--) {
             r[at] = r[at - 1];
         }
         r[at] = moving;
     }
     uint64_t floor = FL_PAGE_SIZE;
     for (size_t i = 0; i < count; i++) {
-        if (!range_ok(r[i].base.raw, r[i].size, UINT64_MAX - FL_PAGE_SIZE)) {
+        if (!range_ok(r[i].base, r[i].size, UINT64_MAX - FL_PAGE_SIZE)) {
             continue;
         }
-        uint64_t base = max_u64(align_up_u64(r[i].base.raw, FL_PAGE_SIZE), floor);
-        uint64_t end = align_down_u64(range_end(&r[i]), FL_PAGE_SIZE);
+        uint64_t base = max_u64(align_up_u64(r[i].base, FL_PAGE_SIZE), floor);
+        uint64_t end = align_down_u64(range_end(r[i]), FL_PAGE_SIZE);
         if (end <= base) {
             continue;
         }
         floor = end;
-        r[kept++] = (struct ram_range){.base.raw = base, .size = end - base};
+        r[kept++] = (struct range){.base = base, .size = end - base};
     }
     return kept;
 }
 
 /* Builds the allocator over ranges [0, count), with its tables cut from the end of the largest. */
-static void add_stretch(struct ram_range *r, size_t count)
+static void add_stretch(struct range *r, size_t count)
 {
     struct buddy *b = &ram.stretches[ram.count];
-    uint64_t base = r[0].base.raw;
-    uint64_t size = range_end(&r[count - 1]) - base;
+    uint64_t base = r[0].base;
+    uint64_t size = range_end(r[count - 1]) - base;
     uint64_t meta = align_up_u64(buddy_meta_bytes(base, size, FL_PAGE_SHIFT), FL_PAGE_SIZE);
     size_t largest = 0;
 
@@ -80,11 +78,11 @@ static void add_stretch(struct ram_range *r, size_t count)
         return;
     }
     r[largest].size -= meta;
-    void *tables = (void *)(uintptr_t)range_end(&r[largest]);
+    void *tables = (void *)(uintptr_t)range_end(r[largest]);
     FL_ASSERT(buddy_init(b, "ram", base, size, FL_PAGE_SHIFT, tables, meta) == FL_OK);
     for (size_t i = 0; i < count; i++) {
         if (r[i].size != 0) {
-            FL_ASSERT(buddy_add(b, r[i].base.raw, r[i].size) == FL_OK);
+            FL_ASSERT(buddy_add(b, r[i].base, r[i].size) == FL_OK);
         }
     }
     b->part_of_many = true;
@@ -114,10 +112,10 @@ enum fl_err ram_init(struct fl_fail *f)
     }
     count = ram_clean_ranges(ram.ranges, count < RANGES_MAX ? count : RANGES_MAX);
     for (size_t i = 0; i < count; i++) {
-        asan_allow((void *)(uintptr_t)ram.ranges[i].base.raw, ram.ranges[i].size);
+        asan_allow((void *)(uintptr_t)ram.ranges[i].base, ram.ranges[i].size);
     }
     for (size_t i = 1; i <= count; i++) {
-        if (i == count || ram.ranges[i].base.raw - range_end(&ram.ranges[i - 1]) > HOLE_MAX_BYTES) {
+        if (i == count || ram.ranges[i].base - range_end(ram.ranges[i - 1]) > HOLE_MAX_BYTES) {
             add_stretch(&ram.ranges[begin], i - begin);
             begin = i;
         }

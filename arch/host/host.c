@@ -40,7 +40,7 @@ static struct {
         uint64_t size;
     } ram[RAM_RANGES];
     bool ram_ready;
-    const struct ram_range *reported; /* borrowed; NULL: all RAM */
+    const struct range *reported; /* borrowed; NULL: all RAM */
     size_t reported_count;
     struct fl_handoff handoff;
     struct fl_file files[HANDOFF_FILES_MAX];
@@ -105,7 +105,12 @@ static void ram_ensure(void)
     }
 }
 
-size_t machine_ram(struct ram_range *out, size_t max)
+static struct range ram_at(size_t i)
+{
+    return (struct range){(uintptr_t)host.ram[i].base, host.ram[i].size};
+}
+
+size_t machine_ram(struct range *out, size_t max)
 {
     size_t count = 0;
 
@@ -119,8 +124,7 @@ size_t machine_ram(struct ram_range *out, size_t max)
     for (size_t i = 0; i < RAM_RANGES; i++) {
         if (host.ram[i].size != 0) {
             if (count < max) {
-                out[count].base.raw = (uintptr_t)host.ram[i].base;
-                out[count].size = host.ram[i].size;
+                out[count] = ram_at(i);
             }
             count++;
         }
@@ -128,7 +132,7 @@ size_t machine_ram(struct ram_range *out, size_t max)
     return count;
 }
 
-void host_ram_report(const struct ram_range *ranges, size_t count)
+void host_ram_report(const struct range *ranges, size_t count)
 {
     host.reported = ranges;
     host.reported_count = count;
@@ -138,10 +142,10 @@ void *host_dma_ptr(uint64_t bus, size_t *len)
 {
     ram_ensure();
     for (size_t i = 0; i < RAM_RANGES; i++) {
-        uint64_t base = (uintptr_t)host.ram[i].base;
-        if (host.ram[i].size != 0 && bus >= base && bus - base < host.ram[i].size) {
-            *len = (size_t)min_u64(*len, host.ram[i].size - (bus - base));
-            return host.ram[i].base + (bus - base);
+        struct range r = ram_at(i);
+        if (range_contains(r, bus)) {
+            *len = (size_t)min_u64(*len, range_left(r, bus));
+            return host.ram[i].base + (bus - r.base);
         }
     }
     return NULL;
@@ -150,8 +154,7 @@ void *host_dma_ptr(uint64_t bus, size_t *len)
 bool host_ram_overlaps(uint64_t base, uint64_t size)
 {
     for (size_t i = 0; i < RAM_RANGES; i++) {
-        uint64_t ram = (uintptr_t)host.ram[i].base;
-        if (host.ram[i].size != 0 && base < ram + host.ram[i].size && ram < base + size) {
+        if (range_overlaps(ram_at(i), (struct range){base, size})) {
             return true;
         }
     }

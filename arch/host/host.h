@@ -50,7 +50,7 @@ void host_idle_unhook(uint64_t (*hook)(void *ctx), void *ctx);
 void host_ram_configure(uint64_t low_bytes, uint64_t high_bytes);
 /* What machine_ram() says instead of all RAM: any parts of it, in any order, as odd as firmware can
  * be. Borrowed until host_ram_configure() or NULL. */
-void host_ram_report(const struct ram_range *ranges, size_t count);
+void host_ram_report(const struct range *ranges, size_t count);
 /* A pointer to bus address bus, when [bus, bus + *len) begins in RAM; shortens *len where the range
  * ends. NULL when it is not RAM. For the bus of a model. */
 void *host_dma_ptr(uint64_t bus, size_t *len);

@@ -25,9 +25,9 @@
 
 static struct {
     const struct fl_handoff *handoff;
-    struct ram_range free[FREE_RANGES_MAX]; /* sorted, merged, without what was taken */
+    struct range free[FREE_RANGES_MAX]; /* sorted, merged, without what was taken */
     size_t free_count;
-    struct ram_range taken[TAKEN_MAX];
+    struct range taken[TAKEN_MAX];
     size_t taken_count;
     bool boot_ranges; /* FL_MEM_BOOT counts as free */
     uint64_t ranges_lost;
@@ -40,6 +40,11 @@ static struct {
 static const struct fl_mem_range *range_at(size_t i)
 {
     return &((const struct fl_mem_range *)(uintptr_t)memory.handoff->mem)[i];
+}
+
+static struct range place_of(const struct fl_mem_range *r)
+{
+    return (struct range){r->base, r->size};
 }
 
 static bool kind_is_ram(uint32_t kind)
@@ -103,7 +108,7 @@ bool x86_memory_is_ram(uint64_t base, uint64_t size)
 {
     for (size_t i = 0; i < memory.handoff->mem_count; i++) {
         const struct fl_mem_range *r = range_at(i);
-        if (kind_is_ram(r->kind) && r->base < base + size && base < r->base + r->size) {
+        if (kind_is_ram(r->kind) && range_overlaps(place_of(r), (struct range){base, size})) {
             return true;
         }
     }
@@ -114,8 +119,8 @@ bool x86_memory_is_readable(uint64_t base, uint64_t size)
 {
     for (size_t i = 0; i < memory.handoff->mem_count && size != 0; i++) {
         const struct fl_mem_range *r = range_at(i);
-        if (r->kind != FL_MEM_MMIO && base >= r->base && base - r->base < r->size) {
-            uint64_t here = min_u64(size, r->size - (base - r->base));
+        if (r->kind != FL_MEM_MMIO) {
+            uint64_t here = min_u64(size, range_left(place_of(r), base));
             base += here;
             size -= here;
         }
@@ -127,14 +132,14 @@ bool x86_memory_is_readable(uint64_t base, uint64_t size)
 
 static void add_free(uint64_t base, uint64_t size)
 {
-    struct ram_range *last = memory.free_count > 0 ? &memory.free[memory.free_count - 1] : NULL;
+    struct range *last = memory.free_count > 0 ? &memory.free[memory.free_count - 1] : NULL;
     if (size == 0) {
         return;
     }
-    if (last != NULL && last->base.raw + last->size == base) {
+    if (last != NULL && range_end(*last) == base) {
         last->size += size;
     } else if (memory.free_count < FREE_RANGES_MAX) {
-        memory.free[memory.free_count++] = (struct ram_range){{base}, size};
+        memory.free[memory.free_count++] = (struct range){base, size};
     } else {
         memory.ranges_lost++;
     }
@@ -146,7 +151,7 @@ static void add_untaken(uint64_t base, uint64_t end)
     while (base < end) {
         uint64_t cut = end, next = end;
         for (size_t i = 0; i < memory.taken_count; i++) {
-            uint64_t from = memory.taken[i].base.raw, to = from + memory.taken[i].size;
+            uint64_t from = memory.taken[i].base, to = range_end(memory.taken[i]);
             if (to > base && from < cut) {
                 cut = max_u64(from, base);
                 next = to;
@@ -179,13 +184,13 @@ void *x86_memory_take(uint64_t bytes, uint64_t align)
     find_free();
     /* From the top: memory below 4 GiB is what 32-bit devices need. */
     for (size_t i = memory.free_count; i-- > 0;) {
-        const struct ram_range *r = &memory.free[i];
+        const struct range *r = &memory.free[i];
         if (r->size < bytes) {
             continue;
         }
-        uint64_t at = align_down_u64(r->base.raw + r->size - bytes, align);
-        if (at >= r->base.raw && memory.taken_count < TAKEN_MAX) {
-            memory.taken[memory.taken_count++] = (struct ram_range){{at}, bytes};
+        uint64_t at = align_down_u64(range_end(*r) - bytes, align);
+        if (at >= r->base && memory.taken_count < TAKEN_MAX) {
+            memory.taken[memory.taken_count++] = (struct range){at, bytes};
             return (void *)(uintptr_t)at;
         }
     }
@@ -204,7 +209,7 @@ uint64_t x86_memory_total(void)
     return total;
 }
 
-size_t machine_ram(struct ram_range *out, size_t max)
+size_t machine_ram(struct range *out, size_t max)
 {
     find_free();
     for (size_t i = 0; i < memory.free_count && i < max; i++) {

@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#include "arch/range.h"
+
 #define BIN_MAGIC 0x000010deu
 enum {
     BIN_HEADER_BYTES = 24,
@@ -167,11 +169,6 @@ static bool part_ok(uint32_t off, uint32_t size, uint32_t payload)
            range_ok(off, size, payload);
 }
 
-static bool overlap(uint32_t a, uint32_t a_size, uint32_t b, uint32_t b_size)
-{
-    return a_size != 0 && b_size != 0 && a < (uint64_t)b + b_size && b < (uint64_t)a + a_size;
-}
-
 static enum fl_err booter_parts(const struct fw_bin *b, uint32_t at, uint32_t bytes,
                                 struct fw_booter *out, struct fl_fail *fail)
 {
@@ -204,7 +201,8 @@ static enum fl_err booter_parts(const struct fw_bin *b, uint32_t at, uint32_t by
                        (unsigned)b->data_size);
         }
         for (size_t j = 0; j < i; j++) {
-            if (overlap(parts[i].off, parts[i].size, parts[j].off, parts[j].size)) {
+            if (range_overlaps((struct range){parts[i].off, parts[i].size},
+                               (struct range){parts[j].off, parts[j].size})) {
                 return BAD(b, "%s: %s and %s overlap", b->name, parts[j].what, parts[i].what);
             }
         }
@@ -353,7 +351,8 @@ enum fl_err fw_riscv_parse(const void *file, size_t size, const char *name, stru
                        (unsigned)off, (unsigned)bytes, (unsigned)b.data_size);
         }
         for (size_t j = 0; j < i; j++) {
-            if (overlap(off, bytes, *parts[j].off, *parts[j].size)) {
+            if (range_overlaps((struct range){off, bytes},
+                               (struct range){*parts[j].off, *parts[j].size})) {
                 return BAD(&b, "%s: %s and %s overlap", name, parts[j].what, parts[i].what);
             }
         }

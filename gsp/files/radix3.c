@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include "arch/range.h"
+
 enum { LEVEL0_PAGE = 0, LEVEL1_PAGE = 1, LEVEL2_PAGE = 2 };
 
 enum fl_err radix3_plan(uint64_t image_bytes, struct radix3_plan *out, struct fl_fail *fail)
@@ -30,11 +32,6 @@ static bool bus_range_ok(struct bus_addr a, uint64_t bytes, unsigned addr_bits)
     return a.raw != 0 && is_aligned_u64(a.raw, FL_PAGE_SIZE) && range_ok(a.raw, bytes, limit);
 }
 
-static bool overlap(uint64_t a, uint64_t a_size, uint64_t b, uint64_t b_size)
-{
-    return a < b ? b - a < a_size : a - b < b_size;
-}
-
 /* `count` entries from `table` on: consecutive pages from `first` on. */
 static void put_entries(uint8_t *table, uint32_t count, uint64_t first)
 {
@@ -51,7 +48,8 @@ enum fl_err radix3_fill(const struct radix3_plan *plan, const void *image,
     uint64_t direct = align_down_u64(plan->image_bytes, FL_PAGE_SIZE);
     if (plan->bytes == 0 || !bus_range_ok(tables_bus, plan->bytes, addr_bits) ||
         !bus_range_ok(image_bus, direct, addr_bits) ||
-        overlap(tables_bus.raw, plan->bytes, image_bus.raw, plan->image_bytes)) {
+        range_overlaps((struct range){tables_bus.raw, plan->bytes},
+                       (struct range){image_bus.raw, plan->image_bytes})) {
         return FL_FAIL(
             fail, FL_EINVAL, "radix3",
             "image at 0x%llx, tables at 0x%llx: not page aligned, above %u bits, or overlapping",

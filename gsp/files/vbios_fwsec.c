@@ -6,6 +6,7 @@
  * Pointers of this family count as if the FWSEC images followed the PCI-AT image at once: whatever
  * lies between (an EFI image) is skipped.
  */
+#include "arch/range.h"
 #include "gsp/files/fwbin.h" /* fw_fuse_version */
 #include "gsp/files/vbios.h"
 #include "gsp/files/vbios_priv.h"
@@ -285,11 +286,6 @@ enum {
     COMMAND_BYTES = READ_VBIOS_BYTES + FRTS_BYTES,
 };
 
-static bool overlap(uint32_t a, uint32_t a_size, uint32_t b, uint32_t b_size)
-{
-    return a < (uint64_t)b + b_size && b < (uint64_t)a + a_size;
-}
-
 static enum fl_err find_mapper(const struct vbios_fwsec *f, const uint8_t *dmem, uint32_t *mapper,
                                struct fl_fail *fail)
 {
@@ -344,9 +340,10 @@ enum fl_err fwsec_find_command(const struct vbios_fwsec *f, const void *dmem,
                    (unsigned)out->in_offset, (unsigned)out->in_size, (unsigned)f->dmem_bytes,
                    COMMAND_BYTES);
     }
-    if (overlap(out->in_offset, out->in_size, at, MAPPER_BYTES) ||
-        (f->desc_version == 3 &&
-         overlap(out->in_offset, out->in_size, f->pkc_data_offset, FWSEC_SIGNATURE_BYTES))) {
+    const struct range in = {out->in_offset, out->in_size};
+    const struct range signature = {f->pkc_data_offset, FWSEC_SIGNATURE_BYTES};
+    if (range_overlaps(in, (struct range){at, MAPPER_BYTES}) ||
+        (f->desc_version == 3 && range_overlaps(in, signature))) {
         return BAD("FWSEC: command buffer 0x%x + 0x%x overlaps the mapper or the signature",
                    (unsigned)out->in_offset, (unsigned)out->in_size);
     }

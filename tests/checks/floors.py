@@ -26,7 +26,7 @@ NETWORK_ROOMS = ("net/", "boot/", "tests/")
 # nothing else, lest it repeat the driver's mistakes. The same holds for the synthetic VBIOS and
 # firmware that it shows; that one also needs CRC-32 and SHA-384, which are what they are.
 WITNESSES = ("tests/model/", "tests/synth/")
-WITNESS_MAY = re.compile(r"^gsp/(hw/regs|rpc/layout)/|^arch/(base|elf|text)\.h$|^tests/(model|synth)/|"
+WITNESS_MAY = re.compile(r"^gsp/(hw/regs|rpc/layout)/|^arch/(base|elf|range|text)\.h$|^tests/(model|synth)/|"
                          r"^build/gen/gsp_layout\.h$|^gsp/files/digest\.h$")
 # Where a machine's own headers may be named. The rest of the code does not know where it runs.
 PRIVATE_ARCH = {"arch/x86_64/": ("arch/x86_64/", "boot/", "tests/boot/"),
@@ -60,8 +60,8 @@ def judge(path, name, target):
     if here in FLOORS and there in FLOORS and FLOORS.index(there) > FLOORS.index(here):
         return f"floor {here} lies below {there}"
     if path.startswith(WITNESSES) and not WITNESS_MAY.search(target):
-        return ("model and synth may share gsp/hw/regs, gsp/rpc/layout and of arch/ base.h, elf.h and "
-                "text.h only")
+        return ("model and synth may share gsp/hw/regs, gsp/rpc/layout and of arch/ base.h, elf.h, "
+                "range.h and text.h only")
     if here == "net" and there == "gsp" and target.startswith(("gsp/hw/regs/", "gsp/rpc/layout/")):
         return "net reaches the GPU through gsp's public headers, not its registers"
     for private, rooms in PRIVATE_ARCH.items():

@@ -293,25 +293,25 @@ static void nothing_is_lost(void **state)
  */
 static void strange_maps_are_survived(void **state)
 {
-    struct ram_range all[2];
-    struct ram_range odd[9];
+    struct range all[2];
+    struct range odd[9];
     struct fl_fail f = {0};
     struct ram_stats s;
 
     (void)state;
     host_ram_configure(MIB(64), GIB(1));
     assert_int_equal(machine_ram(all, 2), 2);
-    const uint64_t low = all[0].base.raw;
-    const uint64_t high = all[1].base.raw;
-    odd[0] = (struct ram_range){{high + MIB(1)}, MIB(32)};
-    odd[1] = (struct ram_range){{low + 100}, MIB(16)};    /* 4095 pages and two bits */
-    odd[2] = (struct ram_range){{low + MIB(8)}, MIB(16)}; /* half of it is known */
-    odd[3] = (struct ram_range){{low + MIB(4)}, MIB(1)};  /* all of it is known */
-    odd[4] = (struct ram_range){{low + MIB(40)}, 0};
-    odd[5] = (struct ram_range){{low + MIB(41)}, 4095};      /* not one page */
-    odd[6] = (struct ram_range){{UINT64_MAX - 8191}, 8192};  /* ends where numbers do */
-    odd[7] = (struct ram_range){{high + MIB(512)}, MIB(64)}; /* beyond a large hole */
-    odd[8] = (struct ram_range){{UINT64_MAX - 100}, 50};
+    const uint64_t low = all[0].base;
+    const uint64_t high = all[1].base;
+    odd[0] = (struct range){high + MIB(1), MIB(32)};
+    odd[1] = (struct range){low + 100, MIB(16)};    /* 4095 pages and two bits */
+    odd[2] = (struct range){low + MIB(8), MIB(16)}; /* half of it is known */
+    odd[3] = (struct range){low + MIB(4), MIB(1)};  /* all of it is known */
+    odd[4] = (struct range){low + MIB(40), 0};
+    odd[5] = (struct range){low + MIB(41), 4095};      /* not one page */
+    odd[6] = (struct range){UINT64_MAX - 8191, 8192};  /* ends where numbers do */
+    odd[7] = (struct range){high + MIB(512), MIB(64)}; /* beyond a large hole */
+    odd[8] = (struct range){UINT64_MAX - 100, 50};
     host_ram_report(odd, ARRAY_SIZE(odd));
     assert_int_equal(ram_init(&f), FL_OK);
     ram_get_stats(&s);
@@ -336,28 +336,28 @@ static void strange_maps_are_survived(void **state)
 /* Page 0 is RAM on every PC, but address 0 means "nothing" to many a reader. */
 static void page_zero_is_left_alone(void **state)
 {
-    struct ram_range r[] = {{{MIB(1)}, MIB(1)}, {{0}, 0x9f800}};
+    struct range r[] = {{MIB(1), MIB(1)}, {0, 0x9f800}};
 
     (void)state;
     assert_int_equal(ram_clean_ranges(r, 2), 2);
-    assert_int_equal(r[0].base.raw, FL_PAGE_SIZE);
+    assert_int_equal(r[0].base, FL_PAGE_SIZE);
     assert_int_equal(r[0].size, 0x9f000 - FL_PAGE_SIZE);
-    assert_int_equal(r[1].base.raw, MIB(1));
-    r[0] = (struct ram_range){{0}, FL_PAGE_SIZE};
+    assert_int_equal(r[1].base, MIB(1));
+    r[0] = (struct range){0, FL_PAGE_SIZE};
     assert_int_equal(ram_clean_ranges(r, 1), 0);
 }
 
-static struct ram_range piece[20];
+static struct range piece[20];
 
 /* 20 pieces of that many bytes, far apart. */
 static enum fl_err init_pieces(uint64_t bytes, struct fl_fail *f)
 {
-    struct ram_range all[1];
+    struct range all[1];
 
     host_ram_configure(0, GIB(2));
     assert_int_equal(machine_ram(all, 1), 1);
     for (size_t i = 0; i < ARRAY_SIZE(piece); i++) {
-        piece[i] = (struct ram_range){{all[0].base.raw + i * MIB(100)}, bytes};
+        piece[i] = (struct range){all[0].base + i * MIB(100), bytes};
     }
     host_ram_report(piece, ARRAY_SIZE(piece));
     fl_fail_clear(f);

@@ -297,9 +297,9 @@ static void mapping_checks_its_range(void **state)
 
     (void)state;
     (void)region(0, 0x1000);
-    struct ram_range ram;
+    struct range ram;
     assert_true(machine_ram(&ram, 1) >= 1);
-    assert_int_equal(mmio_map(ram.base, 4, MMIO_UNCACHED, &m), FL_EINVAL);
+    assert_int_equal(mmio_map((struct phys_addr){ram.base}, 4, MMIO_UNCACHED, &m), FL_EINVAL);
     assert_int_equal(mmio_map((struct phys_addr){REGION_BASE}, 0, MMIO_UNCACHED, &m), FL_EINVAL);
     assert_int_equal(mmio_map((struct phys_addr){UINT64_MAX - 1}, 4, MMIO_UNCACHED, &m), FL_EINVAL);
     assert_int_equal(mmio_map((struct phys_addr){REGION_BASE}, 0x1001, MMIO_UNCACHED, &m),
@@ -339,28 +339,28 @@ static void bad_accesses_panic(void **state)
 
 static void ram_is_where_devices_can_reach_it(void **state)
 {
-    struct ram_range r[4];
+    struct range r[4];
 
     (void)state;
     assert_int_equal(machine_ram(r, 4), 2);
-    assert_true(r[0].base.raw + r[0].size <= GIB(4));
+    assert_true(r[0].base + r[0].size <= GIB(4));
     assert_int_equal(r[0].size, HOST_RAM_LOW_BYTES);
-    assert_true(r[1].base.raw >= GIB(4));
-    assert_true(r[1].base.raw < UINT64_C(1) << 47);
-    assert_true(is_aligned_u64(r[0].base.raw | r[1].base.raw, FL_PAGE_SIZE));
+    assert_true(r[1].base >= GIB(4));
+    assert_true(r[1].base < UINT64_C(1) << 47);
+    assert_true(is_aligned_u64(r[0].base | r[1].base, FL_PAGE_SIZE));
     size_t len = 100;
-    assert_ptr_equal(host_dma_ptr(r[0].base.raw + 8, &len), (void *)(uintptr_t)(r[0].base.raw + 8));
+    assert_ptr_equal(host_dma_ptr(r[0].base + 8, &len), (void *)(uintptr_t)(r[0].base + 8));
     assert_int_equal(len, 100);
     len = 100;
-    assert_non_null(host_dma_ptr(r[1].base.raw + r[1].size - 3, &len));
+    assert_non_null(host_dma_ptr(r[1].base + r[1].size - 3, &len));
     assert_int_equal(len, 3);
     len = 100;
-    assert_null(host_dma_ptr(r[1].base.raw + r[1].size, &len));
-    assert_null(host_dma_ptr(r[0].base.raw - 1, &len));
+    assert_null(host_dma_ptr(r[1].base + r[1].size, &len));
+    assert_null(host_dma_ptr(r[0].base - 1, &len));
     assert_null(host_dma_ptr(0, &len));
     host_ram_configure(0, MIB(4));
     assert_int_equal(machine_ram(r, 4), 1);
-    assert_true(r[0].base.raw >= GIB(4));
+    assert_true(r[0].base >= GIB(4));
     host_ram_configure(HOST_RAM_LOW_BYTES, HOST_RAM_HIGH_BYTES);
 }
 

@@ -71,7 +71,7 @@ static struct bench {
     struct fl_file files[RIG_FILES_MAX];
     struct dma_buf file_memory[RIG_FILES_MAX];
     size_t file_count;
-    struct ram_range ram;
+    struct range ram;
     struct gsp_options options;
 } bench;
 
@@ -200,7 +200,7 @@ static void arena_open(void)
     assert_int_equal(mprotect(arena.cpu, ARENA_BYTES, PROT_READ), 0);
 
     struct fl_fail fail = {0};
-    bench.ram = (struct ram_range){.base = {.raw = pages[0]}, .size = ARENA_BYTES};
+    bench.ram = (struct range){.base = pages[0], .size = ARENA_BYTES};
     host_ram_configure(FL_PAGE_SIZE, 0); /* what is taken from elsewhere fails at once */
     host_ram_report(&bench.ram, 1);
     assert_int_equal(ram_init(&fail), FL_OK);

@@ -17,13 +17,13 @@ static unsigned long long ull(uint64_t v) { return v; }
 /* The machine's contract: whole pages, in order, apart from each other and from what is in use. */
 static void check_ram(void)
 {
-    struct ram_range r[RANGES_MAX];
+    struct range r[RANGES_MAX];
     const struct fl_handoff *h = machine_handoff();
     const uint64_t used[] = {h->kernel_phys, (uintptr_t)h, h->mem, h->config};
     size_t n = machine_ram(r, RANGES_MAX);
     uint64_t end = MIB(1), total = 0, bad = 0;
     for (size_t i = 0; i < n && i < RANGES_MAX; i++) {
-        uint64_t base = r[i].base.raw;
+        uint64_t base = r[i].base;
         bad += !is_aligned_u64(base | r[i].size, FL_PAGE_SIZE) || base < end || r[i].size == 0;
         for (size_t k = 0; k < ARRAY_SIZE(used); k++) {
             bad += used[k] - base < r[i].size;
@@ -60,17 +60,17 @@ static void check_heap(void)
 
 static void check_mmio(void)
 {
-    struct ram_range r[RANGES_MAX];
+    struct range r[RANGES_MAX];
     size_t n = machine_ram(r, RANGES_MAX);
     uint64_t limit = 1ull << x86_phys_bits();
-    struct ram_range last = r[n > 0 && n <= RANGES_MAX ? n - 1 : 0];
+    struct range last = r[n > 0 && n <= RANGES_MAX ? n - 1 : 0];
     const struct {
         const char *name;
         uint64_t base, size;
     } refused[] = {
-        {"mmio-over-ram", r[0].base.raw, FL_PAGE_SIZE},
-        {"mmio-over-last-byte", last.base.raw + last.size - 1, 1},
-        {"mmio-into-ram", last.base.raw - FL_PAGE_SIZE, GIB(2)},
+        {"mmio-over-ram", r[0].base, FL_PAGE_SIZE},
+        {"mmio-over-last-byte", last.base + last.size - 1, 1},
+        {"mmio-into-ram", last.base - FL_PAGE_SIZE, GIB(2)},
         {"mmio-over-kernel", machine_handoff()->kernel_phys, FL_PAGE_SIZE},
         {"mmio-page-0", 0, FL_PAGE_SIZE},
         {"mmio-empty", limit / 2, 0},

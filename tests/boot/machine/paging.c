@@ -146,14 +146,14 @@ static void check_type(const char *name, uint64_t va, uint8_t type)
 static void check_types(void)
 {
     struct mmio m;
-    struct ram_range r = {0};
+    struct range r = {0};
     const struct phys_addr uc = {1ull << (x86_phys_bits() - 1)}, wc = {uc.raw + MIB(64)};
     bool mapped = machine_ram(&r, 1) > 0 &&
                   mmio_map(uc, 2 * FL_PAGE_SIZE, MMIO_UNCACHED, &m) == FL_OK &&
                   mmio_map(wc, MIB(4), MMIO_WRITE_COMBINING, &m) == FL_OK &&
                   mmio_map(uc, MIB(2), MMIO_WRITE_COMBINING, &m) == FL_OK;
     CHECK("types-map", mapped, "no mapping");
-    check_type("type-ram", r.base.raw, TYPE_WB);
+    check_type("type-ram", r.base, TYPE_WB);
     check_type("type-uncached", uc.raw + FL_PAGE_SIZE, TYPE_UC); /* stays: it was so first */
     check_type("type-combining-behind", uc.raw + 2 * FL_PAGE_SIZE, TYPE_WC);
     check_type("type-combining", wc.raw + MIB(2), TYPE_WC);

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "arch/base.h"
+#include "arch/range.h"
 #include "tests/model/wire/guarded.h"
 
 enum {
@@ -27,13 +28,14 @@ struct file {
     uint32_t users;
     bool writable;
 };
-struct range {
-    uint64_t address, size, offset;
+struct mapping {
+    struct range at;   /* in the guest */
+    uint64_t offset;   /* in the file */
     struct file *file; /* NULL: nothing behind it */
     uint32_t flags;
 };
 struct vfio_dma {
-    struct range *ranges; /* sorted by address, disjoint */
+    struct mapping *ranges; /* sorted by address, disjoint */
     size_t count, room;
     struct file files[MAX_FILES];
     uint64_t lost;
@@ -113,8 +115,8 @@ static size_t find(const struct vfio_dma *d, uint64_t address)
     size_t lo = 0, hi = d->count;
     while (lo < hi) {
         size_t mid = lo + (hi - lo) / 2;
-        const struct range *r = &d->ranges[mid];
-        if (r->address + (r->size - 1) < address) {
+        const struct mapping *r = &d->ranges[mid];
+        if (range_last(r->at) < address) {
             lo = mid + 1;
         } else {
             hi = mid;
@@ -128,15 +130,14 @@ long vfio_dma_map(struct vfio_dma *d, const uint8_t *p, size_t size, int fd)
     if (size < 32) {
         return -EINVAL;
     }
-    struct range r = {.flags = get_le32(p + 4),
-                      .offset = get_le64(p + 8),
-                      .address = get_le64(p + 16),
-                      .size = get_le64(p + 24)};
-    if (r.size == 0 || r.address + (r.size - 1) < r.address) {
+    struct mapping r = {.flags = get_le32(p + 4),
+                        .offset = get_le64(p + 8),
+                        .at = {get_le64(p + 16), get_le64(p + 24)}};
+    if (r.at.size == 0 || !range_valid(r.at)) {
         return -EINVAL;
     }
-    size_t at = find(d, r.address);
-    if (at < d->count && d->ranges[at].address <= r.address + (r.size - 1)) {
+    size_t at = find(d, r.at.base);
+    if (at < d->count && range_overlaps(d->ranges[at].at, r.at)) {
         return -EEXIST;
     }
     if (d->count == MAX_RANGES) {
@@ -144,7 +145,7 @@ long vfio_dma_map(struct vfio_dma *d, const uint8_t *p, size_t size, int fd)
     }
     if (d->count == d->room) {
         size_t room = d->room == 0 ? 64 : d->room * 2;
-        struct range *grown = realloc(d->ranges, room * sizeof(*grown));
+        struct mapping *grown = realloc(d->ranges, room * sizeof(*grown));
         if (grown == NULL) {
             return -ENOMEM;
         }
@@ -156,7 +157,7 @@ long vfio_dma_map(struct vfio_dma *d, const uint8_t *p, size_t size, int fd)
         if (e < 0) {
             return e;
         }
-        if (!range_ok(r.offset, r.size, r.file->size)) {
+        if (!range_ok(r.offset, r.at.size, r.file->size)) {
             file_put(r.file);
             return -EINVAL;
         }
@@ -176,14 +177,13 @@ long vfio_dma_unmap(struct vfio_dma *d, const uint8_t *p, size_t size)
         vfio_dma_clear(d);
         return 0;
     }
-    uint64_t address = get_le64(p + 8), bytes = get_le64(p + 16);
-    if (bytes == 0 || address + (bytes - 1) < address) {
+    const struct range all = {get_le64(p + 8), get_le64(p + 16)};
+    if (all.size == 0 || !range_valid(all)) {
         return -EINVAL;
     }
-    size_t first = find(d, address), last = first;
-    while (last < d->count && d->ranges[last].address <= address + (bytes - 1)) {
-        const struct range *r = &d->ranges[last];
-        if (r->address < address || r->address + (r->size - 1) > address + (bytes - 1)) {
+    size_t first = find(d, all.base), last = first;
+    while (last < d->count && range_overlaps(all, d->ranges[last].at)) {
+        if (!range_covers(all, d->ranges[last].at)) {
             return -EINVAL; /* would cut a range in two */
         }
         last++;
@@ -207,14 +207,13 @@ enum model_dma_result vfio_dma_copy(struct vfio_dma *d, uint64_t address, void *
     if (at == d->count || *len == 0) {
         return MODEL_DMA_UNMAPPED;
     }
-    const struct range *r = &d->ranges[at];
-    if (address < r->address || r->file == NULL || (write && !r->file->writable) ||
+    const struct mapping *r = &d->ranges[at];
+    if (!range_contains(r->at, address) || r->file == NULL || (write && !r->file->writable) ||
         (r->flags & (write ? MAP_FLAG_WRITE : MAP_FLAG_READ)) == 0) {
         return MODEL_DMA_UNMAPPED;
     }
-    uint64_t in = address - r->address;
-    *len = (size_t)min_u64(*len, r->size - in);
-    uint8_t *p = r->file->base + r->offset + in;
+    *len = (size_t)min_u64(*len, range_left(r->at, address));
+    uint8_t *p = r->file->base + r->offset + (address - r->at.base);
     if (!guarded_copy(write ? p : buf, write ? buf : p, *len)) {
         d->lost++;
         return MODEL_DMA_LOST;
