@@ -172,8 +172,8 @@ bool rm_struct_field(const struct rm_struct *s, size_t i, struct rm_field *out)
 #define ALL          UINT32_MAX
 struct path {
     char name[RM_NAME_MAX]; /* without the brackets at its end */
+    uint32_t brackets;
     uint32_t index[BRACKETS_MAX];
-    size_t inside, brackets; /* brackets that are part of the name, and all */
 };
 
 /* Reads "[12]" or "[]" at *text. */
@@ -213,18 +213,16 @@ static bool read_path(const char *text, struct path *p)
         }
         p->brackets++;
         if (*text == '.') {
-            if (n + 2 >= sizeof(p->name) || p->brackets != p->inside + 1) {
+            if (n + 2 >= sizeof(p->name)) {
                 return false;
             }
-            p->inside = p->brackets;
             p->name[n++] = '[';
             p->name[n++] = ']';
-        } else if (*text != '\0' && *text != '[') {
+        } else if (*text != '\0') {
             return false;
         }
     }
-    p->name[n] = '\0';
-    return true;
+    return true; /* the rest of the name is zeros */
 }
 
 /* Narrows f to element index of its outer dimension. */
@@ -328,7 +326,7 @@ static enum fl_err place_of(uint32_t size, const struct rm_field *f, uint32_t in
 static uint64_t extend(uint64_t value, uint32_t bytes)
 {
     const uint64_t sign = 1ull << (8 * bytes - 1);
-    const uint64_t low = bytes < sizeof(value) ? value & ((sign << 1) - 1) : value;
+    const uint64_t low = value & ((sign << 1) - 1);
     return (low ^ sign) - sign;
 }
 

@@ -48,14 +48,21 @@ static void brackets_pick_elements(void **state)
     static const char control[] = "NV2080_CTRL_CMD_FIFO_GET_DEVICE_INFO_TABLE";
     static const struct {
         const char *name;
-        uint32_t offset, count, stride;
+        uint32_t offset, count, inner, stride, outer_stride;
     } good[] = {
-        {"entries[].pbdmaIds", 76, 64, 4},          {"entries[].pbdmaIds[]", 76, 64, 4},
-        {"entries[0].pbdmaIds", 76, 2, 4},          {"entries[2].pbdmaIds", 276, 2, 4},
-        {"entries[2].pbdmaIds[1]", 280, 1, 0},      {"entries[31].pbdmaIds[1]", 3180, 1, 0},
-        {"entries[].pbdmaIds[1]", 80, 32, 100},     {"entries[0031].numPbdmas", 3192, 1, 0},
-        {"entries[1].engineName", 196, 1, 0},       {"entries[1].engineName[15]", 211, 1, 0},
-        {"entries[].engineName[15]", 111, 32, 100}, {"baseIndex", 0, 1, 0},
+        {"entries[].pbdmaIds", 76, 64, 2, 4, 100},
+        {"entries[].pbdmaIds[]", 76, 64, 2, 4, 100},
+        {"entries[0].pbdmaIds", 76, 2, 2, 4, 0},
+        {"entries[2].pbdmaIds", 276, 2, 2, 4, 0},
+        {"entries[9].pbdmaIds[]", 976, 2, 2, 4, 0},
+        {"entries[2].pbdmaIds[1]", 280, 1, 1, 0, 0},
+        {"entries[31].pbdmaIds[1]", 3180, 1, 1, 0, 0},
+        {"entries[].pbdmaIds[1]", 80, 32, 32, 100, 0},
+        {"entries[0031].numPbdmas", 3192, 1, 1, 0, 0},
+        {"entries[1].engineName", 196, 1, 1, 0, 0},
+        {"entries[1].engineName[15]", 211, 1, 1, 0, 0},
+        {"entries[].engineName[15]", 111, 32, 32, 100, 0},
+        {"baseIndex", 0, 1, 1, 0, 0},
     };
     static const char *const bad[] = {
         "",
@@ -69,6 +76,8 @@ static void brackets_pick_elements(void **state)
         "entries[0].pbdmaIds[0][0]",
         "entries[0][0].pbdmaIds",
         "entries[0]pbdmaIds",
+        "entries[0].pbdma[1]Ids",
+        "entries[0].pbdmaIds[1].",
         "entries[0.pbdmaIds",
         "entries[+1].pbdmaIds",
         "entries[-1].pbdmaIds",
@@ -90,10 +99,10 @@ static void brackets_pick_elements(void **state)
 
     for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
         f = field(control, 0, good[i].name);
-        if (f.offset != good[i].offset || f.count != good[i].count ||
-            (f.count > 1 && f.inner > 1 && f.stride != good[i].stride)) {
-            fail_msg("%s: offset %u, count %u, stride %u", good[i].name, f.offset, f.count,
-                     f.stride);
+        if (f.offset != good[i].offset || f.count != good[i].count || f.inner != good[i].inner ||
+            f.stride != good[i].stride || f.outer_stride != good[i].outer_stride) {
+            fail_msg("%s: offset %u, count %u, inner %u, strides %u, %u", good[i].name, f.offset,
+                     f.count, f.inner, f.stride, f.outer_stride);
         }
     }
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
@@ -241,7 +250,12 @@ static void nothing_outside_is_touched(void **state)
     assert_non_null(strstr(fail.text, "257 bytes for a field of 256"));
     assert_int_equal(rm_field_put_bytes(buf, 459, &gid, 0, NULL, 0, NULL), FL_OK);
 
-    /* Numbers are no bytes, bytes no numbers. */
+    /* Numbers are no bytes, bytes no numbers, not even eight of them. */
+    const struct rm_field eight = field("NV0080_CTRL_CMD_BSP_GET_CAPS_V2", 0, "capsTbl");
+    assert_int_equal(eight.size, 8);
+    memset(buf, 0xff, 459);
+    assert_int_equal(rm_field_put(buf, 459, &eight, 0, 1, NULL), FL_EINVAL);
+    assert_int_equal(rm_field_get(buf, 459, &eight, 0), 0);
     fl_fail_clear(&fail);
     assert_int_equal(rm_field_put(buf, 459, &gid, 0, 1, &fail), FL_EINVAL);
     assert_non_null(strstr(fail.text, "256 bytes of bytes"));

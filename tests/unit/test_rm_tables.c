@@ -316,7 +316,7 @@ static void fields_are_those_of_the_headers(void **state)
     }
     assert_int_equal(field("NV2080_CTRL_CMD_FB_GET_INFO_V2", 1, "fbInfoList[].data").count, 54);
     assert_string_equal(rm_kind_name(RM_BYTES), "bytes");
-    assert_string_equal(rm_kind_name((enum rm_kind)99), "unknown");
+    assert_string_equal(rm_kind_name((enum rm_kind)(RM_BYTES + 1)), "unknown");
 }
 
 int main(void)
