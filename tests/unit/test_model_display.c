@@ -189,6 +189,9 @@ static void interrupt_line(void **state)
     mini_wr(&d, 0xb81010, 2); /* the cause is gone */
     assert_false(d.intx);
     assert_int_equal(d.intx_edges, 4);
+    struct model_stats st;
+    model_get_stats(d.m, &st);
+    assert_int_equal(st.irqs, 2); /* the two that rose */
     mini_wr(&d, 0xb81640, 129);
     assert_true(d.intx);
     model_cfg_write(d.m, COMMAND, 2, NO_INTX | MEMORY_MASTER);

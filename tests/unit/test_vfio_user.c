@@ -160,10 +160,16 @@ static void test_info(void **state)
         }
     }
     memset(p, 0, sizeof(p));
-    put_le32(p, 16);
-    put_le32(p + 8, 1);
-    assert_int_equal(ask(f, CMD_IRQ, p, 16, NULL, 0), 0);
-    assert_int_equal(get_le32(f->reply + HDR + 12), model_msi_count(f->model));
+    for (uint32_t irq = 0; irq < 5; irq++) {
+        const uint32_t vectors[] = {1, model_msi_count(f->model), model_msix_count(f->model), 1, 1};
+        put_le32(p, 16);
+        put_le32(p + 8, irq);
+        assert_int_equal(ask(f, CMD_IRQ, p, 16, NULL, 0), 0);
+        assert_int_equal(get_le32(f->reply + HDR), 16);
+        assert_true((get_le32(f->reply + HDR + 4) & 1) != 0); /* by eventfd */
+        assert_int_equal(get_le32(f->reply + HDR + 8), irq);
+        assert_int_equal(get_le32(f->reply + HDR + 12), vectors[irq]);
+    }
     put_le32(p + 8, 5);
     assert_int_equal(ask(f, CMD_IRQ, p, 16, NULL, 0), EINVAL);
     assert_int_equal(ask(f, CMD_FEATURE, p, 16, NULL, 0), ENOTTY);
@@ -185,6 +191,14 @@ static void test_access(void **state)
                      0); /* NV_PBUS_SW_SCRATCH(0) */
     assert_int_equal(access_region(f, CMD_READ, 0x1400, 0, 4, NULL, 0), 0);
     assert_int_equal(get_le32(f->reply + HDR + 16), 0x12345678);
+    /* Two registers at once, then more than an access can be: piece by piece, none of the others.
+     */
+    uint8_t many[16] = {1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 4, 0, 0, 0};
+    assert_int_equal(access_region(f, CMD_WRITE, 0x1404, 0, 12, many, 12), 0);
+    assert_int_equal(access_region(f, CMD_READ, 0x1400, 0, 20, NULL, 0), 0);
+    assert_int_equal(get_le32(f->reply + HDR + 16), 0x12345678);
+    assert_memory_equal(f->reply + HDR + 20, many, 12);
+    assert_int_equal(get_le32(f->reply + HDR + 32), 0);
 }
 
 static void test_refused_access(void **state)
