@@ -96,6 +96,23 @@ static void each_member_is_looked_at(void **state)
     }
 }
 
+/* A message that a fault doubles takes two slots of the ring. */
+static void a_message_comes_twice(void **state)
+{
+    enum { STATUS_WRITE = 0x41000 + 0x10, OS_ERROR_LOG = 0x1006 };
+    static const char *const specs[] = {"message:function=0x1006:twice", NULL};
+    const struct model_config cfg = {.faults = specs};
+    const uint8_t payload[272] = {0};
+    (void)state;
+    mini_open(&d, &cfg, false);
+    assert_true(mini_boot(&d));
+    const uint8_t *write = (const uint8_t *)mini_ptr(&d, d.shared) + STATUS_WRITE;
+    const uint32_t before = get_le32(write);
+    model_inject_event(d.m, OS_ERROR_LOG, payload, sizeof(payload), 0);
+    mini_pass(&d, 5000);
+    assert_int_equal(get_le32(write), before + 2);
+}
+
 /* ---- objects ---- */
 
 static uint32_t arm(uint32_t event, uint32_t action)
@@ -243,12 +260,64 @@ static void each_reduction(void **state)
     no_rule_broken();
 }
 
+/* ---- method headers ---- */
+
+/* Each kind of header writes the payload of a semaphore of 64 bits, which is then released. */
+static void each_kind_of_header(void **state)
+{
+    enum { LO = 0x64 >> 2, INC_COUNT = 16, OLD_COUNT = 18, RELEASE_WIDE = 1 << 24 | 1 };
+    enum { GRP0, INC, GRP2, NONINC, IMM, ONCE };
+    static const struct {
+        uint32_t header, words[3], count;
+        uint64_t released;
+    } cases[] = {
+        {(uint32_t)INC << 29 | 2 << INC_COUNT | LO, {1, 2}, 2, 0x200000001},
+        {(uint32_t)NONINC << 29 | 2 << INC_COUNT | LO, {3, 4}, 2, 4},
+        {(uint32_t)ONCE << 29 | 3 << INC_COUNT | LO, {5, 6, 7}, 3, 0x700000005},
+        {(uint32_t)IMM << 29 | 0x1234u << INC_COUNT | LO, {0}, 0, 0x1234},
+        {(uint32_t)GRP0 << 29 | 2 << OLD_COUNT | LO << 2, {8, 9}, 2, 0x900000008},
+        {(uint32_t)GRP2 << 29 | 2 << OLD_COUNT | LO << 2, {10, 11}, 2, 11},
+    };
+    (void)state;
+    mini_open(&d, NULL, false);
+    assert_true(chan_up(&d));
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        uint32_t words[16] = {0x20040017, CHAN_SEM_VA, 0, 0, 0, cases[i].header}, n = 6;
+        memcpy(words + n, cases[i].words, cases[i].count * sizeof(words[0]));
+        n += cases[i].count;
+        words[n++] = 0x2001001b; /* execute */
+        words[n++] = RELEASE_WIDE;
+        chan_kick(&d, words, n);
+        const uint64_t is = chan_get32(&d, CHAN_PAGES + CHAN_SEM_VA) |
+                            (uint64_t)chan_get32(&d, CHAN_PAGES + CHAN_SEM_VA + 4) << 32;
+        if (is != cases[i].released) {
+            fail_msg("row %zu: 0x%llx", i, (unsigned long long)is);
+        }
+    }
+    no_rule_broken();
+}
+
+/* What the driver had not freed: our client, device, subdevice, space, copy object and channel. */
+static void what_is_left_is_counted(void **state)
+{
+    struct model_stats st;
+    (void)state;
+    mini_open(&d, NULL, false);
+    assert_true(chan_up(&d));
+    assert_int_equal(chan_new(&d, CHAN_CHANNEL + 10, CHAN_CHID + 1, 0x1000), 0);
+    assert_true(mini_unload(&d));
+    model_get_stats(d.m, &st);
+    assert_int_equal(st.channels_left, 2);
+    assert_int_equal(st.objects_left, 7);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_teardown(f, close_it)
     const struct CMUnitTest tests[] = {
-        T(each_member_is_looked_at), T(events_are_armed), T(reserved_directories),
-        T(the_row_of_an_engine),     T(each_reduction),
+        T(each_member_is_looked_at), T(a_message_comes_twice),   T(events_are_armed),
+        T(reserved_directories),     T(the_row_of_an_engine),    T(each_reduction),
+        T(each_kind_of_header),      T(what_is_left_is_counted),
     };
     return cmocka_run_group_tests_name("model rm", tests, NULL, NULL);
 }

@@ -215,6 +215,16 @@ static void a_truncated_file_is_refused(void **state)
     }
     file(blob.size - 1);
     refused("ga102", path, "ends at 0x84fff: truncated?");
+    for (unsigned version = 1; version <= 2;
+         version++) { /* an IFR header of one that is not known */
+        static const uint8_t unknown[] = {0, 4};
+        for (size_t i = 0; i < ARRAY_SIZE(unknown); i++) {
+            make("ga102", version, NULL);
+            blob.data[5] = unknown[i];
+            file(blob.size);
+            refused("ga102", path, "does not lead to a PCI ROM");
+        }
+    }
     make("ga102", 3, NULL);
     for (size_t size = 1024; size <= map.pci_rom; size += 0x333) {
         file(size);
