@@ -97,6 +97,9 @@ static void configuration_errors(void **state)
         {.chip = "gp102"},
         {.board = "rtx9090"},
         {.vram_bytes = 12345},
+        {.vram_bytes = MIB(1023)},
+        {.vram_bytes = GIB(1024) + MIB(1)},
+        {.vram_bytes = GIB(2) + KIB(4)},
         {.fw_version = "1.2.3"},
         {.firmware_dir = "/nonexistent"},
         {.faults = bad_fault},
@@ -169,6 +172,7 @@ static void interrupt_numbers(void **state)
     assert_int_equal(d.irqs, 0);
     mini_wr(&d, 0xb81608, 4);
     assert_int_equal(d.irqs, 1);
+    assert_int_equal(d.last_vector, 0); /* MSI has one */
     mini_wr(&d, 0xb81640, 129);
     assert_int_equal(d.irqs, 1); /* already pending */
     mini_wr(&d, 0xb81010, 2);

@@ -227,8 +227,51 @@ static void at_the_edge(void **state)
     d.hook = NULL;
 }
 
+/* FWSEC's data may differ from the VBIOS's in the command alone, to the byte. */
+static void beside_the_command(struct mini *x, enum mini_point at)
+{
+    enum { BEFORE = 0x2b }; /* init_cmd is at 0x2c */
+    if (at == MINI_FRTS_LOAD) {
+        x->fwsec_dmem[x->vmap.mapper - x->vmap.dmem + BEFORE + x->hook_step] ^= 1;
+    }
+}
+
+static void no_byte_beside_it(void **state)
+{
+    static const unsigned beside[] = {0, 5};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(beside); i++) {
+        d.hook = beside_the_command;
+        mini_open(&d, NULL, false);
+        d.hook_step = beside[i];
+        assert_false(mini_boot(&d));
+        assert_string_equal(model_first_violation(d.m)->rule, "fwsec.data");
+        mini_close(&d);
+    }
+    d.hook = NULL;
+}
+
+/* What a falcon was told it says again. */
+static void registers_read_back(void **state)
+{
+    static const uint32_t offsets[] = {
+        GSP(NV_PFALCON_FBIF_CTL), SEC2(NV_PFALCON_FBIF_CTL), GSP(NV_PFALCON_FBIF_TRANSCFG),
+        GSP(NV_PFALCON_FALCON_BOOTVEC), SEC2(NV_PFALCON2_FALCON_BROM_ENGIDMASK)};
+    (void)state;
+    mini_open(&d, NULL, false);
+    mini_engine_reset(&d, NV_PGSP_BASE);
+    mini_engine_reset(&d, NV_PSEC_BASE);
+    for (size_t i = 0; i < ARRAY_SIZE(offsets); i++) {
+        mini_wr(&d, offsets[i], 0x84 + (uint32_t)i);
+        assert_int_equal(mini_rd(&d, offsets[i]), 0x84 + i);
+    }
+    mini_close(&d);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(each_alone), cmocka_unit_test(at_the_edge)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(each_alone), cmocka_unit_test(at_the_edge),
+                                       cmocka_unit_test(no_byte_beside_it),
+                                       cmocka_unit_test(registers_read_back)};
     return cmocka_run_group_tests_name("model conditions", tests, NULL, NULL);
 }

@@ -3,10 +3,13 @@
  * Remembered translations of the GPU model: what was used is served until it is invalidated, by
  * which registers, and that a driver that forgets it is told.
  */
+#include <stdio.h>
+
 #include "arch/base.h"
 #include "gsp/hw/regs/regs.h"
 #include "tests/model/bus/bar.h"
 #include "tests/model/gsp/gsp_static.h"
+#include "tests/model/memory/mmu.h"
 #include "tests/model/memory/vram.h"
 #include "tests/model/model.h"
 #include "tests/unit/mini_assert.h"
@@ -99,6 +102,7 @@ static void stale_until_invalidated(void **state)
     assert_null(model_first_violation(d.m));
     assert_int_equal(look(), 0x01d);
     assert_string_equal(model_first_violation(d.m)->rule, "mmu.stale");
+    assert_non_null(strstr(model_first_violation(d.m)->words, "no longer say: they say 0x"));
     model_bar_write(d.m, BAR2, PLACE, 4, 0x55);
     invalidate(root, TRIGGER | ALL_VA);
     assert_int_equal(look(), 0x2e7); /* the write went where the read came from */
@@ -116,6 +120,9 @@ static void unmapped_but_remembered(void **state)
     put64(PT + 8 * (PLACE >> 12), 0);
     assert_int_equal(look(), 0x01d);
     assert_string_equal(model_first_violation(d.m)->rule, "mmu.stale");
+    char fault[32];
+    snprintf(fault, sizeof(fault), "they say fault type 0x%x", MMU_FAULT_PTE);
+    assert_non_null(strstr(model_first_violation(d.m)->words, fault));
     invalidate(root, TRIGGER | ALL_VA);
     assert_int_equal(look(), 0xbad0ac00);
 }

@@ -141,6 +141,7 @@ static void test_info(void **state)
     struct fixture *f = *state;
     uint8_t p[32] = {16};
     assert_int_equal(ask(f, CMD_INFO, p, 16, NULL, 0), 0);
+    assert_int_equal(get_le32(f->reply + HDR + 4), 3); /* VFIO_DEVICE_FLAGS_RESET, _PCI */
     assert_int_equal(get_le32(f->reply + HDR + 8), 9);
     assert_int_equal(get_le32(f->reply + HDR + 12), 5);
     for (uint32_t region = 0; region < 11; region++) {
