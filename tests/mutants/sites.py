@@ -37,6 +37,9 @@ TOKEN = re.compile(
     r"|(?P<sign><<=|>>=|\.\.\.|->|\+\+|--|<<|>>|<=|>=|==|!=|&&|\|\||[-+*/%&|^]=|.)", re.S)
 PAIRS = {"(": ")", "[": "]", "{": "}"}
 
+# What clang writes around the declarations of a tree: it indents, and each member has its line.
+FIRST, NEXT, LAST = b'\n  "inner": [\n    {\n', b"\n    },\n    {\n", b"\n    }\n  ]\n}"
+
 
 class Tokens:
     """The tokens of a C text by their place."""
@@ -134,6 +137,21 @@ class Finder:
         self.found = {}
 
     # --- places ----------------------------------------------------------------------------------
+
+    def declarations(self, tree):
+        """The declarations of the file itself. Those of its headers, a hundred times as many, are not
+        worth reading: their location says what includes them."""
+        begin, last = tree.index(FIRST) + len(FIRST), tree.rindex(LAST)
+        while begin < last:
+            end = tree.find(NEXT, begin, last)
+            end = end if end >= 0 else last
+            place = tree[begin:tree.index(b'"range": {', begin)].rsplit(b'"expansionLoc"', 1)[-1]
+            if b'"includedFrom"' not in place:
+                self.file = self.path  # unless clang names another
+                node = json.loads(b"{" + tree[begin:end] + b"}")
+                self.place_all(node)
+                yield node
+            begin = end + len(NEXT)
 
     def place_all(self, node):
         """Gives every location its file, in the order in which clang wrote them."""
@@ -329,8 +347,7 @@ class Finder:
             self.walk(child, is_condition=any(child is c for c in conditions))
 
     def find(self, tree):
-        self.place_all(tree)
-        for node in tree["inner"]:
+        for node in self.declarations(tree):
             if node.get("kind") != "FunctionDecl" or not node.get("inner"):
                 continue
             body = node["inner"][-1]
@@ -363,7 +380,7 @@ def find(path, top, flags, clang="clang", cache=None):
             return [Site(path, function, kind, text, *place)
                     for function, kind, *place in json.loads(kept.read_text())]
     tree = run_clang(clang, [*flags, "-w", "-fsyntax-only", "-Xclang", "-ast-dump=json"], path, top)
-    found = Finder(path, text).find(json.loads(tree))
+    found = Finder(path, text).find(tree)
     if kept is not None:
         cache.mkdir(parents=True, exist_ok=True)
         kept.write_text(json.dumps([(s.function, s.kind, s.start, s.end, s.text) for s in found]))

@@ -181,6 +181,20 @@ def test_directives_stay(bench):
     assert kinds == ["assign", "assign"], kinds
 
 
+def test_headers_are_left(bench):
+    """Whose name a header's macro writes is the file's all the same."""
+    head = "static inline int theirs(int n)\n{\n    n++;\n    return n;\n}\n"
+    text = ('#include "room/head.h"\nint a(int n);\nint a(int n)\n{\n    n++;\n    return n;\n}\n'
+            '#include "room/head2.h"\nNAMED\n{\n    n--;\n    return n;\n}\n'
+            'int c(int n);\nint c(int n)\n{\n    n -= n;\n    return n;\n}\n')
+    (bench.top / "room/head.h").write_text(head)
+    (bench.top / "room/head2.h").write_text(
+        head.replace("theirs", "others") + "int b(int n);\n#define NAMED int b(int n)\n")
+    (bench.top / "room/ours.c").write_text(text)
+    found = [(s.function, s.before) for s in sites.find("room/ours.c", bench.top, FLAGS[:2])]
+    assert found == [("a", "n++;"), ("b", "n--;"), ("c", "n -= n;")], found
+
+
 def test_lines_stay(bench):
     for site in bench.sites:
         assert site.apply(THING_C).count("\n") == THING_C.count("\n"), site.after
