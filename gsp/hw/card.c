@@ -57,8 +57,8 @@ enum fl_err gsp_card_reset(struct gsp_hw *hw, enum gsp_reset_kind kind, struct f
 
     pci_enable(hw->pci, true, false); /* as it comes back */
     hw->in_reset = true;
-    err = FL_THEN(err, is == GSP_RESET_FUNCTION ? pci_flr(hw->pci, fail)
-                                                : pci_bus_reset(hw->pci, fail));
+    err = FL_THEN(err,
+                  is == GSP_RESET_FUNCTION ? pci_flr(hw->pci, fail) : pci_bus_reset(hw->pci, fail));
     err = FL_THEN(err, wait_until(&wait_back, look_back, &hw->io, fail));
     hw->in_reset = false;
     return err == FL_ETIMEDOUT ? FL_ELINKLOST : err;

@@ -4,6 +4,7 @@
  * which registers, and that a driver that forgets it is told.
  */
 #include <stdio.h>
+#include <string.h>
 
 #include "arch/base.h"
 #include "gsp/hw/regs/regs.h"
