@@ -39,6 +39,7 @@ enum { /* vfio-user.md 2, remote-pci.md */
        RPCI_MMIO_READ = 6,
 };
 enum { PATH = 128, ARGS_MAX = 16, HANG_S = 120, FLOOD_MS = 300 };
+enum { TMPDIR_MAX = 40 }; /* bytes of TMPDIR: the path of a socket has 108 in all */
 
 static char dir[64], program[PATH], socket_path[PATH], report[PATH], said[PATH];
 
@@ -49,7 +50,8 @@ static int setup(void **state)
     const char *tmp = getenv("TMPDIR");
     (void)state;
     (void)alarm(HANG_S);
-    snprintf(dir, sizeof(dir), "%.40s/model-XXXXXX", tmp != NULL ? tmp : "/tmp");
+    snprintf(dir, sizeof(dir), "%.40s/model-XXXXXX",
+             tmp != NULL && strlen(tmp) <= TMPDIR_MAX ? tmp : "/tmp");
     assert_non_null(mkdtemp(dir));
     in_dir(socket_path, "s");
     in_dir(report, "report");

@@ -53,6 +53,7 @@ enum { /* vfio-user.md 2 */
        MAP_READ_WRITE = 3,
 };
 enum { RAM_BYTES = 1 << 20, SOURCE = 0x4000, BLOCK = 256, WAIT_MS = 5000 };
+enum { TMPDIR_MAX = 40 }; /* bytes of TMPDIR: the path of a socket has 108 in all */
 #define RAM_IOVA 0x100000000ull
 
 /* ---- the client ---- */
@@ -345,7 +346,8 @@ static void clients_die(void **state)
     char dir[64], path[96];
     const char *tmp = getenv("TMPDIR");
     (void)state;
-    snprintf(dir, sizeof(dir), "%.40s/vfu-XXXXXX", tmp != NULL ? tmp : "/tmp");
+    snprintf(dir, sizeof(dir), "%.40s/vfu-XXXXXX",
+             tmp != NULL && strlen(tmp) <= TMPDIR_MAX ? tmp : "/tmp");
     assert_non_null(mkdtemp(dir));
     snprintf(path, sizeof(path), "%s/s", dir);
     const pid_t pid = serve(path);
