@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <cmocka.h>
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "arch/base.h"
@@ -251,6 +253,22 @@ static void no_byte_beside_it(void **state)
     d.hook = NULL;
 }
 
+/* The trace tells of the FSP's answer. */
+static void the_trace_has_the_answer(void **state)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *f = open_memstream(&text, &size);
+    const struct model_config cfg = {.chip = "gh100", .trace = f};
+    (void)state;
+    mini_open(&d, &cfg, false);
+    assert_true(mini_boot(&d));
+    mini_close(&d);
+    fclose(f);
+    assert_non_null(strstr(text, "FSP answers message 0x14 with 0x0")); /* NVDM_TYPE_COT */
+    free(text);
+}
+
 /* What a falcon was told it says again. */
 static void registers_read_back(void **state)
 {
@@ -272,6 +290,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(each_alone), cmocka_unit_test(at_the_edge),
                                        cmocka_unit_test(no_byte_beside_it),
-                                       cmocka_unit_test(registers_read_back)};
+                                       cmocka_unit_test(registers_read_back),
+                                       cmocka_unit_test(the_trace_has_the_answer)};
     return cmocka_run_group_tests_name("model conditions", tests, NULL, NULL);
 }
