@@ -84,40 +84,63 @@ static void get_page(const struct http_request *req, struct http_response *res)
     res->static_len = web_page_len;
 }
 
-static void get_log(const struct http_request *req, struct http_response *res)
+void api_put_log(struct text_buf *out)
 {
-    (void)req;
-    res->type = "text/plain; charset=utf-8";
     uint64_t cursor = 0, lost = 0;
     struct log_entry e;
     char line[LOG_LINE_MAX + 64];
     while (log_read(&cursor, &e, &lost)) {
         if (!e.local) {
             size_t n = log_format(&e, line, sizeof(line));
-            text_append(&res->body, line, n);
+            text_append(out, line, n);
         }
     }
 }
 
+static void get_log(const struct http_request *req, struct http_response *res)
+{
+    (void)req;
+    res->type = "text/plain; charset=utf-8";
+    api_put_log(&res->body);
+}
+
 static void get_index(const struct http_request *req, struct http_response *res);
 
+#define OBJECT "{\"type\":\"object\"}"
+#define STRING "{\"type\":\"string\"}"
+#define BYTES  "{\"type\":\"string\",\"contentEncoding\":\"binary\"}"
+
 static const struct http_route routes[] = {
-    {"/", HTTP_METHOD_GET, get_page, "the live page", ACCESS_OPEN, 0},
+    {"/", HTTP_METHOD_GET, get_page, "the live page", ACCESS_OPEN, 0, "page", "text/html", STRING},
     {"/healthz", HTTP_METHOD_GET, get_healthz,
-     "200 when every GPU found is ready, else 503 with the reason", ACCESS_OPEN, 0},
-    {"/metrics", HTTP_METHOD_GET, api_get_metrics, "Prometheus text", 0, 0},
-    {"/api/v1", HTTP_METHOD_GET, get_index, "this list", 0, 0},
-    {"/api/v1/status", HTTP_METHOD_GET, api_get_status, "everything that is known, as JSON", 0, 0},
-    {"/api/v1/log", HTTP_METHOD_GET, get_log, "the appliance's own log", 0, 0},
-    {"/api/v1/gpus/*", HTTP_METHOD_GET, api_get_gpu,
-     "/api/v1/gpus/N/logs/{init,intr,rm}: the firmware's log buffers, raw; /api/v1/gpus/N/flight: "
-     "the last "
-     "register accesses, decoded",
-     0, 0},
+     "200 when every GPU found is ready, else 503 with the reason", ACCESS_OPEN, 0, "health",
+     "text/plain", STRING},
+    {"/metrics", HTTP_METHOD_GET, api_get_metrics, "Prometheus text", 0, 0, "metrics", "text/plain",
+     STRING},
+    {"/openapi.json", HTTP_METHOD_GET, api_get_openapi, "this description (OpenAPI 3.1)", 0, 0,
+     "openapi", "application/json", OBJECT},
+    {"/api/v1", HTTP_METHOD_GET, get_index, "a list of all paths", 0, 0, "index",
+     "application/json", OBJECT},
+    {"/api/v1/status", HTTP_METHOD_GET, api_get_status, "everything that is known, as JSON", 0, 0,
+     "status", "application/json", OBJECT},
+    {"/api/v1/log", HTTP_METHOD_GET, get_log, "the appliance's own log", 0, 0, "log", "text/plain",
+     STRING},
+    {"/api/v1/gpus/{gpu}/logs/{log}", HTTP_METHOD_GET, api_get_gpu,
+     "a log buffer of a GPU's firmware, raw", 0, 0, "gpuLog", "application/octet-stream", BYTES},
+    {"/api/v1/gpus/{gpu}/flight", HTTP_METHOD_GET, api_get_gpu,
+     "a GPU's last register accesses and messages, decoded", 0, 0, "gpuFlight", "text/plain",
+     STRING},
+    {"/api/v1/gpus/{gpu}/report", HTTP_METHOD_GET, api_get_gpu,
+     "all of a GPU that can be known afterwards, as a tar archive", 0, 0, "gpuReport",
+     "application/x-tar", BYTES},
     {"/rpc", HTTP_METHOD_POST, rpc_post, "JSON-RPC 2.0; rpc.discover describes the methods",
-     ACCESS_JSON, RPC_BODY_MAX},
-    {NULL, 0, NULL, NULL, 0, 0},
+     ACCESS_JSON, RPC_BODY_MAX, "rpc", "application/json",
+     "{\"oneOf\":[{\"$ref\":\"#/components/schemas/Answer\"},{\"type\":\"array\",\"items\":{"
+     "\"$ref\":\"#/components/schemas/Answer\"}}]}"},
+    {.path = NULL},
 };
+
+const struct http_route *api_routes(void) { return routes; }
 
 static void get_index(const struct http_request *req, struct http_response *res)
 {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* /api/v1/gpus/N/...: the firmware's logs and the flight recorder of one GPU. */
+/* /api/v1/gpus/N/...: the firmware's logs, the flight recorder and the report of one GPU. */
 #include <string.h>
 
 #include "net/api/api_priv.h"
+#include "net/api/report.h"
 
 /* "/api/v1/gpus/12/logs/rm" -> 12 and "logs/rm"; false when there is no number. */
 static bool split_path(const char *path, uint32_t *index, const char **rest)
@@ -59,10 +60,14 @@ void api_get_gpu(const struct http_request *req, struct http_response *res)
     uint32_t index;
     const char *rest;
     if (!split_path(req->path, &index, &rest)) {
-        http_error(res, 404, "expected /api/v1/gpus/N/...; /api/v1 lists what there is");
+        http_error(res, 404, "a GPU is named by its number, as in /api/v1/gpus/0/flight");
         return;
     }
     const struct api_context *ctx = api_context();
+    if (index < ctx->gpu_count && strcmp(rest, "report") == 0) {
+        report_send(index, req, res); /* also of one that could not be created */
+        return;
+    }
     if (index >= ctx->gpu_count || ctx->gpus[index].gpu == NULL) {
         http_error(res, 404, "there is no GPU %u; this machine has %u", (unsigned)index,
                    (unsigned)ctx->gpu_count);
@@ -72,7 +77,6 @@ void api_get_gpu(const struct http_request *req, struct http_response *res)
     if (strcmp(rest, "flight") == 0) {
         send_flight(g, res);
     } else if (strncmp(rest, "logs/", 5) != 0 || !send_log(g, rest + 5, res)) {
-        http_error(res, 404, "GPU %u has logs/init, logs/intr, logs/rm and flight; not '%s'",
-                   (unsigned)index, rest);
+        http_error(res, 404, "a GPU has the logs init, intr and rm; not '%s'", rest + 5);
     }
 }

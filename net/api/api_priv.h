@@ -10,6 +10,9 @@ const struct api_context *api_context(void); /* never NULL */
 void api_snapshot(uint32_t index, struct gsp_snapshot *out);
 
 void api_get_status(const struct http_request *req, struct http_response *res);
+void api_get_openapi(const struct http_request *req, struct http_response *res);
+const struct http_route *api_routes(void); /* ends with path NULL */
+void api_put_log(struct text_buf *out);    /* the appliance's log as text, without local lines */
 void api_get_metrics(const struct http_request *req, struct http_response *res);
 void api_put_network(struct jw *j); /* "stack": {...}, "network": [...] */
 /* A failure's record, null where there is none. */

@@ -93,11 +93,21 @@ void http_conn_on_ready(struct http_conn *c, void (*ready)(void *ctx), void *ctx
 
 static bool route_matches(const struct http_route *r, const char *path)
 {
-    size_t n = strlen(r->path);
-    if (n > 0 && r->path[n - 1] == '*') {
-        return strncmp(r->path, path, n - 1) == 0;
+    const char *p = r->path;
+    while (*p != '\0' && (*p == *path || *p == '{')) {
+        if (*p == '{') {
+            const size_t n = strcspn(path, "/");
+            if (n == 0) {
+                return false;
+            }
+            path += n;
+            p += strcspn(p, "/");
+        } else {
+            p++;
+            path++;
+        }
     }
-    return strcmp(r->path, path) == 0;
+    return *p == '\0' && *path == '\0';
 }
 
 const struct http_route *http_find_route(const char *path, enum http_method method,

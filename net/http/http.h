@@ -90,12 +90,14 @@ struct http_response {
 };
 
 struct http_route {
-    const char *path; /* exact, or ending in '*': any path that starts so */
+    const char *path; /* a segment in braces, "/gpus/{gpu}", stands for any one */
     unsigned methods; /* enum http_method, or'ed; HEAD and OPTIONS come by themselves */
     void (*handler)(const struct http_request *req, struct http_response *res);
     const char *summary; /* one line, for the list at /api/v1 and /openapi.json */
     unsigned flags;      /* the API's: what a client needs to be let in */
     size_t body_max;     /* 0 = HTTP_BODY_MAX; at most HTTP_BODY_MOST */
+    /* For descriptions only: a name for programs, the type of a good answer, its JSON schema. */
+    const char *id, *type, *schema;
 };
 
 /* The routes served; static, ends with path NULL. Defined by the API (api.c), or by a test. gate,

@@ -225,7 +225,7 @@ class Wire:
         """A client as they should be, of a host that has not asked for long: gets /healthz."""
         self.next_host = (self.next_host + 1) % len(NEWCOMERS)
         return self.client(NEWCOMERS[self.next_host], obliging=True,
-                           request=b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+                           request=b"GET /healthz HTTP/1.1\r\nHost: 10.0.2.15\r\nConnection: close\r\n\r\n")
 
     def measure(self, tries, gap_s, limit_s):
         """Newcomers, one every gap_s. How long each took, in seconds; None: longer than limit_s."""

@@ -25,7 +25,7 @@ SLOWNESS = 10
 RETRANSMISSION_S = 15  # lwIP's first time-out is 1 to 3 s
 PERSIST_TICKS_S = 2.5  # several turns of TCP's slow timer (0.5 s)
 ATTACKERS = 64         # as many as the server has places
-HTTP_GET = b"GET %s HTTP/1.1\r\nHost: x\r\n\r\n"
+HTTP_GET = b"GET %s HTTP/1.1\r\nHost: 10.0.2.15\r\n\r\n"
 
 
 class Doors:

@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: MIT
 """JSON-RPC in a machine: the token, a GPU that fails and is brought up from the network, controls by
 name on both firmware versions, a GSP that answers no more while everybody else is served."""
+import io
 import json
 import statistics
+import tarfile
 import threading
 import time
 
@@ -50,6 +52,22 @@ def access(test, m, rpc):
     test.ok("not-in-log", rpc.token not in m.get("/api/v1/log")[1])
 
 
+def report(test, m, state):
+    """The archive as Python's tarfile reads it."""
+    status, headers, body = m.request("GET", "/api/v1/gpus/0/report", timeout_s=30)
+    test.equal(f"report.{state}.status", (status, headers["Content-Type"]), (200, "application/x-tar"))
+    with tarfile.open(fileobj=io.BytesIO(body)) as archive:
+        files = {i.name: archive.extractfile(i).read() for i in archive}
+    test.equal(f"report.{state}.members", sorted(files), sorted(
+        ["status.json", "attempts.json", "history.json", "pci.json", "flight.txt", "appliance.log",
+         "logs/init.bin", "logs/intr.bin", "logs/rm.bin"]))
+    test.equal(f"report.{state}.state", json.loads(files["status.json"])["state"], state)
+    test.ok(f"report.{state}.json", all(json.loads(files[n]) for n in files if n.endswith(".json")))
+    test.holds(f"report.{state}.flight", files["flight.txt"].decode(), "stage identify")
+    test.holds(f"report.{state}.log", files["appliance.log"].decode(), "stage identify")
+    test.ok(f"report.{state}.whole", body[-1024:] == bytes(1024))
+
+
 def latencies(m, seconds):
     """Of /healthz, one after the other, on one connection each."""
     taken, end = [], time.monotonic() + seconds
@@ -62,7 +80,8 @@ def latencies(m, seconds):
 
 with Test("rpc") as test:
     for version in ("570.144", "535.113.01"):
-        disk = image(f"fw-{version}", f"log_level = debug\nfirmware = {version}\n")
+        disk = image(f"fw-{version}", f"log_level = debug\nfirmware = {version}\n",
+                     fw_versions=(version,))
         with test.machine(disk, model_args=["--strict"], fw_version=version) as m:
             m.wait_gpu(deadline_s=60)
             rpc = Rpc(m, m.token())
@@ -79,6 +98,7 @@ with Test("rpc") as test:
             test.ok(f"{version}.register", boot0["fields"], str(boot0))
             if version == "570.144":
                 access(test, m, rpc)
+                report(test, m, "ready")
                 test.equal("unload", rpc.result("gpu.unload")["state"], "unloaded")
                 test.equal("boot", rpc.result("gpu.boot")["state"], "ready")
                 test.equal("reset", rpc.result("gpu.reset", kind="function")["state"], "unloaded")
@@ -89,6 +109,7 @@ with Test("rpc") as test:
     with test.machine(once, model_args=["--fault", "stuck=riscv:n=1"]) as m:
         status = m.wait_gpu(deadline_s=120)
         test.equal("failed", status["gpus"][0]["state"], "failed")
+        report(test, m, "failed")
         rpc = Rpc(m, m.token())
         rpc.result("gpu.reset")
         test.equal("recovered", rpc.result("gpu.boot")["state"], "ready")

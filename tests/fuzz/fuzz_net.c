@@ -296,7 +296,7 @@ static void op_segment(const struct op *o)
     }
 }
 
-#define HOST "Host: x\r\n"
+#define HOST "Host: 10.0.2.15\r\n"
 #define LONG                                                                                       \
     "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789ab" \
     "c"                                                                                            \

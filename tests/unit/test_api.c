@@ -27,7 +27,7 @@ static const char *get(const char *path)
     char request[100];
     size_t n;
     const void *p;
-    snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", path);
+    snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n", path);
     assert_int_equal(http_conn_input(c, request, strlen(request)), strlen(request));
     while ((p = http_conn_output(c, &n)) != NULL) {
         text_append(&out, p, n);

@@ -20,7 +20,7 @@ static const char *get(const char *path)
     const void *p;
 
     text_free(&answer);
-    snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", path);
+    snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n", path);
     assert_int_equal(http_conn_input(c, request, strlen(request)), strlen(request));
     while ((p = http_conn_output(c, &n)) != NULL) {
         text_append(&answer, p, n);
@@ -83,8 +83,8 @@ static void not_there(void **state)
     }
     is_told("/api/v1/gpus/0000/flight", "HTTP/1.1 200", "stage identify");
     is_told("/api/v1/gpus/1/flight", "HTTP/1.1 404", "there is no GPU 1; this machine has 2");
-    is_told("/api/v1/gpus/0:/flight", "HTTP/1.1 404", "expected /api/v1/gpus/N/");
-    is_told("/api/v1/gpus/0/x", "HTTP/1.1 404", "not 'x'");
+    is_told("/api/v1/gpus/0:/flight", "HTTP/1.1 404", "a GPU is named by its number");
+    is_told("/api/v1/gpus/0/x", "HTTP/1.1 404", "nothing is at /api/v1/gpus/0/x");
 }
 
 static void status(void **state)

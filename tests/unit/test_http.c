@@ -58,7 +58,9 @@ static const struct http_route routes[] = {
     {"/only-post", HTTP_METHOD_POST, hello, .summary = ""},
     {"/heap", HTTP_METHOD_GET, heap, .summary = ""},
     {"/hello", HTTP_METHOD_GET | HTTP_METHOD_POST, hello, .summary = ""},
-    {"/tree/*", HTTP_METHOD_GET, hello, .summary = ""},
+    {"/tree/{a}", HTTP_METHOD_GET, hello, .summary = ""},
+    {"/tree/{a}/{b}", HTTP_METHOD_GET, hello, .summary = ""},
+    {"/{x}/end", HTTP_METHOD_GET, hello, .summary = ""},
     {"/big", HTTP_METHOD_GET, big, .summary = ""},
     {.path = NULL},
 };
@@ -112,6 +114,15 @@ static void test_simple(void **state)
            "\r\n\r\nhello /hello?a=b ");
     expect("GET /tree/of/life HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 200 OK\r\n",
            "hello /tree/of/life");
+    expect("GET /any/end HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 200", "hello /any/end");
+    static const char *const nowhere[] = {
+        "/tree",  "/tree/of/life/now", "/end",     "/x/ends", "/x/en",
+        "/tre/x", "/trees/x",          "/hello/x", "/hell"};
+    for (size_t i = 0; i < ARRAY_SIZE(nowhere); i++) {
+        char text[100];
+        snprintf(text, sizeof(text), "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", nowhere[i]);
+        expect(text, "HTTP/1.1 404", nowhere[i]);
+    }
     expect("POST /hello HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc", "HTTP/1.1 200",
            "hello /hello? abc");
     expect("POST /hello HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: "

@@ -71,7 +71,7 @@ static void start(void *arg)
     (void)arg;
     assert_int_equal(pci_enumerate(&pci, &ops, NULL, &fail), FL_OK);
     assert_int_equal(pci.count, CARDS);
-    net_start(&pci, &cfg, serve_nothing);
+    net_start(&pci, &cfg, &(struct net_service){.start = serve_nothing, .poll = serve_nothing});
     up = net_wait_up(deadline_in_us(10 * US_PER_S));
     waited = true;
 }

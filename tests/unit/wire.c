@@ -437,7 +437,7 @@ bool wire_is_served(uint32_t ip, const char *path)
     bool ok = wire_connect(&p);
     if (ok) {
         snprintf(request, sizeof(request),
-                 "GET %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", path);
+                 "GET %s HTTP/1.1\r\nHost: 10.0.2.15\r\nConnection: close\r\n\r\n", path);
         wire_say(&p, request);
         ok = strstr(p.text, "200 OK") != NULL && p.state == WIRE_GOT_FIN;
     }
