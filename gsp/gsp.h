@@ -11,8 +11,6 @@
 #include "arch/clock.h"
 #include "arch/fail.h"
 #include "arch/handoff.h"
-#include "gsp/rm/fields.h"
-#include "gsp/rpc/status.h"
 #include "pci/pci.h"
 
 struct gsp_gpu;     /* opaque, heap */

@@ -9,7 +9,6 @@
 #include "arch/log.h"
 #include "net/api/access.h"
 #include "net/api/api_priv.h"
-#include "net/api/rpc/rpc.h"
 #include "web_page.h" /* generated from net/page/ */
 
 static struct {

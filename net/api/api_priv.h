@@ -11,6 +11,9 @@ void api_snapshot(uint32_t index, struct gsp_snapshot *out);
 
 void api_get_status(const struct http_request *req, struct http_response *res);
 void api_get_openapi(const struct http_request *req, struct http_response *res);
+/* POST /rpc (rpc/server.c). */
+void rpc_post(const struct http_request *req, struct http_response *res);
+#define RPC_BODY_MAX KIB(512)              /* bytes of such a request */
 const struct http_route *api_routes(void); /* ends with path NULL */
 void api_put_log(struct text_buf *out);    /* the appliance's log as text, without local lines */
 void api_get_metrics(const struct http_request *req, struct http_response *res);

@@ -92,12 +92,6 @@ void rpc_discover(struct jw *j, const char *key)
     jw_str(j, "title", "Firstlight");
     jw_str(j, "version", api_context()->version);
     jw_end_object(j);
-    jw_array(j, "servers");
-    jw_object(j, NULL);
-    jw_str(j, "name", "this appliance");
-    jw_str(j, "url", "/rpc");
-    jw_end_object(j);
-    jw_end_array(j);
     jw_array(j, "methods");
     for (size_t i = 0; (m = rpc_method_at(i)) != NULL; i++) {
         put_method(j, m);

@@ -13,6 +13,8 @@
 #include "arch/base.h"
 #include "arch/clock.h"
 #include "arch/fail.h"
+#include "gsp/rm/fields.h"
+#include "gsp/rpc/status.h"
 #include "net/api/api_priv.h"
 
 enum rpc_code {
@@ -117,13 +119,9 @@ bool rpc_take_params(struct rpc_call *c, const json_t *params);
 /* Writes the OpenRPC document. */
 void rpc_discover(struct jw *j, const char *key);
 
-/* POST /rpc. */
-void rpc_post(const struct http_request *req, struct http_response *res);
-
-#define RPC_BODY_MAX     KIB(512) /* bytes of a request */
-#define RPC_BATCH_MAX    64u      /* calls of one request */
-#define RPC_JOBS_MAX     16u      /* requests that wait for GPUs, at a time */
-#define RPC_JOBS_PER_GPU 4u       /* of these, for one GPU: a hung one leaves room for the others */
+#define RPC_BATCH_MAX    64u /* calls of one request */
+#define RPC_JOBS_MAX     16u /* requests that wait for GPUs, at a time */
+#define RPC_JOBS_PER_GPU 4u  /* of these, for one GPU: a hung one leaves room for the others */
 
 struct rpc_stats {
     uint64_t requests, calls, notifications, errors, busy;
