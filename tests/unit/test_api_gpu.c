@@ -111,8 +111,21 @@ static void status(void **state)
     snprintf(want, sizeof(want), "%llu", (unsigned long long)s.vram_bytes);
     assert_non_null(strstr(text, want));
     assert_non_null(strstr(text, s.uuid));
+    snprintf(want, sizeof(want), "\"name\":\"%s\"", s.name);
+    assert_non_null(strstr(text, want));
     assert_non_null(strstr(text, s.firmware_version));
+    static const char *const members[] = {"\"arp_limited\":0,",
+                                          "\"fibers\":", "\"refused_connections\":0"};
+    for (size_t i = 0; i < ARRAY_SIZE(members); i++) {
+        assert_non_null(strstr(text, members[i]));
+    }
+    const char *index = get("/api/v1");
+    assert_string_equal(index + strlen(index) - 3, "]}\n");
     is_told("/metrics", "HTTP/1.1 200", s.uuid);
+    const char *line = strstr(answer.data, "\nfirstlight_gpu_state{");
+    assert_non_null(line);
+    const char *ready = strstr(line + 1, ",state=\"ready\"} 1\n");
+    assert_true(ready != NULL && ready < strchr(line + 1, '\n'));
     is_told("/healthz", "HTTP/1.1 503", "gpu 1 failed");
 }
 

@@ -210,6 +210,36 @@ static void the_row_of_an_engine(void **state)
     }
 }
 
+/* Each engine of the one table has its row, by number, in that of the interrupts. */
+static void each_engine_has_a_vector(void **state)
+{
+    enum {
+        INTR_TABLE = 0x20800a5c,
+        INTR_BYTES = 2068,
+        FIRST = 12,
+        ROW_BYTES = 100,
+        MC_ENGINE = 32
+    };
+    static uint8_t devices[3212], vectors[INTR_BYTES];
+    (void)state;
+    mini_open(&d, NULL, false);
+    assert_true(mini_boot(&d));
+    assert_int_equal(mini_control(&d, MINI_INTERNAL_CLIENT, MINI_INTERNAL_SUBDEVICE, DEVICE_INFO,
+                                  devices, sizeof(devices)),
+                     RM_OK);
+    assert_int_equal(mini_control(&d, MINI_INTERNAL_CLIENT, MINI_INTERNAL_SUBDEVICE, INTR_TABLE,
+                                  vectors, sizeof(vectors)),
+                     RM_OK);
+    for (uint32_t i = 0; i < get_le32(devices + 4); i++) {
+        const uint32_t engine = get_le32(devices + FIRST + i * ROW_BYTES + MC_ENGINE);
+        uint32_t n = 0;
+        while (n < get_le32(vectors) && get_le16(vectors + 4 + 16 * n) != engine) {
+            n++;
+        }
+        assert_true(n < get_le32(vectors));
+    }
+}
+
 /* ---- semaphores ---- */
 
 static void each_reduction(void **state)
@@ -315,9 +345,9 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_teardown(f, close_it)
     const struct CMUnitTest tests[] = {
-        T(each_member_is_looked_at), T(a_message_comes_twice),   T(events_are_armed),
-        T(reserved_directories),     T(the_row_of_an_engine),    T(each_reduction),
-        T(each_kind_of_header),      T(what_is_left_is_counted),
+        T(each_member_is_looked_at), T(a_message_comes_twice), T(events_are_armed),
+        T(reserved_directories),     T(the_row_of_an_engine),  T(each_engine_has_a_vector),
+        T(each_reduction),           T(each_kind_of_header),   T(what_is_left_is_counted),
     };
     return cmocka_run_group_tests_name("model rm", tests, NULL, NULL);
 }

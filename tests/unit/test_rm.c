@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* Controls of the resource manager: parameters go there and come back, of any size there may be. */
+/*
+ * Controls of the resource manager: parameters go there and come back, of any size there may be.
+ * What the GSP says of an Xid, and that nothing interrupts for a GPU that is gone.
+ */
 #include <stdlib.h>
 
+#include "arch/fiber.h"
 #include "gsp/gpu.h"
 #include "gsp/rpc/rpc.h"
 #include "gsp/rpc/status.h"
 #include "gsp_layout.h"
+#include "pci/pci_regs.h"
 #include "tests/unit/rig_assert.h"
 
 #define NV2080_CTRL_CMD_FB_GET_INFO_V2      0x20801303u
@@ -69,6 +74,36 @@ static void of_any_size(void *arg)
     free(sent);
 }
 
+/* Text of an Xid loses its line's end; one without an end is cut where there is no more room. */
+static void text_of_an_xid(void *arg)
+{
+    enum { OS_ERROR_LOG = 0x1006, TEXT = 12, ROOM = 256 };
+    static const char *const ends[] = {"\n", "\r\n", " \r\n", " ", ""};
+    uint8_t p[TEXT + ROOM] = {0};
+    (void)arg;
+    put_le32(p, 31);
+    for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
+        memset(p + TEXT, 0, ROOM);
+        snprintf((char *)p + TEXT, ROOM, "bad\taddress%s", ends[i]);
+        model_inject_event(rig.model, OS_ERROR_LOG, p, sizeof(p), 0);
+        fiber_sleep_us(1000);
+        assert_int_equal(control(CMD_UNKNOWN, NULL, 0), FL_OK); /* takes what has come */
+        assert_int_equal(rig_snapshot(&rig).last_xid, 31);
+        assert_string_equal(rig_snapshot(&rig).last_xid_text, "bad.address");
+    }
+    memset(p + TEXT, 0, ROOM);
+    p[TEXT] = ' '; /* nothing but a blank */
+    model_inject_event(rig.model, OS_ERROR_LOG, p, sizeof(p), 0);
+    fiber_sleep_us(1000);
+    assert_int_equal(control(CMD_UNKNOWN, NULL, 0), FL_OK);
+    assert_string_equal(rig_snapshot(&rig).last_xid_text, "");
+    memset(p + TEXT, 'x', ROOM);
+    model_inject_event(rig.model, OS_ERROR_LOG, p, sizeof(p), 0);
+    fiber_sleep_us(1000);
+    assert_int_equal(control(CMD_UNKNOWN, NULL, 0), FL_OK);
+    assert_int_equal(strlen(rig_snapshot(&rig).last_xid_text), ROOM - 1);
+}
+
 static void with_a_gpu(void **state)
 {
     open_strict(NULL);
@@ -78,9 +113,23 @@ static void with_a_gpu(void **state)
     assert_true(rig_close(&rig));
 }
 
+/* Nobody is left to take an interrupt of a GPU that is gone. */
+static void interrupts_end_with_the_gpu(void **state)
+{
+    (void)state;
+    open_strict(NULL);
+    boots();
+    const uint16_t control = (uint16_t)(rig.dev->cap_msi + PCI_MSI_CONTROL);
+    assert_true((pci_read(rig.dev, control, 2) & PCI_MSI_ENABLE) != 0);
+    rig_new_gpu(&rig);
+    assert_int_equal(pci_read(rig.dev, control, 2) & PCI_MSI_ENABLE, 0);
+    assert_true(rig_close(&rig));
+}
+
 int main(void)
 {
 #define T(f) {.name = #f, .test_func = with_a_gpu, .initial_state = (void *)(uintptr_t)(f)}
-    const struct CMUnitTest tests[] = {T(both_ways), T(of_any_size)};
+    const struct CMUnitTest tests[] = {T(both_ways), T(of_any_size), T(text_of_an_xid),
+                                       cmocka_unit_test(interrupts_end_with_the_gpu)};
     return cmocka_run_group_tests_name("rm", tests, NULL, NULL);
 }
