@@ -119,6 +119,8 @@ void api_put_gpu(struct jw *j, const char *key, uint32_t index)
     jw_fmt(j, "boot_42", "0x%08x", (unsigned)s.boot42);
     put_stages(j, &s);
     api_put_fail(j, "error", &s.fail);
+    jw_u64(j, "attempt", s.attempt);
+    api_put_attempts(j, "attempts", api_context()->gpus[index].gpu);
     jw_object(j, "gsp");
     jw_str(j, "version", s.firmware_version);
     jw_u64(j, "rpc_sent", s.rpc_sent);

@@ -15,6 +15,7 @@
 
 #include "arch/clock.h"
 #include "arch/log.h"
+#include "lwip/priv/tcp_priv.h"
 #include "lwip/tcp.h"
 #include "net/http/http_priv.h"
 #include "net/stack/netmain.h"
@@ -209,6 +210,16 @@ static void feed(struct slot *s, bool *moved)
     }
 }
 
+/* Many clients send head and body apart, and keep the second until the first is acknowledged: a
+ * part of a request is, at once. Everything else is acknowledged with the answer. */
+static void acknowledge_part(struct slot *s)
+{
+    if (s->phase == PHASE_REQUEST && (s->pcb->flags & TF_ACK_DELAY) != 0) {
+        tcp_ack_now(s->pcb);
+        tcp_output(s->pcb);
+    }
+}
+
 /* Sends what the engine has, feeds it what has come, until neither moves. */
 static err_t pump(struct slot *s)
 {
@@ -228,6 +239,7 @@ static err_t pump(struct slot *s)
         return finish(s, false);
     }
     follow_phase(s);
+    acknowledge_part(s);
     return ERR_OK;
 }
 

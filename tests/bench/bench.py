@@ -5,6 +5,7 @@ table for people and writes build/bench.json: a list of objects with name, value
 
 Times are the emulator's. What counts is the ratio to the line's own yardstick, named in `against`."""
 import argparse
+import http.client
 import json
 import os
 import re
@@ -44,6 +45,8 @@ GOAL_READ_US = BARE_READ_US[1] * 1.1
 READER = TOP / "build/linux/read_cost"
 LIBCS = ("picolibc", "newlib")
 BUILD_S = 900
+RPC_SECONDS = 2
+RPC_BATCH = 32
 FILE_COPIES = 1.0      # the read from the stick itself
 
 results = []
@@ -136,6 +139,58 @@ def bench_network(image):
                "goal: 9000 on one connection", GOAL_REQUESTS_PER_S)
         record("keepalive_p50", median(r["p50_us"] for r in runs), "us",
                "9000 requests a second", 1e6 / GOAL_REQUESTS_PER_S)
+
+
+class Caller:
+    """JSON-RPC on one connection, and plain requests on it for comparison."""
+
+    def __init__(self, machine):
+        self.connection = http.client.HTTPConnection("127.0.0.1", machine.http_port, timeout=30)
+        self.headers = {"Content-Type": "application/json", "Authorization": f"Bearer {machine.token()}"}
+
+    def plain(self):
+        self.connection.request("GET", "/healthz")
+        return self.connection.getresponse().read()
+
+    def rpc(self, body):
+        self.connection.request("POST", "/rpc", body, self.headers)
+        answer = json.loads(self.connection.getresponse().read())
+        bad = [a for a in (answer if isinstance(answer, list) else [answer]) if "result" not in a]
+        if bad:
+            sys.exit(f"bench: /rpc: {bad[0]}")
+        return answer
+
+
+def per_second(call):
+    count, begin = 0, time.monotonic()
+    while time.monotonic() - begin < RPC_SECONDS:
+        call()
+        count += 1
+    return count / (time.monotonic() - begin)
+
+
+def bench_rpc(image):
+    """Calls a second, against plain requests by the same client in the same run."""
+    def body(method, count=1, **params):
+        calls = [{"jsonrpc": "2.0", "method": method, "params": params, "id": i} for i in range(count)]
+        return json.dumps(calls if count > 1 else calls[0])
+    read = {"register": "NV_PMC_BOOT_0"}
+    control = {"control": "NV2080_CTRL_CMD_GSP_GET_FEATURES"}
+    with Machine(image, chips=["ga102"]) as m:
+        m.wait_gpu()
+        caller = Caller(m)
+        plain = median(per_second(caller.plain) for _ in range(3))
+        against = "plain requests of the same client"
+        record("rpc_plain_requests_per_second", plain, "1/s", against, plain)
+        for name, text, calls in (("registers_read", body("registers.read", **read), 1),
+                                  ("registers_read_batch_of_32", body("registers.read", RPC_BATCH, **read), RPC_BATCH),
+                                  ("rm_control", body("rm.control", **control), 1)):
+            rate = median(calls * per_second(lambda sent=text: caller.rpc(sent)) for _ in range(3))
+            record(f"rpc_{name}_calls_per_second", rate, "1/s", against, plain)
+        one_ms = 1000 / per_second(lambda: caller.rpc(body("rm.control", **control)))
+        history = caller.rpc(body("rpc.history"))["result"]["records"]
+        gpu_ms = median(r["us"] / 1000 for r in history if r["function"] == "GSP_RM_CONTROL")
+        record("rpc_rm_control_in_the_gsp", gpu_ms, "ms", "the whole call", one_ms)
 
 
 def bench_register_read():
@@ -240,6 +295,8 @@ def main():
     bench_register_read()
     print("bench: network", flush=True)
     bench_network(image)
+    print("bench: JSON-RPC", flush=True)
+    bench_rpc(image)
     bench_libc(args.boots)
     width = max(len(r["name"]) for r in results)
     print(f"\n{'':{width}}  {'value':>14}          ratio  against")

@@ -28,6 +28,21 @@ static void test_one_byte_segments(void **state)
     assert_int_equal(p.state, WIRE_UP);
 }
 
+/* A client that keeps the body until its head is acknowledged waits for no timer. */
+static void test_part_is_acknowledged(void **state)
+{
+    (void)state;
+    struct wire_peer p;
+    wire_peer_init(&p, HOSTS);
+    assert_true(wire_connect(&p));
+    unsigned frames = wire_counts.frames;
+    wire_say(&p, "POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\n");
+    assert_int_equal(wire_counts.frames, frames + 1);
+    assert_int_equal(p.received, 0);
+    wire_say(&p, "abc");
+    assert_non_null(strstr(p.text, "got 3"));
+}
+
 /* Back pressure is the window's: what waits is one window and in order when it is taken. */
 static void test_pipeline_waits(void **state)
 {
@@ -235,6 +250,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_one_byte_segments, reset),
+        cmocka_unit_test_setup(test_part_is_acknowledged, reset),
         cmocka_unit_test_setup(test_pipeline_waits, reset),
         cmocka_unit_test_setup(test_no_more_than_a_window, reset),
         cmocka_unit_test_setup(test_upload, reset),

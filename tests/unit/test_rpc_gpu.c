@@ -192,6 +192,10 @@ static void recovery_body(void *arg)
     const json_t *status = result("gpu.status", "{}");
     assert_string_equal(text_at(status, "state"), "failed");
     assert_string_equal(text_at(json_object_get(status, "error"), "stage"), "riscv");
+    const json_t *tried = json_object_get(json_object_get(status, "attempts"), "last");
+    assert_int_equal(json_array_size(tried), 1);
+    assert_string_equal(text_at(json_object_get(json_array_get(tried, 0), "error"), "stage"),
+                        "riscv");
     (void)result("gpu.reset", "{}");
     assert_string_equal(text_at(result("gpu.boot", "{}"), "state"), "ready");
     stops();
