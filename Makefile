@@ -26,7 +26,7 @@ ROOMS := arch pci mm gsp net boot tests/model tests/synth tests/unit tests/fuzz 
 include mk/build.mk
 include mk/work.mk
 
-.PHONY: all run test test-chips test-newlib test-other-debian debian-updates bench fuzz msan image check format tidy \
+.PHONY: all run test test-api test-chips test-newlib test-other-debian debian-updates bench fuzz msan image check format tidy \
     setup clean distclean help
 
 all: host efi ## build the appliance, the GPU model and the host libraries
@@ -46,6 +46,9 @@ debian-updates: ## ask Debian whether it has newer patches of the sources that w
 
 test-other-debian: ## make run and make test in a bare root of the other Debian (needs root); DEBIAN_ARGS=
 	$(Q)python3 tests/debian/bare.py $(DEBIAN_ARGS)
+
+test-api: efi gpu-model ## programs of others judge the API's descriptions and call it (needs node, npm, network)
+	$(Q)python3 tests/api/test_api.py
 
 test-newlib: ## run the boot tests with the appliance built with newlib
 	$(Q)LIBC=newlib $(RUN_TESTS) --only boot $(TEST_ARGS)

@@ -16,7 +16,7 @@ GOALS := $(or $(MAKECMDGOALS),all)
 # These build nothing of ours, so they set nothing up.
 NO_SETUP := help clean distclean format test-other-debian debian-updates
 # These start the virtual machine or need firmware; the rest does with the libraries.
-MACHINE_GOALS := setup run test test-newlib bench image
+MACHINE_GOALS := setup run test test-api test-newlib bench image
 SETUP := images/toolroot/setup.sh
 SETUP_FILES := $(SETUP) $(wildcard images/toolroot/*.py images/toolroot/*.list) \
     $(wildcard images/toolroot/patches/*.patch)
