@@ -12,8 +12,8 @@ import time
 from _harness import Test, image
 
 CONTROL = {"control": "NV2080_CTRL_CMD_GSP_GET_FEATURES"}
-CALM_FACTOR = 2  # p99 of /healthz while the GSP hangs, to that of an idle machine
-CALM_FLOOR_S = 0.02  # below this the virtual machine's own noise decides
+HANGS_MS = 6000
+CALM_S = HANGS_MS / 1000 / 4  # who waited for the GSP would wait longer, on however slow a machine
 
 
 class Rpc:
@@ -68,22 +68,43 @@ def report(test, m, state):
     test.ok(f"report.{state}.whole", body[-1024:] == bytes(1024))
 
 
+def drive(rpc, gpu, names):
+    """What one client does with its GPU while another works on the other."""
+    for _ in range(10):
+        names.append(rpc.result("rm.control", gpu=gpu, **CONTROL)["params"]["firmwareVersion"])
+    names.append(rpc.result("gpu.unload", gpu=gpu)["state"])
+    names.append(rpc.result("gpu.boot", gpu=gpu)["state"])
+    names.append(rpc.result("rm.control", gpu=gpu, **CONTROL)["params"]["firmwareVersion"])
+
+
+def two_gpus(test, disk):
+    with test.machine(disk, chips=("ga102", "ga102"), model_args=["--strict"]) as m:
+        m.wait_gpu(deadline_s=120)
+        seen = [[], []]
+        clients = [threading.Thread(target=drive, args=(Rpc(m, m.token()), gpu, seen[gpu])) for gpu in (0, 1)]
+        for c in clients:
+            c.start()
+        for c in clients:
+            c.join()
+        test.equal("two-gpus", seen, [["570.144"] * 10 + ["unloaded", "ready", "570.144"]] * 2)
+
+
 def latencies(m, seconds):
-    """Of /healthz, one after the other, on one connection each."""
+    """p99 and the longest of /healthz, one after the other, on one connection each."""
     taken, end = [], time.monotonic() + seconds
     while time.monotonic() < end:
         begin = time.monotonic()
         m.get("/healthz")
         taken.append(time.monotonic() - begin)
-    return statistics.quantiles(taken, n=100)[98]
+    return statistics.quantiles(taken, n=100)[98], max(taken)
 
 
 with Test("rpc") as test:
-    for version in ("570.144", "535.113.01"):
+    for version in ("535.113.01", "570.144"):
         disk = image(f"fw-{version}", f"log_level = debug\nfirmware = {version}\n",
                      fw_versions=(version,))
         with test.machine(disk, model_args=["--strict"], fw_version=version) as m:
-            m.wait_gpu(deadline_s=60)
+            m.wait_gpu(deadline_s=120)
             rpc = Rpc(m, m.token())
             test.ok(f"{version}.token", len(rpc.token or "") == 32, f"token {rpc.token}")
             features = rpc.result("rm.control", **CONTROL)
@@ -105,6 +126,7 @@ with Test("rpc") as test:
                 test.equal("boot-after-reset", rpc.result("gpu.boot")["state"], "ready")
                 history = rpc.result("rpc.history")["records"]
                 test.ok("history", any(r["function"] == "GSP_RM_CONTROL" for r in history))
+    two_gpus(test, disk)
     once = image("once", "log_level = debug\nattempts = 1\n")
     with test.machine(once, model_args=["--fault", "stuck=riscv:n=1"]) as m:
         status = m.wait_gpu(deadline_s=120)
@@ -114,13 +136,13 @@ with Test("rpc") as test:
         rpc.result("gpu.reset")
         test.equal("recovered", rpc.result("gpu.boot")["state"], "ready")
     with test.machine(once, model_args=["--fault", "stuck=command:n=6"]) as m:
-        m.wait_gpu(deadline_s=60)
+        m.wait_gpu(deadline_s=120)
         rpc = Rpc(m, m.token())
         idle = latencies(m, 3)
-        hung = threading.Thread(target=lambda: rpc.call("rm.control", timeout_ms=5000, **CONTROL))
+        hung = threading.Thread(target=lambda: rpc.call("rm.control", timeout_ms=HANGS_MS, **CONTROL))
         hung.start()
         busy = latencies(m, 3)
         test.ok("still-hung", hung.is_alive())
         hung.join()
-        test.note(f"p99 of /healthz: idle {idle * 1000:.1f} ms, beside a hung GSP {busy * 1000:.1f} ms")
-        test.ok("calm", busy < max(CALM_FACTOR * idle, CALM_FLOOR_S), f"{busy:.4f} s against {idle:.4f} s")
+        test.note(f"p99 of /healthz: idle {idle[0] * 1000:.1f} ms, beside a hung GSP {busy[0] * 1000:.1f} ms")
+        test.ok("calm", busy[1] < CALM_S, f"one took {busy[1]:.3f} s")
