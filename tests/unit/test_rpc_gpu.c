@@ -398,6 +398,12 @@ static void registers_body(void *arg)
     const json_t *history = result("rpc.history", "{}");
     const json_t *records = json_object_get(history, "records");
     assert_true(json_array_size(records) > 10);
+    const json_t *report = result("gpu.report", "{}");
+    assert_string_equal(text_at(report, "archive"), "/api/v1/gpus/0/report");
+    assert_string_equal(text_at(json_object_get(report, "status"), "state"), "ready");
+    assert_true(json_array_size(json_object_get(json_object_get(report, "history"), "records")) >
+                10);
+    history = result("rpc.history", "{}");
     const json_int_t next = json_integer_value(json_object_get(history, "next"));
     char params[60];
     snprintf(params, sizeof(params), "{\"cursor\":%lld}", next);

@@ -103,6 +103,16 @@ static void reset(struct rpc_call *c)
 _Static_assert(GSP_RESET_AUTO == 0 && GSP_RESET_FUNCTION == 1 && GSP_RESET_BUS == 2,
                "the names are in this order");
 
+/* What of the report is JSON; the archive has the logs and the flight record, too. */
+static void report(struct rpc_call *c)
+{
+    jw_object(c->out, "result");
+    jw_fmt(c->out, "archive", "/api/v1/gpus/%u/report", (unsigned)c->gpu_index);
+    api_put_gpu(c->out, "status", c->gpu_index);
+    api_put_history(c->out, "history", c->gpu, 0);
+    jw_end_object(c->out);
+}
+
 #define PARAM_TIMEOUT                                                                              \
     {.name = "timeout_ms",                                                                         \
      .type = RPC_UINT,                                                                             \
@@ -136,6 +146,13 @@ const struct rpc_method rpc_gpu_methods[] = {
      .params = gpu_only,
      .flags = RPC_NO_GPU_OK,
      .run = status},
+    {.name = "gpu.report",
+     .summary =
+         "what can be known of a GPU afterwards: status with attempts, RPC history, and where "
+         "the whole archive is",
+     .params = gpu_only,
+     .flags = RPC_NO_GPU_OK,
+     .run = report},
     {.name = "gpu.boot",
      .summary = "brings the GPU up, in several attempts when need be",
      .params = order_params,
