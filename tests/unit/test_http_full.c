@@ -122,6 +122,24 @@ static void test_one_address(void **state)
     assert_true(wire_is_served(HOSTS, "/hello"));
 }
 
+/* So many one after the other leave nothing behind. */
+static void test_many_in_turn(void **state)
+{
+    (void)state;
+    const struct http_stats before = stats();
+    for (unsigned i = 0; i < 10000; i++) {
+        assert_true(wire_is_served(HOSTS + i % 200,
+                                   i % 2 == 0 ? "/hello" : "/nowhere-but-a-name") == (i % 2 == 0));
+        wire_run_us(US_PER_MS);
+    }
+    wire_run_us(US_PER_S);
+    assert_int_equal(stats().requests, before.requests + 10000);
+    assert_int_equal(stats().open, 0);
+    assert_int_equal(stats().memory_used, 0);
+    assert_int_equal(buffers_used(), 0);
+    assert_true(wire_is_served(HOSTS, "/hello"));
+}
+
 /* --- memory ----------------------------------------------------------------------------------- */
 
 /* 64 clients ask for answers made in memory and read nothing: the budget is kept, the rest hears
@@ -208,6 +226,7 @@ int main(void)
         cmocka_unit_test_setup(test_who_goes, reset),
         cmocka_unit_test_setup(test_healthy_answer_stays, reset),
         cmocka_unit_test_setup(test_one_address, reset),
+        cmocka_unit_test_setup(test_many_in_turn, reset),
         cmocka_unit_test_setup(test_memory_budget, reset),
         cmocka_unit_test_setup(test_no_memory_to_wait, reset),
         cmocka_unit_test_setup(test_close_unread, reset),
