@@ -138,6 +138,18 @@ static bool set_read_token(struct boot_config *c, const char *v)
     c->read_token = strcmp(v, "yes") == 0;
     return c->read_token || strcmp(v, "no") == 0;
 }
+static const char *const tls_names[] = {
+    [CONFIG_TLS_NO] = "no", [CONFIG_TLS_YES] = "yes", [CONFIG_TLS_ONLY] = "only"};
+static bool set_tls(struct boot_config *c, const char *v)
+{
+    for (unsigned i = 0; i < ARRAY_SIZE(tls_names); i++) {
+        if (strcmp(v, tls_names[i]) == 0) {
+            c->tls = (enum config_tls)i;
+            return true;
+        }
+    }
+    return false;
+}
 static bool is_hosts_char(char ch) { return is_host_char(ch) || ch == '.' || ch == ' '; }
 static bool set_hosts(struct boot_config *c, const char *v)
 {
@@ -174,6 +186,7 @@ static const struct {
     {"token", set_token, "1 to 127 visible characters", true},
     {"read_token", set_read_token, "yes or no", false},
     {"hosts", set_hosts, "names with blanks between, at most 191 bytes", false},
+    {"tls", set_tls, "no, yes or only", false},
     {"firmware", set_firmware, "a version such as 570.144", false},
     {"attempts", set_attempts, "a number from 1 to 8", false},
     {"log_level", set_log_level, "error, warn, info, debug or trace", false},
@@ -240,7 +253,7 @@ static void parse_line(struct boot_config *c, unsigned number, char *line)
     bool show = may_be_shown(key, value);
     complain(c, number,
              "unknown key%s%s%s; known are hostname, ip, gateway, dns, token, read_token, hosts, "
-             "firmware, "
+             "tls, firmware, "
              "attempts, "
              "log_level",
              show ? " '" : "", show ? key : "", show ? "'" : "");
@@ -304,6 +317,7 @@ void config_text(const struct boot_config *c, char *buf, size_t size)
     if (c->hosts[0] != '\0') {
         text_fmt(&t, "hosts = %s\n", c->hosts);
     }
+    text_fmt(&t, "tls = %s\n", tls_names[c->tls]);
     if (c->firmware[0] != '\0') {
         text_fmt(&t, "firmware = %s\n", c->firmware);
     }

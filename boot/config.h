@@ -15,6 +15,8 @@
 #define CONFIG_TOKEN_MAX    128
 #define CONFIG_HOSTS_MAX    192
 
+enum config_tls { CONFIG_TLS_NO, CONFIG_TLS_YES, CONFIG_TLS_ONLY };
+
 struct boot_config {
     char hostname[CONFIG_HOSTNAME_MAX]; /* letters, digits, '-'; default "firstlight" */
     bool dhcp;                          /* default true */
@@ -23,6 +25,7 @@ struct boot_config {
     bool read_token;                    /* readers need it, too; default false */
     char hosts[CONFIG_HOSTS_MAX];       /* further names of this machine, blanks between */
     char firmware[32];                  /* version to force, "" = newest that is complete */
+    enum config_tls tls;                /* default no */
     uint32_t attempts;                  /* of each GPU's boot, 1 to 8; default 3 */
     enum log_level log_level;           /* default info */
 

@@ -16,6 +16,7 @@
 #include "mm/ram.h"
 #include "net/api/api.h"
 #include "net/http/http.h"
+#include "net/http/tls.h"
 #include "net/stack/netmain.h"
 #include "pci/pci.h"
 
@@ -85,6 +86,37 @@ static void set_access(void)
         note(LOG_WARN, "boot",
              "this machine gives no random numbers, so no token was made: set "
              "token = ... in firstlight.conf for what needs one");
+    }
+}
+
+static struct tls_file tls_file(const struct fl_handoff *h, const char *path)
+{
+    const struct fl_file *files = (const struct fl_file *)(uintptr_t)h->files;
+    for (uint32_t i = 0; i < h->file_count; i++) {
+        if (strcmp(files[i].path, path) == 0 && files[i].state == FL_FILE_OK) {
+            return (struct tls_file){(const char *)(uintptr_t)files[i].address, files[i].size};
+        }
+    }
+    return (struct tls_file){0};
+}
+
+static void tls_note(const char *text) { note(LOG_WARN, "tls", text); }
+
+/* Before the network is up: it opens the port. */
+static void set_tls(const struct fl_handoff *h)
+{
+    if (self.config.tls == CONFIG_TLS_NO) {
+        return;
+    }
+    struct fl_fail fail = {0};
+    const struct tls_options o = {.hostname = self.config.hostname,
+                                  .cert = tls_file(h, "tls/cert.pem"),
+                                  .key = tls_file(h, "tls/key.pem"),
+                                  .only = self.config.tls == CONFIG_TLS_ONLY,
+                                  .wake = net_wake,
+                                  .note = tls_note};
+    if (tls_start(&o, &fail) != FL_OK) {
+        note(LOG_ERROR, "tls", fail.text);
     }
 }
 
@@ -167,6 +199,7 @@ static void main_fiber(void *arg)
     read_config(h);
 
     set_access();
+    set_tls(h);
     config_text(&self.config, self.config_text, sizeof(self.config_text));
     self.api.config = self.config_text;
 
@@ -186,7 +219,7 @@ static void main_fiber(void *arg)
                              .gateway = self.config.gateway,
                              .dns = self.config.dns};
     snprintf(net.hostname, sizeof(net.hostname), "%s", self.config.hostname);
-    net_start(&self.pci, &net, &(struct net_service){.start = http_start, .poll = http_collect});
+    net_start(&self.pci, &net, &(struct net_service){.start = http_start, .poll = http_poll});
     /* The network first: a GPU that does not come up is worth nothing unless somebody can ask. */
     if (net_wait_up(deadline_in_us(NETWORK_HEAD_START_US)) != FL_OK) {
         log_info("boot", "the network is not up yet; going on with the GPUs");

@@ -57,7 +57,7 @@ SOCKET_PATH_MAX = 107  # sun_path without its NUL
 # unless it is told otherwise. Source: OVMF, PlatformPei, "opt/ovmf/X-PciMmio64Mb".
 CHIPS_OF_LARGE_BARS = {"gh100", "gb100", "gb102"}
 LARGE_BARS_MIB = 512 << 10
-HTTP_PORT_IN_GUEST = 80
+HTTP_PORT_IN_GUEST, HTTPS_PORT_IN_GUEST = 80, 443
 
 
 def read_deps():
@@ -119,13 +119,14 @@ class Machine:
 
     def __init__(self, image, *, chips=("ga102",), fw_version=None, firmware_dir=None, nic="virtio",
                  http_port=0, memory_mib=1024, model_args=(), qemu_args=(), screen=False,
-                 record=None, echo=None, pin=True, gpu_args=(), netdev=None):
+                 record=None, echo=None, pin=True, gpu_args=(), netdev=None, https_port=None):
         self.image = Path(image)
         self.chips = list(chips)  # empty: no GPU
         self.fw_version, self.firmware_dir = fw_version, firmware_dir
         self.nic, self.memory_mib, self.screen = nic, memory_mib, screen
         self.netdev = netdev  # QEMU's back-end of the first card; None: user networking
         self.http_port = http_port or free_port()
+        self.https_port = https_port  # None: no way to TLS
         self.model_args, self.qemu_args = list(model_args), list(qemu_args)
         self.gpu_args = [list(a) for a in gpu_args]  # for each model its own, behind model_args
         self.pin = pin
@@ -220,6 +221,8 @@ class Machine:
 
     def _nic_args(self):
         forward = f"hostfwd=tcp:127.0.0.1:{self.http_port}-:{HTTP_PORT_IN_GUEST}"
+        if self.https_port:
+            forward += f",hostfwd=tcp:127.0.0.1:{self.https_port}-:{HTTPS_PORT_IN_GUEST}"
         first = {"virtio": "virtio-net-pci", "both": "virtio-net-pci", "e1000e": "e1000e"}
         if self.nic == "none":
             return []

@@ -31,16 +31,26 @@ LWIP_SRCS += $(addprefix src/core/,init.c def.c inet_chksum.c ip.c mem.c memp.c 
 
 HTTP_PARSER_SRCS := src/api.c src/http.c src/llhttp.c
 
-# mbedTLS: its hashes, base64 and what takes constant time.
+# mbedTLS: its hashes, base64 and what takes constant time; and its TLS 1.3 server.
 MBEDTLS_SRCS += $(addprefix library/,sha256.c sha512.c platform_util.c base64.c constant_time.c)
+MBEDTLS_TLS_SRCS := $(addprefix library/,aes.c aesni.c asn1parse.c asn1write.c bignum.c \
+    bignum_core.c block_cipher.c chacha20.c chachapoly.c ecdh.c ecdsa.c ecp.c ecp_curves.c gcm.c \
+    md.c oid.c pem.c pk.c pk_ecc.c pk_wrap.c pkparse.c pkwrite.c platform.c poly1305.c \
+    psa_crypto.c psa_crypto_aead.c psa_crypto_cipher.c psa_crypto_client.c \
+    psa_crypto_driver_wrappers_no_static.c psa_crypto_ecp.c psa_crypto_hash.c psa_crypto_mac.c \
+    psa_crypto_rsa.c psa_crypto_slot_management.c psa_util.c ssl_ciphersuites.c ssl_client.c \
+    ssl_msg.c ssl_tls.c ssl_tls13_client.c ssl_tls13_generic.c ssl_tls13_keys.c \
+    ssl_tls13_server.c x509.c x509_create.c x509_crt.c x509write.c x509write_crt.c)
 
 # jansson: its reader; the seed of its hash tables is ours (net/http/json_in.c).
 JANSSON_SRCS := error.c hashtable.c load.c memory.c strbuffer.c strconv.c utf.c value.c
 
 # Third-party objects: <variant>/third/<library>/<file>.o.
 MBEDTLS_OBJS := $(if $(MBEDTLS_DIR),$(MBEDTLS_SRCS:%.c=third/mbedtls/%.o))
+MBEDTLS_TLS_OBJS := $(if $(MBEDTLS_DIR),$(MBEDTLS_TLS_SRCS:%.c=third/mbedtls/%.o))
 THIRD := $(if $(LWIP_DIR),$(LWIP_SRCS:%.c=third/lwip/%.o)) \
-    $(if $(HTTP_PARSER_DIR),$(HTTP_PARSER_SRCS:%.c=third/http-parser/%.o)) $(MBEDTLS_OBJS) \
+    $(if $(HTTP_PARSER_DIR),$(HTTP_PARSER_SRCS:%.c=third/http-parser/%.o)) \
+    $(MBEDTLS_OBJS) $(MBEDTLS_TLS_OBJS) \
     $(if $(JANSSON_DIR),$(JANSSON_SRCS:%.c=third/jansson/%.o))
 
 # Where each library lies, and our configuration of it.
@@ -50,7 +60,7 @@ third_DIR_http-parser := $(HTTP_PARSER_DIR)
 third_DIR_mbedtls := $(MBEDTLS_DIR)
 third_DIR_jansson := $(JANSSON_DIR)
 third_CONFIG_lwip := net/stack/lwip/lwipopts.h
-third_CONFIG_mbedtls := arch/mbedtls_config.h
+third_CONFIG_mbedtls := arch/mbedtls_config.h arch/mbedtls_psa_config.h
 third_CONFIG_jansson := net/http/jansson/jansson_config.h
 
 # $(call third-rule,folder of the variant,library,compiler and flags)

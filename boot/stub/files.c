@@ -271,6 +271,12 @@ bool firmware_read_file(struct stub *s, const char *path, uint16_t devid)
     return true;
 }
 
+void tls_read(struct stub *s)
+{
+    (void)firmware_read_file(s, "tls/cert.pem", 0);
+    (void)firmware_read_file(s, "tls/key.pem", 0);
+}
+
 void firmware_missing(struct stub *s, const char *path, uint16_t devid)
 {
     if (!have_file(s, path, devid)) {

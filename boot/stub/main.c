@@ -56,6 +56,7 @@ EFI_STATUS EFIAPI efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *st)
     volume_open(s);
     config_read(s);
     gpus_read_firmware(s);
+    tls_read(s);
     machine_describe(s);
     seed_read(s);
 

@@ -81,6 +81,8 @@ uint64_t clock_us(const struct stub *s, uint64_t ticks);
 /* Opens the volume that the stub was loaded from; leaves s->volume NULL and a message otherwise. */
 void volume_open(struct stub *s);
 void config_read(struct stub *s);
+/* Certificate and key of the HTTP server, where there are any. */
+void tls_read(struct stub *s);
 /* Finds NVIDIA's display controllers and reads the firmware files of their chips. */
 void gpus_read_firmware(struct stub *s);
 /* Reads every firmware file of a directory ("firmware/nvidia/ga102/gsp"), unless it was read

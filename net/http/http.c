@@ -56,6 +56,8 @@ struct http_conn *http_conn_new(void)
     return c;
 }
 
+void http_conn_forbid(struct http_conn *c, const char *why) { c->forbidden = why; }
+
 static void forget_ready(struct http_conn *c)
 {
     for (struct http_conn **p = &http.ready; *p != NULL; p = &(*p)->next) {
@@ -138,6 +140,10 @@ static const char *allow_line(unsigned methods)
 static void route(struct http_conn *c)
 {
     unsigned allowed;
+    if (c->forbidden != NULL) {
+        http_error(&c->res, 403, "%s", c->forbidden);
+        return;
+    }
     const struct http_route *r = http_find_route(c->req.path, c->req.method, &allowed);
     if (http.gate != NULL && !http.gate(&c->req, r, &c->res)) {
         return;

@@ -150,6 +150,8 @@ struct http_conn *http_conn_new(void);
 void http_conn_free(struct http_conn *c);
 /* ready, called by http_collect(): there is something to send again. */
 void http_conn_on_ready(struct http_conn *c, void (*ready)(void *ctx), void *ctx);
+/* Every request is answered with 403 and this text (static). */
+void http_conn_forbid(struct http_conn *c, const char *why);
 /* Takes bytes off the wire; returns how many it used. Fewer than len: call again with the rest as
  * soon as http_conn_output() is empty; none: an answer has to go out first. */
 size_t http_conn_input(struct http_conn *c, const char *data, size_t len);
@@ -171,6 +173,8 @@ void http_set_wake(void (*wake)(void));
 
 /* ---- lwIP side ---- */
 
-/* Opens the listener on port 80 of every interface. Called once by the network fiber when lwIP is
- * up. */
+/* Opens the listener on port 80 of every interface, and on port 443 where tls_enabled(). Called
+ * once by the network fiber when lwIP is up. */
 void http_start(void);
+/* Sends what others have finished: answers, handshakes. Network fiber, in every round. */
+void http_poll(void);

@@ -18,11 +18,13 @@
 #include "lwip/priv/tcp_priv.h"
 #include "lwip/tcp.h"
 #include "net/http/http_priv.h"
+#include "net/http/tls.h"
 #include "net/stack/netmain.h"
 #include "net/stack/stack.h"
 
 enum {
     HTTP_PORT = 80,
+    HTTPS_PORT = 443,
     PER_ADDRESS = 48,                /* NAT and QEMU's user network show many clients as one */
     POLL_HALF_SECONDS = 2,           /* tcp_poll interval */
     IDLE_LIMIT_US = 60 * 1000000,    /* keep-alive connection without a request */
@@ -34,11 +36,12 @@ enum {
     KEEP_BYTES = 4096,               /* an empty buffer of this size is kept for the next request */
 };
 
-enum phase { PHASE_IDLE, PHASE_REQUEST, PHASE_ANSWER, PHASE_WORK };
+enum phase { PHASE_IDLE, PHASE_HANDSHAKE, PHASE_REQUEST, PHASE_ANSWER, PHASE_WORK };
 
 struct slot {
     struct tcp_pcb *pcb;    /* NULL = free slot */
     struct http_conn *conn; /* owned */
+    struct tls_conn *tls;   /* owned; NULL: plain */
     struct text_buf in;     /* received, not yet taken by the engine */
     size_t in_off;          /* so much of it is taken */
     enum phase phase;
@@ -54,6 +57,7 @@ static struct {
 static void release(struct slot *s)
 {
     text_free(&s->in);
+    tls_conn_free(s->tls);
     http_conn_free(s->conn);
     *s = (struct slot){0};
     http_stats_mut()->open--;
@@ -88,8 +92,10 @@ static bool all_acknowledged(const struct slot *s)
 static void follow_phase(struct slot *s)
 {
     size_t len;
+    const bool shaking = s->tls != NULL && tls_conn_shaking(s->tls);
     bool answering = http_conn_output(s->conn, &len) != NULL || !all_acknowledged(s);
-    enum phase phase = answering                       ? PHASE_ANSWER
+    enum phase phase = shaking                         ? PHASE_HANDSHAKE
+                       : answering                     ? PHASE_ANSWER
                        : http_conn_working(s->conn)    ? PHASE_WORK
                        : http_conn_in_request(s->conn) ? PHASE_REQUEST
                                                        : PHASE_IDLE;
@@ -101,16 +107,21 @@ static void follow_phase(struct slot *s)
 
 static uint64_t stalled_us(const struct slot *s, uint64_t now_us)
 {
-    return s->phase == PHASE_WORK ? 0 : now_us - s->phase_us;
+    const bool ours = s->phase == PHASE_WORK || (s->tls != NULL && tls_conn_working(s->tls));
+    return ours ? 0 : now_us - s->phase_us;
 }
 
 static bool has_stalled_too_long(const struct slot *s)
 {
     static const uint64_t limits[] = {[PHASE_WORK] = 0, /* lets nobody wait */
                                       [PHASE_IDLE] = IDLE_LIMIT_US,
+                                      [PHASE_HANDSHAKE] = TLS_HANDSHAKE_LIMIT_US,
                                       [PHASE_REQUEST] = REQUEST_LIMIT_US,
                                       [PHASE_ANSWER] = ANSWER_LIMIT_US};
-    return stalled_us(s, clock_now_us()) > limits[s->phase];
+    const uint64_t now_us = clock_now_us();
+    /* All of a handshake counts, our part of it too: each byte of it makes work. */
+    const uint64_t us = s->phase == PHASE_HANDSHAKE ? now_us - s->phase_us : stalled_us(s, now_us);
+    return us > limits[s->phase];
 }
 
 /* At rest: idle, and not just connected with its request still on the way. */
@@ -170,24 +181,66 @@ static size_t writable(const struct tcp_pcb *pcb)
     return segments < 2 ? 0 : min_u64(tcp_sndbuf(pcb), (segments - 1) * segment);
 }
 
+/* What goes to TCP next: the answer, or records of it. NULL: nothing. */
+static const void *output(struct slot *s, size_t *len)
+{
+    if (s->tls == NULL) {
+        return http_conn_output(s->conn, len);
+    }
+    const void *out;
+    size_t n, used = 1;
+    while ((out = tls_conn_output(s->tls, len)) == NULL && used > 0) {
+        const void *plain = http_conn_output(s->conn, &n);
+        used = plain != NULL ? tls_conn_write(s->tls, plain, n) : 0;
+        http_conn_sent(s->conn, used);
+    }
+    return out != NULL ? out : tls_conn_output(s->tls, len);
+}
+
+static void note_first_answer(const struct slot *s)
+{
+    struct http_stats *stats = http_stats_mut();
+    if (s->tls == NULL && stats->first_answer_us == 0) {
+        stats->first_answer_us = clock_now_us();
+        log_info("http", "first answer %llu us after hand-off",
+                 (unsigned long long)stats->first_answer_us);
+        tls_may_make_certificate();
+    }
+}
+
 /* Hands the answer to TCP; true when all of it is. */
 static bool send_output(struct slot *s, bool *moved)
 {
-    struct http_stats *stats = http_stats_mut();
     size_t len;
     const void *out;
-    while ((out = http_conn_output(s->conn, &len)) != NULL) {
+    while ((out = output(s, &len)) != NULL) {
         u16_t n = (u16_t)min_u64(min_u64(len, writable(s->pcb)), UINT16_MAX);
         if (n == 0 || tcp_write(s->pcb, out, n, TCP_WRITE_FLAG_COPY) != ERR_OK) {
             return false; /* tcp_sent or tcp_poll brings us back */
         }
-        http_conn_sent(s->conn, n);
-        *moved = true;
-        if (stats->first_answer_us == 0) {
-            stats->first_answer_us = clock_now_us();
-            log_info("http", "first answer %llu us after hand-off",
-                     (unsigned long long)stats->first_answer_us);
+        if (s->tls != NULL) {
+            tls_conn_sent(s->tls, n);
+        } else {
+            http_conn_sent(s->conn, n);
         }
+        *moved = true;
+        note_first_answer(s);
+    }
+    return true;
+}
+
+/* What records held goes to the engine; false: an answer is in the way. */
+static bool feed_plain(struct slot *s, bool *moved)
+{
+    size_t len;
+    const char *plain;
+    while ((plain = tls_conn_plain(s->tls, &len)) != NULL) {
+        size_t used = http_conn_input(s->conn, plain, len);
+        if (used == 0) {
+            return false;
+        }
+        tls_conn_taken(s->tls, used);
+        *moved = true;
     }
     return true;
 }
@@ -195,14 +248,23 @@ static bool send_output(struct slot *s, bool *moved)
 /* Gives the engine what has come, until an answer is in the way. */
 static void feed(struct slot *s, bool *moved)
 {
+    if (s->tls != NULL && !feed_plain(s, moved)) {
+        return;
+    }
     while (s->in_off < s->in.len) {
-        size_t used = http_conn_input(s->conn, s->in.data + s->in_off, s->in.len - s->in_off);
+        const char *data = s->in.data + s->in_off;
+        const size_t len = s->in.len - s->in_off;
+        size_t used = s->tls != NULL ? tls_conn_input(s->tls, data, len)
+                                     : http_conn_input(s->conn, data, len);
         if (used == 0) {
             return;
         }
         *moved = true;
         s->in_off += used;
         tcp_recved(s->pcb, (u16_t)used);
+        if (s->tls != NULL && !feed_plain(s, moved)) {
+            return;
+        }
     }
     s->in.len = s->in_off = 0;
     if (s->in.room > KEEP_BYTES) {
@@ -220,6 +282,19 @@ static void acknowledge_part(struct slot *s)
     }
 }
 
+/* Nobody will ask for anything more. */
+static bool is_last(const struct slot *s)
+{
+    if (http_conn_closing(s->conn)) {
+        return true;
+    }
+    if (s->tls == NULL) {
+        return s->remote_closed && s->in.len == 0;
+    }
+    return tls_conn_over(s->tls) || ((s->remote_closed || tls_conn_ended(s->tls)) &&
+                                     s->in.len == 0 && !tls_conn_working(s->tls));
+}
+
 /* Sends what the engine has, feeds it what has come, until neither moves. */
 static err_t pump(struct slot *s)
 {
@@ -234,8 +309,14 @@ static err_t pump(struct slot *s)
     tcp_output(s->pcb);
     /* The slot is kept until the peer has everything: a closed connection holds no data, and does
      * not count among the others. */
-    bool last = http_conn_closing(s->conn) || (s->remote_closed && s->in.len == 0);
-    if (sent_all && last && !http_conn_working(s->conn) && all_acknowledged(s)) {
+    const bool over = s->tls != NULL && tls_conn_over(s->tls);
+    const bool last = sent_all && is_last(s) && (over || !http_conn_working(s->conn));
+    if (last && s->tls != NULL) {
+        tls_conn_close(s->tls);
+        sent_all = send_output(s, &moved);
+        tcp_output(s->pcb);
+    }
+    if (last && sent_all && all_acknowledged(s)) {
         return finish(s, false);
     }
     follow_phase(s);
@@ -352,16 +433,20 @@ static struct slot *make_room(const ip_addr_t *from)
     return free_slot;
 }
 
+static const char https_mark; /* whose address says that a listener is TLS's */
+
 static err_t on_accept(void *arg, struct tcp_pcb *pcb, err_t err)
 {
-    (void)arg;
+    const bool secure = arg == &https_mark;
     struct http_stats *stats = http_stats_mut();
     if (err != ERR_OK || pcb == NULL) {
         return ERR_VAL;
     }
     struct slot *s = make_room(&pcb->remote_ip);
     struct http_conn *conn = s != NULL ? http_conn_new() : NULL;
-    if (conn == NULL) {
+    struct tls_conn *tls = conn != NULL && secure ? tls_conn_new(on_ready, s) : NULL;
+    if (conn == NULL || (secure && tls == NULL)) {
+        http_conn_free(conn);
         stats->refused_connections++;
         tcp_abort(pcb);
         return ERR_ABRT;
@@ -369,10 +454,14 @@ static err_t on_accept(void *arg, struct tcp_pcb *pcb, err_t err)
     uint64_t now_us = clock_now_us();
     *s = (struct slot){.pcb = pcb,
                        .conn = conn,
+                       .tls = tls,
                        .in = {.budget = http_memory()},
                        .since_us = now_us,
                        .phase_us = now_us};
     http_conn_on_ready(conn, on_ready, s);
+    if (!secure && tls_only()) {
+        http_conn_forbid(conn, "TLS only: ask with https://");
+    }
     stats->connections++;
     stats->open++;
     tcp_arg(pcb, s);
@@ -384,19 +473,34 @@ static err_t on_accept(void *arg, struct tcp_pcb *pcb, err_t err)
     return ERR_OK;
 }
 
-void http_start(void)
+static void open_port(u16_t port, const void *mark)
 {
     struct tcp_pcb *pcb = tcp_new();
-    if (pcb == NULL || tcp_bind(pcb, IP_ANY_TYPE, HTTP_PORT) != ERR_OK) {
-        log_error("http", "cannot bind port %d: no memory for the listener", HTTP_PORT);
+    if (pcb == NULL || tcp_bind(pcb, IP_ANY_TYPE, port) != ERR_OK) {
+        log_error("http", "cannot bind port %d: no memory for the listener", port);
         return;
     }
     struct tcp_pcb *listener = tcp_listen(pcb);
     if (listener == NULL) {
-        log_error("http", "cannot listen on port %d: out of memory", HTTP_PORT);
+        log_error("http", "cannot listen on port %d: out of memory", port);
         return;
     }
+    tcp_arg(listener, (void *)(uintptr_t)mark);
     tcp_accept(listener, on_accept);
+    log_info("http", "listening on port %d", port);
+}
+
+void http_start(void)
+{
     http_set_wake(net_wake);
-    log_info("http", "listening on port %d", HTTP_PORT);
+    open_port(HTTP_PORT, NULL);
+    if (tls_enabled()) {
+        open_port(HTTPS_PORT, &https_mark);
+    }
+}
+
+void http_poll(void)
+{
+    http_collect();
+    tls_collect();
 }

@@ -23,8 +23,9 @@ struct http_conn {
     size_t head_bytes; /* taken since the last request, up to the piece that ended the headers */
     size_t rest_bytes; /* taken after that */
     size_t body_max;
-    int reject;      /* status to answer instead of calling a handler; 0 = none */
-    const char *why; /* in words, static; NULL: what the status says */
+    const char *forbidden; /* why no request is served here, static; NULL: they are */
+    int reject;            /* status to answer instead of calling a handler; 0 = none */
+    const char *why;       /* in words, static; NULL: what the status says */
     bool headers_done, complete, closing, keep_alive, interim, in_handler;
     struct http_later *later; /* owned by who answers; NULL: nobody is asked */
 
