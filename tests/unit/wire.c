@@ -155,12 +155,12 @@ size_t wire_make_ip(uint8_t *frame, const uint8_t mac[6], uint32_t from, uint8_t
 }
 
 /* opt: MSS option, 0 = none. */
-static void put_tcp(uint8_t *tcp, uint16_t port, uint32_t seq, uint32_t ack, uint8_t flags,
+static void put_tcp(uint8_t *tcp, uint16_t port, uint16_t to, uint32_t seq, uint32_t ack, uint8_t flags,
                     uint16_t window, uint16_t mss)
 {
     memset(tcp, 0, 24);
     put16(tcp, port);
-    put16(tcp + 2, WIRE_PORT);
+    put16(tcp + 2, to);
     put32(tcp + 4, seq);
     put32(tcp + 8, ack);
     tcp[12] = mss != 0 ? 6 << 4 : 5 << 4;
@@ -178,7 +178,7 @@ static void segment(const struct wire_peer *p, uint32_t seq, uint32_t ack, uint8
 {
     uint8_t tcp[1500], frame[NIC_FRAME_MAX];
     size_t head = mss != 0 ? 24 : 20;
-    put_tcp(tcp, p->port, seq, ack, flags, p->window, mss);
+    put_tcp(tcp, p->port, p->to, seq, ack, flags, p->window, mss);
     if (len > 0) {
         memcpy(tcp + head, data, len);
     }
@@ -188,7 +188,7 @@ static void segment(const struct wire_peer *p, uint32_t seq, uint32_t ack, uint8
 void wire_syn(const uint8_t mac[6], uint32_t from, uint16_t port, uint32_t seq)
 {
     uint8_t tcp[24], frame[NIC_FRAME_MAX];
-    put_tcp(tcp, port, seq, 0, WIRE_SYN, 0xffff, 1460);
+    put_tcp(tcp, port, WIRE_PORT, seq, 0, WIRE_SYN, 0xffff, 1460);
     wire_receive(frame, wire_make_ip(frame, mac, from, 6, tcp, 24));
 }
 
@@ -377,7 +377,7 @@ void wire_peer_leave(struct wire_peer *p)
 void wire_peer_init(struct wire_peer *p, uint32_t ip)
 {
     wire_peer_leave(p);
-    *p = (struct wire_peer){.ip = ip, .port = w.next_port++, .window = 0xffff, .mss = 1460};
+    *p = (struct wire_peer){.ip = ip, .port = w.next_port++, .to = WIRE_PORT, .window = 0xffff, .mss = 1460};
     p->mac[0] = 0x52;
     p->mac[1] = 0x55;
     put32(p->mac + 2, ip);

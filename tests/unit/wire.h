@@ -16,7 +16,8 @@ enum { WIRE_FIN = 1, WIRE_SYN = 2, WIRE_RST = 4, WIRE_PSH = 8, WIRE_ACK = 16 };
 
 struct wire_peer {
     uint32_t ip;
-    uint16_t port; /* of ours: WIRE_PORT */
+    uint16_t port;
+    uint16_t to; /* port of ours: WIRE_PORT unless changed before wire_connect() */
     uint8_t mac[6];
     uint32_t snd, rcv;
     uint16_t window;
@@ -57,7 +58,7 @@ void wire_sum_ip(uint8_t *frame);
 void wire_run_us(uint64_t us);
 
 /* A TCP client. init: an address for it and a port of its own, borrowed until wire_peer_leave() or
- * wire_reset(); connect: to WIRE_PORT, and returns whether it is established at once. */
+ * wire_reset(); connect: returns whether it is established at once. */
 void wire_peer_init(struct wire_peer *p, uint32_t ip);
 void wire_peer_leave(struct wire_peer *p);
 bool wire_connect(struct wire_peer *p);
