@@ -11,6 +11,7 @@
 #include "arch/lockorder.h"
 #include "mm/dma.h"
 #include "net/api/api_priv.h"
+#include "net/http/tls.h"
 #include "net/stack/stack.h"
 
 static void help(struct text_buf *b, const char *name, const char *type, const char *text)
@@ -112,6 +113,8 @@ static void put_network(struct text_buf *b)
     http_get_stats(&http);
     struct stack_stats stack;
     stack_get_stats(&stack);
+    struct tls_stats tls;
+    tls_get_stats(&tls);
     const struct {
         const char *name, *type, *text;
         uint64_t value;
@@ -125,6 +128,11 @@ static void put_network(struct text_buf *b)
          http.timeouts},
         {"firstlight_http_overloaded_total", "counter",
          "HTTP requests refused because the memory for answers was used up.", http.overloaded},
+        {"firstlight_tls_enabled", "gauge", "1 where requests are served over TLS.", tls.enabled},
+        {"firstlight_tls_handshakes_total", "counter", "TLS handshakes that succeeded.",
+         tls.handshakes},
+        {"firstlight_tls_failed_total", "counter", "TLS handshakes that did not.", tls.failed},
+        {"firstlight_tls_memory_bytes", "gauge", "Memory of TLS in use.", tls.memory_used},
         {"firstlight_tcp_half_open", "gauge", "TCP connections not yet established.",
          stack.half_open},
         {"firstlight_tcp_half_open_evicted_total", "counter",

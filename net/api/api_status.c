@@ -9,6 +9,7 @@
 #include "mm/dma.h"
 #include "mm/ram.h"
 #include "net/api/api_priv.h"
+#include "net/http/tls.h"
 
 void api_put_fail(struct jw *j, const char *key, const struct fl_fail *f)
 {
@@ -151,6 +152,23 @@ void api_put_gpu(struct jw *j, const char *key, uint32_t index)
     jw_end_object(j);
 }
 
+static void put_tls(struct jw *j)
+{
+    struct tls_stats tls;
+    tls_get_stats(&tls);
+    jw_object(j, "tls");
+    jw_bool(j, "enabled", tls.enabled);
+    jw_bool(j, "only", tls.only);
+    jw_bool(j, "from_volume", tls.from_volume);
+    jw_str(j, "fingerprint", tls.fingerprint);
+    jw_u64(j, "handshakes", tls.handshakes);
+    jw_u64(j, "failed", tls.failed);
+    jw_u64(j, "memory_used", tls.memory_used);
+    jw_u64(j, "memory_peak", tls.memory_peak);
+    jw_u64(j, "memory_refused", tls.memory_refused);
+    jw_end_object(j);
+}
+
 static void put_appliance(struct jw *j, const struct api_context *ctx)
 {
     struct http_stats http;
@@ -201,6 +219,7 @@ static void put_appliance(struct jw *j, const struct api_context *ctx)
     jw_u64(j, "memory_peak", http.memory_peak);
     jw_u64(j, "slowest_us", http.longest_us);
     jw_end_object(j);
+    put_tls(j);
     jw_array(j, "notes");
     for (const char *const *n = ctx->notes; n != NULL && *n != NULL; n++) {
         jw_str(j, NULL, *n);

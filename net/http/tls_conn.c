@@ -107,6 +107,7 @@ void tls_conn_handshake(struct tls_conn *c)
         mbedtls_ssl_set_bio(&c->ssl, c, to_wire, from_wire, NULL);
         c->set_up = e == 0;
     }
+    const size_t staged = c->tx_len;
     e = e != 0 ? e : mbedtls_ssl_handshake(&c->ssl);
     if (is_wait(e)) {
         return;
@@ -117,6 +118,11 @@ void tls_conn_handshake(struct tls_conn *c)
     c->state = e == 0 ? TLS_UP : TLS_OVER;
     tls_count(e == 0);
     if (e != 0) {
+        /* mbedTLS has no alert where no group is common, or memory is out. */
+        if (c->set_up && c->tx_len == staged) {
+            (void)mbedtls_ssl_send_alert_message(&c->ssl, MBEDTLS_SSL_ALERT_LEVEL_FATAL,
+                                                 MBEDTLS_SSL_ALERT_MSG_HANDSHAKE_FAILURE);
+        }
         char err[TLS_ERROR_TEXT];
         log_limited(&limit, LOG_DEBUG, "tls", "a handshake failed (mbedTLS %s)", tls_error(e, err));
     }

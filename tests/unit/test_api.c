@@ -62,12 +62,15 @@ static void test_doors_are_told(void **state)
     assert_int_equal(value(text, "\nfirstlight_net_spoofed_total "), 3);
     assert_int_equal(value(text, "\nfirstlight_lwip_assertions_total "), 0);
     assert_int_equal(value(text, "\nfirstlight_http_overloaded_total "), 0);
+    assert_int_equal(value(text, "\nfirstlight_tls_enabled "), 0);
+    assert_int_equal(value(text, "\nfirstlight_tls_handshakes_total "), 0);
     text = get("/api/v1/status");
     assert_non_null(strstr(text, "200 OK"));
     assert_int_equal(value(text, "\"short_frames\":"), 3);
     assert_int_equal(value(text, "\"spoofed\":"), 3);
     assert_int_equal(value(text, "\"assertions\":"), 0);
     assert_int_equal(value(text, "\"evicted\":"), 0);
+    assert_non_null(strstr(text, "\"tls\":{\"enabled\":false"));
     assert_int_equal(value(text, "\"memory_used\":"), 0);
 }
 

@@ -26,6 +26,7 @@ static void test_defaults(void **state)
     assert_true(c.dhcp);
     assert_int_equal(c.attempts, 3);
     assert_int_equal(c.log_level, LOG_INFO);
+    assert_int_equal(c.tls, CONFIG_TLS_NO);
     assert_int_equal(c.message_count, 0);
 }
 
@@ -34,7 +35,8 @@ static void test_all_keys(void **state)
     (void)state;
     struct boot_config c = parse(
         "# a comment\r\nhostname = bench-7\r\nip=192.168.1.20/24\ngateway = 192.168.1.1 # near\n"
-        "\tdns\t=\t9.9.9.9\ntoken = s3cret!\nfirmware = 535.113.01\nattempts = 8\nlog_level = "
+        "\tdns\t=\t9.9.9.9\ntls = only\ntoken = s3cret!\nfirmware = 535.113.01\nattempts = "
+        "8\nlog_level = "
         "debug");
     assert_int_equal(c.message_count, 0);
     assert_string_equal(c.hostname, "bench-7");
@@ -48,6 +50,9 @@ static void test_all_keys(void **state)
     assert_int_equal(c.attempts, 8);
     assert_int_equal(parse("attempts = 1").attempts, 1);
     assert_int_equal(c.log_level, LOG_DEBUG);
+    assert_int_equal(c.tls, CONFIG_TLS_ONLY);
+    assert_int_equal(parse("tls = yes").tls, CONFIG_TLS_YES);
+    assert_int_equal(parse("tls = no").tls, CONFIG_TLS_NO);
 }
 
 static void test_bad_values(void **state)
@@ -66,6 +71,7 @@ static void test_bad_values(void **state)
         "attempts = 0",     "attempts = 9",
         "attempts = 10",    "attempts =",
         "attempts = 3x",    "attempts = -1",
+        "tls = maybe",      "tls =",
     };
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
         char text[128];

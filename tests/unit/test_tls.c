@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One TLS connection without sockets: a handshake whole and in drips, what is refused, what is given
- * back, what others get to do meanwhile.
+ * One TLS connection without sockets: a handshake whole and in drips, what is refused, what is
+ * given back, what others get to do meanwhile.
  */
 #include "tests/unit/tls_client.h"
 
@@ -136,7 +136,8 @@ static void test_handshake(void **state)
     }
     assert_int_equal(got, sizeof(big));
 
-    /* An answer longer than a record: several, and nothing of it is lost while the stage is full. */
+    /* An answer longer than a record: several, and nothing of it is lost while the stage is full.
+     */
     size_t put = 0, back = 0;
     unsigned char in[1024];
     while (back < sizeof(big)) {
@@ -215,11 +216,11 @@ static void test_tls12(void **state)
     (void)state;
     enum { PROTOCOL_VERSION = 70 };
     static const uint8_t hello[5 + 4 + 2 + 32 + 1 + 4 + 2 + 2] = {
-        22, 3, 1, 0,    47,         /* record */
-        1,  0, 0, 43,               /* ClientHello */
-        3,  3, [43] = 0,            /* version, random, no session */
-        0,  2, 0xc0, 0x2b, 1,    0, /* ECDHE-ECDSA-AES128-GCM-SHA256; no compression */
-        0,  0,                      /* no extensions */
+        22, 3, 1,        0,    47,    /* record */
+        1,  0, 0,        43,          /* ClientHello */
+        3,  3, [43] = 0,              /* version, random, no session */
+        0,  2, 0xc0,     0x2b, 1,  0, /* ECDHE-ECDSA-AES128-GCM-SHA256; no compression */
+        0,  0,                        /* no extensions */
     };
     refused(hello, sizeof(hello), PROTOCOL_VERSION);
 }
@@ -232,6 +233,29 @@ static void test_garbage(void **state)
     refused(bad_hello, sizeof(bad_hello), DECODE_ERROR);
     static const uint8_t data_first[] = {23, 3, 3, 0, 1, 0};
     refused(data_first, sizeof(data_first), UNEXPECTED_MESSAGE);
+}
+
+/* Replaces a group (RFC 8446 4.2.7) behind these bytes of the flight. */
+static void change_group(const char *before, size_t len, uint8_t group)
+{
+    uint8_t *at = memmem(client.out, client.out_len, before, len);
+    assert_non_null(at);
+    at[len] = 0;
+    at[len + 1] = group;
+}
+
+/* Nothing but a group that we do not have, X448. */
+static void test_no_common_group(void **state)
+{
+    (void)state;
+    enum { X448 = 0x1e, HANDSHAKE_FAILURE = 40 };
+    static const uint16_t groups[] = {MBEDTLS_SSL_IANA_TLS_GROUP_X25519, 0};
+    client_init_groups(&client, groups);
+    assert_int_equal(mbedtls_ssl_handshake(&client.ssl), MBEDTLS_ERR_SSL_WANT_READ);
+    change_group("\x00\x0a\x00\x04\x00\x02", 6, X448); /* supported_groups */
+    change_group("\x00\x33\x00\x26\x00\x24", 6, X448); /* key_share */
+    refused(client.out, client.out_len, HANDSHAKE_FAILURE);
+    client_free(&client);
 }
 
 /* Whoever speaks HTTP to this port can read why that is wrong. */
@@ -441,9 +465,8 @@ static void test_network_does_not_yield(void **state)
     stop = false;
     assert_non_null(fiber_spawn("other", other, NULL, FIBER_STACK_DEFAULT));
     assert_int_equal(mbedtls_pk_setup(&key, mbedtls_pk_info_from_type(MBEDTLS_PK_ECKEY)), 0);
-    assert_int_equal(mbedtls_ecp_gen_key(MBEDTLS_ECP_DP_SECP256R1, mbedtls_pk_ec(key), tls_random,
-                                         NULL),
-                     0);
+    assert_int_equal(
+        mbedtls_ecp_gen_key(MBEDTLS_ECP_DP_SECP256R1, mbedtls_pk_ec(key), tls_random, NULL), 0);
     assert_int_equal(turns, 0);
     host_clock_set_step(HOST_CLOCK_STEP_NS);
     stop = true;
@@ -492,6 +515,7 @@ int main(void)
         cmocka_unit_test(test_goodbyes),
         cmocka_unit_test(test_tls12),
         cmocka_unit_test(test_garbage),
+        cmocka_unit_test(test_no_common_group),
         cmocka_unit_test(test_plain_http),
         cmocka_unit_test(test_changed_record),
         cmocka_unit_test(test_long_record),

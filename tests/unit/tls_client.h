@@ -43,7 +43,8 @@ static inline int client_recv(void *ctx, unsigned char *buf, size_t len)
     return n == 0 ? MBEDTLS_ERR_SSL_WANT_READ : (int)n;
 }
 
-static inline void client_init(struct tls_client *c)
+/* groups: static, ends with 0; NULL: all there are. */
+static inline void client_init_groups(struct tls_client *c, const uint16_t *groups)
 {
     memset(c, 0, sizeof(*c));
     mbedtls_ssl_init(&c->ssl);
@@ -54,10 +55,15 @@ static inline void client_init(struct tls_client *c)
                      0);
     mbedtls_ssl_conf_authmode(&c->config, MBEDTLS_SSL_VERIFY_NONE);
     mbedtls_ssl_conf_rng(&c->config, tls_random, NULL);
+    if (groups != NULL) {
+        mbedtls_ssl_conf_groups(&c->config, groups);
+    }
     assert_int_equal(mbedtls_ssl_setup(&c->ssl, &c->config), 0);
     assert_int_equal(mbedtls_ssl_set_hostname(&c->ssl, NULL), 0);
     mbedtls_ssl_set_bio(&c->ssl, c, client_send, client_recv, NULL);
 }
+
+static inline void client_init(struct tls_client *c) { client_init_groups(c, NULL); }
 
 static inline void client_free(struct tls_client *c)
 {

@@ -155,8 +155,8 @@ size_t wire_make_ip(uint8_t *frame, const uint8_t mac[6], uint32_t from, uint8_t
 }
 
 /* opt: MSS option, 0 = none. */
-static void put_tcp(uint8_t *tcp, uint16_t port, uint16_t to, uint32_t seq, uint32_t ack, uint8_t flags,
-                    uint16_t window, uint16_t mss)
+static void put_tcp(uint8_t *tcp, uint16_t port, uint16_t to, uint32_t seq, uint32_t ack,
+                    uint8_t flags, uint16_t window, uint16_t mss)
 {
     memset(tcp, 0, 24);
     put16(tcp, port);
@@ -377,7 +377,8 @@ void wire_peer_leave(struct wire_peer *p)
 void wire_peer_init(struct wire_peer *p, uint32_t ip)
 {
     wire_peer_leave(p);
-    *p = (struct wire_peer){.ip = ip, .port = w.next_port++, .to = WIRE_PORT, .window = 0xffff, .mss = 1460};
+    *p = (struct wire_peer){
+        .ip = ip, .port = w.next_port++, .to = WIRE_PORT, .window = 0xffff, .mss = 1460};
     p->mac[0] = 0x52;
     p->mac[1] = 0x55;
     put32(p->mac + 2, ip);
