@@ -18,7 +18,7 @@ include mk/config.mk
 include mk/setup.mk
 include mk/flags.mk
 
-ROOMS := arch pci mm gsp net boot tests/model tests/synth tests/unit tests/fuzz tests/bench tests/linux \
+ROOMS := arch pci mm gsp net boot client tests/model tests/synth tests/unit tests/fuzz tests/bench tests/linux \
     tests/boot tests/matrix tests/mutants
 -include $(ROOMS:=/sources.mk)
 -include $(ROOMS:=/rules.mk)
@@ -29,7 +29,7 @@ include mk/work.mk
 .PHONY: all run test test-api test-chips test-newlib test-other-debian debian-updates bench fuzz msan image check format tidy \
     setup clean distclean help
 
-all: host efi ## build the appliance, the GPU model and the host libraries
+all: host efi client ## build the appliance, the GPU model, the client and the host libraries
 
 run: efi gpu-model ## user: boot the appliance on the GPU model under QEMU; Ctrl-C ends it
 	$(Q)python3 images/run.py --chip '$(CHIP)' --fw-version '$(FW)' --http-port '$(HTTP_PORT)' \

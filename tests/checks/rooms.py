@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 
 from _tree import TOP, files, finish
 
-ROOMS = ("arch/", "boot/", "gsp/", "mm/", "net/", "pci/", "tests/model/")
+ROOMS = ("arch/", "boot/", "client/", "gsp/", "mm/", "net/", "pci/", "tests/model/")
 # Inside of a room that says it: the machine's and the host's half of arch, the stub, data.
 TOLD_ABOVE = ("arch/host", "arch/x86_64", "boot/stub", "gsp/hw/regs", "gsp/rpc/layout", "net/stack/lwip")
 README_LINES = (5, 80)
