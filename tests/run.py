@@ -5,8 +5,9 @@
     run.py [--only GROUP[,GROUP]] [--no-build] [--match TEXT] [--fuzz-seconds N] [--target NAME]
 
 The groups, in order: build; checks (tests/checks/*.py); unit (the cmocka programs, with ASan and
-UBSan); msan (the model's tests once more, with MemorySanitizer); mutants (tests/mutants/test_*.py: do
-the unit tests notice a change?); fuzz (each target for a few seconds); boot (tests/boot/test_*.py:
+UBSan); client (tests/client/test_*.py: firstlight against a server in the appliance's place); msan (the
+model's tests once more, with MemorySanitizer); mutants (tests/mutants/test_*.py: do the unit tests
+notice a change?); fuzz (each target for a few seconds); boot (tests/boot/test_*.py:
 QEMU, OVMF, the model); linux (tests/linux/test_*.py: Linux's drivers on the model).
 
 One protocol for every child: a line "ok NAME" or "not ok NAME: reason" per test (TAP's numbers and
@@ -24,7 +25,7 @@ import time
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parent.parent
-GROUPS = ("build", "checks", "unit", "msan", "mutants", "fuzz", "boot", "linux")
+GROUPS = ("build", "checks", "unit", "client", "msan", "mutants", "fuzz", "boot", "linux")
 JOBS = os.cpu_count() or 1
 FUZZ_SECONDS = 5
 # Deadlines of one child, in seconds. A hang is a failure like any other.
@@ -161,7 +162,7 @@ def make_variable(name):
 
 # --- the groups -----------------------------------------------------------------------------------------
 def group_build(groups, _args):
-    goals = {"checks": ["gen", "efi", "boot-trace"], "unit": ["units"], "msan": ["msan-units"],
+    goals = {"checks": ["gen", "efi", "boot-trace"], "unit": ["units"], "client": ["client-asan"], "msan": ["msan-units"],
              "mutants": ["units"], "fuzz": ["fuzzers"], "boot": ["all", "test-kernels"],
              "linux": ["gpu-model", "linux-tools"]}
     wanted = sorted({goal for group in groups for goal in goals.get(group, [])})
@@ -197,6 +198,11 @@ def group_unit(_groups, args):
     programs = [(p.removeprefix("build/asan/"), [TOP / p])
                 for p in make_variable("UNIT_PROGRAMS") if args.match in p]
     return run_tests(programs, UNIT_S, JOBS, env)
+
+
+def group_client(_groups, args):
+    # A server in the appliance's place, no machine: that one is tests/boot/test_client.py.
+    return run_tests(scripts("tests/client", "test_*.py", args), UNIT_S, JOBS, SANITIZERS)
 
 
 def group_msan(_groups, args):
