@@ -38,6 +38,7 @@
 #define MBEDTLS_PK_PARSE_C
 #define MBEDTLS_PK_WRITE_C
 #define MBEDTLS_X509_USE_C
+#define MBEDTLS_X509_REMOVE_INFO
 #define MBEDTLS_X509_CREATE_C
 #define MBEDTLS_X509_CRT_PARSE_C
 #define MBEDTLS_X509_CRT_WRITE_C
@@ -49,10 +50,12 @@
 #define MBEDTLS_PSA_CRYPTO_CONFIG_FILE  "arch/mbedtls_psa_config.h"
 #define MBEDTLS_PSA_CRYPTO_EXTERNAL_RNG /* machine_random(), net/http/tls_port.c */
 #define MBEDTLS_USE_PSA_CRYPTO
+#define MBEDTLS_PSA_ASSUME_EXCLUSIVE_BUFFERS /* nobody changes what is given to it meanwhile */
 #define MBEDTLS_ECP_NIST_OPTIM
 #define MBEDTLS_HAVE_ASM
 #define MBEDTLS_AESNI_C
 #define MBEDTLS_AES_FEWER_TABLES
+#define MBEDTLS_AES_ONLY_128_BIT_KEY_LENGTH
 #define MBEDTLS_BLOCK_CIPHER_NO_DECRYPT
 
 /* Asked at every step of a multiplication of points whether it knows better: tls_port.c says no,

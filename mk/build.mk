@@ -17,7 +17,8 @@
 #                     <name>_SRCS, linked with everything of the kernel but boot/kmain.c
 #   BENCH_SRCS        tests/bench/bench_x.c, each one program
 #   LWIP_SRCS         further files of lwIP (from its top directory)
-#   MBEDTLS_SRCS      further files of mbedTLS (likewise); arch/mbedtls_config.h says what is in them
+#   MBEDTLS_SRCS      further files of mbedTLS (likewise); arch/mbedtls_config.h says what is in them.
+#                     MBEDTLS_TLS_SRCS are those that only TLS needs
 #   GEN_HEADERS       generated headers, built before anything is compiled
 #
 # One object rule per variant; the variants keep their objects apart under build/<variant>/.

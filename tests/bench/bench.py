@@ -9,6 +9,8 @@ import http.client
 import json
 import os
 import re
+import socket
+import ssl
 import statistics
 import subprocess
 import sys
@@ -20,7 +22,7 @@ sys.path[:0] = [str(TOP / "images"), str(TOP / "tests/linux")]
 import checks  # noqa: E402
 import guest  # noqa: E402
 import initramfs  # noqa: E402
-from launch import Machine, built, make_image, read_deps  # noqa: E402
+from launch import Machine, built, free_port, make_image, read_deps  # noqa: E402
 
 OUT = TOP / "build/bench.json"
 LOAD = TOP / "build/host/tests/bench/http_load"
@@ -193,6 +195,42 @@ def bench_rpc(image):
         record("rpc_rm_control_in_the_gsp", gpu_ms, "ms", "the whole call", one_ms)
 
 
+def ask(connection, count):
+    """Requests in turn on one connection; their times in us."""
+    took = []
+    for _ in range(count):
+        begin = time.monotonic()
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: 10.0.2.15\r\n\r\n")
+        answer = b""
+        while not answer.endswith(b"ok\n"):
+            answer += connection.recv(4096)
+        took.append((time.monotonic() - begin) * 1e6)
+    return took
+
+
+def bench_tls():
+    """Requests through TLS beside plain ones: the same client, by turns; and handshakes in turn."""
+    conf = STICK.with_name("bench-tls.conf")
+    conf.write_text("tls = yes\n")
+    context = ssl._create_unverified_context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    with Machine(make_image(STICK.with_name("bench-tls.img"), conf=conf), chips=[], https_port=free_port()) as m:
+        m.wait_http()
+        m.wait_serial("TLS certificate SHA-256")
+        plain, secure, shaken = [], [], []
+        for _ in range(5):
+            with socket.create_connection(("127.0.0.1", m.http_port)) as s:
+                plain += ask(s, 1000)
+            with context.wrap_socket(socket.create_connection(("127.0.0.1", m.https_port))) as s:
+                secure += ask(s, 1000)
+            for _ in range(20):
+                begin = time.monotonic()
+                with context.wrap_socket(socket.create_connection(("127.0.0.1", m.https_port))):
+                    shaken.append((time.monotonic() - begin) * 1000)
+        record("tls_keepalive_p50", median(secure), "us", "the same without TLS", median(plain))
+        record("tls_handshake_p50", median(shaken), "ms", "a plain request", median(plain) / 1000)
+
+
 def bench_register_read():
     """In a Linux guest that does nothing else; the appliance's own figures have its parsing in them."""
     kernel, firmware = checks.prepare([READER])
@@ -258,7 +296,7 @@ def bench_libc(count):
 def bench_native():
     """What the native benches print: lines of name, value, unit."""
     costs = {}
-    for name in ("bench_bringup", "bench_fiber", "bench_buddy", "bench_vfio", "bench_flood"):
+    for name in ("bench_bringup", "bench_fiber", "bench_buddy", "bench_vfio", "bench_flood", "bench_tls"):
         done = subprocess.run([str(NATIVE / name)], text=True, capture_output=True, timeout=300, check=False)
         if done.returncode != 0:
             sys.exit(f"{name}: status {done.returncode}: {done.stdout}{done.stderr}")
@@ -297,6 +335,7 @@ def main():
     bench_network(image)
     print("bench: JSON-RPC", flush=True)
     bench_rpc(image)
+    bench_tls()
     bench_libc(args.boots)
     width = max(len(r["name"]) for r in results)
     print(f"\n{'':{width}}  {'value':>14}          ratio  against")

@@ -112,7 +112,7 @@ static void handshakes(void)
         ns += shake(c);
         leave(c);
     }
-    printf("tls_handshake_us %.1f us\n", (double)ns / HANDSHAKES / 1000);
+    printf("tls_handshake %.1f us\n", (double)ns / HANDSHAKES / 1000);
 }
 
 static void records(const char *name, int suite)
@@ -130,7 +130,7 @@ static void records(const char *name, int suite)
         }
     }
     double s = (double)(clock_now_ns() - begin) / 1e9;
-    printf("tls_%s_mb_s %.0f MB/s\n", name, (double)RECORD_BYTES / 1e6 / s);
+    printf("tls_%s %.0f MB/s\n", name, (double)RECORD_BYTES / 1e6 / s);
     leave(c);
 }
 
@@ -140,8 +140,7 @@ static void stack_used(void)
     size_t n = fiber_list(list, ARRAY_SIZE(list));
     for (size_t i = 0; i < n && i < ARRAY_SIZE(list); i++) {
         if (strcmp(list[i].name, "tls") == 0) {
-            printf("tls_worker_stack_bytes %llu bytes\n",
-                   (unsigned long long)list[i].stack_used_bytes);
+            printf("tls_worker_stack %llu bytes\n", (unsigned long long)list[i].stack_used_bytes);
         }
     }
 }
@@ -160,9 +159,9 @@ int main(void)
     records("chacha20_poly1305", MBEDTLS_TLS1_3_CHACHA20_POLY1305_SHA256);
     struct fiber_stats f;
     fiber_get_stats(&f);
-    printf("longest_run_us %.1f us %s\n", (double)f.longest_run_ns / 1e3, f.longest_name);
+    printf("tls_longest_run %.1f us\n", (double)f.longest_run_ns / 1e3);
     struct tls_stats t;
     tls_get_stats(&t);
-    printf("tls_memory_peak_bytes %llu bytes\n", (unsigned long long)t.memory_peak);
+    printf("tls_memory_peak %llu bytes\n", (unsigned long long)t.memory_peak);
     return 0;
 }
