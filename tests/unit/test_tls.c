@@ -3,108 +3,7 @@
  * One TLS connection without sockets: a handshake whole and in drips, what is refused, what is
  * given back, what others get to do meanwhile.
  */
-#include "tests/unit/tls_client.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-
-#include "arch/fiber.h"
-#include "arch/host/host.h"
-
-#define ALERT_RECORD  21 /* RFC 8446 5.1 */
-#define ALERT_FATAL   2  /* RFC 8446 6 */
-#define RECORD_HEADER 5u
-
-static struct tls_client client;
-static unsigned wakes, readies;
-
-static void on_wake(void) { wakes++; }
-static void on_ready(void *ctx)
-{
-    (void)ctx;
-    readies++;
-}
-
-static struct tls_stats stats(void)
-{
-    struct tls_stats s;
-    tls_get_stats(&s);
-    return s;
-}
-
-static const struct tls_options options = {.hostname = "bench-7", .wake = on_wake};
-
-/* The worker does all it can. */
-static void work(void)
-{
-    do {
-        fiber_yield();
-    } while (stats().waiting > 0);
-    tls_collect();
-}
-
-static size_t to_server(struct tls_conn *c, size_t at_most)
-{
-    size_t used = tls_conn_input(c, client.out, min_u64(client.out_len, at_most));
-    client.out_len -= used;
-    memmove(client.out, client.out + used, client.out_len);
-    return used;
-}
-
-static size_t to_client(struct tls_conn *c, size_t at_most)
-{
-    size_t len, sum = 0;
-    const void *out;
-    while ((out = tls_conn_output(c, &len)) != NULL) {
-        len = min_u64(len, at_most);
-        client_receives(&client, out, len);
-        tls_conn_sent(c, len);
-        sum += len;
-    }
-    return sum;
-}
-
-/* Both sides, so many bytes at a time, until neither says anything more. */
-static void shake(struct tls_conn *c, size_t step)
-{
-    size_t moved;
-    int e;
-    do {
-        e = mbedtls_ssl_is_handshake_over(&client.ssl) ? 0 : mbedtls_ssl_handshake(&client.ssl);
-        moved = to_server(c, step);
-        work();
-        moved += to_client(c, step);
-    } while (moved > 0 && (e == 0 || e == MBEDTLS_ERR_SSL_WANT_READ));
-}
-
-static struct tls_conn *connected(void)
-{
-    struct tls_conn *c = tls_conn_new(on_ready, NULL);
-    assert_non_null(c);
-    client_init(&client);
-    shake(c, SIZE_MAX);
-    assert_true(mbedtls_ssl_is_handshake_over(&client.ssl));
-    assert_false(tls_conn_shaking(c) || tls_conn_working(c) || tls_conn_over(c));
-    return c;
-}
-
-static void leave(struct tls_conn *c)
-{
-    tls_conn_free(c);
-    client_free(&client);
-}
-
-/* An alert of this description is the next thing that goes out, unencrypted. */
-static void assert_alert(struct tls_conn *c, uint8_t description)
-{
-    size_t len;
-    const uint8_t *out = tls_conn_output(c, &len);
-    assert_non_null(out);
-    assert_int_equal(len, RECORD_HEADER + 2);
-    assert_int_equal(out[0], ALERT_RECORD);
-    assert_int_equal(out[RECORD_HEADER], ALERT_FATAL);
-    assert_int_equal(out[RECORD_HEADER + 1], description);
-}
+#include "tests/unit/tls_lab.h"
 
 /* --- what works ------------------------------------------------------------------------------- */
 
@@ -115,7 +14,7 @@ static void test_handshake(void **state)
     struct tls_conn *c = connected();
     assert_int_equal(stats().handshakes, before + 1);
     assert_string_equal(mbedtls_ssl_get_version(&client.ssl), "TLSv1.3");
-    assert_true(wakes > 0 && readies > 0);
+    assert_true(lab_wakes > 0 && lab_readies > 0);
 
     /* Records longer than what the stages hold arrive whole, in pieces. */
     static unsigned char big[16384];
@@ -190,123 +89,6 @@ static void test_goodbyes(void **state)
     leave(c);
 }
 
-/* --- what is refused -------------------------------------------------------------------------- */
-
-static void refused(const void *data, size_t len, uint8_t alert)
-{
-    const struct tls_stats before = stats();
-    struct tls_conn *c = tls_conn_new(on_ready, NULL);
-    assert_int_equal(tls_conn_input(c, data, len), len);
-    assert_true(tls_conn_shaking(c));
-    work();
-    assert_true(tls_conn_over(c));
-    assert_false(tls_conn_shaking(c));
-    assert_alert(c, alert);
-    assert_int_equal(tls_conn_input(c, data, len), len); /* taken and forgotten */
-    assert_false(tls_conn_working(c));
-    tls_conn_free(c);
-    assert_int_equal(stats().failed, before.failed + 1);
-    assert_int_equal(stats().handshakes, before.handshakes);
-    assert_int_equal(stats().memory_used, before.memory_used);
-}
-
-/* A ClientHello of TLS 1.2: no supported_versions. */
-static void test_tls12(void **state)
-{
-    (void)state;
-    enum { PROTOCOL_VERSION = 70 };
-    static const uint8_t hello[5 + 4 + 2 + 32 + 1 + 4 + 2 + 2] = {
-        22, 3, 1,        0,    47,    /* record */
-        1,  0, 0,        43,          /* ClientHello */
-        3,  3, [43] = 0,              /* version, random, no session */
-        0,  2, 0xc0,     0x2b, 1,  0, /* ECDHE-ECDSA-AES128-GCM-SHA256; no compression */
-        0,  0,                        /* no extensions */
-    };
-    refused(hello, sizeof(hello), PROTOCOL_VERSION);
-}
-
-static void test_garbage(void **state)
-{
-    (void)state;
-    enum { DECODE_ERROR = 50, UNEXPECTED_MESSAGE = 10, PROTOCOL_VERSION = 70 };
-    static const uint8_t bad_hello[] = {22, 3, 1, 0, 6, 1, 0, 0, 2, 3, 3};
-    refused(bad_hello, sizeof(bad_hello), DECODE_ERROR);
-    static const uint8_t data_first[] = {23, 3, 3, 0, 1, 0};
-    refused(data_first, sizeof(data_first), UNEXPECTED_MESSAGE);
-}
-
-/* Replaces a group (RFC 8446 4.2.7) behind these bytes of the flight. */
-static void change_group(const char *before, size_t len, uint8_t group)
-{
-    uint8_t *at = memmem(client.out, client.out_len, before, len);
-    assert_non_null(at);
-    at[len] = 0;
-    at[len + 1] = group;
-}
-
-/* Nothing but a group that we do not have, X448. */
-static void test_no_common_group(void **state)
-{
-    (void)state;
-    enum { X448 = 0x1e, HANDSHAKE_FAILURE = 40 };
-    static const uint16_t groups[] = {MBEDTLS_SSL_IANA_TLS_GROUP_X25519, 0};
-    client_init_groups(&client, groups);
-    assert_int_equal(mbedtls_ssl_handshake(&client.ssl), MBEDTLS_ERR_SSL_WANT_READ);
-    change_group("\x00\x0a\x00\x04\x00\x02", 6, X448); /* supported_groups */
-    change_group("\x00\x33\x00\x26\x00\x24", 6, X448); /* key_share */
-    refused(client.out, client.out_len, HANDSHAKE_FAILURE);
-    client_free(&client);
-}
-
-/* Whoever speaks HTTP to this port can read why that is wrong. */
-static void test_plain_http(void **state)
-{
-    (void)state;
-    static const char get[] = "GET / HTTP/1.1\r\n";
-    const uint64_t failed = stats().failed;
-    struct tls_conn *c = tls_conn_new(on_ready, NULL);
-    assert_int_equal(tls_conn_input(c, get, strlen(get)), strlen(get));
-    assert_true(tls_conn_over(c));
-    size_t len;
-    const char *out = tls_conn_output(c, &len);
-    assert_memory_equal(out, "HTTP/1.1 400 Bad Request\r\n", 26);
-    assert_memory_equal(out + len - 11, "https://\"}\n", 11);
-    tls_conn_free(c);
-    assert_int_equal(stats().failed, failed + 1);
-}
-
-/* A record that was changed on the way ends the connection, with an alert under the key. */
-static void test_changed_record(void **state)
-{
-    (void)state;
-    unsigned char in[16];
-    size_t len;
-    struct tls_conn *c = connected();
-    assert_int_equal(mbedtls_ssl_write(&client.ssl, (const unsigned char *)"x", 1), 1);
-    client.out[client.out_len - 1] ^= 1;
-    to_server(c, SIZE_MAX);
-    assert_null(tls_conn_plain(c, &len));
-    assert_true(tls_conn_over(c));
-    assert_int_equal(tls_conn_write(c, "x", 1), 0);
-    assert_true(to_client(c, SIZE_MAX) > 0);
-    assert_int_equal(mbedtls_ssl_read(&client.ssl, in, sizeof(in)),
-                     MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE);
-    leave(c);
-}
-
-/* A record longer than any may be (RFC 8446 5.2). */
-static void test_long_record(void **state)
-{
-    (void)state;
-    static const uint8_t header[RECORD_HEADER] = {23, 3, 3, 0x41, 0x01}; /* 2^14 + 257 */
-    size_t len;
-    struct tls_conn *c = connected();
-    assert_int_equal(tls_conn_input(c, header, sizeof(header)), sizeof(header));
-    assert_null(tls_conn_plain(c, &len));
-    assert_true(tls_conn_over(c));
-    leave(c);
-}
-
 /* --- what is given back ----------------------------------------------------------------------- */
 
 /* Clients that leave after any number of bytes: with the worker not yet, or already, at it. */
@@ -353,13 +135,13 @@ static void test_left_while_working(void **state)
         }
         assert_true(c->running);
         assert_int_equal(tls_conn_input(c, "x", 1), 0); /* it reads from there */
-        readies = 0;
+        lab_readies = 0;
         leave(c);
         assert_true(stats().memory_used > used); /* the worker has it */
         host_clock_set_step(HOST_CLOCK_STEP_NS);
         work();
         assert_int_equal(stats().memory_used, used);
-        assert_int_equal(readies, 0);
+        assert_int_equal(lab_readies, 0);
     }
 }
 
@@ -381,9 +163,9 @@ static void test_left_queue(void **state)
         assert_int_equal(stats().waiting, COUNT - 1);
         struct tls_conn *late = tls_conn_new(on_ready, NULL);
         tls_conn_input(late, &byte, 1);
-        readies = 0;
+        lab_readies = 0;
         work();
-        assert_int_equal(readies, COUNT);
+        assert_int_equal(lab_readies, COUNT);
         tls_conn_free(late);
         for (unsigned i = 0; i < COUNT; i++) {
             if (i != first) {
@@ -481,7 +263,7 @@ static void test_unseeded(void **state)
     (void)state;
     struct fl_fail fail = {0};
     host_random_fail(true);
-    assert_int_equal(tls_start(&options, &fail), FL_ENOTSUP);
+    assert_int_equal(tls_start(&lab_options, &fail), FL_ENOTSUP);
     host_random_fail(false);
     assert_non_null(strstr(fail.text, "no random numbers"));
     assert_false(tls_enabled());
@@ -494,7 +276,7 @@ static void test_start(void **state)
     (void)state;
     struct fl_fail fail = {0};
     host_random_seed(1);
-    assert_int_equal(tls_start(&options, &fail), FL_OK);
+    assert_int_equal(tls_start(&lab_options, &fail), FL_OK);
     assert_true(tls_enabled());
     assert_false(tls_only());
     fiber_yield();
@@ -513,12 +295,6 @@ int main(void)
         cmocka_unit_test(test_handshake),
         cmocka_unit_test(test_drips),
         cmocka_unit_test(test_goodbyes),
-        cmocka_unit_test(test_tls12),
-        cmocka_unit_test(test_garbage),
-        cmocka_unit_test(test_no_common_group),
-        cmocka_unit_test(test_plain_http),
-        cmocka_unit_test(test_changed_record),
-        cmocka_unit_test(test_long_record),
         cmocka_unit_test(test_left_anywhere),
         cmocka_unit_test(test_left_while_working),
         cmocka_unit_test(test_left_queue),
