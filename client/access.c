@@ -28,11 +28,13 @@ void access_forget(char *token)
 static char *take_token(const char *text, const char *from)
 {
     const size_t len = strlen(text);
-    for (size_t i = 0; i < len || len == 0; i++) {
-        if (len == 0 || len > TOKEN_MOST || text[i] <= ' ' || text[i] > '~') {
-            client_usage(NULL, "%s: a token has 1 to %u visible characters", from, TOKEN_MOST);
-            return NULL;
-        }
+    bool good = len != 0 && len <= TOKEN_MOST;
+    for (size_t i = 0; i < len; i++) {
+        good = good && text[i] > ' ' && text[i] <= '~';
+    }
+    if (!good) {
+        client_usage(NULL, "%s: a token has 1 to %u visible characters", from, TOKEN_MOST);
+        return NULL;
     }
     char *copy = out_alloc(NULL, len + 1);
     memcpy(copy, text, len + 1);

@@ -90,6 +90,7 @@ def command_line(t):
             ended = run("--host", host, "boot")
             t.ended(f"usage.host-{name}", ended, USAGE, words)
             t.ok(f"usage.host-{name}-not-shown", "sesame" not in ended.stderr)
+        t.ok("usage.far-is-not-near", "nearest" not in run("xyzzy", url=a.url).stderr)
         t.equal("usage.nobody-asked", a.asked, [])
     for name, args in (("all", ["--help"]), ("help", ["help"]), ("short", ["-h"])):
         t.ended(f"help.{name}", run(*args), DONE, "boot", "registers", "decode", "FIRSTLIGHT_TOKEN",

@@ -59,6 +59,15 @@ def logs(t):
             t.ok(f"{'-'.join(args)}.pipe", ended.stdout == b"one\x1b[2J\ntwo\t\xff\n", ended.stdout)
         status, got = run_on_terminal("logs", url=a.url)
         t.ok("logs.terminal", status == DONE and got == b"one\\x1b[2J\r\ntwo\t\\xff\r\n", got)
+        # Longer than need be, a half of a pair, beyond the last, cut off: RFC 3629, section 3.
+        for name, bad in (("long", b"\xc0\x9b"), ("long-3", b"\xe0\x82\x9b"), ("half", b"\xed\xa0\x80"),
+                          ("beyond", b"\xf4\x90\x80\x80"), ("cut", b"\xe2\x80"), ("loose", b"\x9b")):
+            a.paths["/api/v1/log"] = 200, "text/plain", bad
+            shown = "".join(f"\\x{byte:02x}" for byte in bad).encode()
+            t.equal(f"logs.utf8-{name}", run_on_terminal("logs", url=a.url)[1], shown)
+        good = "é€🚀 ".encode()
+        a.paths["/api/v1/log"] = 200, "text/plain", good
+        t.equal("logs.utf8-good", run_on_terminal("logs", url=a.url)[1], good)
         status, got = run_on_terminal("logs", "rm", url=a.url)
         t.ok("logs.raw-terminal", status == USAGE and b"garble" in got and b"\x00" not in got, got)
         path = Path(folder) / "rm.bin"
