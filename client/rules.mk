@@ -12,6 +12,9 @@ build/host/firstlight: $(CLIENT_SRCS:%.c=build/host/%.o)
 build/asan/firstlight: $(CLIENT_SRCS:%.c=build/asan/%.o)
 	$(call link,asan,-lcurl -ljansson)
 
+build/fuzz/tests/fuzz/fuzz_client_tar: build/fuzz/client/tar.o
+ALL_OBJS += build/fuzz/client/tar.o
+
 .PHONY: client client-asan
 client: build/host/firstlight ## user: build/host/firstlight, for another machine: docs/client.md
 client-asan: build/asan/firstlight
