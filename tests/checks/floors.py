@@ -53,6 +53,8 @@ def judge(path, name, target):
     if not target:
         return None
     here, there = room(path), room(target)
+    if here == "client" and there != "client" and target != "arch/base.h":
+        return "the client is a program of its own: of the appliance it takes arch/base.h only"
     if here in FLOORS and there == "tests":
         return "the appliance includes nothing of tests"
     if here in FLOORS and there in FLOORS and FLOORS.index(there) > FLOORS.index(here):
