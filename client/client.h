@@ -49,6 +49,9 @@ int client_fail_json(struct client *c, int status, json_t *error);
 /* A command line that cannot be meant: says so on standard error. Returns EXIT_USAGE. */
 int client_usage(const struct command *cmd, const char *fmt, ...) FL_PRINTF(2, 3);
 
+/* What the way there and back may take beyond a call's own deadline, which comes first, with words.
+ */
+#define CLIENT_BEHIND_S 5.0
 /* Seconds that a call may take: --timeout, else the command's own. */
 double client_patience_s(const struct client *c);
 

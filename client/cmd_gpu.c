@@ -9,8 +9,6 @@
 #include "client/rpc_link.h"
 #include "client/shows.h"
 
-#define BEHIND_S 5.0 /* the appliance's own deadline comes first, with words */
-
 /* Gives an order and shows the state that came of it. wanted: the state without which it was not
  * carried out; NULL: any. */
 static int order(struct client *c, const char *method, json_t *params, const char *wanted,
@@ -18,7 +16,7 @@ static int order(struct client *c, const char *method, json_t *params, const cha
 {
     const double seconds = client_patience_s(c);
     json_object_set_new(params, "timeout_ms", json_integer((json_int_t)(seconds * 1000)));
-    json_t *result = rpc_call(c, method, params, seconds + BEHIND_S);
+    json_t *result = rpc_call(c, method, params, seconds + CLIENT_BEHIND_S);
     if (result == NULL) {
         return c->status;
     }

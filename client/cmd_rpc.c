@@ -7,9 +7,6 @@
 #include "client/output.h"
 #include "client/rpc_link.h"
 
-#define BEHIND_S                                                                                   \
-    10.0 /* what the way there and back may take, when the call has a time of its own */
-
 /* One argument of JSON. NULL: a usage error. */
 static json_t *whole(struct client *c, const char *text)
 {
@@ -66,7 +63,7 @@ static double patience_s(const struct client *c, const json_t *params)
         json_integer_value(ms) > 3600 * 1000) {
         return client_patience_s(c);
     }
-    return (double)json_integer_value(ms) / 1000 + BEHIND_S;
+    return (double)json_integer_value(ms) / 1000 + CLIENT_BEHIND_S;
 }
 
 int cmd_rpc(struct client *c, int argc, char **argv)

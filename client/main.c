@@ -88,7 +88,7 @@ const struct command client_commands[] = {
      .help = "JSON: the parameters, an object or an array. A VALUE that is JSON is sent as it is, "
              "any other\n"
              "as a string: offset=0x10 too, for the appliance reads numbers from strings.\n"
-             "--gpu becomes the parameter gpu. Waits 150 s, or 10 s longer than a parameter "
+             "--gpu becomes the parameter gpu. Waits 150 s, or 5 s longer than a parameter "
              "timeout_ms.\n",
      .least = 1,
      .most = -1,

@@ -284,7 +284,7 @@ def unreachable(t):
          ended.returncode == UNREACHABLE and json.loads(ended.stdout)["url"] == f"http://127.0.0.1:{free}",
          ended.stdout)
     t.ended("unreachable.name", run("boot", url="no-such-host.invalid"), UNREACHABLE,
-            "http://no-such-host.invalid", "resolve")
+            "cannot reach http://no-such-host.invalid")
     # A proxy of the environment is not asked: the appliance stands on the bench.
     with Appliance() as a:
         a.methods["m"] = 1
@@ -301,6 +301,7 @@ def silent(t):
         ended = run("--timeout", "0.3", "rpc", "m", url=url)
         t.ended("silent", ended, UNREACHABLE, "no answer to m within 0.3 s", "goes on there")
         t.ok("silent.waits", time.monotonic() - begin >= 0.3)
+        t.ended("silent.of-the-call", run("rpc", "m", "timeout_ms=100", url=url), UNREACHABLE, "within 5.1 s")
         ended = run("rpc", "m", '{"timeout_ms": 0}', "--timeout", "0.2", url=url)
         t.ended("silent.own-timeout", ended, UNREACHABLE, "within 0.2 s")
 

@@ -10,7 +10,7 @@ from _standin import DONE, REFUSED, TOKEN, UNREACHABLE, Appliance, Raw, main, ru
 
 MIB = 1 << 20
 LOTS = 70 * MIB
-PROGRESS_S = 1.5  # it would be shown from 1 s on
+PROGRESS_S = 1.5  # seconds; it would be shown from 1 s on
 LATE_S = 60
 
 
@@ -33,7 +33,7 @@ NOT_JSON_RPC = (
     ("garbage", b"\x00\xff" * 100, "cannot reach"),
     ("ssh", b"SSH-2.0-OpenSSH_9.2\r\n", "cannot reach"),
     ("nothing", b"", "cannot reach"),
-    ("half-head", b"HTTP/1.1 200 OK\r\nContent-Le", "not JSON"),
+    ("half-head", b"HTTP/1.1 200 OK\r\nContent-Le", "http://127.0.0.1"),
     ("html", answer(b"<html>"), "not JSON"),
     ("empty", answer(b""), "not JSON"),
     ("array", answer(b"[]"), "not JSON-RPC"),
