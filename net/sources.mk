@@ -4,7 +4,7 @@ COMMON_SRCS += $(addprefix net/nic/,virtio_pci.c virtio_queue.c virtio_net.c e10
     drivers.c)
 COMMON_SRCS += $(addprefix net/stack/,lwip_port.c stack.c stack_tcp.c stack_assert.c netif.c \
     netmain.c)
-COMMON_SRCS += $(addprefix net/http/,json.c json_in.c request.c response.c http.c http_lwip.c \
+COMMON_SRCS += $(addprefix net/http/,json.c json_in.c request.c response.c http.c http_lwip.c listen.c \
     tls.c tls_conn.c tls_cert.c tls_port.c)
 COMMON_SRCS += $(addprefix net/api/,api.c api_status.c api_metrics.c api_gpu.c api_net.c access.c report.c openapi.c)
 COMMON_SRCS += $(addprefix net/api/rpc/,server.c params.c discover.c gpu.c rm.c rm_params.c session.c registers.c pci.c \

@@ -23,8 +23,6 @@
 #include "net/stack/stack.h"
 
 enum {
-    HTTP_PORT = 80,
-    HTTPS_PORT = 443,
     PER_ADDRESS = 48,                /* NAT and QEMU's user network show many clients as one */
     POLL_HALF_SECONDS = 2,           /* tcp_poll interval */
     IDLE_LIMIT_US = 60 * 1000000,    /* keep-alive connection without a request */
@@ -433,11 +431,11 @@ static struct slot *make_room(const ip_addr_t *from)
     return free_slot;
 }
 
-static const char https_mark; /* whose address says that a listener is TLS's */
+const char http_secure[1];
 
-static err_t on_accept(void *arg, struct tcp_pcb *pcb, err_t err)
+err_t http_accept(void *arg, struct tcp_pcb *pcb, err_t err)
 {
-    const bool secure = arg == &https_mark;
+    const bool secure = arg == http_secure;
     struct http_stats *stats = http_stats_mut();
     if (err != ERR_OK || pcb == NULL) {
         return ERR_VAL;
@@ -471,36 +469,4 @@ static err_t on_accept(void *arg, struct tcp_pcb *pcb, err_t err)
     tcp_poll(pcb, on_poll, POLL_HALF_SECONDS);
     tcp_nagle_disable(pcb); /* answers are written whole */
     return ERR_OK;
-}
-
-static void open_port(u16_t port, const void *mark)
-{
-    struct tcp_pcb *pcb = tcp_new();
-    if (pcb == NULL || tcp_bind(pcb, IP_ANY_TYPE, port) != ERR_OK) {
-        log_error("http", "cannot bind port %d: no memory for the listener", port);
-        return;
-    }
-    struct tcp_pcb *listener = tcp_listen(pcb);
-    if (listener == NULL) {
-        log_error("http", "cannot listen on port %d: out of memory", port);
-        return;
-    }
-    tcp_arg(listener, (void *)(uintptr_t)mark);
-    tcp_accept(listener, on_accept);
-    log_info("http", "listening on port %d", port);
-}
-
-void http_start(void)
-{
-    http_set_wake(net_wake);
-    open_port(HTTP_PORT, NULL);
-    if (tls_enabled()) {
-        open_port(HTTPS_PORT, &https_mark);
-    }
-}
-
-void http_poll(void)
-{
-    http_collect();
-    tls_collect();
 }

@@ -4,6 +4,7 @@
 
 #include <llhttp.h>
 
+#include "lwip/err.h"
 #include "net/http/http.h"
 
 #define HTTP_PIECE_BYTES 4096u /* of a stream at a time */
@@ -72,3 +73,10 @@ void http_response_free(struct http_conn *c);
  * that the path takes, 0 = there is no such path. */
 const struct http_route *http_find_route(const char *path, enum http_method method,
                                          unsigned *allowed);
+
+/* --- http_lwip.c --- */
+
+struct tcp_pcb;
+/* lwIP has a new connection. arg: http_secure for one that speaks TLS, else NULL. */
+err_t http_accept(void *arg, struct tcp_pcb *pcb, err_t err);
+extern const char http_secure[1];
