@@ -71,7 +71,9 @@ def find_landmarks(accesses, marks, remarks=()):
             found["after"] = after
     down = after_message(remarks, up or 0, FROM_DRIVER, FUNCTION_UNLOADING)
     if down is not None:
-        found["unload"] = down
+        # The GSP may see a message before its doorbell rings, when something else made it look.
+        rung = down < len(accesses) and accesses[down].kind == "W" and accesses[down].offset == marks.doorbell
+        found["unload"] = down + rung
     return {stage: i for stage, i in found.items() if i < len(accesses)}
 
 

@@ -15,7 +15,7 @@ import reading
 import steps
 import test_handed
 from small import (BOOT_0, CPUCTL, FOLDER, HANDED, LIST, MOFFS, REGISTERS, SCRATCH, SMALL, TRFCMD, as_json,
-                   at, differences, flat, model_lines, qemu_line, run, same, small_files, write)
+                   at, differences, flat, model_line, model_lines, qemu_line, run, same, small_files, write)
 
 
 def test_names():
@@ -190,6 +190,16 @@ def test_stages_by_messages():
     got = as_json(write("a", HANDED))["traces"][0]["stages"]
     same([(s["name"], s["reads"], s["writes"]) for s in got],
          [("identify", 1, 0), ("after", 0, 1), ("unload", 0, 1)])
+
+
+def test_a_doorbell_behind_its_message():
+    """The GSP had seen it before: the ring belongs to what came before the unload all the same."""
+    doorbell = model_line("W", REGISTERS.offset("NV_PGSP_QUEUE_HEAD", "gsp"), 0)
+    where = max(i for i, line in enumerate(HANDED) if "function 47 " in line)
+    with_ring = HANDED[:where + 1] + [doorbell] + HANDED[where + 1:]
+    got = as_json(write("a", with_ring))["traces"][0]["stages"]
+    same([(s["name"], s["reads"], s["writes"]) for s in got],
+         [("identify", 1, 0), ("after", 0, 2), ("unload", 0, 1)])
 
 
 def test_stages_of_the_fsp():
