@@ -146,7 +146,7 @@ static bool number(const char *text, uint32_t *out)
     errno = 0;
     const unsigned long long n = strtoull(text, &end, hex ? 16 : 10);
     *out = (uint32_t)n;
-    return errno == 0 && *end == '\0' && n <= UINT32_MAX && !(hex && end == text + 2);
+    return errno == 0 && *end == '\0' && n <= UINT32_MAX;
 }
 
 /* FIELD=VALUE... as an object; NULL: a usage error. */

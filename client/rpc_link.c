@@ -19,7 +19,7 @@ static json_t *take(struct client *c, const char *method, json_t *root)
     json_t *result = json_object_get(root, "result"), *error = json_object_get(root, "error");
     const json_t *id = json_object_get(root, "id"), *message = json_object_get(error, "message");
     const char *version = json_string_value(json_object_get(root, "jsonrpc"));
-    const bool ours = json_is_integer(id) && json_integer_value(id) == REQUEST_ID;
+    const bool ours = json_integer_value(id) == REQUEST_ID;
     if (version == NULL || strcmp(version, "2.0") != 0 || (result != NULL) == (error != NULL) ||
         (result != NULL && !ours) || (error != NULL && !json_is_string(message))) {
         client_fail(c, EXIT_UNREACHABLE, NO_APPLIANCE, "%s: what %s answers is not JSON-RPC",

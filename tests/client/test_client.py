@@ -213,6 +213,7 @@ def registers(t):
                 json.loads(run("--json", "registers", "read", "A", "B", url=a.url).stdout), [BOOT0, BOOT0])
         t.ended("registers.bad", run("registers", "read", "A", "BAD", "C", url=a.url), REFUSED, "0xb72000a1",
                 "no register 'BAD'")
+        t.equal("registers.stops-there", a.params(), {"register": "BAD"})
         ended = run("--json", "registers", "read", "A", "BAD", url=a.url)
         t.equal("registers.bad-json", json.loads(ended.stdout)["code"], -32602)
         a.methods["registers.read"] = BOOT0 | {"name": None}

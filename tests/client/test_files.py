@@ -232,7 +232,18 @@ def damaged(t):
         damage("json-large", archive(MEMBERS | {"status.json": " " * (9 << 20)}),
                "status.json: is longer than 8 MiB")
         damage("members", archive({f"{i}": "" for i in range(1001)}), "more than 1000 members")
-        t.ended("damaged.types", run("decode", path), REFUSED)
+        # GNU tar has times where others have the beginning of a name.
+        path.write_bytes(header(at={257: b"ustar  \0", 345: b"12345670123"}))
+        t.ended("gnu-times", run("decode", path), DONE, "ga102")
+        blanks = f"{len(MEMBERS['status.json']):11o}\0".encode()
+        path.write_bytes(header(at={124: blanks}))
+        t.ended("size-blanks", run("decode", path), DONE, "ga102")
+        # What is no regular file is none, whatever its name is.
+        for kind in b"12345679gxL":
+            path.write_bytes(header(at={156: bytes([kind])}))
+            t.ended(f"type-{chr(kind)}", run("decode", path), REFUSED, "status.json: is not in it")
+        path.write_bytes(header(at={156: b"\0"}))
+        t.ended("type-old", run("decode", path), DONE, "ga102")
         odd = {"status.json": json.dumps({"gpus": 5, "error": "x", "pci": 3}),
                "attempts.json": json.dumps({"last": [5, None, {"error": 1}]}),
                "history.json": json.dumps({"records": [None, 5,
