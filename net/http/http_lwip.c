@@ -179,6 +179,18 @@ static size_t writable(const struct tcp_pcb *pcb)
     return segments < 2 ? 0 : min_u64(tcp_sndbuf(pcb), (segments - 1) * segment);
 }
 
+/* A certificate that is yet to be made has waited for this. */
+static void note_first_answer(void)
+{
+    struct http_stats *stats = http_stats_mut();
+    if (stats->first_answer_us == 0) {
+        stats->first_answer_us = clock_now_us();
+        log_info("http", "first answer %llu us after hand-off",
+                 (unsigned long long)stats->first_answer_us);
+        tls_may_make_certificate();
+    }
+}
+
 /* What goes to TCP next: the answer, or records of it. NULL: nothing. */
 static const void *output(struct slot *s, size_t *len)
 {
@@ -191,19 +203,11 @@ static const void *output(struct slot *s, size_t *len)
         const void *plain = http_conn_output(s->conn, &n);
         used = plain != NULL ? tls_conn_write(s->tls, plain, n) : 0;
         http_conn_sent(s->conn, used);
+        if (used > 0) {
+            note_first_answer();
+        }
     }
     return out != NULL ? out : tls_conn_output(s->tls, len);
-}
-
-static void note_first_answer(const struct slot *s)
-{
-    struct http_stats *stats = http_stats_mut();
-    if (s->tls == NULL && stats->first_answer_us == 0) {
-        stats->first_answer_us = clock_now_us();
-        log_info("http", "first answer %llu us after hand-off",
-                 (unsigned long long)stats->first_answer_us);
-        tls_may_make_certificate();
-    }
 }
 
 /* Hands the answer to TCP; true when all of it is. */
@@ -220,9 +224,9 @@ static bool send_output(struct slot *s, bool *moved)
             tls_conn_sent(s->tls, n);
         } else {
             http_conn_sent(s->conn, n);
+            note_first_answer();
         }
         *moved = true;
-        note_first_answer(s);
     }
     return true;
 }
@@ -260,9 +264,6 @@ static void feed(struct slot *s, bool *moved)
         *moved = true;
         s->in_off += used;
         tcp_recved(s->pcb, (u16_t)used);
-        if (s->tls != NULL && !feed_plain(s, moved)) {
-            return;
-        }
     }
     s->in.len = s->in_off = 0;
     if (s->in.room > KEEP_BYTES) {

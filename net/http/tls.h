@@ -73,7 +73,7 @@ struct tls_conn *tls_conn_new(void (*ready)(void *ctx), void *ctx);
 void tls_conn_free(struct tls_conn *c);
 
 /* Takes bytes off the wire; returns how many it used. Fewer than len: call again with the rest when
- * something has moved. A connection that failed takes everything and forgets it. */
+ * something has moved. What comes after a failure or a goodbye is taken and forgotten. */
 size_t tls_conn_input(struct tls_conn *c, const void *data, size_t len);
 /* What goes to the wire next; NULL and len 0 = nothing. Valid until tls_conn_sent(). */
 const void *tls_conn_output(struct tls_conn *c, size_t *len);
@@ -82,7 +82,8 @@ void tls_conn_sent(struct tls_conn *c, size_t n);
 /* What the client said; NULL and len 0 = nothing now. Valid until tls_conn_taken(). */
 const char *tls_conn_plain(struct tls_conn *c, size_t *len);
 void tls_conn_taken(struct tls_conn *c, size_t n);
-/* Encrypts up to len bytes as one record; returns how many it took, 0 = not now. */
+/* Encrypts up to len bytes (not 0) as one record; returns how many it took: 0 while the output has
+ * something. */
 size_t tls_conn_write(struct tls_conn *c, const void *data, size_t len);
 /* Says goodbye (close_notify), once; the output then has it, unless that failed. */
 void tls_conn_close(struct tls_conn *c);

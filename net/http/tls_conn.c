@@ -17,6 +17,8 @@ static const char plain_answer[] =
     "Connection: close\r\n\r\n"
     "{\"type\":\"about:blank\",\"title\":\"Bad Request\",\"status\":400,"
     "\"detail\":\"this port speaks TLS 1.3: ask with https://\"}\n";
+_Static_assert(MBEDTLS_SSL_OUT_CONTENT_LEN + 1 + 16 + 5 <= TLS_TX_BYTES,
+               "a record with its type, tag and header (RFC 8446 5.2)");
 _Static_assert(sizeof(plain_answer) <= TLS_TX_BYTES, "it is staged whole");
 
 static struct log_limit limit;
@@ -130,15 +132,9 @@ void tls_conn_handshake(struct tls_conn *c)
 
 /* --- bytes of the wire --- */
 
-static void stage(struct tls_conn *c, const void *data, size_t len)
-{
-    memcpy(c->rx + c->rx_len, data, len);
-    c->rx_len += len;
-}
-
 size_t tls_conn_input(struct tls_conn *c, const void *data, size_t len)
 {
-    if (len == 0 || c->state == TLS_OVER) {
+    if (len == 0 || c->state == TLS_OVER || c->ended) {
         return len;
     }
     if (c->state == TLS_NEW) {
@@ -158,8 +154,9 @@ size_t tls_conn_input(struct tls_conn *c, const void *data, size_t len)
         c->rx_off = 0;
     }
     size_t n = min_u64(len, sizeof(c->rx) - c->rx_len);
-    stage(c, data, n);
-    if (c->state == TLS_SHAKING && n > 0) {
+    memcpy(c->rx + c->rx_len, data, n);
+    c->rx_len += n;
+    if (c->state == TLS_SHAKING) {
         tls_enqueue(c);
     }
     return n;
@@ -189,7 +186,10 @@ const char *tls_conn_plain(struct tls_conn *c, size_t *len)
 {
     if (c->plain_off == c->plain_len && c->state == TLS_UP && !c->ended) {
         c->plain_off = c->plain_len = 0;
-        int n = mbedtls_ssl_read(&c->ssl, (unsigned char *)c->plain, sizeof(c->plain));
+        int n;
+        do { /* 0: a record with nothing in it (RFC 8446 5.4) */
+            n = mbedtls_ssl_read(&c->ssl, (unsigned char *)c->plain, sizeof(c->plain));
+        } while (n == 0);
         if (n > 0) {
             c->plain_len = (size_t)n;
         } else if (n == MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY) {
@@ -206,21 +206,15 @@ void tls_conn_taken(struct tls_conn *c, size_t n) { c->plain_off += n; }
 
 size_t tls_conn_write(struct tls_conn *c, const void *data, size_t len)
 {
-    /* A record that did not fit is written to its end first, with the same arguments. */
-    if (c->state != TLS_UP || c->goodbye) {
+    /* One record at a time, and the stage has room for it: mbedTLS never waits with half of one. */
+    if (c->state != TLS_UP || c->goodbye || c->tx_len > 0) {
         return 0;
     }
-    int n = mbedtls_ssl_write(&c->ssl, data, c->unsent != 0 ? c->unsent : len);
-    if (n > 0) {
-        c->unsent = 0;
-        return (size_t)n;
+    int n = mbedtls_ssl_write(&c->ssl, data, len);
+    if (n <= 0) {
+        c->state = TLS_OVER; /* no memory, or no more numbers for records */
     }
-    if (is_wait(n)) {
-        c->unsent = min_u64(len, MBEDTLS_SSL_OUT_CONTENT_LEN);
-        return 0;
-    }
-    c->state = TLS_OVER;
-    return 0;
+    return n > 0 ? (size_t)n : 0;
 }
 
 void tls_conn_close(struct tls_conn *c)

@@ -50,7 +50,6 @@ struct tls_conn {
     struct tls_conn *after; /* in the list of those it is done with */
     void (*ready)(void *ctx);
     void *ctx;
-    size_t unsent; /* of a record that mbedTLS holds: so many plain bytes are in it */
     size_t rx_off, rx_len;
     size_t tx_off, tx_len;
     size_t plain_off, plain_len;

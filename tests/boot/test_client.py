@@ -78,6 +78,10 @@ def fails(test, m):
     status = m.json("/api/v1/status")["gpus"][0]
     ended(test, "fails.boot", done, REFUSED, status["error"]["text"], status["error"]["stage"], status["error"]["hint"])
     ended(test, "fails.unload", client("unload"), REFUSED)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "report.tar"
+        ended(test, "fails.report", client("report", "-o", path), DONE, "report.tar")
+        ended(test, "fails.decode", client("decode", path), DONE, "failed", status["error"]["stage"], "attempt")
     test.equal("fails.serves", client.result("rpc", "gpu.list")[0]["state"], "failed")
 
 

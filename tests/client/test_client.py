@@ -143,6 +143,7 @@ def orders(t):
         ended = run("boot", url=a.url)
         t.ended("boot", ended, DONE, "ready", "1.235 s", "950 us", "riscv: it does not start", "function")
         t.equal("boot.sent", a.params(), {"timeout_ms": 120000})
+        t.ok("boot.no-error", "-: -" not in ended.stdout, ended.stdout)
         t.ok("boot.this-one", "earlier boot" not in ended.stdout, ended.stdout)
         columns = [max(line.find("timeout"), line.find("ok")) for line in ended.stdout.splitlines()[2:4]]
         t.ok("boot.aligned", len(set(columns)) == 1, ended.stdout)

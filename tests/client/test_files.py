@@ -169,6 +169,8 @@ def decode(t):
         t.equal("decode.json-members", [m["name"] for m in digest["members"]], list(MEMBERS))
         t.equal("decode.json-tail", digest["flight_tail"], [f"line {i}." for i in range(60, 100)])
         t.equal("decode.json-problems", digest["problems"], [])
+        digest = json.loads(ended(archive(MEMBERS | {"history.json": "{}"}), "--json").stdout)
+        t.equal("decode.no-history", digest["bad_calls"], None)
         whole = MEMBERS | {"status.json": json.dumps({"appliance": {}, "gpus": [GPU]})}
         t.ended("decode.whole-status", ended(archive(whole)), DONE, "ga102")
         well = MEMBERS | {"status.json": json.dumps(GPU | {"error": None}),

@@ -63,6 +63,60 @@ static void test_drips(void **state)
     leave(c);
 }
 
+/* Records of one byte, of none, and several of which only the first is taken before more come. */
+static void test_small_records(void **state)
+{
+    (void)state;
+    static const char said[] = "abc";
+    size_t len;
+    struct tls_conn *c = connected();
+    for (unsigned i = 0; i < 3; i++) {
+        for (unsigned k = 0; k < 3; k++) {
+            assert_int_equal(mbedtls_ssl_write(&client.ssl, NULL, 0), 0);
+        }
+        assert_int_equal(mbedtls_ssl_write(&client.ssl, (const unsigned char *)&said[i], 1), 1);
+        if (i != 0) { /* the first two together, then another one */
+            to_server(c, SIZE_MAX);
+            assert_false(tls_conn_working(c)); /* no more of the worker's business */
+            const char *p = tls_conn_plain(c, &len);
+            assert_int_equal(len, 1);
+            assert_int_equal(*p, said[i - 1]);
+            tls_conn_taken(c, 1);
+        }
+    }
+    const char *p = tls_conn_plain(c, &len);
+    assert_int_equal(len, 1);
+    assert_int_equal(*p, 'c');
+    tls_conn_taken(c, 1);
+    assert_null(tls_conn_plain(c, &len));
+    assert_false(tls_conn_over(c));
+    assert_int_equal(tls_conn_write(c, "x", 1), 1);
+    assert_int_equal(tls_conn_write(c, "y", 1), 0); /* the stage is for one */
+    leave(c);
+}
+
+/* A flight that the stage has no room for waits until there is some. */
+static void test_full_stage(void **state)
+{
+    (void)state;
+    enum { ROOM = 10 };
+    size_t len;
+    struct tls_conn *c = tls_conn_new(on_ready, NULL);
+    client_init(&client);
+    (void)mbedtls_ssl_handshake(&client.ssl);
+    c->tx_len = sizeof(c->tx) - ROOM; /* as if that were still to be sent */
+    to_server(c, SIZE_MAX);
+    work();
+    assert_true(tls_conn_shaking(c));
+    assert_non_null(tls_conn_output(c, &len));
+    assert_int_equal(len, sizeof(c->tx));
+    tls_conn_sent(c, sizeof(c->tx) - ROOM);
+    assert_false(tls_conn_working(c)); /* until all of it is sent */
+    shake(c, SIZE_MAX);
+    assert_true(mbedtls_ssl_is_handshake_over(&client.ssl));
+    leave(c);
+}
+
 /* After the client's goodbye it may still read; after ours nothing is written. */
 static void test_goodbyes(void **state)
 {
@@ -76,6 +130,8 @@ static void test_goodbyes(void **state)
     assert_null(tls_conn_plain(c, &len));
     assert_true(tls_conn_ended(c));
     assert_false(tls_conn_over(c));
+    static const uint8_t more[2 * TLS_RX_BYTES]; /* what comes after it is taken and forgotten */
+    assert_int_equal(tls_conn_input(c, more, sizeof(more)), sizeof(more));
     assert_int_equal(tls_conn_write(c, "answer", 6), 6);
     to_client(c, SIZE_MAX);
     assert_int_equal(mbedtls_ssl_read(&client.ssl, in, sizeof(in)), 6);
@@ -123,6 +179,7 @@ static void test_left_anywhere(void **state)
 static void test_left_while_working(void **state)
 {
     (void)state;
+    size_t len;
     const uint64_t used = stats().memory_used;
     for (unsigned turns = 1; turns < 40; turns++) {
         struct tls_conn *c = tls_conn_new(on_ready, NULL);
@@ -134,6 +191,9 @@ static void test_left_while_working(void **state)
             fiber_yield();
         }
         assert_true(c->running);
+        assert_true(tls_conn_working(c));
+        assert_null(tls_conn_output(c, &len)); /* it may grow yet */
+        assert_int_equal(len, 0);
         assert_int_equal(tls_conn_input(c, "x", 1), 0); /* it reads from there */
         lab_readies = 0;
         leave(c);
@@ -173,6 +233,33 @@ static void test_left_queue(void **state)
             }
         }
         assert_int_equal(stats().memory_used, used);
+    }
+}
+
+/* Some that the worker is done with leave before the network fiber hears of it. */
+static void test_left_done(void **state)
+{
+    (void)state;
+    enum { COUNT = 3 };
+    static const uint8_t byte = 22;
+    for (unsigned gone = 0; gone < COUNT; gone++) {
+        struct tls_conn *c[COUNT];
+        for (unsigned i = 0; i < COUNT; i++) {
+            c[i] = tls_conn_new(on_ready, NULL);
+            tls_conn_input(c[i], &byte, 1);
+        }
+        while (stats().waiting > 0) {
+            fiber_yield();
+        }
+        tls_conn_free(c[gone]);
+        lab_readies = 0;
+        tls_collect();
+        assert_int_equal(lab_readies, COUNT - 1);
+        for (unsigned i = 0; i < COUNT; i++) {
+            if (i != gone) {
+                tls_conn_free(c[i]);
+            }
+        }
     }
 }
 
@@ -256,6 +343,31 @@ static void test_network_does_not_yield(void **state)
     mbedtls_pk_free(&key);
 }
 
+/* Nor while the worker, which may, is in the middle of an operation. */
+static void test_network_does_not_yield_meanwhile(void **state)
+{
+    (void)state;
+    struct tls_conn *c = tls_conn_new(on_ready, NULL);
+    client_init(&client);
+    (void)mbedtls_ssl_handshake(&client.ssl);
+    to_server(c, SIZE_MAX);
+    client_free(&client);
+    host_clock_set_step(250000);
+    fiber_yield();
+    fiber_yield();
+    assert_true(c->running);
+    stop = false;
+    assert_non_null(fiber_spawn("other", other, NULL, FIBER_STACK_DEFAULT));
+    turns = 0;
+    client_init(&client);
+    (void)mbedtls_ssl_handshake(&client.ssl); /* makes a key */
+    assert_int_equal(turns, 0);
+    host_clock_set_step(HOST_CLOCK_STEP_NS);
+    stop = true;
+    work();
+    leave(c);
+}
+
 /* --- the start -------------------------------------------------------------------------------- */
 
 static void test_unseeded(void **state)
@@ -294,13 +406,17 @@ int main(void)
         cmocka_unit_test(test_start),
         cmocka_unit_test(test_handshake),
         cmocka_unit_test(test_drips),
+        cmocka_unit_test(test_small_records),
+        cmocka_unit_test(test_full_stage),
         cmocka_unit_test(test_goodbyes),
         cmocka_unit_test(test_left_anywhere),
         cmocka_unit_test(test_left_while_working),
         cmocka_unit_test(test_left_queue),
+        cmocka_unit_test(test_left_done),
         cmocka_unit_test(test_memory_limit),
         cmocka_unit_test(test_others_run),
         cmocka_unit_test(test_network_does_not_yield),
+        cmocka_unit_test(test_network_does_not_yield_meanwhile),
     };
     return cmocka_run_group_tests_name("tls", tests, NULL, NULL);
 }

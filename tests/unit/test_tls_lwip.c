@@ -115,8 +115,10 @@ static const char *ask(const char *request)
 static void test_served(void **state)
 {
     (void)state;
+    const uint64_t first_us = stats().first_answer_us;
     shaken();
-    for (unsigned i = 0; i < 3; i++) { /* kept alive */
+    assert_int_equal(stats().first_answer_us, first_us); /* a handshake is no answer */
+    for (unsigned i = 0; i < 3; i++) {                   /* kept alive */
         assert_non_null(strstr(ask("GET /hello HTTP/1.1\r\nHost: x\r\n\r\n"), "\r\n\r\nhello\n"));
         assert_int_equal(peer.state, WIRE_UP);
     }
@@ -125,6 +127,7 @@ static void test_served(void **state)
     assert_int_equal(last_read, MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY); /* before the FIN */
     assert_int_equal(peer.state, WIRE_GOT_FIN);
     assert_int_equal(stats().open, 0);
+    assert_int_not_equal(stats().first_answer_us, 0);
     end();
 }
 
@@ -151,6 +154,28 @@ static void test_goodbye_with_request(void **state)
         assert_int_equal(stats().open, 0);
         end();
     }
+}
+
+/* The end of the handshake, a request and the client's end in one go: the worker comes first. */
+static void test_all_in_one_go(void **state)
+{
+    (void)state;
+    static const char request[] = "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n";
+    begin();
+    say(&peer, client.out, client.out_len);
+    client.out_len = 0;
+    work();
+    client_receives(&client, peer.text, peer.received);
+    taken = peer.received;
+    assert_int_equal(mbedtls_ssl_handshake(&client.ssl), 0);
+    assert_true(mbedtls_ssl_write(&client.ssl, (const unsigned char *)request, strlen(request)) >
+                0);
+    say(&peer, client.out, client.out_len);
+    client.out_len = 0;
+    wire_send(&peer, WIRE_ACK | WIRE_FIN, NULL, 0);
+    exchange();
+    assert_non_null(strstr(drain(), "hello\n"));
+    end();
 }
 
 /* Requests in one flight: answered one after the other, and what waits is within the limits. */
@@ -237,6 +262,15 @@ static void test_deadlines(void **state)
     assert_in_range(give_up(SIZE_MAX, 0), 10, 13); /* our flight is never answered */
     assert_in_range(give_up(0, 0), 60, 63);        /* not a byte: idle, like others */
 
+    /* What waits for the worker for so long, too. */
+    begin();
+    say(&peer, client.out, client.out_len);
+    wire_run_us(9 * US_PER_S);
+    assert_int_equal(peer.state, WIRE_UP);
+    wire_run_us(4 * US_PER_S);
+    assert_int_equal(peer.state, WIRE_GOT_RST);
+    end();
+
     /* Once the handshake is over it is a connection like others. */
     shaken();
     wire_run_us(30 * US_PER_S);
@@ -322,6 +356,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_served, tls_reset),
         cmocka_unit_test_setup(test_goodbye_with_request, tls_reset),
+        cmocka_unit_test_setup(test_all_in_one_go, tls_reset),
         cmocka_unit_test_setup(test_pipeline, tls_reset),
         cmocka_unit_test_setup(test_only, tls_reset),
         cmocka_unit_test_setup(test_plain_on_443, tls_reset),

@@ -28,7 +28,8 @@ static void refused(const void *data, size_t len, uint8_t alert)
     assert_true(tls_conn_over(c));
     assert_false(tls_conn_shaking(c));
     assert_alert(c, alert);
-    assert_int_equal(tls_conn_input(c, data, len), len); /* taken and forgotten */
+    static const uint8_t more[2 * TLS_RX_BYTES];
+    assert_int_equal(tls_conn_input(c, more, sizeof(more)), sizeof(more)); /* and forgotten */
     assert_false(tls_conn_working(c));
     tls_conn_free(c);
     assert_int_equal(stats().failed, before.failed + 1);
@@ -89,6 +90,15 @@ static void test_plain_http(void **state)
 {
     (void)state;
     static const char get[] = "GET / HTTP/1.1\r\n";
+    for (unsigned first = 'A' - 1; first <= 'Z' + 1; first++) {
+        const uint8_t byte = (uint8_t)first;
+        struct tls_conn *other = tls_conn_new(on_ready, NULL);
+        assert_int_equal(tls_conn_input(other, NULL, 0), 0);
+        assert_false(tls_conn_shaking(other) || tls_conn_over(other));
+        assert_int_equal(tls_conn_input(other, &byte, 1), 1);
+        assert_int_equal(tls_conn_over(other), first >= 'A' && first <= 'Z');
+        tls_conn_free(other);
+    }
     const uint64_t failed = stats().failed;
     struct tls_conn *c = tls_conn_new(on_ready, NULL);
     assert_int_equal(tls_conn_input(c, get, strlen(get)), strlen(get));
