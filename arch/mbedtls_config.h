@@ -52,8 +52,15 @@
 #define MBEDTLS_USE_PSA_CRYPTO
 #define MBEDTLS_PSA_ASSUME_EXCLUSIVE_BUFFERS /* nobody changes what is given to it meanwhile */
 #define MBEDTLS_ECP_NIST_OPTIM
+#if defined(__has_feature)
+#if __has_feature(memory_sanitizer) /* it does not see what assembly writes */
+#define FL_NO_ASM
+#endif
+#endif
+#ifndef FL_NO_ASM
 #define MBEDTLS_HAVE_ASM
 #define MBEDTLS_AESNI_C
+#endif
 #define MBEDTLS_AES_FEWER_TABLES
 #define MBEDTLS_AES_ONLY_128_BIT_KEY_LENGTH
 #define MBEDTLS_BLOCK_CIPHER_NO_DECRYPT

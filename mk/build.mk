@@ -33,10 +33,11 @@ LWIP_SRCS += $(addprefix src/core/,init.c def.c inet_chksum.c ip.c mem.c memp.c 
 HTTP_PARSER_SRCS := src/api.c src/http.c src/llhttp.c
 
 # mbedTLS: its hashes, base64 and what takes constant time; and its TLS 1.3 server.
-MBEDTLS_SRCS += $(addprefix library/,sha256.c sha512.c platform_util.c base64.c constant_time.c)
+MBEDTLS_SRCS += $(addprefix library/,sha256.c sha512.c platform.c platform_util.c base64.c \
+    constant_time.c)
 MBEDTLS_TLS_SRCS := $(addprefix library/,aes.c aesni.c asn1parse.c asn1write.c bignum.c \
     bignum_core.c block_cipher.c chacha20.c chachapoly.c ecdh.c ecdsa.c ecp.c ecp_curves.c gcm.c \
-    md.c oid.c pem.c pk.c pk_ecc.c pk_wrap.c pkparse.c pkwrite.c platform.c poly1305.c \
+    md.c oid.c pem.c pk.c pk_ecc.c pk_wrap.c pkparse.c pkwrite.c poly1305.c \
     psa_crypto.c psa_crypto_aead.c psa_crypto_cipher.c psa_crypto_client.c \
     psa_crypto_driver_wrappers_no_static.c psa_crypto_ecp.c psa_crypto_hash.c psa_crypto_mac.c \
     psa_crypto_rsa.c psa_crypto_slot_management.c psa_util.c ssl_ciphersuites.c ssl_client.c \
