@@ -230,7 +230,8 @@ void peers_sent(unsigned card, const uint8_t *frame, size_t len)
 
 static bool served(void)
 {
-    static const char request[] = "GET /healthz HTTP/1.1\r\nHost: 10.0.2.15\r\nConnection: close\r\n\r\n";
+    static const char request[] =
+        "GET /healthz HTTP/1.1\r\nHost: 10.0.2.15\r\nConnection: close\r\n\r\n";
     static const uint8_t nobody[6], everybody[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
     static const uint8_t echo[32];
     static const char ok[] = "HTTP/1.1 200";
