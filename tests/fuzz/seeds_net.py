@@ -17,7 +17,7 @@ OURSELVES, LOOPBACK, BROADCAST, SUBNET, MULTICAST, NOBODY, FAR, ROUTER = range(7
 
 # op_open: options, windows, c
 MSS, SACK, TIMES, LIES = 1, 2, 6, 8
-W_0, W_1, W_FULL = 0, 1, 5
+W_0, W_1, W_SMALL, W_FULL = 0, 1, 2, 5
 COMPLETES, OBLIGING, SAME_PORT = 1, 2, 4
 # op_segment: flags and b
 FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
@@ -71,6 +71,9 @@ SEEDS = {
     # acknowledged with the window still shut: lwIP 2.2.1's persist timer runs with nothing to send.
     "zero_window_then_full_ack": (0, client(obliging=False), op("text", a=HEALTHZ),
                                   ack(what=ACK_SAME, window=W_0), wait(8), ack(window=W_0), wait(8)),
+    # The answer is cut while the window is as good as shut; then it opens by less than a segment.
+    "window_opens_small": (0, client(window=W_1), op("text", a=STATUS),
+                           op("segment", 0, ACK, SEQ_NEXT | ACK_PART, W_SMALL, 199, b"no request\r\n" * 9), ack()),
     "partial_acks": (0, client(obliging=False), op("text", a=PAGE),
                      *(op("segment", 0, ACK, SEQ_NEXT | ACK_PART, 2 + i % 4, 100) + wait(0.5)
                        for i in range(6)), ack(window=W_1), wait(4), ack()),

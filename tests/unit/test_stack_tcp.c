@@ -129,6 +129,35 @@ static void test_mss_in_the_middle(void **state)
     assert_int_equal(stats().assertions, before);
 }
 
+/* The window was never open when the answer was cut into segments; then it opens less far than one
+ * of them is long. */
+static void test_window_opens_small(void **state)
+{
+    static const uint32_t windows[] = {1, 2, 900, 2919};
+    (void)state;
+    uint64_t before = stats().assertions;
+    for (size_t i = 0; i < ARRAY_SIZE(windows); i++) {
+        struct wire_peer p;
+        wire_peer_init(&p, WIRE_PEER);
+        p.silent = true;
+        p.window = 0;
+        assert_true(wire_connect(&p));
+        wire_say(&p, "GET /big HTTP/1.1\r\nHost: x\r\n\r\n");
+        assert_int_equal(p.received, 0);
+        p.window = (uint16_t)windows[i];
+        wire_ack(&p, 0);
+        wire_run_us(2 * US_PER_S);
+        wire_ack(&p, (uint32_t)p.received);
+        p.window = 0xffff;
+        p.silent = false;
+        wire_ack(&p, (uint32_t)p.received);
+        wire_run_us(20 * US_PER_S);
+        assert_true(p.received > 200000);
+        wire_peer_leave(&p);
+    }
+    assert_int_equal(stats().assertions, before);
+}
+
 static struct tcp_pcb *pcb_of(const struct wire_peer *p)
 {
     for (struct tcp_pcb *pcb = tcp_active_pcbs; pcb != NULL; pcb = pcb->next) {
@@ -418,6 +447,7 @@ int main(void)
         cmocka_unit_test_setup(test_full_ack_at_window_zero, reset),
         cmocka_unit_test_setup(test_part_ack_at_window_zero, reset),
         cmocka_unit_test_setup(test_mss_in_the_middle, reset),
+        cmocka_unit_test_setup(test_window_opens_small, reset),
         cmocka_unit_test_setup(test_assertion_in_a_timer, reset),
         cmocka_unit_test_setup(test_assertion_in_input, reset),
         cmocka_unit_test_setup(test_fatal_assertions, reset),
