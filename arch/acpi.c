@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "arch/acpi_aml.h"
+
 /* System description table header. */
 enum { SDT_LENGTH = 4, SDT_HEADER_BYTES = 36 };
 /* The largest tables seen are DSDTs of servers, below 1 MiB. */
@@ -62,6 +64,41 @@ static bool checksum_ok(const struct phys_reader *mem, uint64_t at, uint64_t byt
         sum = (uint8_t)(sum + sum_bytes(chunk, n));
     }
     return sum == 0;
+}
+
+/* A field of a header as text; tables are input, and people read it. */
+static void to_text(char *out, const uint8_t *field, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        out[i] = (char)(field[i] >= ' ' && field[i] <= '~' ? field[i] : '?');
+    }
+    out[n] = '\0';
+}
+
+/* What the header at this address says; false when it does not lie in memory. what: its signature,
+ * "?" when only the header knows. */
+static bool look(struct parser *p, const char *what, uint64_t at, struct acpi_table *t)
+{
+    enum { REVISION = 8, OEM = 10, OEM_TABLE = 16 };
+    uint8_t header[SDT_HEADER_BYTES];
+    if (!read_phys(p->mem, at, header, sizeof(header))) {
+        damaged(p, what, at, "does not lie in memory");
+        return false;
+    }
+    *t = (struct acpi_table){
+        .address = at, .bytes = get_le32(header + SDT_LENGTH), .revision = header[REVISION]};
+    to_text(t->signature, header, sizeof(t->signature) - 1);
+    to_text(t->oem, header + OEM, sizeof(t->oem) - 1);
+    to_text(t->oem_table, header + OEM_TABLE, sizeof(t->oem_table) - 1);
+    return true;
+}
+
+static void keep(struct acpi_info *out, const struct acpi_table *t)
+{
+    if (out->table_count < ACPI_TABLES_MAX) {
+        out->table[out->table_count] = *t;
+    }
+    out->table_count++;
 }
 
 /* Checks header and sum of a table that should have this signature and at least min bytes. */
@@ -286,97 +323,12 @@ static void parse_fadt(struct parser *p, const struct table *t)
 
 /* --- DSDT and SSDTs: \_S5 --- */
 
-enum {
-    AML_ZERO = 0x00,
-    AML_ONE = 0x01,
-    AML_NAME = 0x08,
-    AML_BYTE = 0x0a,
-    AML_WORD = 0x0b,
-    AML_DWORD = 0x0c,
-    AML_PACKAGE = 0x12,
-    AML_ROOT = 0x5c
-};
-#define SLEEP_TYPE_MAX 7u
-
-/* An integer constant at *off; moves *off behind it. False for anything else. */
-static bool aml_integer(const uint8_t *b, size_t n, size_t *off, uint32_t *out)
-{
-    if (*off >= n) {
-        return false;
-    }
-    uint8_t op = b[(*off)++];
-    size_t bytes = op == AML_BYTE ? 1 : (op == AML_WORD ? 2 : (op == AML_DWORD ? 4 : 0));
-    *out = op; /* ZeroOp and OneOp are their own value */
-    if (bytes == 0) {
-        return op == AML_ZERO || op == AML_ONE;
-    }
-    if (!range_ok(*off, bytes, n)) {
-        return false;
-    }
-    *out = 0;
-    for (size_t i = 0; i < bytes; i++) {
-        *out |= (uint32_t)b[*off + i] << (8 * i);
-    }
-    *off += bytes;
-    return true;
-}
-
-/* A PkgLength at *off, which moves behind it: its lead byte says how many bytes follow (ACPI 6.5
- * section 20.2.4). False when it is cut short or has bits that must be zero. */
-static bool aml_package_length(const uint8_t *b, size_t n, size_t *off, uint32_t *out)
-{
-    enum { FOLLOW_SHIFT = 6, ALONE_MASK = 0x3f, NIBBLE_MASK = 0xf, ZERO_MASK = 0x30 };
-    if (*off >= n) {
-        return false;
-    }
-    const uint8_t lead = b[(*off)++];
-    const size_t follow = lead >> FOLLOW_SHIFT;
-    *out = lead & (follow == 0 ? ALONE_MASK : NIBBLE_MASK);
-    if (!range_ok(*off, follow, n) || (follow != 0 && (lead & ZERO_MASK) != 0)) {
-        return false;
-    }
-    for (size_t i = 0; i < follow; i++) {
-        *out |= (uint32_t)b[*off + i] << (8 * i + 4);
-    }
-    *off += follow;
-    return true;
-}
-
-/* NameOp, root, name, PackageOp, PkgLength, count, two integers. */
-enum { S5_BYTES_MAX = 1 + 1 + 4 + 1 + 4 + 1 + 2 * 5 };
-
-/* Do n bytes at b, of a table of which `left` bytes follow from there, start with Name(_S5_,
- * Package { x, y, ... }), a package that lies in the table and holds both numbers, which are sleep
- * types? */
-static bool aml_s5(const uint8_t *b, size_t n, uint64_t left, uint32_t type[2])
-{
-    enum { PACKAGE_ELEMENTS_MIN = 2 };
-    size_t off = 1;
-    uint32_t length;
-    if (b[0] != AML_NAME) {
-        return false;
-    }
-    off += off < n && b[off] == AML_ROOT;
-    if (!range_ok(off, 6, n) || memcmp(b + off, "_S5_", 4) != 0 || b[off + 4] != AML_PACKAGE) {
-        return false;
-    }
-    off += 5;
-    const size_t package = off;
-    if (!aml_package_length(b, n, &off, &length) || !range_ok(package, length, left)) {
-        return false;
-    }
-    n = (size_t)min_u64(n, package + length);
-    return off < n && b[off++] >= PACKAGE_ELEMENTS_MIN && aml_integer(b, n, &off, &type[0]) &&
-           aml_integer(b, n, &off, &type[1]) && type[0] <= SLEEP_TYPE_MAX &&
-           type[1] <= SLEEP_TYPE_MAX;
-}
-
 /* Looks at every byte of a table of AML. Strings, buffers and the code of methods could imitate the
  * pattern, and what that could do is write a wrong sleep type on power-off: so two that differ are
  * none (docs/decisions/0008-acpica.md). */
 static void find_s5(struct parser *p, const struct table *t, const char *signature)
 {
-    uint8_t window[CHUNK_BYTES + S5_BYTES_MAX - 1];
+    uint8_t window[CHUNK_BYTES + ACPI_S5_BYTES_MAX - 1];
     uint32_t type[2];
     for (uint64_t off = SDT_HEADER_BYTES; off < t->bytes; off += CHUNK_BYTES) {
         size_t n = (size_t)min_u64(sizeof(window), t->bytes - off);
@@ -384,7 +336,7 @@ static void find_s5(struct parser *p, const struct table *t, const char *signatu
             return;
         }
         for (size_t i = 0; i < n && i < CHUNK_BYTES; i++) {
-            if (!aml_s5(window + i, n - i, t->bytes - off - i, type)) {
+            if (!acpi_aml_s5(window + i, n - i, t->bytes - off - i, type)) {
                 continue;
             }
             if (p->s5_seen && (type[0] != p->out->s5_a || type[1] != p->out->s5_b)) {
@@ -416,20 +368,42 @@ static void parse_table(struct parser *p, uint64_t at)
         {"HPET", 52, parse_hpet},
         {"SSDT", SDT_HEADER_BYTES, parse_ssdt},
     };
-    uint8_t signature[4];
+    struct acpi_table seen;
     struct table t;
-    if (!read_phys(p->mem, at, signature, sizeof(signature))) {
-        damaged(p, "?", at, "does not lie in memory");
+    if (!look(p, "?", at, &seen)) {
         return;
     }
     for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
-        if (memcmp(signature, known[i].signature, sizeof(signature)) == 0) {
-            if (open_table(p, at, known[i].signature, known[i].min, &t)) {
-                known[i].parse(p, &t);
-            }
-            return;
+        if (strcmp(seen.signature, known[i].signature) != 0) {
+            continue;
+        }
+        seen.state = ACPI_TABLE_DAMAGED;
+        if (open_table(p, at, known[i].signature, known[i].min, &t)) {
+            seen.state = ACPI_TABLE_USED;
+            known[i].parse(p, &t);
+        }
+        break;
+    }
+    keep(p->out, &seen);
+}
+
+/* The FADT names it, not the root. */
+static void parse_dsdt(struct parser *p)
+{
+    struct acpi_table seen;
+    struct table t;
+    if (p->dsdt == 0 || !look(p, "DSDT", p->dsdt, &seen)) {
+        return;
+    }
+    seen.state = ACPI_TABLE_DAMAGED;
+    if (open_table(p, p->dsdt, "DSDT", 0, &t)) {
+        seen.state = ACPI_TABLE_USED;
+        find_s5(p, &t, "DSDT");
+        if (!p->s5_seen) {
+            damaged(p, "DSDT", t.at, "has no \\_S5: power-off will not work");
         }
     }
+    keep(p->out, &seen);
 }
 
 /* Each table that the root lists; entries are 8 bytes (XSDT) or 4 (RSDT). */
@@ -483,12 +457,7 @@ enum fl_err acpi_parse(const struct phys_reader *mem, uint64_t rsdp, struct acpi
         return FL_EBADDATA;
     }
     parse_root(&p, &t, xsdt != 0 ? 8 : 4);
-    if (p.dsdt != 0 && open_table(&p, p.dsdt, "DSDT", 0, &t)) {
-        find_s5(&p, &t, "DSDT");
-        if (!p.s5_seen) {
-            damaged(&p, "DSDT", t.at, "has no \\_S5: power-off will not work");
-        }
-    }
+    parse_dsdt(&p);
     out->has_s5 = p.s5_seen && !p.s5_differs;
     return FL_OK;
 }

@@ -31,7 +31,20 @@ struct acpi_reg {
 #define ACPI_ECAM_MAX   32u
 #define ACPI_IOAPIC_MAX 64u /* the largest servers have some 40 */
 
+/* A table that the root or the FADT names, as its header says: for a person who reads a report. */
+enum acpi_table_state { ACPI_TABLE_NOT_READ, ACPI_TABLE_USED, ACPI_TABLE_DAMAGED };
+struct acpi_table {
+    uint64_t address;
+    uint32_t bytes;                          /* as the header says */
+    char signature[5], oem[7], oem_table[9]; /* printable */
+    uint8_t revision;
+    enum acpi_table_state state; /* NOT_READ: of no use here, only the header was looked at */
+};
+#define ACPI_TABLES_MAX 64u
+
 struct acpi_info {
+    struct acpi_table table[ACPI_TABLES_MAX]; /* the first ones */
+    uint32_t table_count;                     /* of all, may be more than ACPI_TABLES_MAX */
     /* MCFG */
     struct machine_ecam ecam[ACPI_ECAM_MAX];
     size_t ecam_count;

@@ -48,5 +48,15 @@ FL_NORETURN void machine_panic(const char *fmt, ...) FL_PRINTF(1, 2);
         }                                                                                          \
     } while (0)
 
+/* The heap under malloc, bytes; 0 where the machine does not know. Looks at every free piece. */
+struct machine_heap {
+    uint64_t total, used;
+};
+struct machine_heap machine_heap(void);
+
+/* What ACPI told at the start (arch/acpi.h). Never NULL; empty where there is none. */
+struct acpi_info;
+const struct acpi_info *machine_acpi(void);
+
 /* Static text such as "QEMU Standard PC (Q35)"; "" when unknown. */
 const char *machine_name(void);

@@ -15,6 +15,7 @@
 #include <sys/mman.h>
 #include <sys/random.h>
 
+#include "arch/acpi.h"
 #include "arch/asan.h"
 #include "arch/fail_point.h"
 #include "arch/fiber.h"
@@ -46,6 +47,7 @@ static struct {
     struct fl_file files[HANDOFF_FILES_MAX];
     struct machine_ecam ecam[ECAM_MAX];
     size_t ecam_count;
+    const struct acpi_info *acpi;             /* borrowed; NULL: none */
     const struct host_pci_port_ops *port_ops; /* borrowed */
     void *port_ctx;
     uint64_t fail_alloc; /* allocations until the one that fails, 0 = none */
@@ -367,6 +369,16 @@ void machine_reset(void) { host.resets++; }
 uint32_t host_power_off_count(void) { return host.power_offs; }
 uint32_t host_reset_count(void) { return host.resets; }
 const char *machine_name(void) { return "host process"; }
+
+struct machine_heap machine_heap(void) { return (struct machine_heap){.total = 0}; }
+
+void host_set_acpi(const struct acpi_info *acpi) { host.acpi = acpi; }
+
+const struct acpi_info *machine_acpi(void)
+{
+    static const struct acpi_info none = {.cpus = 1};
+    return host.acpi != NULL ? host.acpi : &none;
+}
 
 /* ---- the whole ---- */
 

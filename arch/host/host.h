@@ -73,6 +73,9 @@ struct fl_handoff *host_handoff(void); /* writable; what machine_handoff() retur
 /* A file in the hand-off, as the stub would have loaded it; data is borrowed. At most 64. */
 void host_handoff_add_file(const char *path, const void *data, uint64_t size, uint32_t state);
 void host_ecam_set(const struct machine_ecam *ecam, size_t count); /* copied, at most 8 */
+/* What machine_acpi() returns; borrowed. NULL: nothing, as at the start. */
+struct acpi_info;
+void host_set_acpi(const struct acpi_info *acpi);
 /* Port I/O configuration cycles; NULL: not available. Borrowed. */
 struct host_pci_port_ops {
     uint32_t (*read)(void *ctx, uint8_t bus, uint8_t devfn, uint16_t off, unsigned size);

@@ -133,7 +133,7 @@ static void apic_enable(uint64_t acpi_base)
 
 void x86_ioapics_mask(void)
 {
-    const struct acpi_info *acpi = x86_acpi();
+    const struct acpi_info *acpi = machine_acpi();
     for (uint32_t i = 0; i < acpi->ioapic_count; i++) {
         struct fl_fail fail = {.err = FL_OK};
         unsigned opened;

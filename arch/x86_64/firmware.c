@@ -46,7 +46,7 @@ void x86_firmware_start(void)
     }
 }
 
-const struct acpi_info *x86_acpi(void) { return &firmware.acpi; }
+const struct acpi_info *machine_acpi(void) { return &firmware.acpi; }
 
 const char *machine_name(void) { return firmware.name; }
 

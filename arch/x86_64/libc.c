@@ -5,6 +5,7 @@
  * takes no lock: one core, and interrupt handlers do not allocate.
  */
 #include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 
 #include "arch/log.h"
@@ -30,6 +31,15 @@ void *sbrk(ptrdiff_t delta)
     }
     libc.heap_used = delta < 0 ? used - (uint64_t)-delta : used + (uint64_t)delta;
     return base + used;
+}
+
+struct machine_heap machine_heap(void)
+{
+    struct machine_heap h;
+    uint8_t *base;
+    x86_heap_region(&base, &h.total);
+    h.used = (uint64_t)mallinfo().uordblks;
+    return h;
 }
 
 void x86_libc_put_char(char c)

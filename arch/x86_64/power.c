@@ -119,7 +119,7 @@ static void console_flush(void) { x86_console_emergency("", 0); }
 
 void machine_power_off(void)
 {
-    const struct acpi_info *acpi = x86_acpi();
+    const struct acpi_info *acpi = machine_acpi();
     if (!acpi->has_s5) {
         log_error("power",
                   "cannot power off: ACPI does not say how; switch the machine off by hand");
@@ -171,7 +171,7 @@ static void button_enable(const struct acpi_info *acpi, struct acpi_reg event)
  * firmware sees the button too, and may be quicker. */
 static void button_fiber(void *arg)
 {
-    const struct acpi_info *acpi = x86_acpi();
+    const struct acpi_info *acpi = machine_acpi();
     (void)arg;
     for (;;) {
         fiber_sleep_us(BUTTON_LOOK_US);
@@ -185,7 +185,7 @@ static void button_fiber(void *arg)
 
 void x86_power_button_start(void)
 {
-    const struct acpi_info *acpi = x86_acpi();
+    const struct acpi_info *acpi = machine_acpi();
     if (!acpi->power_button) {
         log_info("power", "ACPI's tables show no power button: pressing it does nothing");
         return;
@@ -201,7 +201,7 @@ void machine_reset(void)
 {
     enum { RESET_PORT = 0xcf9, RESET_WARM = 0x02, RESET_COLD_GO = 0x0e };
     enum { KEYBOARD_COMMAND = 0x64, KEYBOARD_PULSE_RESET = 0xfe };
-    const struct acpi_info *acpi = x86_acpi();
+    const struct acpi_info *acpi = machine_acpi();
 
     log_info("power", "reset");
     console_flush();

@@ -62,8 +62,8 @@ __attribute__((no_stack_protector)) void x86_start(uint64_t handoff)
 
     x86_firmware_start();
     x86_ioapics_mask();
-    x86_apic_start(x86_acpi()->lapic_base);
-    x86_clock_begin(x86_acpi());
+    x86_apic_start(machine_acpi()->lapic_base);
+    x86_clock_begin(machine_acpi());
     x86_stacks_start();
     x86_heap_start();
     x86_screen_start();
@@ -73,7 +73,7 @@ __attribute__((no_stack_protector)) void x86_start(uint64_t handoff)
     log_info("x86",
              "%s, %u CPUs, this one runs; %s; TSC %llu.%03llu MHz by %s; randomness from %s; %llu "
              "MiB free",
-             machine_name()[0] != '\0' ? machine_name() : "unnamed machine", x86_acpi()->cpus,
+             machine_name()[0] != '\0' ? machine_name() : "unnamed machine", machine_acpi()->cpus,
              x86_apic_describe(), (unsigned long long)(x86_tsc_hz() / 1000000),
              (unsigned long long)(x86_tsc_hz() / 1000 % 1000), x86_clock_source(),
              x86_random_describe(), (unsigned long long)(x86_memory_total() / MIB(1)));

@@ -137,7 +137,6 @@ uint64_t x86_clock_ticks_ns(uint64_t ticks);
 /* --- firmware.c, power.c: ACPI and SMBIOS --- */
 
 void x86_firmware_start(void);
-const struct acpi_info *x86_acpi(void);
 
 /* --- machine.c
  * ------------------------------------------------------------------------------------ */

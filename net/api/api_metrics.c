@@ -9,6 +9,7 @@
 #include "arch/clock.h"
 #include "arch/fiber.h"
 #include "arch/lockorder.h"
+#include "arch/machine.h"
 #include "mm/dma.h"
 #include "net/api/api_priv.h"
 #include "net/http/tls.h"
@@ -207,4 +208,5 @@ void api_get_metrics(const struct http_request *req, struct http_response *res)
     plain(b, "firstlight_lock_inversions_total", "counter", "Lock order inversions found.",
           lockorder_inversions());
     plain(b, "firstlight_dma_bytes", "gauge", "DMA memory in use.", d.live_bytes);
+    plain(b, "firstlight_heap_bytes", "gauge", "Heap in use.", machine_heap().used);
 }

@@ -197,10 +197,13 @@ static void put_appliance(struct jw *j, const struct api_context *ctx)
     jw_end_object(j);
     struct ram_stats ram;
     ram_get_stats(&ram);
+    const struct machine_heap heap = machine_heap();
     jw_object(j, "memory");
     jw_u64(j, "total_bytes", ram.total_bytes);
     jw_u64(j, "used_bytes", ram.total_bytes - ram.free_bytes);
     jw_u64(j, "peak_bytes", ram.peak_bytes);
+    jw_u64(j, "heap_bytes", heap.used);
+    jw_u64(j, "heap_total_bytes", heap.total);
     jw_u64(j, "dma_bytes", dma.live_bytes);
     jw_u64(j, "dma_peak_bytes", dma.peak_bytes);
     jw_u64(j, "dma_buffers", dma.live_buffers);

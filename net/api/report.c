@@ -71,6 +71,14 @@ static void put_pci(struct report *r, struct text_buf *b)
     jw_end_object(&j);
 }
 
+static void put_acpi(struct report *r, struct text_buf *b)
+{
+    struct jw j;
+    (void)r;
+    jw_begin(&j, b);
+    api_put_acpi(&j, NULL);
+}
+
 static void put_flight(struct report *r, struct text_buf *b)
 {
     uint64_t cursor = 0;
@@ -109,10 +117,15 @@ static const struct {
     const char *name;
     void (*put)(struct report *r, struct text_buf *b);
 } members[] = {
-    {"status.json", put_status},   {"attempts.json", put_attempts},
-    {"history.json", put_history}, {"pci.json", put_pci},
-    {"flight.txt", put_flight},    {"appliance.log", put_appliance_log},
-    {"logs/init.bin", put_init},   {"logs/intr.bin", put_intr},
+    {"status.json", put_status},
+    {"attempts.json", put_attempts},
+    {"history.json", put_history},
+    {"pci.json", put_pci},
+    {"acpi.json", put_acpi},
+    {"flight.txt", put_flight},
+    {"appliance.log", put_appliance_log},
+    {"logs/init.bin", put_init},
+    {"logs/intr.bin", put_intr},
     {"logs/rm.bin", put_rm},
 };
 

@@ -59,10 +59,14 @@ def report(test, m, state):
     with tarfile.open(fileobj=io.BytesIO(body)) as archive:
         files = {i.name: archive.extractfile(i).read() for i in archive}
     test.equal(f"report.{state}.members", sorted(files), sorted(
-        ["status.json", "attempts.json", "history.json", "pci.json", "flight.txt", "appliance.log",
+        ["status.json", "attempts.json", "history.json", "pci.json", "acpi.json", "flight.txt", "appliance.log",
          "logs/init.bin", "logs/intr.bin", "logs/rm.bin"]))
     test.equal(f"report.{state}.state", json.loads(files["status.json"])["state"], state)
     test.ok(f"report.{state}.json", all(json.loads(files[n]) for n in files if n.endswith(".json")))
+    acpi = json.loads(files["acpi.json"])
+    kinds = [table["signature"] for table in acpi["tables"]]
+    test.ok(f"report.{state}.acpi", {"FACP", "APIC", "MCFG", "DSDT"} <= set(kinds) and
+            acpi["ecam"][0]["bus_first"] == 0 and acpi["power_off"], acpi)
     test.holds(f"report.{state}.flight", files["flight.txt"].decode(), "stage identify")
     test.holds(f"report.{state}.log", files["appliance.log"].decode(), "stage identify")
     test.ok(f"report.{state}.whole", body[-1024:] == bytes(1024))
