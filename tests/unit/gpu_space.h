@@ -20,7 +20,7 @@
 
 /* Tables lie in [SPACE_TABLES, + SPACE_TABLE_BYTES), above 4 GiB so that high bits matter. */
 #define SPACE_TABLES      UINT64_C(0x100000000)
-#define SPACE_TABLE_BYTES MIB(16)
+#define SPACE_TABLE_BYTES MIB(64)
 #define SPACE_PAGES       (SPACE_TABLE_BYTES / FL_PAGE_SIZE)
 #define SPACE_VRAM        (UINT64_C(1) << 37)
 
