@@ -100,7 +100,7 @@ FL_MUST_CHECK enum fl_err gpu_tables_prepare_need(struct gpu_tables *t,
  * end is inside the address space. Video memory must lie inside of mem->vram_bytes.
  * Allocates nothing, takes tables from pool, neither locks nor yields. Cost: one write of 8 bytes
  * in the shadow per entry, plus one ops->write per run of changed entries. FL_EINVAL: arguments;
- * FL_EBUSY: something foreign is in the range; FL_ESTATE: pool has less than the operation needs;
+ * FL_EBUSY: something foreign is in the range; FL_ESTATE: pool has fewer tables than are missing;
  * nothing has changed then. An error of ops (the GPU is gone): the shadow already holds the change,
  * and what was not written is written by the next call or commit. */
 FL_MUST_CHECK enum fl_err gpu_tables_map(struct gpu_tables *t, struct gpu_table_pool *pool,

@@ -2,6 +2,7 @@
 /* The shadow of page tables, for tables*.c and walk*.c. */
 #pragma once
 
+#include "arch/range.h"
 #include "mm/gpu/format_priv.h"
 #include "mm/gpu/tables.h"
 
@@ -74,3 +75,56 @@ FL_MUST_CHECK enum fl_err gpu_tables_adopt(struct gpu_tables *t, uint64_t root,
                                            struct fl_fail *fail);
 /* The first VA in [va, end) that something foreign covers; end: none. */
 uint64_t gpu_tables_foreign(const struct gpu_tables *t, uint64_t va, uint64_t end);
+
+/* ---- one change ---- */
+
+/* Which entries the change writes as a whole, so that no table below them is needed. */
+struct gpu_plan {
+    bool all;           /* any: nothing or sparse goes there */
+    uint64_t congruent; /* pages as large as the alignment that VA and PA share: VA xor PA */
+    enum gpu_page largest;
+};
+
+static inline bool gpu_plan_whole(const struct gpu_mmu_format *f, const struct gpu_plan *p,
+                                  uint32_t level)
+{
+    const enum gpu_page page = f->level[level].page;
+    return p->all || (page != GPU_PAGE_COUNT && page <= p->largest &&
+                      is_aligned_u64(p->congruent, UINT64_C(1) << f->level[level].shift));
+}
+
+struct gpu_change {
+    struct gpu_tables *t;
+    struct gpu_table_pool *pool;
+    uint64_t va, end;
+    bool fill, sparse; /* neither: unmap */
+    struct gpu_plan plan;
+    uint64_t pa, pte; /* fill: where va leads, and the entry for address 0 */
+};
+
+/* The part of [lo, hi), inside of one entry of PD0, that 64K entries say; at hi: none. */
+static inline struct range gpu_change_chunks(const struct gpu_change *c, uint64_t lo, uint64_t hi)
+{
+    const uint32_t level = gpu_level_big(c->t->f);
+    const uint64_t size = UINT64_C(1) << c->t->f->level[level].shift;
+    const uint64_t from = align_up_u64(lo, size), to = align_down_u64(hi, size);
+    const bool any = from < to && gpu_plan_whole(c->t->f, &c->plan, level);
+    return any ? (struct range){from, to - from} : (struct range){hi, 0};
+}
+
+/* Something below these words of a directory is not ours to unlink. */
+static inline bool gpu_table_adopted_below(const struct gpu_table *table, uint32_t word, uint32_t n)
+{
+    for (uint32_t i = word; i < word + n; i++) {
+        if (table->child[i] != NULL && table->child[i]->adopted) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* tables_need.c: the tables that [va, va + len) can need below entries of `level`, those of `level`
+ * included, whatever is there; and what the change needs beyond the tables that there are. */
+struct gpu_table_need gpu_plan_need(const struct gpu_mmu_format *f, const struct gpu_plan *plan,
+                                    uint32_t level, uint64_t va, uint64_t len);
+struct gpu_table_need gpu_change_missing(const struct gpu_change *c);
