@@ -4,7 +4,7 @@ COMMON_SRCS += $(addprefix arch/,fail.c log.c fiber.c fiber_spawn.c sync.c wait.
     random.c text.c text_fixed.c)
 HOST_SRCS += arch/host/clock.c arch/host/host.c arch/host/mmio.c arch/host/irq.c
 BENCH_SRCS += tests/bench/bench_fiber.c
-UNIT_TESTS += $(addprefix tests/unit/,test_fiber.c test_sync.c test_wait.c test_lockorder.c test_log.c \
+UNIT_TESTS += $(addprefix tests/unit/,test_fiber.c test_sync.c test_wait.c test_lockorder.c test_lockorder_fence.c test_log.c \
     test_fail.c test_host.c test_random.c test_text.c \
     test_range.c)
 -include arch/x86_64/sources.mk
