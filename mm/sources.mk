@@ -7,3 +7,6 @@ COMMON_SRCS += mm/bitset.c mm/buddy.c mm/buddy_find.c mm/ram.c mm/dma.c
 BENCH_SRCS += tests/bench/bench_buddy.c
 UNIT_TESTS += tests/unit/test_bitset.c tests/unit/test_buddy.c tests/unit/test_buddy_random.c \
     tests/unit/test_buddy_check.c tests/unit/test_dma.c
+COMMON_SRCS += $(addprefix mm/gpu/,format.c tables.c tables_adopt.c tables_change.c tables_list.c \
+    tables_need.c tables_sync.c)
+UNIT_TESTS += tests/unit/test_gpu_tables.c
