@@ -10,12 +10,10 @@
 
 static uint64_t live;
 
-void *heap_zalloc(size_t size) { return heap_zalloc_array(1, size); }
-
-void *heap_zalloc_array(size_t count, size_t size)
+void *heap_zalloc(size_t size)
 {
     lockorder_point(&lock_class_alloc, FL_WHERE);
-    void *p = fail_point_alloc() ? NULL : calloc(count, size);
+    void *p = fail_point_alloc() ? NULL : calloc(1, size);
     live += p != NULL;
     return p;
 }

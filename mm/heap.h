@@ -10,8 +10,6 @@
 
 /* size > 0 bytes of zeros, NULL when there is no memory. Does not yield. */
 void *heap_zalloc(size_t size);
-/* count elements of size bytes each; NULL also when the product does not fit. */
-void *heap_zalloc_array(size_t count, size_t size);
 void heap_free(void *p); /* NULL: nothing happens */
 
 /* Objects that are allocated and not freed. */

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 # mm/: page frames, DMA memory.
 # VA space, bind jobs: mm/gpu/README.md.
-COMMON_SRCS += mm/heap.c mm/tree.c mm/gpu/va.c
-UNIT_TESTS += tests/unit/test_tree.c tests/unit/test_va.c
+COMMON_SRCS += mm/heap.c mm/tree.c mm/gpu/va.c mm/gpu/object.c mm/gpu/maps.c mm/gpu/steps.c
+UNIT_TESTS += tests/unit/test_tree.c tests/unit/test_va.c tests/unit/test_object.c tests/unit/test_steps.c
 COMMON_SRCS += mm/bitset.c mm/buddy.c mm/buddy_find.c mm/ram.c mm/dma.c
 BENCH_SRCS += tests/bench/bench_buddy.c
 UNIT_TESTS += tests/unit/test_bitset.c tests/unit/test_buddy.c tests/unit/test_buddy_random.c \
