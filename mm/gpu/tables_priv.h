@@ -123,8 +123,5 @@ static inline bool gpu_table_adopted_below(const struct gpu_table *table, uint32
     return false;
 }
 
-/* tables_need.c: the tables that [va, va + len) can need below entries of `level`, those of `level`
- * included, whatever is there; and what the change needs beyond the tables that there are. */
-struct gpu_table_need gpu_plan_need(const struct gpu_mmu_format *f, const struct gpu_plan *plan,
-                                    uint32_t level, uint64_t va, uint64_t len);
+/* tables_need.c: what the change needs beyond the tables that there are. */
 struct gpu_table_need gpu_change_missing(const struct gpu_change *c);
