@@ -13,10 +13,16 @@ static enum fl_err make_root(struct gpu_tables *t, struct fl_fail *fail)
 {
     enum fl_err err = gpu_table_new(t, true, false, &t->root, fail);
 
-    if (err == FL_OK) {
-        t->root->words = (uint16_t)gpu_level_words(t->f, 0);
-        t->root->fresh = false; /* zeroed, and bound by the caller when it likes */
-        t->stats.tables = 1;
+    if (err != FL_OK) {
+        return err;
+    }
+    t->root->words = (uint16_t)gpu_level_words(t->f, 0);
+    t->root->fresh = false;
+    t->stats.tables = 1;
+    /* The caller binds it when it likes. */
+    err = gpu_tables_flush(t, fail);
+    if (err != FL_OK) {
+        gpu_table_free(t, t->root);
     }
     return err;
 }

@@ -142,6 +142,7 @@ static struct gpu_table *link_child(const struct gpu_change *c, struct gpu_table
                                                    : &c->pool->directories);
     const uint64_t old = table->word[word];
 
+    table->small_first |= small;
     child->level = (uint8_t)level;
     child->parent = table;
     child->parent_word = (uint16_t)word;
@@ -331,7 +332,6 @@ static void change_pair(const struct gpu_change *c, const struct pair *p, uint64
     if (leaf && hi - lo < GPU_SPAN_2M) {
         struct gpu_table *big = link_child(c, p->pd0, p->low, gpu_level_big(c->t->f));
         spread_over(c->t, big, old);
-        p->pd0->small_first = true;
     } else if (leaf) {
         set_whole(c, p->pd0, p->low, 0);
     }

@@ -30,14 +30,14 @@ struct gpu_table {
     uint16_t used;  /* words that are links, pages or sparse */
     uint16_t valid; /* of these, pages */
     uint8_t level;
-    bool big;         /* 256 bytes */
-    bool fresh;       /* no reachable entry in video memory links it yet */
-    bool adopted;     /* somebody else's memory */
-    bool dead;        /* unlinked */
-    bool listed;      /* on tables.dirty */
-    bool cleared;     /* page tables: words that became 0 wait to be written ... */
-    bool filled;      /* ... and others */
-    bool small_first; /* PD0: a page became tables, so the high halves are written first */
+    bool big;                        /* 256 bytes */
+    bool fresh;                      /* no reachable entry in video memory links it yet */
+    bool adopted;                    /* somebody else's memory */
+    bool dead;                       /* unlinked */
+    bool listed;                     /* on tables.dirty */
+    bool cleared;                    /* page tables: words that became 0 wait to be written ... */
+    bool filled;                     /* ... and others */
+    bool small_first;                /* PD0: a high half links a new table */
     uint64_t dirty[GPU_DIRTY_WORDS]; /* bit i: word i is not written yet */
     uint64_t word[];                 /* as in video memory; x86 and GPU are little endian */
 };
@@ -67,6 +67,7 @@ FL_MUST_CHECK enum fl_err gpu_table_new(struct gpu_tables *t, bool directory, bo
 /* tables_sync.c: from the shadow to video memory. */
 void gpu_table_dirty(struct gpu_tables *t, struct gpu_table *table, uint32_t first, uint32_t n);
 FL_MUST_CHECK enum fl_err gpu_tables_sync(struct gpu_tables *t, struct fl_fail *fail);
+FL_MUST_CHECK enum fl_err gpu_tables_flush(struct gpu_tables *t, struct fl_fail *fail);
 FL_MUST_CHECK enum fl_err gpu_tables_write(struct gpu_tables *t, uint64_t addr, const void *words,
                                            uint64_t bytes, struct fl_fail *fail);
 
