@@ -49,11 +49,11 @@ enum fl_err gpu_tables_create(const struct gpu_mem *mem, const struct gpu_mmu_fo
     return FL_OK;
 }
 
-static void free_below(struct gpu_tables *t, struct gpu_table *table)
+void gpu_tables_free_below(struct gpu_tables *t, struct gpu_table *table)
 {
     for (uint32_t i = 0; table->child != NULL && i < table->words; i++) {
         if (table->child[i] != NULL) {
-            free_below(t, table->child[i]);
+            gpu_tables_free_below(t, table->child[i]);
         }
     }
     gpu_table_free(t, table);
@@ -64,10 +64,14 @@ void gpu_tables_destroy(struct gpu_tables *t)
     if (t == NULL) {
         return;
     }
+    struct gpu_table_pool pool = {0};
+    struct fl_fail fail = {0};
+    t->lost = t->root->adopted && gpu_tables_withdraw(t, &pool, &fail) != FL_OK;
+    gpu_tables_release(t, &pool);
     for (struct gpu_table *table; (table = gpu_list_pop(&t->limbo)) != NULL;) {
         gpu_table_free(t, table);
     }
-    free_below(t, t->root);
+    gpu_tables_free_below(t, t->root);
     free(t);
 }
 

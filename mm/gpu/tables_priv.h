@@ -19,13 +19,11 @@ struct gpu_big_page {
 struct gpu_table {
     struct gpu_table *next; /* in a pool, on the dead list */
     struct gpu_table *dirty_next;
-    struct gpu_table *parent;  /* NULL: the root, or not linked */
     struct gpu_table **child;  /* by word of the entry; NULL in page tables */
     struct gpu_big_page *page; /* where a table of 64K pages lies */
     uint64_t *foreign;         /* adopted tables: bit i, word i is not ours */
     uint64_t addr;
-    uint64_t died;        /* tables.serial when it was unlinked */
-    uint16_t parent_word; /* of the entry that links it */
+    uint64_t died; /* tables.serial when it was unlinked */
     uint16_t words;
     uint16_t used;  /* words that are links, pages or sparse */
     uint16_t valid; /* of these, pages */
@@ -53,6 +51,7 @@ struct gpu_tables {
     uint64_t serial;                         /* of changes */
     uint64_t committed;                      /* what the GPU has seen of them */
     bool hub_only;
+    bool lost; /* the GPU may still walk our tables: their memory is never freed */
     struct gpu_table_stats stats;
 };
 
@@ -71,11 +70,16 @@ FL_MUST_CHECK enum fl_err gpu_tables_flush(struct gpu_tables *t, struct fl_fail 
 FL_MUST_CHECK enum fl_err gpu_tables_write(struct gpu_tables *t, uint64_t addr, const void *words,
                                            uint64_t bytes, struct fl_fail *fail);
 
+/* tables.c: the table, and all below it. */
+void gpu_tables_free_below(struct gpu_tables *t, struct gpu_table *table);
+
 /* tables_adopt.c */
 FL_MUST_CHECK enum fl_err gpu_tables_adopt(struct gpu_tables *t, uint64_t root,
                                            struct fl_fail *fail);
 /* The first VA in [va, end) that something foreign covers; end: none. */
 uint64_t gpu_tables_foreign(const struct gpu_tables *t, uint64_t va, uint64_t end);
+FL_MUST_CHECK enum fl_err gpu_tables_withdraw(struct gpu_tables *t, struct gpu_table_pool *pool,
+                                              struct fl_fail *fail);
 
 /* ---- one change ---- */
 
