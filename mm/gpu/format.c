@@ -22,6 +22,7 @@ uint32_t gpu_entry_overflows(void) { return entries.overflows; }
 
 typedef struct NV_MMU_VER2_PDE v2_pde;
 typedef struct NV_MMU_VER2_DUAL_PDE_BIG v2_big;
+typedef struct NV_MMU_VER2_DUAL_PDE_SMALL v2_small;
 typedef struct NV_MMU_VER2_PTE v2_pte;
 
 static uint64_t v2_encode_pde(uint64_t table)
@@ -92,6 +93,21 @@ static struct gpu_pde v2_decode_big(uint64_t raw)
     return d;
 }
 
+/* Of this half only the aperture says whether there is a table. */
+static struct gpu_pde v2_decode_small(uint64_t raw)
+{
+    const v2_small e = {raw};
+    const uint64_t aperture = NV_MMU_VER2_DUAL_PDE_SMALL__APERTURE(e);
+
+    if (aperture == NV_MMU_VER2_PDE__APERTURE_INVALID) {
+        return (struct gpu_pde){.is = GPU_PDE_INVALID};
+    }
+    if (aperture == NV_MMU_VER2_PDE__APERTURE_VIDEO_MEMORY) {
+        return table_at(false, NV_MMU_VER2_DUAL_PDE_SMALL__ADDRESS_VID(e) << FL_PAGE_SHIFT);
+    }
+    return table_at(true, NV_MMU_VER2_DUAL_PDE_SMALL__ADDRESS_SYS(e) << FL_PAGE_SHIFT);
+}
+
 static struct gpu_pte v2_decode_pte(uint64_t raw)
 {
     const v2_pte e = {raw};
@@ -126,6 +142,7 @@ static struct gpu_pte v2_decode_pte(uint64_t raw)
 
 typedef struct NV_MMU_VER3_PDE v3_pde;
 typedef struct NV_MMU_VER3_DUAL_PDE_BIG v3_big;
+typedef struct NV_MMU_VER3_DUAL_PDE_SMALL v3_small;
 typedef struct NV_MMU_VER3_PTE v3_pte;
 
 /* As nouveau and tinygrad: cached, no ATS (this machine has none). */
@@ -189,6 +206,18 @@ static struct gpu_pde v3_decode_big(uint64_t raw)
         d.addr = NV_MMU_VER3_DUAL_PDE_BIG__ADDRESS(e) * GPU_BIG_BYTES;
     }
     return d;
+}
+
+static struct gpu_pde v3_decode_small(uint64_t raw)
+{
+    const v3_small e = {raw};
+    const uint64_t aperture = NV_MMU_VER3_DUAL_PDE_SMALL__APERTURE(e);
+
+    if (aperture == NV_MMU_VER3_PDE__APERTURE_INVALID) {
+        return (struct gpu_pde){.is = GPU_PDE_INVALID};
+    }
+    return table_at(aperture != NV_MMU_VER3_PDE__APERTURE_VIDEO_MEMORY,
+                    NV_MMU_VER3_DUAL_PDE_SMALL__ADDRESS(e) << FL_PAGE_SHIFT);
 }
 
 static struct gpu_pte v3_decode_pte(uint64_t raw)
@@ -257,14 +286,15 @@ static struct gpu_pte v3_decode_pte(uint64_t raw)
     .sparse_pte = UINT64_C(1) << NV_MMU_VER2_PTE__VOL_SHIFT,                                       \
     .no_4k = UINT64_C(1) << NV_MMU_VER2_PTE__PRIVILEGE_SHIFT, .encode_pde = v2_encode_pde,         \
     .encode_big = v2_encode_big, .encode_pte = v2_encode_pte, .decode_pde = v2_decode_pde,         \
-    .decode_big = v2_decode_big, .decode_pte = v2_decode_pte
+    .decode_big = v2_decode_big, .decode_small = v2_decode_small, .decode_pte = v2_decode_pte
 #define V3_COMMON                                                                                  \
     .va_bits = 57, .dirs = 5, .addr_shift = 0, .vidmem_bits = 40, .sysmem_bits = 52,               \
     .sparse_pde = (uint64_t)NV_MMU_VER3_PDE__PCF_SPARSE_ATS_ALLOWED << NV_MMU_VER3_PDE__PCF_SHIFT, \
     .sparse_pte = (uint64_t)NV_MMU_VER3_PTE__PCF_SPARSE << NV_MMU_VER3_PTE__PCF_SHIFT,             \
     .no_4k = (uint64_t)NV_MMU_VER3_PTE__PCF_NO_VALID_4KB_PAGE << NV_MMU_VER3_PTE__PCF_SHIFT,       \
     .encode_pde = v3_encode_pde, .encode_big = v3_encode_big, .encode_pte = v3_encode_pte,         \
-    .decode_pde = v3_decode_pde, .decode_big = v3_decode_big, .decode_pte = v3_decode_pte
+    .decode_pde = v3_decode_pde, .decode_big = v3_decode_big, .decode_small = v3_decode_small,     \
+    .decode_pte = v3_decode_pte
 
 const struct gpu_mmu_format gpu_mmu_v2_turing = {
     .name = "MMU v2 (Turing)", V2_COMMON, V2_LEVELS(NO_PAGE)};

@@ -49,6 +49,7 @@ struct gpu_mmu_format {
     uint64_t (*encode_pte)(uint64_t pa, const struct gpu_pte_attrs *a);
     struct gpu_pde (*decode_pde)(uint64_t e);
     struct gpu_pde (*decode_big)(uint64_t e);
+    struct gpu_pde (*decode_small)(uint64_t e); /* high half of PD0; never sparse or a page */
     struct gpu_pte (*decode_pte)(uint64_t e);
 };
 

@@ -19,6 +19,7 @@
 
 #include "arch/base.h"
 #include "arch/fail.h"
+#include "arch/range.h"
 #include "mm/gpu/format.h"
 #include "mm/gpu/ops.h"
 
@@ -53,6 +54,10 @@ void gpu_tables_destroy(struct gpu_tables *t);
 uint64_t gpu_tables_root(const struct gpu_tables *t); /* address in video memory */
 uint64_t gpu_tables_va_size(const struct gpu_tables *t);
 const struct gpu_mmu_format *gpu_tables_format(const struct gpu_tables *t);
+
+/* The first stretch that is foreign in an adopted root, at or behind va: *taken, and true. For who
+ * gives out VA. Looks at the shadow only. */
+bool gpu_tables_taken(const struct gpu_tables *t, uint64_t va, struct range *taken);
 
 /* How many tables an operation can need, the root excluded. */
 struct gpu_table_need {
@@ -100,7 +105,7 @@ FL_MUST_CHECK enum fl_err gpu_tables_prepare_need(struct gpu_tables *t,
  * end is inside the address space. Video memory must lie inside of mem->vram_bytes.
  * Allocates nothing, takes tables from pool, neither locks nor yields. Cost: one write of 8 bytes
  * in the shadow per entry, plus one ops->write per run of changed entries. FL_EINVAL: arguments;
- * FL_EBUSY: something foreign is in the range; FL_ESTATE: pool has less than the operation needs;
+ * FL_EBUSY: something foreign is in the range; FL_ESTATE: pool has fewer tables than are missing;
  * nothing has changed then. An error of ops (the GPU is gone): the shadow already holds the change,
  * and what was not written is written by the next call or commit. */
 FL_MUST_CHECK enum fl_err gpu_tables_map(struct gpu_tables *t, struct gpu_table_pool *pool,

@@ -16,39 +16,19 @@
 #define CHUNK_ENTRIES 16u /* 4K entries below a 64K entry */
 #define BIG_ENTRIES   (GPU_BIG_BYTES / GPU_ENTRY_BYTES)
 
-struct change {
-    struct gpu_tables *t;
-    struct gpu_table_pool *pool;
-    uint64_t va, end;
-    bool fill, sparse; /* neither: unmap */
-    enum gpu_page largest;
-    uint64_t pa, pte; /* fill: where va leads, and the entry for address 0 */
-};
-
 static uint64_t span_of(const struct gpu_tables *t, uint32_t level)
 {
     return UINT64_C(1) << t->f->level[level].shift;
 }
 
 /* What an entry of that level says for the page at `at`. */
-static uint64_t value_at(const struct change *c, uint32_t level, uint64_t at)
+static uint64_t value_at(const struct gpu_change *c, uint32_t level, uint64_t at)
 {
     const struct gpu_mmu_format *f = c->t->f;
     if (c->sparse) {
         return level < f->dirs ? f->sparse_pde : f->sparse_pte;
     }
     return c->fill ? c->pte | (c->pa + (at - c->va)) >> f->addr_shift : 0;
-}
-
-/* An entry that covers [at, at + span of level) may say it all. */
-static bool whole(const struct change *c, uint32_t level, uint64_t at)
-{
-    const enum gpu_page page = c->t->f->level[level].page;
-    if (!c->fill) {
-        return true;
-    }
-    return page != GPU_PAGE_COUNT && page <= c->largest &&
-           is_aligned_u64(c->pa + (at - c->va), span_of(c->t, level));
 }
 
 /* What one entry of `level` says, for entry k of the table that takes its place. */
@@ -111,7 +91,7 @@ static void set_entries(struct gpu_tables *t, struct gpu_table *table, uint32_t 
     if (table->adopted || (used != 0 && n != table->words)) {
         count(t, table, first, n, &used, &valid);
     }
-    if (used == 0 && value == 0 && empty == 0) {
+    if (used == 0 && !counts) {
         return; /* nothing there, and nothing comes */
     }
     store(&table->word[first], n, value, step);
@@ -123,7 +103,7 @@ static void set_entries(struct gpu_tables *t, struct gpu_table *table, uint32_t 
 
 /* ---- tables come and go ---- */
 
-static void die(const struct change *c, struct gpu_table *table)
+static void die(const struct gpu_change *c, struct gpu_table *table)
 {
     struct gpu_tables *t = c->t;
 
@@ -140,7 +120,7 @@ static void die(const struct change *c, struct gpu_table *table)
 }
 
 /* Cuts off what hangs at a word and empties it. */
-static void unlink_child(const struct change *c, struct gpu_table *table, uint32_t word)
+static void unlink_child(const struct gpu_change *c, struct gpu_table *table, uint32_t word)
 {
     struct gpu_table *child = table->child[word];
 
@@ -152,8 +132,8 @@ static void unlink_child(const struct change *c, struct gpu_table *table, uint32
 }
 
 /* A table from the pool below a word, whose own meaning the caller has spread or is losing. */
-static struct gpu_table *link_child(const struct change *c, struct gpu_table *table, uint32_t word,
-                                    uint32_t level)
+static struct gpu_table *link_child(const struct gpu_change *c, struct gpu_table *table,
+                                    uint32_t word, uint32_t level)
 {
     struct gpu_tables *t = c->t;
     const bool big = level == gpu_level_big(t->f), small = level == gpu_level_small(t->f);
@@ -162,9 +142,8 @@ static struct gpu_table *link_child(const struct change *c, struct gpu_table *ta
                                                    : &c->pool->directories);
     const uint64_t old = table->word[word];
 
+    table->small_first |= small;
     child->level = (uint8_t)level;
-    child->parent = table;
-    child->parent_word = (uint16_t)word;
     table->child[word] = child;
     table->word[word] = big ? t->f->encode_big(child->addr) : t->f->encode_pde(child->addr);
     account(t, table, old != 0, (uint32_t)(old & 1), 1, 0);
@@ -185,7 +164,7 @@ static void spread_over(struct gpu_tables *t, struct gpu_table *child, uint64_t 
 }
 
 /* A directory entry as a whole becomes value: a page, sparse or 0. */
-static void set_whole(const struct change *c, struct gpu_table *table, uint32_t word,
+static void set_whole(const struct gpu_change *c, struct gpu_table *table, uint32_t word,
                       uint64_t value)
 {
     const uint32_t n = 1u << c->t->f->level[table->level].entry_bits;
@@ -215,7 +194,7 @@ struct pair {
 static struct gpu_table *big_of(const struct pair *p) { return p->pd0->child[p->low]; }
 static struct gpu_table *small_of(const struct pair *p) { return p->pd0->child[p->low + 1]; }
 
-static struct gpu_table *need_small(const struct change *c, const struct pair *p)
+static struct gpu_table *need_small(const struct gpu_change *c, const struct pair *p)
 {
     struct gpu_table *small = small_of(p);
     return small != NULL ? small : link_child(c, p->pd0, p->low + 1, gpu_level_small(c->t->f));
@@ -238,20 +217,23 @@ static bool says_something(const struct gpu_tables *t, uint64_t big_entry)
 }
 
 /* For each chunk whether 4K entries count, where the 64K entry says nothing itself. */
-static void settle(const struct change *c, const struct pair *p, uint32_t first, uint32_t end)
+static void settle(const struct gpu_change *c, const struct pair *p, uint32_t first, uint32_t end)
 {
     struct gpu_table *big = big_of(p);
 
     for (uint32_t i = first; big != NULL && i < end; i++) {
+        if (says_something(c->t, big->word[i])) {
+            continue;
+        }
         const uint64_t want = chunk_is_empty(p, i) ? c->t->f->no_4k : 0;
-        if (!says_something(c->t, big->word[i]) && big->word[i] != want) {
+        if (big->word[i] != want) {
             big->word[i] = want;
             gpu_table_dirty(c->t, big, i, 1);
         }
     }
 }
 
-static struct gpu_table *need_big(const struct change *c, const struct pair *p)
+static struct gpu_table *need_big(const struct gpu_change *c, const struct pair *p)
 {
     if (big_of(p) == NULL) {
         (void)link_child(c, p->pd0, p->low, gpu_level_big(c->t->f));
@@ -261,7 +243,7 @@ static struct gpu_table *need_big(const struct change *c, const struct pair *p)
 }
 
 /* A 64K entry that is replaced in part becomes 16 of 4K. */
-static void break_chunk(const struct change *c, const struct pair *p, uint32_t chunk)
+static void break_chunk(const struct gpu_change *c, const struct pair *p, uint32_t chunk)
 {
     struct gpu_table *big = big_of(p);
     const uint64_t old = big != NULL ? big->word[chunk] : 0;
@@ -282,8 +264,8 @@ static uint32_t index_in(const struct gpu_tables *t, uint32_t level, uint64_t ba
 }
 
 /* [lo, hi) by 4K entries. */
-static void change_small(const struct change *c, const struct pair *p, uint64_t base, uint64_t lo,
-                         uint64_t hi)
+static void change_small(const struct gpu_change *c, const struct pair *p, uint64_t base,
+                         uint64_t lo, uint64_t hi)
 {
     const uint32_t level = gpu_level_small(c->t->f);
     const uint32_t first = index_in(c->t, level, base, lo), end = index_in(c->t, level, base, hi);
@@ -314,7 +296,7 @@ static void change_small(const struct change *c, const struct pair *p, uint64_t 
 }
 
 /* [lo, hi), whole chunks, by 64K entries. */
-static void change_big(const struct change *c, const struct pair *p, uint64_t base, uint64_t lo,
+static void change_big(const struct gpu_change *c, const struct pair *p, uint64_t base, uint64_t lo,
                        uint64_t hi)
 {
     const uint32_t level = gpu_level_big(c->t->f);
@@ -330,9 +312,10 @@ static void change_big(const struct change *c, const struct pair *p, uint64_t ba
     if (small != NULL) {
         set_entries(c->t, small, first * CHUNK_ENTRIES, (end - first) * CHUNK_ENTRIES, 0, 0);
     }
+    settle(c, p, first, end);
 }
 
-static void prune(const struct change *c, struct gpu_table *table, uint32_t word)
+static void prune(const struct gpu_change *c, struct gpu_table *table, uint32_t word)
 {
     const struct gpu_table *child = table->child[word];
 
@@ -342,45 +325,32 @@ static void prune(const struct change *c, struct gpu_table *table, uint32_t word
 }
 
 /* [lo, hi) below the entry of PD0 whose VA begins at base. */
-static void change_pair(const struct change *c, const struct pair *p, uint64_t base, uint64_t lo,
-                        uint64_t hi)
+static void change_pair(const struct gpu_change *c, const struct pair *p, uint64_t base,
+                        uint64_t lo, uint64_t hi)
 {
-    const uint64_t old = p->pd0->word[p->low], chunk = span_of(c->t, gpu_level_big(c->t->f));
+    const uint64_t old = p->pd0->word[p->low];
     const bool leaf = old != 0 && big_of(p) == NULL;
 
     if (leaf && hi - lo < GPU_SPAN_2M) {
         struct gpu_table *big = link_child(c, p->pd0, p->low, gpu_level_big(c->t->f));
         spread_over(c->t, big, old);
-        p->pd0->small_first = true;
     } else if (leaf) {
         set_whole(c, p->pd0, p->low, 0);
     }
-    uint64_t from = hi, to = hi; /* by 64K entries */
-    if (whole(c, gpu_level_big(c->t->f), align_up_u64(lo, chunk)) &&
-        align_up_u64(lo, chunk) < align_down_u64(hi, chunk)) {
-        from = align_up_u64(lo, chunk);
-        to = align_down_u64(hi, chunk);
-        change_big(c, p, base, from, to);
+    const struct range chunks = gpu_change_chunks(c, lo, hi);
+    if (chunks.size > 0) {
+        change_big(c, p, base, chunks.base, range_end(chunks));
     }
-    change_small(c, p, base, lo, from);
-    change_small(c, p, base, to, hi);
+    change_small(c, p, base, lo, chunks.base);
+    change_small(c, p, base, range_end(chunks), hi);
     prune(c, p->pd0, p->low);
     prune(c, p->pd0, p->low + 1);
 }
 
 /* ---- directories ---- */
 
-static bool adopted_below(const struct gpu_table *table, uint32_t word, uint32_t n)
-{
-    for (uint32_t i = word; i < word + n; i++) {
-        if (table->child[i] != NULL && table->child[i]->adopted) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static void change_below(const struct change *c, struct gpu_table *table, uint64_t lo, uint64_t hi)
+static void change_below(const struct gpu_change *c, struct gpu_table *table, uint64_t lo,
+                         uint64_t hi)
 {
     const uint32_t level = table->level, entry_bits = c->t->f->level[level].entry_bits;
     const uint64_t span = span_of(c->t, level);
@@ -390,7 +360,8 @@ static void change_below(const struct change *c, struct gpu_table *table, uint64
         const uint64_t base = align_down_u64(at, span);
         next = min_u64(base + span, hi);
         const bool full = next - at == span;
-        if (full && whole(c, level, at) && !adopted_below(table, word, 1u << entry_bits)) {
+        if (full && gpu_plan_whole(c->t->f, &c->plan, level) &&
+            !gpu_table_adopted_below(table, word, 1u << entry_bits)) {
             set_whole(c, table, word, value_at(c, level, at));
             continue;
         }
@@ -416,7 +387,16 @@ static void change_below(const struct change *c, struct gpu_table *table, uint64
 
 /* ---- calls ---- */
 
-static enum fl_err apply(struct change *c, const struct gpu_table_need *need, struct fl_fail *fail)
+static bool has(const struct gpu_table_pool *pool, const struct gpu_table_need *need)
+{
+    return pool->directories.count >= need->directories &&
+           pool->small.count >= need->tables - need->directories && pool->big.count >= need->big;
+}
+
+/* need: the worst case, quickly known. What is really missing is counted only when the pool has
+ * less, as when an earlier call of the same job has taken from it already. */
+static enum fl_err apply(struct gpu_change *c, const struct gpu_table_need *need,
+                         struct fl_fail *fail)
 {
     struct gpu_tables *t = c->t;
     const uint64_t taken = gpu_tables_foreign(t, c->va, c->end);
@@ -425,17 +405,19 @@ static enum fl_err apply(struct change *c, const struct gpu_table_need *need, st
         return FL_FAIL_MORE(fail, FL_EBUSY, "page tables", (FL_SAW(taken, c->va, 0)),
                             "VA 0x%llx is mapped by somebody else", (unsigned long long)taken);
     }
-    if (c->pool->directories.count < need->directories ||
-        c->pool->small.count < need->tables - need->directories || c->pool->big.count < need->big) {
-        return FL_FAIL_MORE(
-            fail, FL_ESTATE, "page tables",
-            (.hint = "a bug: prepare what the operation needs before it runs"),
-            "%llu directories, %llu tables of 4K and %llu of 64K pages can be "
-            "needed; prepared are %llu, %llu, %llu",
-            (unsigned long long)need->directories,
-            (unsigned long long)(need->tables - need->directories), (unsigned long long)need->big,
-            (unsigned long long)c->pool->directories.count,
-            (unsigned long long)c->pool->small.count, (unsigned long long)c->pool->big.count);
+    if (t->stats.adopted != 0 || !has(c->pool, need)) {
+        const struct gpu_table_need missing = gpu_change_missing(c);
+        if (!has(c->pool, &missing)) {
+            return FL_FAIL_MORE(
+                fail, FL_ESTATE, "page tables",
+                (.hint = "a bug: prepare what the operation needs before it runs"),
+                "%llu directories, %llu tables of 4K and %llu of 64K pages are missing; prepared "
+                "are %llu, %llu, %llu",
+                (unsigned long long)missing.directories,
+                (unsigned long long)(missing.tables - missing.directories),
+                (unsigned long long)missing.big, (unsigned long long)c->pool->directories.count,
+                (unsigned long long)c->pool->small.count, (unsigned long long)c->pool->big.count);
+        }
     }
     t->serial++;
     change_below(c, t->root, c->va, c->end);
@@ -470,14 +452,14 @@ enum fl_err gpu_tables_map(struct gpu_tables *t, struct gpu_table_pool *pool, ui
         return FL_FAIL(fail, FL_EINVAL, "page tables", "cannot map 0x%llx, 0x%llx bytes: %s",
                        (unsigned long long)pa, (unsigned long long)len, refused);
     }
-    struct change c = {.t = t,
-                       .pool = pool,
-                       .va = va,
-                       .end = va + len,
-                       .fill = true,
-                       .largest = largest,
-                       .pa = pa,
-                       .pte = t->f->encode_pte(0, attrs)};
+    struct gpu_change c = {.t = t,
+                           .pool = pool,
+                           .va = va,
+                           .end = va + len,
+                           .fill = true,
+                           .plan = {.congruent = va ^ pa, .largest = largest},
+                           .pa = pa,
+                           .pte = t->f->encode_pte(0, attrs)};
     return apply(&c, &need, fail);
 }
 
@@ -485,7 +467,8 @@ enum fl_err gpu_tables_unmap(struct gpu_tables *t, struct gpu_table_pool *pool, 
                              uint64_t len, bool sparse, struct fl_fail *fail)
 {
     const struct gpu_table_need need = gpu_tables_worst_unmap(t->f, va, len);
-    struct change c = {.t = t, .pool = pool, .va = va, .end = va + len, .sparse = sparse};
+    struct gpu_change c = {
+        .t = t, .pool = pool, .va = va, .end = va + len, .sparse = sparse, .plan = {.all = true}};
 
     if (!gpu_format_range_ok(t->f, va, len)) {
         return bad_range(t, va, len, fail);
