@@ -26,11 +26,16 @@ struct gpu_mapping {
     struct gpu_object *object; /* in use by this mapping; NULL: sparse */
     uint64_t offset;           /* of va in the object */
     struct gpu_map_how how;
-    void *owner; /* whose address space; the caller's word */
-    bool valid;  /* the page tables have its entries; false while its object is evicted */
+    void *owner;    /* whose address space; the caller's word */
+    uint64_t epoch; /* of the object when its entries were written; 0: the tables have none */
     struct gpu_mapping *object_next, *object_prev; /* of the same object, while in a tree */
     struct gpu_mapping *next;                      /* in a list of the caller's */
 };
+/* The page tables lead to where the bytes of the object are now. */
+static inline bool gpu_mapping_valid(const struct gpu_mapping *m)
+{
+    return m->object == NULL || (!m->object->evicted && m->epoch == m->object->epoch);
+}
 
 /* All zero: none. */
 struct gpu_maps {

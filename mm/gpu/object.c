@@ -88,6 +88,7 @@ enum fl_err gpu_object_create(const char *name, const struct gpu_extent *extents
     o->name = name;
     o->len = b->len;
     o->backing = b;
+    o->epoch = 1;
     *out = o;
     return FL_OK;
 }
@@ -125,6 +126,7 @@ enum fl_err gpu_object_move(struct gpu_object *o, const struct gpu_extent *exten
     }
     heap_free(o->backing);
     o->backing = b;
+    o->epoch++;
     return FL_OK;
 }
 

@@ -27,6 +27,7 @@ struct gpu_object {
     struct gpu_backing *backing;
     struct gpu_mapping *mappings; /* in every address space; maps.c's */
     uint64_t uses;                /* mappings, and operations of jobs that name it */
+    uint64_t epoch;               /* counts its places; the first is 1 */
     bool evicted;                 /* its bytes are nowhere: it is mapped without entries */
 };
 
@@ -39,7 +40,8 @@ FL_MUST_CHECK enum fl_err gpu_object_create(const char *name, const struct gpu_e
 /* FL_EBUSY while it is mapped or a job names it; nothing has changed then. NULL is fine. */
 FL_MUST_CHECK enum fl_err gpu_object_free(struct gpu_object *o, struct fl_fail *fail);
 
-/* Other extents for the same bytes, of the same length in all (jobs.h: gpu_object_restore writes
+/* Other extents for the same bytes, of the same length in all: a new epoch, so that no mapping is
+ * valid (jobs.h: gpu_object_restore writes
  * the entries). Allocates before it changes anything. Errors as gpu_object_create; FL_EINVAL also
  * when the length differs. */
 FL_MUST_CHECK enum fl_err gpu_object_move(struct gpu_object *o, const struct gpu_extent *extents,

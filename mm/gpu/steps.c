@@ -7,7 +7,7 @@ static bool same_there(const struct gpu_mapping *old, const struct gpu_want *wan
 {
     /* Both offsets as if the mappings began at VA 0; a wrap on either side is the same wrap. */
     return old->object != NULL && old->object == want->object &&
-           old->offset - old->va == want->offset - want->va && old->valid &&
+           old->offset - old->va == want->offset - want->va && gpu_mapping_valid(old) &&
            gpu_map_how_same(&old->how, &want->how);
 }
 

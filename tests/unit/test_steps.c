@@ -50,7 +50,7 @@ static struct gpu_mapping *put(uint32_t i, uint64_t first, uint64_t end, struct 
                                uint64_t offset)
 {
     pool[i] = (struct gpu_mapping){
-        .va = P(first), .len = P(end - first), .object = o, .offset = P(offset), .valid = true};
+        .va = P(first), .len = P(end - first), .object = o, .offset = P(offset), .epoch = 1};
     assert_int_equal(gpu_maps_insert(&maps, &pool[i]), FL_OK);
     return &pool[i];
 }
@@ -147,8 +147,15 @@ static void other_flags_forbid_keep(void **state)
         for (size_t k = 0; k < ARRAY_SIZE(w); k++) {
             assert_row(&rows[i], m, &w[k], true, k == 7);
         }
-        m->valid = false; /* its entries are not there */
+        m->epoch = 0; /* its entries are not there */
         assert_row(&rows[i], m, &w[7], true, false);
+        m->epoch = 1;
+        one->epoch = 2; /* they lead to where it was before */
+        assert_row(&rows[i], m, &w[7], true, false);
+        one->epoch = 1;
+        one->evicted = true;
+        assert_row(&rows[i], m, &w[7], true, false);
+        one->evicted = false;
         gpu_maps_remove(&maps, m);
     }
 }
@@ -357,7 +364,7 @@ static enum fl_err apply_and_judge(void *ctx, const struct gpu_step *s)
                                   .object = w->object,
                                   .offset = w->offset,
                                   .how = w->how,
-                                  .valid = true};
+                                  .epoch = 1};
         assert_int_equal(gpu_maps_insert(&maps, m), FL_OK);
     } else {
         gpu_maps_remove(&maps, s->old);
