@@ -12,6 +12,8 @@ struct lockorder_held {
     struct lock_class *cls[LOCKORDER_DEPTH_MAX];
     const char *where[LOCKORDER_DEPTH_MAX];
     uint32_t count;
+    uint32_t noalloc;          /* sections without allocation that it is in */
+    const char *noalloc_where; /* where the outermost began */
 };
 struct fiber {
     void *sp;                  /* saved while it does not run */

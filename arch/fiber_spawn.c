@@ -96,6 +96,10 @@ static void fiber_entry(void *arg)
     if (f->held.count != 0) {
         machine_panic("fiber \"%s\" ended holding lock \"%s\"", f->name, f->held.cls[0]->name);
     }
+    if (f->held.noalloc != 0) {
+        machine_panic("fiber \"%s\" ended in a section without allocation, begun at %s", f->name,
+                      f->held.noalloc_where);
+    }
     fiber_end(f);
 }
 

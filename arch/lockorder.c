@@ -23,18 +23,38 @@
 
 LOCK_CLASS(lock_class_alloc, "alloc");
 LOCK_CLASS(lock_class_fence, "fence");
+LOCK_CLASS(lock_class_reply, "reply");
+
+#define PRIMED_WHERE "any allocation that evicts"
 
 static struct {
     struct lock_class *classes[CLASSES_MAX];     /* by id; borrowed for ever: classes are static */
     uint32_t count;                              /* highest id in use */
+    bool primed;                                 /* alloc -> fence is in the graph */
     uint64_t edges[CLASSES_MAX];                 /* bit b of word a: a -> b was seen */
     const char *where[CLASSES_MAX][CLASSES_MAX]; /* where a -> b was first seen; static strings */
     uint32_t inversions;
     char first[FIRST_TEXT_MAX];
 } lockorder;
 
+static uint16_t class_id(struct lock_class *cls);
+
+/* What holds before anything has run. */
+static void prime(void)
+{
+    lockorder.primed = true;
+    const uint16_t alloc = class_id(&lock_class_alloc);
+    const uint16_t fence = class_id(&lock_class_fence);
+
+    lockorder.edges[alloc] = UINT64_C(1) << fence;
+    lockorder.where[alloc][fence] = PRIMED_WHERE;
+}
+
 static uint16_t class_id(struct lock_class *cls)
 {
+    if (!lockorder.primed) {
+        prime();
+    }
     if (cls->id == 0) {
         if (lockorder.count + 1 >= CLASSES_MAX) {
             machine_panic("lockorder: more than %u lock classes, at \"%s\"", CLASSES_MAX - 1,
@@ -76,6 +96,26 @@ static bool find_path(uint16_t from, uint16_t to, uint16_t via[CLASSES_MAX])
 
 static const char *name_of(uint16_t id) { return lockorder.classes[id]->name; }
 
+static void text_taking(struct text *t, const struct lock_class *cls)
+{
+    if (cls == &lock_class_alloc) {
+        text_fmt(t, "allocates (\"%s\")", cls->name);
+    } else if (cls == &lock_class_fence || cls == &lock_class_reply) {
+        text_fmt(t, "waits for a \"%s\"", cls->name);
+    } else {
+        text_fmt(t, "takes \"%s\"", cls->name);
+    }
+}
+
+static void text_holding(struct text *t, const struct lock_class *cls, const char *held_at)
+{
+    if (cls == &lock_class_fence) {
+        text_fmt(t, "having a \"%s\" to signal (since %s)", cls->name, held_at);
+    } else {
+        text_fmt(t, "holding \"%s\" (taken at %s)", cls->name, held_at);
+    }
+}
+
 /* The new edge held -> taken closes a cycle with the known path taken -> ... -> held. */
 static void report(uint16_t held, uint16_t taken, const char *held_at, const char *where,
                    const uint16_t via[CLASSES_MAX])
@@ -88,13 +128,14 @@ static void report(uint16_t held, uint16_t taken, const char *held_at, const cha
         return;
     }
     struct text t = text_on(lockorder.first, sizeof(lockorder.first));
-    text_fmt(&t, "lock order inversion: fiber \"%s\" takes \"%s\" at %s holding \"%s\"",
-             fiber_name(), name_of(taken), where, name_of(held));
-    if (held_at != NULL) {
-        text_fmt(&t, " (taken at %s)", held_at);
-    }
+    text_fmt(&t, "lock order inversion: fiber \"%s\" ", fiber_name());
+    text_taking(&t, lockorder.classes[taken]);
+    text_fmt(&t, " at %s ", where);
+    text_holding(&t, lockorder.classes[held], held_at);
     if (held == taken) {
-        text_fmt(&t, "; two locks of one class must not be nested");
+        text_fmt(&t, held == lock_class_fence.id
+                         ? "; who has a fence to signal must not wait for one"
+                         : "; two locks of one class must not be nested");
     } else {
         text_fmt(&t, "; seen before:");
         for (uint16_t at = held; at != taken; at = via[at]) {
@@ -133,11 +174,26 @@ static void add_edges(const struct lockorder_held *h, uint16_t taken, const char
     }
 }
 
-void lockorder_acquire(struct lock_class *cls, const char *where)
+/* Memory is not to be had here, whatever the graph says. */
+static void check_noalloc(const struct lockorder_held *h, const struct lock_class *cls,
+                          const char *where)
 {
-    struct lockorder_held *h = fiber_lockorder_held();
+    if (h->noalloc == 0 || cls != &lock_class_alloc) {
+        return;
+    }
+    lockorder.inversions++;
+    if (lockorder.first[0] != '\0') {
+        return;
+    }
+    struct text t = text_on(lockorder.first, sizeof(lockorder.first));
+    text_fmt(&t, "fiber \"%s\" ", fiber_name());
+    text_taking(&t, cls);
+    text_fmt(&t, " at %s in a section without allocation, begun at %s", where, h->noalloc_where);
+    log_error("lockorder", "%s", lockorder.first);
+}
 
-    add_edges(h, class_id(cls), where);
+static void push(struct lockorder_held *h, struct lock_class *cls, const char *where)
+{
     if (h->count >= LOCKORDER_DEPTH_MAX) {
         machine_panic("lockorder: fiber \"%s\" holds %u locks, at \"%s\"", fiber_name(), h->count,
                       cls->name);
@@ -145,6 +201,21 @@ void lockorder_acquire(struct lock_class *cls, const char *where)
     h->cls[h->count] = cls;
     h->where[h->count] = where;
     h->count++;
+}
+
+void lockorder_acquire(struct lock_class *cls, const char *where)
+{
+    struct lockorder_held *h = fiber_lockorder_held();
+
+    check_noalloc(h, cls, where);
+    add_edges(h, class_id(cls), where);
+    push(h, cls, where);
+}
+
+void lockorder_acquired(struct lock_class *cls, const char *where)
+{
+    (void)class_id(cls);
+    push(fiber_lockorder_held(), cls, where);
 }
 
 void lockorder_release(struct lock_class *cls)
@@ -170,9 +241,34 @@ void lockorder_point(struct lock_class *cls, const char *where)
 {
     const struct lockorder_held *h = fiber_lockorder_held();
 
+    check_noalloc(h, cls, where);
     if (h->count > 0) {
         add_edges(h, class_id(cls), where);
     }
+}
+
+/* Nobody waits to begin: locks held by now are no step on the way to the signal. */
+void lockorder_signal_begin(const char *where) { lockorder_acquired(&lock_class_fence, where); }
+void lockorder_signal_end(void) { lockorder_release(&lock_class_fence); }
+
+void lockorder_noalloc_begin(const char *where)
+{
+    struct lockorder_held *h = fiber_lockorder_held();
+
+    if (h->noalloc++ == 0) {
+        h->noalloc_where = where;
+    }
+}
+
+void lockorder_noalloc_end(void)
+{
+    struct lockorder_held *h = fiber_lockorder_held();
+
+    if (h->noalloc == 0) {
+        machine_panic("lockorder: fiber \"%s\" ends a section without allocation that it is not in",
+                      fiber_name());
+    }
+    h->noalloc--;
 }
 
 uint32_t lockorder_inversions(void) { return lockorder.inversions; }
@@ -185,4 +281,5 @@ void lockorder_reset(void)
     }
     memset(&lockorder, 0, sizeof(lockorder));
     fiber_lockorder_held()->count = 0;
+    fiber_lockorder_held()->noalloc = 0;
 }

@@ -196,7 +196,7 @@ enum fl_err gsp_rpc_wait(struct gsp_rpc *r, bool (*done)(void *ctx), uint64_t ti
     enum fl_err err;
 
     mutex_lock(&r->lock);
-    lockorder_point(&lock_class_fence, "gsp_rpc_wait");
+    lockorder_point(&lock_class_reply, "gsp_rpc_wait");
     err = check_open(r, &u, fail);
     while (err == FL_OK) {
         const bool late = deadline_passed(u.d);
@@ -462,7 +462,7 @@ static enum fl_err call(struct gsp_rpc *r, const struct gsp_rpc_function *f, str
     if (err != FL_OK) {
         return err;
     }
-    lockorder_point(&lock_class_fence, "gsp_rpc_call");
+    lockorder_point(&lock_class_reply, "gsp_rpc_call");
     err = exchange(r, &u, f, p, &reply, fail);
     gsp_history_end(&r->history, number, err, GSP_RPC_ANSWERED, reply.bytes, reply.result,
                     status_in(r, f, p, &reply));

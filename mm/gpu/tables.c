@@ -13,10 +13,16 @@ static enum fl_err make_root(struct gpu_tables *t, struct fl_fail *fail)
 {
     enum fl_err err = gpu_table_new(t, true, false, &t->root, fail);
 
-    if (err == FL_OK) {
-        t->root->words = (uint16_t)gpu_level_words(t->f, 0);
-        t->root->fresh = false; /* zeroed, and bound by the caller when it likes */
-        t->stats.tables = 1;
+    if (err != FL_OK) {
+        return err;
+    }
+    t->root->words = (uint16_t)gpu_level_words(t->f, 0);
+    t->root->fresh = false;
+    t->stats.tables = 1;
+    /* The caller binds it when it likes. */
+    err = gpu_tables_flush(t, fail);
+    if (err != FL_OK) {
+        gpu_table_free(t, t->root);
     }
     return err;
 }
@@ -43,11 +49,11 @@ enum fl_err gpu_tables_create(const struct gpu_mem *mem, const struct gpu_mmu_fo
     return FL_OK;
 }
 
-static void free_below(struct gpu_tables *t, struct gpu_table *table)
+void gpu_tables_free_below(struct gpu_tables *t, struct gpu_table *table)
 {
     for (uint32_t i = 0; table->child != NULL && i < table->words; i++) {
         if (table->child[i] != NULL) {
-            free_below(t, table->child[i]);
+            gpu_tables_free_below(t, table->child[i]);
         }
     }
     gpu_table_free(t, table);
@@ -58,10 +64,14 @@ void gpu_tables_destroy(struct gpu_tables *t)
     if (t == NULL) {
         return;
     }
+    struct gpu_table_pool pool = {0};
+    struct fl_fail fail = {0};
+    t->lost = t->root->adopted && gpu_tables_withdraw(t, &pool, &fail) != FL_OK;
+    gpu_tables_release(t, &pool);
     for (struct gpu_table *table; (table = gpu_list_pop(&t->limbo)) != NULL;) {
         gpu_table_free(t, table);
     }
-    free_below(t, t->root);
+    gpu_tables_free_below(t, t->root);
     free(t);
 }
 

@@ -19,6 +19,7 @@
 
 #include "arch/base.h"
 #include "arch/fail.h"
+#include "arch/range.h"
 #include "mm/gpu/format.h"
 #include "mm/gpu/ops.h"
 
@@ -53,6 +54,10 @@ void gpu_tables_destroy(struct gpu_tables *t);
 uint64_t gpu_tables_root(const struct gpu_tables *t); /* address in video memory */
 uint64_t gpu_tables_va_size(const struct gpu_tables *t);
 const struct gpu_mmu_format *gpu_tables_format(const struct gpu_tables *t);
+
+/* The first stretch that is foreign in an adopted root, at or behind va: *taken, and true. For who
+ * gives out VA. Looks at the shadow only. */
+bool gpu_tables_taken(const struct gpu_tables *t, uint64_t va, struct range *taken);
 
 /* How many tables an operation can need, the root excluded. */
 struct gpu_table_need {

@@ -91,7 +91,7 @@ static void set_entries(struct gpu_tables *t, struct gpu_table *table, uint32_t 
     if (table->adopted || (used != 0 && n != table->words)) {
         count(t, table, first, n, &used, &valid);
     }
-    if (used == 0 && value == 0 && empty == 0) {
+    if (used == 0 && !counts) {
         return; /* nothing there, and nothing comes */
     }
     store(&table->word[first], n, value, step);
@@ -142,9 +142,8 @@ static struct gpu_table *link_child(const struct gpu_change *c, struct gpu_table
                                                    : &c->pool->directories);
     const uint64_t old = table->word[word];
 
+    table->small_first |= small;
     child->level = (uint8_t)level;
-    child->parent = table;
-    child->parent_word = (uint16_t)word;
     table->child[word] = child;
     table->word[word] = big ? t->f->encode_big(child->addr) : t->f->encode_pde(child->addr);
     account(t, table, old != 0, (uint32_t)(old & 1), 1, 0);
@@ -223,8 +222,11 @@ static void settle(const struct gpu_change *c, const struct pair *p, uint32_t fi
     struct gpu_table *big = big_of(p);
 
     for (uint32_t i = first; big != NULL && i < end; i++) {
+        if (says_something(c->t, big->word[i])) {
+            continue;
+        }
         const uint64_t want = chunk_is_empty(p, i) ? c->t->f->no_4k : 0;
-        if (!says_something(c->t, big->word[i]) && big->word[i] != want) {
+        if (big->word[i] != want) {
             big->word[i] = want;
             gpu_table_dirty(c->t, big, i, 1);
         }
@@ -310,6 +312,7 @@ static void change_big(const struct gpu_change *c, const struct pair *p, uint64_
     if (small != NULL) {
         set_entries(c->t, small, first * CHUNK_ENTRIES, (end - first) * CHUNK_ENTRIES, 0, 0);
     }
+    settle(c, p, first, end);
 }
 
 static void prune(const struct gpu_change *c, struct gpu_table *table, uint32_t word)
@@ -331,7 +334,6 @@ static void change_pair(const struct gpu_change *c, const struct pair *p, uint64
     if (leaf && hi - lo < GPU_SPAN_2M) {
         struct gpu_table *big = link_child(c, p->pd0, p->low, gpu_level_big(c->t->f));
         spread_over(c->t, big, old);
-        p->pd0->small_first = true;
     } else if (leaf) {
         set_whole(c, p->pd0, p->low, 0);
     }

@@ -81,7 +81,9 @@ static enum fl_err vram_take(struct gpu_tables *t, uint64_t *addr)
 
 static void vram_give(struct gpu_tables *t, uint64_t addr)
 {
-    t->source.free(t->source.ctx, addr, GPU_TABLE_BYTES);
+    if (!t->lost) {
+        t->source.free(t->source.ctx, addr, GPU_TABLE_BYTES);
+    }
     t->stats.bytes -= GPU_TABLE_BYTES;
 }
 

@@ -14,31 +14,42 @@ static uint64_t covered(uint64_t va, uint64_t len, uint32_t shift)
     return end > first ? end - first : 0;
 }
 
-struct gpu_table_need gpu_plan_need(const struct gpu_mmu_format *f, const struct gpu_plan *plan,
-                                    uint32_t level, uint64_t va, uint64_t len)
+/* The page tables that [va, va + len) can need. empty: nothing is there that could be split. */
+static void count_page_tables(const struct gpu_mmu_format *f, const struct gpu_plan *plan,
+                              bool empty, uint64_t va, uint64_t len, struct gpu_table_need *need)
+{
+    const uint32_t pd0 = gpu_level_pd0(f), big = gpu_level_big(f), shift = f->level[pd0].shift;
+    const uint64_t regions = touched(va, len, shift), full = covered(va, len, shift);
+    const uint64_t size = UINT64_C(1) << f->level[big].shift, end = va + len;
+    const uint64_t from = align_up_u64(va, size), to = align_down_u64(end, size);
+
+    if (!gpu_plan_whole(f, plan, big)) {
+        /* 4K pages only; a page of 2M that is replaced in part leaves pages of 64K. */
+        need->tables += regions;
+        need->big += empty ? 0 : regions - full;
+        return;
+    }
+    /* 4K pages where an end is no multiple of 64K, 64K pages elsewhere. */
+    need->tables += from != va && to != end ? min_u64(regions, 2) : (from != va || to != end);
+    if (!empty || from < to) {
+        need->big += (empty ? touched(from, to - from, shift) : regions) -
+                     (gpu_plan_whole(f, plan, pd0) ? full : 0);
+    }
+}
+
+/* Below entries of `level`. */
+static struct gpu_table_need count(const struct gpu_mmu_format *f, const struct gpu_plan *plan,
+                                   bool empty, uint32_t level, uint64_t va, uint64_t len)
 {
     struct gpu_table_need need = {0};
-    const uint32_t pd0 = gpu_level_pd0(f), big = gpu_level_big(f);
 
-    for (uint32_t i = level; i < pd0; i++) {
+    for (uint32_t i = level; i < gpu_level_pd0(f); i++) {
         const uint32_t shift = f->level[i].shift;
         need.directories +=
             touched(va, len, shift) - (gpu_plan_whole(f, plan, i) ? covered(va, len, shift) : 0);
     }
-    const uint32_t shift = f->level[pd0].shift, chunk = f->level[big].shift;
-    const uint64_t regions = touched(va, len, shift), full = covered(va, len, shift);
-    if (!gpu_plan_whole(f, plan, big)) {
-        /* 4K pages only; a page of 2M that is replaced in part leaves pages of 64K. */
-        need.tables = regions;
-        need.big = regions - full;
-    } else {
-        /* 4K pages where an end is no multiple of 64K, 64K pages elsewhere. */
-        const uint64_t size = UINT64_C(1) << chunk, end = va + len;
-        const bool head = !is_aligned_u64(va, size), tail = !is_aligned_u64(end, size);
-        need.tables = head && tail ? min_u64(regions, 2) : (uint64_t)(head || tail);
-        need.big = regions - (gpu_plan_whole(f, plan, pd0) ? full : 0);
-    }
-    need.tables += need.directories;
+    need.tables = need.directories;
+    count_page_tables(f, plan, empty, va, len, &need);
     return need;
 }
 
@@ -48,7 +59,7 @@ struct gpu_table_need gpu_tables_worst(const struct gpu_mmu_format *f, uint64_t 
     struct gpu_table_need need = {0};
 
     if (gpu_format_range_ok(f, va, len)) {
-        need = gpu_plan_need(f, &small, 0, va, len);
+        need = count(f, &small, false, 0, va, len);
         need.big = touched(va, len, f->level[gpu_level_pd0(f)].shift);
     }
     return need;
@@ -58,7 +69,7 @@ struct gpu_table_need gpu_tables_worst_map(const struct gpu_mmu_format *f, uint6
                                            uint64_t len, enum gpu_page largest)
 {
     const struct gpu_plan plan = {.congruent = va ^ pa, .largest = largest};
-    return gpu_format_range_ok(f, va, len) ? gpu_plan_need(f, &plan, 0, va, len)
+    return gpu_format_range_ok(f, va, len) ? count(f, &plan, false, 0, va, len)
                                            : (struct gpu_table_need){0};
 }
 
@@ -66,7 +77,7 @@ struct gpu_table_need gpu_tables_worst_unmap(const struct gpu_mmu_format *f, uin
                                              uint64_t len)
 {
     const struct gpu_plan plan = {.all = true};
-    return gpu_format_range_ok(f, va, len) ? gpu_plan_need(f, &plan, 0, va, len)
+    return gpu_format_range_ok(f, va, len) ? count(f, &plan, false, 0, va, len)
                                            : (struct gpu_table_need){0};
 }
 
@@ -111,7 +122,8 @@ static void missing_below(const struct gpu_change *c, const struct gpu_table *ta
         } else if (table->child[word] != NULL) {
             missing_below(c, table->child[word], at, next, need);
         } else if (table->word[word] != 0 || c->fill || c->sparse) {
-            const struct gpu_table_need below = gpu_plan_need(f, &c->plan, level, at, next - at);
+            const struct gpu_table_need below =
+                count(f, &c->plan, table->word[word] == 0, level, at, next - at);
             add(need, &below);
         }
     }

@@ -19,25 +19,23 @@ struct gpu_big_page {
 struct gpu_table {
     struct gpu_table *next; /* in a pool, on the dead list */
     struct gpu_table *dirty_next;
-    struct gpu_table *parent;  /* NULL: the root, or not linked */
     struct gpu_table **child;  /* by word of the entry; NULL in page tables */
     struct gpu_big_page *page; /* where a table of 64K pages lies */
     uint64_t *foreign;         /* adopted tables: bit i, word i is not ours */
     uint64_t addr;
-    uint64_t died;        /* tables.serial when it was unlinked */
-    uint16_t parent_word; /* of the entry that links it */
+    uint64_t died; /* tables.serial when it was unlinked */
     uint16_t words;
     uint16_t used;  /* words that are links, pages or sparse */
     uint16_t valid; /* of these, pages */
     uint8_t level;
-    bool big;         /* 256 bytes */
-    bool fresh;       /* no reachable entry in video memory links it yet */
-    bool adopted;     /* somebody else's memory */
-    bool dead;        /* unlinked */
-    bool listed;      /* on tables.dirty */
-    bool cleared;     /* page tables: words that became 0 wait to be written ... */
-    bool filled;      /* ... and others */
-    bool small_first; /* PD0: a page became tables, so the high halves are written first */
+    bool big;                        /* 256 bytes */
+    bool fresh;                      /* no reachable entry in video memory links it yet */
+    bool adopted;                    /* somebody else's memory */
+    bool dead;                       /* unlinked */
+    bool listed;                     /* on tables.dirty */
+    bool cleared;                    /* page tables: words that became 0 wait to be written ... */
+    bool filled;                     /* ... and others */
+    bool small_first;                /* PD0: a high half links a new table */
     uint64_t dirty[GPU_DIRTY_WORDS]; /* bit i: word i is not written yet */
     uint64_t word[];                 /* as in video memory; x86 and GPU are little endian */
 };
@@ -53,6 +51,7 @@ struct gpu_tables {
     uint64_t serial;                         /* of changes */
     uint64_t committed;                      /* what the GPU has seen of them */
     bool hub_only;
+    bool lost; /* the GPU may still walk our tables: their memory is never freed */
     struct gpu_table_stats stats;
 };
 
@@ -67,14 +66,20 @@ FL_MUST_CHECK enum fl_err gpu_table_new(struct gpu_tables *t, bool directory, bo
 /* tables_sync.c: from the shadow to video memory. */
 void gpu_table_dirty(struct gpu_tables *t, struct gpu_table *table, uint32_t first, uint32_t n);
 FL_MUST_CHECK enum fl_err gpu_tables_sync(struct gpu_tables *t, struct fl_fail *fail);
+FL_MUST_CHECK enum fl_err gpu_tables_flush(struct gpu_tables *t, struct fl_fail *fail);
 FL_MUST_CHECK enum fl_err gpu_tables_write(struct gpu_tables *t, uint64_t addr, const void *words,
                                            uint64_t bytes, struct fl_fail *fail);
+
+/* tables.c: the table, and all below it. */
+void gpu_tables_free_below(struct gpu_tables *t, struct gpu_table *table);
 
 /* tables_adopt.c */
 FL_MUST_CHECK enum fl_err gpu_tables_adopt(struct gpu_tables *t, uint64_t root,
                                            struct fl_fail *fail);
 /* The first VA in [va, end) that something foreign covers; end: none. */
 uint64_t gpu_tables_foreign(const struct gpu_tables *t, uint64_t va, uint64_t end);
+FL_MUST_CHECK enum fl_err gpu_tables_withdraw(struct gpu_tables *t, struct gpu_table_pool *pool,
+                                              struct fl_fail *fail);
 
 /* ---- one change ---- */
 
@@ -123,8 +128,5 @@ static inline bool gpu_table_adopted_below(const struct gpu_table *table, uint32
     return false;
 }
 
-/* tables_need.c: the tables that [va, va + len) can need below entries of `level`, those of `level`
- * included, whatever is there; and what the change needs beyond the tables that there are. */
-struct gpu_table_need gpu_plan_need(const struct gpu_mmu_format *f, const struct gpu_plan *plan,
-                                    uint32_t level, uint64_t va, uint64_t len);
+/* tables_need.c: what the change needs beyond the tables that there are. */
 struct gpu_table_need gpu_change_missing(const struct gpu_change *c);

@@ -3,7 +3,8 @@
  * From the shadow to video memory: one ops->write per run of words that changed, in this order:
  *
  *   1  tables that nothing reachable links yet, and a flush
- *   2  4K entries that are not 0: before a 64K entry above them steps back
+ *   2  4K entries that are not 0, and links to new tables of them: before a 64K entry above them
+ *      steps back, or a 2M page becomes tables
  *   3  64K entries
  *   4  directories, upwards: they link what 1 wrote and unlink the emptied
  *   5  4K entries that became 0: after a 64K entry or a 2M page took their place
@@ -43,7 +44,7 @@ enum fl_err gpu_tables_write(struct gpu_tables *t, uint64_t addr, const void *wo
     return err;
 }
 
-static enum fl_err flush(struct gpu_tables *t, struct fl_fail *fail)
+enum fl_err gpu_tables_flush(struct gpu_tables *t, struct fl_fail *fail)
 {
     enum fl_err err = t->mem.ops->flush(t->mem.ctx, fail);
 
@@ -103,7 +104,6 @@ static uint32_t run_end(const struct gpu_table *table, uint32_t i, enum which wh
             break;
         }
     }
-    /* What was shifted in counts as clean only where there are bits left. */
     return i < table->words ? i : table->words;
 }
 
@@ -167,7 +167,7 @@ static enum fl_err write_fresh(struct gpu_tables *t, struct fl_fail *fail)
         }
     }
     if (any) {
-        err = FL_THEN(err, flush(t, fail));
+        err = FL_THEN(err, gpu_tables_flush(t, fail));
     }
     return err;
 }
@@ -178,8 +178,8 @@ enum fl_err gpu_tables_sync(struct gpu_tables *t, struct fl_fail *fail)
     enum fl_err err = write_fresh(t, fail);
 
     err = FL_THEN(err, write_level(t, small, false, NOT_ZERO, fail));
-    err = FL_THEN(err, write_level(t, big, false, ALL, fail));
     err = FL_THEN(err, write_level(t, gpu_level_pd0(t->f), false, HIGH_HALVES, fail));
+    err = FL_THEN(err, write_level(t, big, false, ALL, fail));
     for (uint32_t level = big; level-- > 0;) {
         err = FL_THEN(err, write_level(t, level, false, ALL, fail));
     }
@@ -205,7 +205,7 @@ enum fl_err gpu_tables_commit(struct gpu_tables *t, struct fl_fail *fail)
         return FL_OK;
     }
     enum fl_err err = gpu_tables_sync(t, fail);
-    err = FL_THEN(err, flush(t, fail));
+    err = FL_THEN(err, gpu_tables_flush(t, fail));
     err = FL_THEN(err, t->mem.ops->invalidate(t->mem.ctx, t->root->addr, false, t->hub_only, fail));
     if (err == FL_OK) {
         t->stats.invalidates++;

@@ -107,6 +107,27 @@ static enum fl_err differs(const struct gpu_tables *t, const struct gpu_table *t
                         (unsigned long long)table->word[word]);
 }
 
+/* Foreign tables may say in other words that nothing is there; the shadow has ours for it. */
+static bool same_nothing(const struct gpu_tables *t, const struct gpu_table *table, uint32_t word,
+                         uint64_t seen)
+{
+    const uint64_t shadow = table->word[word];
+
+    if (!table->adopted) {
+        return false;
+    }
+    if (table->child != NULL) {
+        const bool high = table->level == gpu_level_pd0(t->f) && word % 2 == 1;
+        const struct gpu_pde pde = high ? t->f->decode_small(seen) : t->f->decode_big(seen);
+        return shadow == 0 && pde.is == GPU_PDE_INVALID;
+    }
+    const struct gpu_pte pte = t->f->decode_pte(seen);
+    if (pte.is == GPU_PTE_NO_4K && table->level == gpu_level_big(t->f)) {
+        return shadow == t->f->no_4k;
+    }
+    return shadow == 0 && (pte.is == GPU_PTE_INVALID || pte.is == GPU_PTE_NO_4K);
+}
+
 /* table: its first entry stands for va. */
 static enum fl_err compare(const struct gpu_tables *t, const struct gpu_table *table, uint64_t va,
                            struct fl_fail *fail)
@@ -120,7 +141,7 @@ static enum fl_err compare(const struct gpu_tables *t, const struct gpu_table *t
         err = t->mem.ops->read(t->mem.ctx, table->addr + (uint64_t)first * GPU_ENTRY_BYTES, seen,
                                (uint64_t)n * GPU_ENTRY_BYTES, fail);
         for (uint32_t i = 0; i < n && err == FL_OK; i++) {
-            if (seen[i] != table->word[first + i]) {
+            if (seen[i] != table->word[first + i] && !same_nothing(t, table, first + i, seen[i])) {
                 err = differs(t, table, va, first + i, seen[i], fail);
             }
         }

@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "arch/fail_point.h"
 #include "arch/host/host.h"
 #include "mm/gpu/tables.h"
 #include "mm/gpu/walk.h"
@@ -86,6 +87,9 @@ static inline enum fl_err space_alloc(void *ctx, uint64_t bytes, uint64_t align,
 {
     struct space *s = ctx;
     assert_true(bytes == FL_PAGE_SIZE && align == FL_PAGE_SIZE);
+    if (fail_point_alloc()) {
+        return FL_ENOMEM;
+    }
     for (uint32_t n = 0; n < SPACE_PAGES; n++) {
         const uint32_t i = (s->next + n) % SPACE_PAGES;
         if (!s->taken[i]) {
