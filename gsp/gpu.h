@@ -48,6 +48,8 @@ struct gsp_memory {
     struct dma_buf sr_save, sr_radix3, sr_meta; /* between suspend and resume */
 };
 
+struct gsp_vram;
+
 /* What must be undone when a boot ends, for whatever reason. */
 struct gsp_undo {
     bool flush_page; /* the GPU holds our page's address */
@@ -131,12 +133,15 @@ struct gsp_gpu {
     /* Clients of others (rm/session.c). */
     struct gsp_rm_session *sessions; /* open ones, linked */
     uint32_t clients_made;           /* for handles that none had before */
+    struct gsp_vram *vram;           /* of this life, once somebody uses it (vram/core.c) */
+    struct mutex vram_lock;          /* while it is made */
     uint64_t rm_life;                /* boots, as objects count them: each life has its own */
 
     struct dma_buf log[GSP_LOG_COUNT]; /* kept until the next boot */
 
     /* What the GSP said of itself and of the board. */
     char name[64], short_name[64], uuid[48];
+    uint64_t bar1_root; /* the root directory of BAR1, as RM made it; not checked yet */
     uint64_t fb_length;
     uint32_t fb_bus_width, fb_ram_type;
     uint32_t fb_region_count;

@@ -2,6 +2,7 @@
 /* A GPU from its creation to its end, but for the boot (gsp.h). */
 #include <stdlib.h>
 
+#include "arch/lockorder.h"
 #include "arch/log.h"
 #include "arch/machine.h"
 #include "gsp/boot/boot.h"
@@ -9,6 +10,9 @@
 #include "gsp/gpu.h"
 #include "gsp/rm/host.h"
 #include "gsp/rm/session.h"
+#include "gsp/vram/life.h"
+
+static LOCK_CLASS(vram_class, "GPU memory set-up");
 
 #define PCI_VENDOR_NVIDIA 0x10deu
 #define PCI_CLASS_VGA     0x0300u /* base and sub class: with display */
@@ -40,6 +44,9 @@ struct gsp_gpu *gsp_create(const struct pci_dev *d, const struct gsp_options *op
     g->state = GSP_ABSENT;
     event_init(&g->hw.intr.ev);
     event_init(&g->left);
+    gsp_window_init(&g->hw.window);
+    gsp_tlb_init(&g->hw.tlb);
+    mutex_init(&g->vram_lock, &vram_class);
     gsp_boot_list_stages(g);
     if (!gsp_rpc_init(&g->rpc, &gsp_gpu_rpc_host, g)) {
         FL_FAIL(fail, FL_ENOMEM, "gpu", "no memory for a message buffer");
@@ -137,6 +144,7 @@ void gsp_destroy(struct gsp_gpu *g)
     if (g->state == GSP_SUSPENDED) {
         gsp_gpu_free_boot(g);
     }
+    gsp_vram_down(g);
     gsp_gpu_flush_log(g);
     if (g->hw.intr.msi) {
         pci_disable_msi(g->hw.pci);

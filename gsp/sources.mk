@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # The gsp room, lowest floor first. The boot room gives hw/chips.c to the stub too.
-COMMON_SRCS += gsp/hw/regs/regs.c $(addprefix gsp/hw/,chips.c io.c recorder.c falcon.c falcon_port.c \
+COMMON_SRCS += gsp/hw/regs/regs.c $(addprefix gsp/hw/,chips.c io.c window.c tlb.c recorder.c falcon.c falcon_port.c \
     fsp.c intr.c family.c family_fsp.c family_ga100.c family_ga10x.c family_shared.c family_tu.c \
     fb_layout.c card.c)
 COMMON_SRCS += $(addprefix gsp/files/,digest.c vbios.c vbios_fwsec.c fwbin.c fwelf.c radix3.c fwset.c)
@@ -9,8 +9,10 @@ COMMON_SRCS += build/gen/gsp_layout.c $(addprefix gsp/rpc/,version.c status.c qu
 COMMON_SRCS += $(addprefix gsp/rm/,rm.c session.c static_info.c messages.c script.c host.c fields.c) build/gen/rm_tables.c
 COMMON_SRCS += $(addprefix gsp/boot/,boot.c booter.c fmc.c fwsec.c gen_bootloader.c init_rpc.c reset.c \
     suspend.c unload.c wpr.c)
+COMMON_SRCS += $(addprefix gsp/vram/,core.c pool.c bar1.c contents.c objects.c spaces.c vaspace.c)
 COMMON_SRCS += $(addprefix gsp/,gpu.c life.c snapshot.c serve.c attempts.c orders.c registers.c)
 
+UNIT_TESTS += tests/unit/test_vram.c
 UNIT_TESTS += $(addprefix tests/unit/,test_regs.c test_chips.c test_io.c test_recorder.c \
     test_falcon_port.c test_intr.c test_engine_order.c test_fsp.c test_fb_layout.c)
 UNIT_TESTS += $(addprefix tests/unit/,test_vbios.c test_vbios_refused.c test_fwbin.c test_fwelf.c test_radix3.c test_fwset.c \

@@ -171,7 +171,8 @@ int pci_mem_bar(const struct pci_dev *d, unsigned n)
     return -1;
 }
 
-enum fl_err pci_map_bar(const struct pci_dev *d, unsigned bar, struct mmio *out)
+static enum fl_err map_bar(const struct pci_dev *d, unsigned bar, uint64_t size,
+                           enum mmio_cache cache, struct mmio *out)
 {
     if (bar >= PCI_BAR_COUNT) {
         return FL_EINVAL;
@@ -180,11 +181,29 @@ enum fl_err pci_map_bar(const struct pci_dev *d, unsigned bar, struct mmio *out)
     if (b->kind != PCI_BAR_MEM32 && b->kind != PCI_BAR_MEM64) {
         return FL_ENOENT;
     }
+    if (size > b->size) {
+        return FL_EINVAL;
+    }
     if (d->pci->ops->map_bar != NULL) {
-        return d->pci->ops->map_bar(d->pci->ctx, d->segment, d->bus, d->devfn, bar, out);
+        const enum fl_err err =
+            d->pci->ops->map_bar(d->pci->ctx, d->segment, d->bus, d->devfn, bar, out);
+        if (err == FL_OK && size != 0) {
+            out->size = size;
+        }
+        return err;
     }
     if (b->address == 0) {
         return FL_ENOENT;
     }
-    return mmio_map((struct phys_addr){b->address}, b->size, MMIO_UNCACHED, out);
+    return mmio_map((struct phys_addr){b->address}, size != 0 ? size : b->size, cache, out);
+}
+
+enum fl_err pci_map_bar(const struct pci_dev *d, unsigned bar, struct mmio *out)
+{
+    return map_bar(d, bar, 0, MMIO_UNCACHED, out);
+}
+
+enum fl_err pci_map_bar_data(const struct pci_dev *d, unsigned bar, uint64_t size, struct mmio *out)
+{
+    return size == 0 ? FL_EINVAL : map_bar(d, bar, size, MMIO_WRITE_COMBINING, out);
 }

@@ -91,6 +91,9 @@ uint16_t pci_find_ext_cap(const struct pci_dev *d, uint16_t id);
 /* Memory decoding and bus mastering; true switches on. */
 void pci_enable(const struct pci_dev *d, bool memory, bool master);
 FL_MUST_CHECK enum fl_err pci_map_bar(const struct pci_dev *d, unsigned bar, struct mmio *out);
+/* The first size bytes of a BAR, for data: writes are combined. FL_EINVAL: it is smaller. */
+FL_MUST_CHECK enum fl_err pci_map_bar_data(const struct pci_dev *d, unsigned bar, uint64_t size,
+                                           struct mmio *out);
 
 /* The n-th memory BAR in order of the register file (0 = first), whatever its index; -1 when
  * absent. NVIDIA: 0 registers, 1 VRAM aperture, 2 instance aperture, on every family. */

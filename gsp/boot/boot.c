@@ -28,6 +28,7 @@
 #include "gsp/rm/rm.h"
 #include "gsp/rm/static_info.h"
 #include "gsp/rpc/status.h"
+#include "gsp/vram/life.h"
 
 #define SEQUENCER_TIMEOUT_US (10 * US_PER_S) /* real boards: below a second (measured.md 10) */
 #define INIT_DONE_TIMEOUT_US (30 * US_PER_S) /* real boards: 0.3 to 1.3 s; OGKM waits 60 s */
@@ -442,6 +443,7 @@ enum fl_err gsp_boot_once(struct gsp_gpu *g)
 
     fl_fail_clear(&g->fail);
     gsp_io_begin(&g->hw.io, &g->fail);
+    gsp_vram_down(g);
     gsp_gpu_forget_boot(g);
     gsp_boot_list_stages(g);
     g->state = GSP_BOOTING;

@@ -10,6 +10,7 @@
 #include "gsp/gpu.h"
 #include "gsp/hw/intr.h"
 #include "gsp/hw/regs/messages.h"
+#include "gsp/vram/life.h"
 
 #define UNLOAD_MAILBOXES      0x000000ff000000ffull /* what booter_unload finds for a cold unload */
 #define UNLOAD_RPC_TIMEOUT_US (5 * US_PER_S)
@@ -85,6 +86,7 @@ enum fl_err gsp_unload_run(struct gsp_gpu *g, struct fl_fail *fail)
     enum fl_err first = FL_OK, err;
     bool stopped = false;
 
+    gsp_vram_down(g);
     if (g->undo.rm && !g->hw.io.lost) {
         first = gsp_unload_stop_rm(g, false, fail);
         stopped = first == FL_OK;

@@ -14,6 +14,8 @@
 #include "gsp/hw/family.h"
 #include "gsp/hw/io.h"
 #include "gsp/hw/recorder.h"
+#include "gsp/hw/tlb.h"
+#include "gsp/hw/window.h"
 #include "pci/pci.h"
 
 /* The GSP's interrupt (intr.h). */
@@ -38,6 +40,8 @@ struct gsp_hw {
     struct gsp_io io;
     struct gsp_recorder rec;
     struct gsp_intr intr;
+    struct gsp_window window;
+    struct gsp_tlb tlb;
     bool in_reset;               /* its registers may be away: nobody else looks at them now */
     struct log_limit complaints; /* of log lines: what the GSP complains of */
 

@@ -85,6 +85,61 @@ void gsp_io_write_bulk(struct gsp_io *io, uint32_t off, uint32_t value)
     }
 }
 
+uint64_t gsp_io_bar_read(struct gsp_io *io, const struct mmio *bar, uint64_t off, uint32_t size)
+{
+    FL_ASSERT(off % size == 0 && range_ok(off, size, bar->size));
+    if (io->lost) {
+        return UINT64_MAX;
+    }
+    io->reads++;
+    switch (size) {
+    case sizeof(uint64_t):
+        return mmio_read64(bar, off);
+    case sizeof(uint32_t):
+        return mmio_read32(bar, off);
+    case sizeof(uint16_t):
+        return mmio_read16(bar, off);
+    default:
+        return mmio_read8(bar, off);
+    }
+}
+
+void gsp_io_bar_write(struct gsp_io *io, const struct mmio *bar, uint64_t off, uint32_t size,
+                      uint64_t value)
+{
+    FL_ASSERT(off % size == 0 && range_ok(off, size, bar->size));
+    if (io->lost) {
+        return;
+    }
+    io->writes++;
+    switch (size) {
+    case sizeof(uint64_t):
+        mmio_write64(bar, off, value);
+        break;
+    case sizeof(uint32_t):
+        mmio_write32(bar, off, (uint32_t)value);
+        break;
+    case sizeof(uint16_t):
+        mmio_write16(bar, off, (uint16_t)value);
+        break;
+    default:
+        mmio_write8(bar, off, (uint8_t)value);
+        break;
+    }
+}
+
+uint64_t gsp_io_read_sized(struct gsp_io *io, uint32_t off, uint32_t size)
+{
+    FL_ASSERT(off < io->size);
+    return gsp_io_bar_read(io, &io->bar0, off, size);
+}
+
+void gsp_io_write_sized(struct gsp_io *io, uint32_t off, uint32_t size, uint64_t value)
+{
+    FL_ASSERT(off < io->size);
+    gsp_io_bar_write(io, &io->bar0, off, size, value);
+}
+
 enum fl_err gsp_io_check(const struct gsp_io *io) { return io->lost ? FL_ELINKLOST : FL_OK; }
 
 enum fl_err gsp_io_ping(struct gsp_io *io)

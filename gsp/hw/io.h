@@ -37,6 +37,13 @@ void gsp_io_write(struct gsp_io *io, uint32_t off, uint32_t value);
 uint32_t gsp_io_read_bulk(struct gsp_io *io, uint32_t off);
 /* A write of bulk data (falcon ports): counted, not recorded. */
 void gsp_io_write_bulk(struct gsp_io *io, uint32_t off, uint32_t value);
+/* Bulk data of other widths (PRAMIN): size 1, 2, 4 or 8, off a multiple of it. */
+uint64_t gsp_io_read_sized(struct gsp_io *io, uint32_t off, uint32_t size);
+void gsp_io_write_sized(struct gsp_io *io, uint32_t off, uint32_t size, uint64_t value);
+/* The same in another BAR, which is mapped apart: off lies in it. */
+uint64_t gsp_io_bar_read(struct gsp_io *io, const struct mmio *bar, uint64_t off, uint32_t size);
+void gsp_io_bar_write(struct gsp_io *io, const struct mmio *bar, uint64_t off, uint32_t size,
+                      uint64_t value);
 
 /* FL_OK, or FL_ELINKLOST (recorded already). Costs no access. */
 FL_MUST_CHECK enum fl_err gsp_io_check(const struct gsp_io *io);

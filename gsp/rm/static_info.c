@@ -169,6 +169,7 @@ enum fl_err gsp_static_info_take(struct gsp_gpu *g, const void *data, uint32_t s
     g->fb_length = fw_get(info, size, l->GspStaticConfigInfo.fb_length);
     g->fb_bus_width = (uint32_t)fw_get(info, size, l->GspStaticConfigInfo.fb_bus_width);
     g->fb_ram_type = (uint32_t)fw_get(info, size, l->GspStaticConfigInfo.fb_ram_type);
+    g->bar1_root = fw_get(info, size, l->GspStaticConfigInfo.bar1PdeBase);
     g->internal_client = (uint32_t)fw_get(info, size, l->GspStaticConfigInfo.hInternalClient);
     g->internal_device = (uint32_t)fw_get(info, size, l->GspStaticConfigInfo.hInternalDevice);
     g->internal_subdevice = (uint32_t)fw_get(info, size, l->GspStaticConfigInfo.hInternalSubdevice);

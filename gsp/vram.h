@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The GPU's memory as others use it: objects in video memory, raw video memory, and GPU address
+ * spaces in which objects are mapped. For net/; gsp/ and mm/gpu/ do the work.
+ *
+ * Everything belongs to a client (struct gsp_vram_client) and goes when it is closed. It belongs to
+ * one life of the GPU, too: after an unload, a reset or a failure the client's calls give
+ * FL_ECANCELED, its memory here is freed by gsp_vram_close(), and video memory is whole again after
+ * the next boot.
+ *
+ * Functions that reach the GPU yield. Addresses and sizes are in bytes.
+ */
+#pragma once
+
+#include "arch/range.h"
+#include "gsp/gsp.h"
+#include "mm/gpu/walk.h"
+
+struct gsp_vram_client; /* opaque, heap */
+
+#define GSP_VRAM_CLIENTS_MAX 32u
+#define GSP_VRAM_OBJECTS_MAX 1024u /* of a client */
+#define GSP_VRAM_SPACES_MAX  16u   /* of a client */
+
+/* NULL + *fail: the GPU is not ready, its memory cannot be managed, or there is no memory of ours.
+ * The first one of a life sets up what all share: allocator, BAR1. Yields. */
+struct gsp_vram_client *gsp_vram_open(struct gsp_gpu *g, struct fl_fail *fail);
+/* Unmaps and frees everything of it; NULL is fine. Nobody else is in a call with it. Yields. */
+void gsp_vram_close(struct gsp_vram_client *c);
+
+/* How the CPU gets at video memory. */
+enum gsp_vram_way {
+    GSP_VRAM_BAR1,   /* windows of 2 MiB that BAR1's page tables move; the usual one */
+    GSP_VRAM_PRAMIN, /* the window in BAR0: slower, without page tables */
+};
+
+/* ---- objects ---- */
+
+struct gsp_vram_request {
+    uint64_t bytes;    /* rounded up to 4 KiB */
+    uint64_t align;    /* of each piece, a power of two; 0: 4 KiB */
+    uint64_t min, max; /* all of it in [min, max) of video memory; max 0: no limit */
+    bool contiguous;   /* in one piece; else in as few as there is room for */
+    bool clear;        /* filled with zeros; costs the time of a write */
+};
+/* *handle: never 0, never used again in this life. FL_EINVAL, FL_ENOMEM (with the largest piece
+ * that is free in words), FL_ENOSPC: as many objects as may be, FL_ECANCELED. */
+FL_MUST_CHECK enum fl_err gsp_vram_alloc(struct gsp_vram_client *c,
+                                         const struct gsp_vram_request *want, uint32_t *handle,
+                                         struct fl_fail *fail);
+/* FL_ENOENT; FL_EBUSY: it is mapped. */
+FL_MUST_CHECK enum fl_err gsp_vram_free(struct gsp_vram_client *c, uint32_t handle,
+                                        struct fl_fail *fail);
+
+#define GSP_VRAM_EXTENTS_SHOWN 8u
+struct gsp_vram_info {
+    uint32_t handle;
+    uint64_t bytes;
+    uint64_t mappings;
+    uint32_t extent_count; /* of all; the first ones are shown */
+    struct range extent[GSP_VRAM_EXTENTS_SHOWN];
+};
+/* FL_ENOENT. */
+FL_MUST_CHECK enum fl_err gsp_vram_describe(struct gsp_vram_client *c, uint32_t handle,
+                                            struct gsp_vram_info *out, struct fl_fail *fail);
+/* The object with the smallest handle above *cursor (start with 0), of any client of this GPU; the
+ * cursor moves to it. False: there is none. Does not yield. */
+bool gsp_vram_list(struct gsp_gpu *g, uint32_t *cursor, struct gsp_vram_info *out);
+
+struct gsp_vram_stats {
+    bool managed; /* somebody has used it in this life; else all is 0 */
+    uint64_t total_bytes, free_bytes, largest_bytes; /* of what may be given out */
+    uint64_t objects, object_bytes;
+    uint64_t spaces, table_bytes; /* page tables in video memory */
+    uint64_t free_blocks[32];     /* by order: free blocks of 4 KiB << order */
+    uint64_t window_moves, bar1_windows, bar1_hits, bar1_misses, invalidates;
+};
+void gsp_vram_get_stats(struct gsp_gpu *g, struct gsp_vram_stats *out); /* does not yield */
+
+/* ---- contents ---- */
+
+/* [offset, offset + len) of an object. FL_ENOENT, FL_EINVAL: beyond its end, FL_ECANCELED. Bytes
+ * that were written before a failure stay written. */
+FL_MUST_CHECK enum fl_err gsp_vram_read(struct gsp_vram_client *c, uint32_t handle, uint64_t offset,
+                                        void *buf, uint64_t len, enum gsp_vram_way way,
+                                        struct fl_fail *fail);
+FL_MUST_CHECK enum fl_err gsp_vram_write(struct gsp_vram_client *c, uint32_t handle,
+                                         uint64_t offset, const void *buf, uint64_t len,
+                                         enum gsp_vram_way way, struct fl_fail *fail);
+/* Repeats the n bytes of pattern, 1 .. 256, over the range. */
+FL_MUST_CHECK enum fl_err gsp_vram_fill(struct gsp_vram_client *c, uint32_t handle, uint64_t offset,
+                                        uint64_t len, const void *pattern, uint32_t n,
+                                        enum gsp_vram_way way, struct fl_fail *fail);
+/* Video memory by address, whoever owns it. FL_EINVAL: beyond its end, or in WPR2, which the CPU
+ * cannot reach. */
+FL_MUST_CHECK enum fl_err gsp_vram_read_at(struct gsp_vram_client *c, uint64_t addr, void *buf,
+                                           uint64_t len, enum gsp_vram_way way,
+                                           struct fl_fail *fail);
+FL_MUST_CHECK enum fl_err gsp_vram_write_at(struct gsp_vram_client *c, uint64_t addr,
+                                            const void *buf, uint64_t len, enum gsp_vram_way way,
+                                            struct fl_fail *fail);
+
+/* ---- address spaces ---- */
+
+enum gsp_vm_kind {
+    GSP_VM_ENGINES, /* one of its own, whose page directory RM knows (FERMI_VASPACE_A) */
+    GSP_VM_BAR1,    /* a part of BAR1's, which the CPU reads and writes through the BAR */
+};
+/* bytes: of BAR1, how much; ENGINES: 0. *vm: never 0. FL_ENOSPC: BAR1 has no such room, or as many
+ * as may be; FL_EIO: RM refuses, with its NV_STATUS in words. */
+FL_MUST_CHECK enum fl_err gsp_vm_create(struct gsp_vram_client *c, enum gsp_vm_kind kind,
+                                        uint64_t bytes, uint32_t *vm, struct fl_fail *fail);
+/* Unmaps what is mapped. FL_ENOENT. */
+FL_MUST_CHECK enum fl_err gsp_vm_destroy(struct gsp_vram_client *c, uint32_t vm,
+                                         struct fl_fail *fail);
+
+struct gsp_vm_info {
+    uint32_t vm;
+    enum gsp_vm_kind kind;
+    uint64_t base, bytes; /* where mappings may lie */
+    uint64_t root;        /* address of the page directory */
+    const char *format;   /* "MMU v2" */
+    uint64_t mappings, table_bytes;
+    uint64_t jobs_submitted, jobs_done, jobs_failed, jobs_cancelled, jobs_waiting;
+};
+FL_MUST_CHECK enum fl_err gsp_vm_describe(struct gsp_vram_client *c, uint32_t vm,
+                                          struct gsp_vm_info *out, struct fl_fail *fail);
+
+#define GSP_VM_ANYWHERE UINT64_MAX
+struct gsp_vm_map {
+    uint32_t object;      /* 0: sparse, reads as zero */
+    uint64_t offset, len; /* of the object; multiples of 4 KiB */
+    uint64_t va;          /* in and out; GSP_VM_ANYWHERE: a free place is chosen */
+    enum gpu_page largest;
+    bool read_only;
+    uint8_t kind; /* GPU_KIND_PITCH, ... */
+};
+/* Replaces what was mapped there. Returns when the GPU sees it. FL_EINVAL, FL_ENOENT, FL_ENOMEM,
+ * FL_ENOSPC: no free place, FL_ECANCELED. */
+FL_MUST_CHECK enum fl_err gsp_vm_map(struct gsp_vram_client *c, uint32_t vm, struct gsp_vm_map *m,
+                                     struct fl_fail *fail);
+FL_MUST_CHECK enum fl_err gsp_vm_unmap(struct gsp_vram_client *c, uint32_t vm, uint64_t va,
+                                       uint64_t len, struct fl_fail *fail);
+/* Every level that leads to va, as it stands in video memory; *agrees (may be NULL): the CPU's
+ * shadow says the same. */
+FL_MUST_CHECK enum fl_err gsp_vm_walk(struct gsp_vram_client *c, uint32_t vm, uint64_t va,
+                                      struct gpu_walk *out, bool *agrees, struct fl_fail *fail);
+/* What is mapped in [va, va + len), in stretches; at most `budget` entries are looked at
+ * (FL_ENOSPC). */
+FL_MUST_CHECK enum fl_err gsp_vm_dump(struct gsp_vram_client *c, uint32_t vm, uint64_t va,
+                                      uint64_t len, uint64_t budget, gpu_run_fn *fn, void *ctx,
+                                      struct fl_fail *fail);
+/* Bytes by VA. BAR1: through the BAR, that is through the GPU's own translation; what is not
+ * mapped is asked for once, so that the GPU notes a fault, and FL_EIO says what the tables say.
+ * ENGINES: by the walk, page by page. A write to what is read-only is a fault as well. */
+FL_MUST_CHECK enum fl_err gsp_vm_read(struct gsp_vram_client *c, uint32_t vm, uint64_t va,
+                                      void *buf, uint64_t len, struct fl_fail *fail);
+FL_MUST_CHECK enum fl_err gsp_vm_write(struct gsp_vram_client *c, uint32_t vm, uint64_t va,
+                                       const void *buf, uint64_t len, struct fl_fail *fail);

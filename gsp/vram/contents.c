@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+/* What stands in video memory, read and written by the CPU (gsp/vram.h). */
+#include <string.h>
+
+#include "gsp/vram/vram_priv.h"
+
+#define PRAMIN_CHUNK 256u /* between looks at the clock */
+#define FILL_CHUNK   4096u
+#define PATTERN_MAX  256u
+
+static enum fl_err pramin_copy(struct gsp_vram *v, uint64_t addr, const struct vram_copy *c,
+                               struct fl_fail *fail)
+{
+    enum fl_err err = FL_OK;
+
+    for (uint64_t at = 0; at < c->len && err == FL_OK; at += PRAMIN_CHUNK) {
+        const uint64_t n = min_u64(c->len - at, PRAMIN_CHUNK);
+        err = c->to != NULL ? v->mem.ops->read(v, addr + at, c->to + at, n, fail)
+                            : v->mem.ops->write(v, addr + at, c->from + at, n, fail);
+        fiber_yield_if_long();
+    }
+    if (err == FL_OK && c->from != NULL) {
+        err = v->mem.ops->flush(v, fail);
+    }
+    return err;
+}
+
+enum fl_err vram_copy_at(struct gsp_vram *v, uint64_t addr, const struct vram_copy *c,
+                         enum gsp_vram_way way, struct fl_fail *fail)
+{
+    return way == GSP_VRAM_PRAMIN ? pramin_copy(v, addr, c, fail)
+                                  : vram_bar1_copy(v, addr, c, fail);
+}
+
+/* ---- of an object ---- */
+
+/* The pieces of [offset, offset + c->len) of an object, one after the other. */
+static enum fl_err copy_object(struct gsp_vram *v, const struct gpu_object *o, uint64_t offset,
+                               const struct vram_copy *c, enum gsp_vram_way way,
+                               struct fl_fail *fail)
+{
+    struct vram_copy part = *c;
+    uint64_t left = c->len;
+    enum fl_err err = FL_OK;
+
+    while (left > 0 && err == FL_OK) {
+        const struct gpu_extent e = gpu_object_piece(o, offset, left);
+        part.len = e.len;
+        err = vram_copy_at(v, e.pa, &part, way, fail);
+        part.to = part.to != NULL ? part.to + e.len : NULL;
+        part.from = part.from != NULL ? part.from + e.len : NULL;
+        offset += e.len;
+        left -= e.len;
+    }
+    return err;
+}
+
+static enum fl_err within(const struct vram_object *o, uint64_t offset, uint64_t len,
+                          struct fl_fail *fail)
+{
+    if (range_ok(offset, len, o->bytes)) {
+        return FL_OK;
+    }
+    return FL_FAIL(fail, FL_EINVAL, "GPU memory",
+                   "0x%llx bytes at 0x%llx; object %u has 0x%llx bytes", (unsigned long long)len,
+                   (unsigned long long)offset, (unsigned)o->handle, (unsigned long long)o->bytes);
+}
+
+/* Held against being freed while the copy yields. */
+static enum fl_err transfer(struct gsp_vram_client *c, uint32_t handle, uint64_t offset,
+                            const struct vram_copy *copy, enum gsp_vram_way way,
+                            struct fl_fail *fail)
+{
+    struct gsp_vram *v = c->v;
+    struct vram_object *o = vram_object_find(c, handle, fail);
+
+    if (o == NULL) {
+        return FL_ENOENT;
+    }
+    enum fl_err err = within(o, offset, copy->len, fail);
+    err = FL_THEN(err, vram_enter(v, fail));
+    if (err != FL_OK) {
+        return err;
+    }
+    struct gsp_gpu *g = v->g;
+    gpu_object_use(o->gpu);
+    err = copy_object(v, o->gpu, offset, copy, way, fail);
+    gpu_object_unuse(o->gpu);
+    vram_leave(v, g);
+    return err;
+}
+
+enum fl_err gsp_vram_read(struct gsp_vram_client *c, uint32_t handle, uint64_t offset, void *buf,
+                          uint64_t len, enum gsp_vram_way way, struct fl_fail *fail)
+{
+    return transfer(c, handle, offset, &(struct vram_copy){.to = buf, .len = len}, way, fail);
+}
+
+enum fl_err gsp_vram_write(struct gsp_vram_client *c, uint32_t handle, uint64_t offset,
+                           const void *buf, uint64_t len, enum gsp_vram_way way,
+                           struct fl_fail *fail)
+{
+    return transfer(c, handle, offset, &(struct vram_copy){.from = buf, .len = len}, way, fail);
+}
+
+enum fl_err gsp_vram_fill(struct gsp_vram_client *c, uint32_t handle, uint64_t offset, uint64_t len,
+                          const void *pattern, uint32_t n, enum gsp_vram_way way,
+                          struct fl_fail *fail)
+{
+    uint8_t chunk[FILL_CHUNK];
+    enum fl_err err = FL_OK;
+
+    if (n == 0 || n > PATTERN_MAX) {
+        return FL_FAIL(fail, FL_EINVAL, "GPU memory", "a pattern of %u bytes; expected 1 to %u",
+                       (unsigned)n, PATTERN_MAX);
+    }
+    const uint32_t whole = FILL_CHUNK - FILL_CHUNK % n;
+    for (uint32_t i = 0; i < whole; i += n) {
+        memcpy(chunk + i, pattern, n);
+    }
+    const struct vram_object *o = vram_object_find(c, handle, fail);
+    if (o == NULL) {
+        return FL_ENOENT;
+    }
+    err = within(o, offset, len, fail); /* before anything is written */
+    for (uint64_t at = 0; at < len && err == FL_OK; at += whole) {
+        err = gsp_vram_write(c, handle, offset + at, chunk, min_u64(len - at, whole), way, fail);
+    }
+    return err;
+}
+
+/* ---- by address ---- */
+
+static enum fl_err raw(struct gsp_vram_client *c, uint64_t addr, const struct vram_copy *copy,
+                       enum gsp_vram_way way, struct fl_fail *fail)
+{
+    struct gsp_vram *v = c->v;
+    enum fl_err err = vram_enter(v, fail);
+
+    if (err != FL_OK) {
+        return err;
+    }
+    struct gsp_gpu *g = v->g;
+    if (!range_ok(addr, copy->len, v->mem.vram_bytes)) {
+        err = FL_FAIL(fail, FL_EINVAL, "GPU memory",
+                      "0x%llx bytes at 0x%llx; the GPU has 0x%llx bytes of video memory",
+                      (unsigned long long)copy->len, (unsigned long long)addr,
+                      (unsigned long long)v->mem.vram_bytes);
+    } else if (g->wpr2.up && addr < g->wpr2.end && addr + copy->len > g->wpr2.start) {
+        err = FL_FAIL(fail, FL_EINVAL, "GPU memory",
+                      "0x%llx bytes at 0x%llx; the CPU cannot reach WPR2, 0x%llx to 0x%llx",
+                      (unsigned long long)copy->len, (unsigned long long)addr,
+                      (unsigned long long)g->wpr2.start, (unsigned long long)g->wpr2.end);
+    } else {
+        err = vram_copy_at(v, addr, copy, way, fail);
+    }
+    vram_leave(v, g);
+    return err;
+}
+
+enum fl_err gsp_vram_read_at(struct gsp_vram_client *c, uint64_t addr, void *buf, uint64_t len,
+                             enum gsp_vram_way way, struct fl_fail *fail)
+{
+    return raw(c, addr, &(struct vram_copy){.to = buf, .len = len}, way, fail);
+}
+
+enum fl_err gsp_vram_write_at(struct gsp_vram_client *c, uint64_t addr, const void *buf,
+                              uint64_t len, enum gsp_vram_way way, struct fl_fail *fail)
+{
+    return raw(c, addr, &(struct vram_copy){.from = buf, .len = len}, way, fail);
+}

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A GPU's memory, managed, against the model: objects, contents by BAR1 and PRAMIN, address spaces,
+ * what the GPU's own translation makes of them, and the ends of a GPU's life. One chip of each
+ * format.
+ */
+#include "tests/unit/rig_assert.h"
+
+#include "arch/host/host.h"
+#include "arch/lockorder.h"
+#include "gsp/gpu.h"
+#include "gsp/vram.h"
+#include "mm/heap.h"
+
+static const char *const chips[] = {"tu102", "ga102", "gh100", "gb202"};
+
+static struct fl_fail fail;
+static struct gsp_vram_client *client;
+
+#define OK(call)       (fl_fail_clear(&fail), is_ok((call), #call, __LINE__))
+#define ERR(err, call) (fl_fail_clear(&fail), assert_int_equal((call), (err)))
+static void is_ok(enum fl_err err, const char *call, int line)
+{
+    if (err != FL_OK) {
+        fail_msg("line %d: %s: %s: %s", line, call, fl_err_name(err), fail.text);
+    }
+}
+
+static void open_chip(const char *chip)
+{
+    rig_open(&rig, &(struct rig_options){.chip = chip, .strict = MODEL_STRICT});
+    assert_int_equal(rig_boot(&rig), FL_OK);
+}
+
+static void close_chip(void)
+{
+    no_violation();
+    assert_int_equal(lockorder_inversions(), 0);
+    assert_true(rig_close(&rig));
+    assert_int_equal(heap_live(), 0);
+}
+
+/* What a test does, in a fiber, with a client of the ready GPU. */
+static void (*body)(void);
+static void with_client(void *arg)
+{
+    (void)arg;
+    fl_fail_clear(&fail);
+    client = gsp_vram_open(rig.gpu, &fail);
+    if (client == NULL) {
+        fail_msg("open: %s", fail.text);
+    }
+    body();
+    gsp_vram_close(client);
+}
+
+static void on_each_chip(void (*fn)(void))
+{
+    for (size_t i = 0; i < ARRAY_SIZE(chips); i++) {
+        open_chip(chips[i]);
+        body = fn;
+        rig_run(with_client, NULL);
+        close_chip();
+    }
+}
+
+static uint32_t alloc(uint64_t bytes)
+{
+    uint32_t handle = 0;
+    OK(gsp_vram_alloc(client, &(struct gsp_vram_request){.bytes = bytes}, &handle, &fail));
+    assert_int_not_equal(handle, 0);
+    return handle;
+}
+
+static void pattern(uint8_t *p, size_t n, unsigned seed)
+{
+    for (size_t i = 0; i < n; i++) {
+        p[i] = (uint8_t)(i * 7 + seed + (i >> 8));
+    }
+}
+
+/* ---- contents ---- */
+
+static uint8_t out[10000], in[10000];
+
+/* What goes in by one way comes out by the other, wherever it begins and whatever its length. */
+static void both_ways(void)
+{
+    static const uint64_t offsets[] = {0, 1, 3, 4090, MIB(2) - 5, MIB(3) - 4096};
+    const uint32_t o = alloc(MIB(3) + 8192);
+
+    for (size_t i = 0; i < ARRAY_SIZE(offsets); i++) {
+        for (unsigned way = 0; way < 2; way++) {
+            pattern(out, sizeof(out), (unsigned)i * 3 + way);
+            OK(gsp_vram_write(client, o, offsets[i], out, sizeof(out), (enum gsp_vram_way)way,
+                              &fail));
+            OK(gsp_vram_read(client, o, offsets[i], in, sizeof(in), (enum gsp_vram_way) !way,
+                             &fail));
+            assert_memory_equal(in, out, sizeof(in));
+        }
+    }
+    ERR(FL_EINVAL, gsp_vram_read(client, o, MIB(3), in, 8193, GSP_VRAM_BAR1, &fail));
+    ERR(FL_EINVAL, gsp_vram_write(client, o, UINT64_MAX, out, 2, GSP_VRAM_BAR1, &fail));
+    ERR(FL_ENOENT, gsp_vram_read(client, o + 100, 0, in, 1, GSP_VRAM_BAR1, &fail));
+    OK(gsp_vram_fill(client, o, 4093, 5000, "abc", 3, GSP_VRAM_BAR1, &fail));
+    OK(gsp_vram_read(client, o, 4092, in, 5002, GSP_VRAM_PRAMIN, &fail));
+    assert_memory_equal(in + 1, "abcabcabc", 9);
+    assert_int_equal(in[5000], "abc"[4999 % 3]);
+    assert_int_not_equal(in[0], 'c');
+    OK(gsp_vram_free(client, o, &fail));
+    ERR(FL_ENOENT, gsp_vram_free(client, o, &fail));
+}
+static void test_both_ways(void **state)
+{
+    (void)state;
+    on_each_chip(both_ways);
+}
+
+/* ---- allocation ---- */
+
+static void allocation(void)
+{
+    struct gsp_vram_stats before, now;
+    struct gsp_vram_info info;
+    uint32_t a, b, cursor = 0;
+
+    gsp_vram_get_stats(rig.gpu, &before);
+    assert_true(before.managed);
+    assert_true(before.free_bytes > GIB(1));
+    OK(gsp_vram_alloc(
+        client,
+        &(struct gsp_vram_request){.bytes = MIB(5) + 1, .align = MIB(2), .contiguous = true}, &a,
+        &fail));
+    OK(gsp_vram_describe(client, a, &info, &fail));
+    assert_int_equal(info.bytes, MIB(5) + 4096);
+    assert_int_equal(info.extent_count, 1);
+    assert_int_equal(info.extent[0].base % MIB(2), 0);
+    OK(gsp_vram_alloc(
+        client, &(struct gsp_vram_request){.bytes = 4096, .min = GIB(1), .max = GIB(1) + MIB(1)},
+        &b, &fail));
+    OK(gsp_vram_describe(client, b, &info, &fail));
+    assert_in_range(info.extent[0].base, GIB(1), GIB(1) + MIB(1) - 4096);
+    gsp_vram_get_stats(rig.gpu, &now);
+    assert_int_equal(now.objects, 2);
+    assert_int_equal(now.object_bytes, MIB(5) + 8192);
+    assert_int_equal(before.free_bytes - now.free_bytes, MIB(5) + 8192);
+    assert_true(gsp_vram_list(rig.gpu, &cursor, &info) && info.handle == a);
+    assert_true(gsp_vram_list(rig.gpu, &cursor, &info) && info.handle == b);
+    assert_false(gsp_vram_list(rig.gpu, &cursor, &info));
+    ERR(FL_EINVAL, gsp_vram_alloc(client, &(struct gsp_vram_request){.bytes = 0}, &a, &fail));
+    ERR(FL_EINVAL,
+        gsp_vram_alloc(client, &(struct gsp_vram_request){.bytes = UINT64_MAX}, &a, &fail));
+    ERR(FL_EINVAL, gsp_vram_alloc(client, &(struct gsp_vram_request){.bytes = 4096, .align = 12345},
+                                  &a, &fail));
+    ERR(FL_ENOMEM,
+        gsp_vram_alloc(client, &(struct gsp_vram_request){.bytes = now.free_bytes + 4096}, &a,
+                       &fail));
+    assert_non_null(strstr(fail.text, "are free"));
+    /* All that is left, in as many pieces as it takes; and nothing after it. */
+    OK(gsp_vram_alloc(client, &(struct gsp_vram_request){.bytes = now.free_bytes}, &a, &fail));
+    ERR(FL_ENOMEM, gsp_vram_alloc(client, &(struct gsp_vram_request){.bytes = 4096}, &b, &fail));
+    OK(gsp_vram_free(client, a, &fail));
+}
+static void test_allocation(void **state)
+{
+    (void)state;
+    on_each_chip(allocation);
+}
+
+/* ---- address spaces ---- */
+
+static void map_and_look(enum gsp_vm_kind kind)
+{
+    static const enum gpu_page pages[] = {GPU_PAGE_4K, GPU_PAGE_64K, GPU_PAGE_2M};
+    const uint32_t o = alloc(MIB(8));
+    struct gsp_vm_info info;
+    uint32_t vm;
+
+    OK(gsp_vm_create(client, kind, kind == GSP_VM_BAR1 ? MIB(64) : 0, &vm, &fail));
+    for (size_t i = 0; i < ARRAY_SIZE(pages); i++) {
+        struct gsp_vm_map m = {
+            .object = o, .len = MIB(8), .va = GSP_VM_ANYWHERE, .largest = pages[i]};
+        struct gpu_walk w;
+        bool agrees = false;
+        OK(gsp_vm_map(client, vm, &m, &fail));
+        OK(gsp_vm_walk(client, vm, m.va + MIB(3) + 12345, &w, &agrees, &fail));
+        assert_int_equal(w.end, GPU_WALK_MAPPED);
+        assert_int_equal(w.page, pages[i]);
+        assert_true(agrees);
+        assert_in_range(w.levels, 4, GPU_WALK_LEVELS);
+        pattern(out, sizeof(out), (unsigned)i);
+        OK(gsp_vm_write(client, vm, m.va + MIB(2) - 777, out, sizeof(out), &fail));
+        OK(gsp_vram_read(client, o, MIB(2) - 777, in, sizeof(in), GSP_VRAM_PRAMIN, &fail));
+        assert_memory_equal(in, out, sizeof(in));
+        memset(in, 0, sizeof(in));
+        OK(gsp_vm_read(client, vm, m.va + MIB(2) - 777, in, sizeof(in), &fail));
+        assert_memory_equal(in, out, sizeof(in));
+    }
+    ERR(FL_EBUSY, gsp_vram_free(client, o, &fail));
+    OK(gsp_vm_describe(client, vm, &info, &fail));
+    assert_true(info.mappings >= ARRAY_SIZE(pages));
+    assert_true(info.table_bytes > 0);
+    OK(gsp_vm_destroy(client, vm, &fail));
+    ERR(FL_ENOENT, gsp_vm_destroy(client, vm, &fail));
+    OK(gsp_vram_free(client, o, &fail));
+}
+static void engines(void) { map_and_look(GSP_VM_ENGINES); }
+static void bar1(void) { map_and_look(GSP_VM_BAR1); }
+static void test_spaces(void **state)
+{
+    (void)state;
+    on_each_chip(engines);
+    on_each_chip(bar1);
+}
+
+/* ---- the end of a life ---- */
+
+static void unload_within(void)
+{
+    uint32_t vm, handle;
+    const uint32_t o = alloc(MIB(4));
+    struct gsp_vm_map m = {.object = o, .len = MIB(4), .va = GSP_VM_ANYWHERE};
+
+    OK(gsp_vm_create(client, GSP_VM_ENGINES, 0, &vm, &fail));
+    OK(gsp_vm_map(client, vm, &m, &fail));
+    assert_int_equal(gsp_unload(rig.gpu), FL_OK);
+    ERR(FL_ECANCELED, gsp_vram_read(client, o, 0, in, 16, GSP_VRAM_BAR1, &fail));
+    ERR(FL_ECANCELED,
+        gsp_vram_alloc(client, &(struct gsp_vram_request){.bytes = 1}, &handle, &fail));
+    ERR(FL_ECANCELED, gsp_vm_unmap(client, vm, m.va, m.len, &fail));
+    ERR(FL_ECANCELED, gsp_vm_create(client, GSP_VM_ENGINES, 0, &vm, &fail));
+    assert_non_null(strstr(fail.hint, "new session"));
+    assert_null(gsp_vram_open(rig.gpu, &fail));
+    assert_int_equal(gsp_boot(rig.gpu), FL_OK);
+    ERR(FL_ECANCELED, gsp_vram_read(client, o, 0, in, 16, GSP_VRAM_BAR1, &fail));
+    gsp_vram_close(client);
+    client = gsp_vram_open(rig.gpu, &fail);
+    assert_non_null(client);
+    both_ways();
+}
+static void test_unload(void **state)
+{
+    (void)state;
+    on_each_chip(unload_within);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_both_ways),
+        cmocka_unit_test(test_allocation),
+        cmocka_unit_test(test_spaces),
+        cmocka_unit_test(test_unload),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
