@@ -5,7 +5,7 @@
 #include "gsp/vram/vram_priv.h"
 
 #define PRAMIN_CHUNK 256u /* between looks at the clock */
-#define FILL_CHUNK   4096u
+#define FILL_CHUNK   2048u
 #define PATTERN_MAX  256u
 
 static enum fl_err pramin_copy(struct gsp_vram *v, uint64_t addr, const struct vram_copy *c,

@@ -162,6 +162,11 @@ void jw_raw(struct jw *j, const char *key, const char *value)
     text_append(j->out, value, strlen(value));
 }
 
+void jw_hex(struct jw *j, const char *key, uint64_t value)
+{
+    jw_fmt(j, key, "0x%llx", (unsigned long long)value);
+}
+
 void jw_bool(struct jw *j, const char *key, bool value)
 {
     lead_in(j, key);

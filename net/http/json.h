@@ -27,6 +27,7 @@ void jw_i64(struct jw *j, const char *key, int64_t value);
 void jw_base64(struct jw *j, const char *key, const void *data, size_t len);
 /* Text that is one JSON value already. */
 void jw_raw(struct jw *j, const char *key, const char *value);
+void jw_hex(struct jw *j, const char *key, uint64_t value); /* a string, "0x1f" */
 void jw_bool(struct jw *j, const char *key, bool value);
 void jw_null(struct jw *j, const char *key);
 void jw_fmt(struct jw *j, const char *key, const char *fmt, ...) FL_PRINTF(3, 4); /* a string */

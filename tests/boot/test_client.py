@@ -2,35 +2,11 @@
 # SPDX-License-Identifier: MIT
 """firstlight, the client on the host, with a real appliance: orders, registers, methods by name, logs, the
 token, a GPU that does not come up."""
-import json
-import os
-import subprocess
 import tempfile
 from pathlib import Path
 
-from _harness import TOP, Test, image
-
-PROGRAM = TOP / "build/host/firstlight"
-RUN_S = 300
-DONE, REFUSED, UNREACHABLE, NEEDS_TOKEN = 0, 1, 3, 4
-
-
-class Client:
-    def __init__(self, machine):
-        self.host, self.token = f"127.0.0.1:{machine.http_port}", machine.token()
-
-    def __call__(self, *args, token=None, text=True):
-        env = {k: v for k, v in os.environ.items() if not k.startswith("FIRSTLIGHT_")}
-        env |= {"FIRSTLIGHT_HOST": self.host, "FIRSTLIGHT_TOKEN": self.token if token is None else token}
-        return subprocess.run([PROGRAM, *args], env=env, capture_output=True, text=text, check=False,
-                              stdin=subprocess.DEVNULL, timeout=RUN_S)
-
-    def result(self, *args):
-        done = self(*args, "--json")
-        if done.returncode != DONE:
-            raise AssertionError(f"{args}: status {done.returncode}: {done.stdout}{done.stderr}")
-        return json.loads(done.stdout)
-
+from _client import DONE, NEEDS_TOKEN, REFUSED, UNREACHABLE, Client
+from _harness import Test, image
 
 def ended(test, name, done, status, *words):
     text = done.stdout + done.stderr

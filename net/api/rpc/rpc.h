@@ -108,7 +108,8 @@ void *rpc_decode(struct rpc_call *c, const char *text, size_t *len);
 
 /* Tables of methods, each ends with a name NULL. */
 extern const struct rpc_method rpc_gpu_methods[], rpc_rm_methods[], rpc_register_methods[],
-    rpc_pci_methods[], rpc_appliance_methods[], rpc_session_methods[];
+    rpc_pci_methods[], rpc_appliance_methods[], rpc_session_methods[], rpc_memory_methods[],
+    rpc_vm_methods[];
 /* Method i of all, NULL at the end; by name, NULL when there is none. */
 const struct rpc_method *rpc_method_at(size_t i);
 const struct rpc_method *rpc_method_find(const char *name);

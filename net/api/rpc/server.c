@@ -40,8 +40,9 @@ static const struct rpc_method own_methods[] = {
 };
 
 static const struct rpc_method *const tables[] = {
-    own_methods,     rpc_gpu_methods,       rpc_rm_methods,      rpc_register_methods,
-    rpc_pci_methods, rpc_appliance_methods, rpc_session_methods,
+    own_methods,          rpc_gpu_methods,    rpc_rm_methods,
+    rpc_register_methods, rpc_pci_methods,    rpc_appliance_methods,
+    rpc_session_methods,  rpc_memory_methods, rpc_vm_methods,
 };
 
 const struct rpc_method *rpc_method_at(size_t i)

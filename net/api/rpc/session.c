@@ -9,12 +9,17 @@
 
 #include "arch/clock.h"
 #include "arch/fiber.h"
+#include "arch/lockorder.h"
 #include "arch/log.h"
 #include "arch/machine.h"
+
+static LOCK_CLASS(vram_class, "memory of a session");
 
 struct session {
     char id[SESSION_ID_TEXT]; /* "": free */
     struct gsp_rm_session *rm;
+    struct gsp_vram_client *vram; /* NULL: it has not used memory yet */
+    struct mutex vram_lock;       /* one call on its memory at a time */
     uint32_t gpu_index;
     uint64_t idle_us; /* it ends when nobody has used it for so long */
     uint64_t last_us;
@@ -73,6 +78,7 @@ bool session_gpu(const char *id, uint32_t *gpu)
 static void end(struct session *s)
 {
     s->closing = true;
+    gsp_vram_close(s->vram);
     gsp_rm_close(s->rm);
     *s = (struct session){0};
     sessions.count--;
@@ -86,6 +92,26 @@ void session_leave(struct session *s)
         end(s);
     }
     event_signal(&sessions.changed);
+}
+
+void session_with_memory(struct rpc_call *c,
+                         void (*fn)(struct rpc_call *c, struct gsp_vram_client *m))
+{
+    struct session *s = session_enter(c, c->arg[0].text);
+    if (s == NULL) {
+        return;
+    }
+    mutex_lock(&s->vram_lock);
+    if (s->vram == NULL) {
+        s->vram = gsp_vram_open(c->gpu, &c->fail);
+    }
+    if (s->vram != NULL) {
+        fn(c, s->vram);
+    } else {
+        rpc_failed(c);
+    }
+    mutex_unlock(&s->vram_lock);
+    session_leave(s);
 }
 
 /* --- those that nobody uses
@@ -186,6 +212,7 @@ static void open_session(struct rpc_call *c)
         rpc_failed(c);
         return;
     }
+    mutex_init(&s->vram_lock, &vram_class);
     s->gpu_index = c->gpu_index;
     s->idle_us = c->arg[OPEN_IDLE].u * US_PER_S;
     s->last_us = clock_now_us();

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "gsp/vram.h"
 #include "net/api/rpc/rpc.h"
 
 #define SESSIONS_MAX          16u
@@ -20,6 +21,10 @@ struct session;
 struct session *session_enter(struct rpc_call *c, const char *id);
 void session_leave(struct session *s);
 struct gsp_rm_session *session_rm(struct session *s);
+/* Calls fn with the memory on the GPU of the session that the first parameter names, made when it
+ * is first asked for: one call at a time. Otherwise the call has failed. Yields. */
+void session_with_memory(struct rpc_call *c,
+                         void (*fn)(struct rpc_call *c, struct gsp_vram_client *m));
 uint32_t session_count(void);
 /* The GPU of a session; false: there is no such session. */
 bool session_gpu(const char *id, uint32_t *gpu);
