@@ -15,7 +15,7 @@
 
 #define PAGE_SHIFT_MIN 12u
 #define PAGE_SHIFT_MAX 30u
-#define PAGES_MAX      (UINT64_C(1) << 36)
+#define PAGES_MAX      (UINT64_C(1) << 31)
 
 /* heads[page]: 0 where no allocated block begins. */
 #define HEAD_ORDER_MASK 0x1fu
@@ -52,7 +52,7 @@ static struct plan make_plan(uint64_t base, uint64_t size, unsigned page_shift)
     for (uint32_t o = 0; o <= p.max_order; o++) {
         p.bytes += bitset_words(div_up_u64(numbered, order_pages(o))) * sizeof(uint64_t);
     }
-    p.bytes += align_up_u64(numbered, sizeof(uint64_t));
+    p.bytes += runs_bytes(numbered) + align_up_u64(numbered, sizeof(uint64_t));
     return p;
 }
 
@@ -83,7 +83,8 @@ enum fl_err buddy_init(struct buddy *b, const char *name, uint64_t base, uint64_
         bitset_init(&b->free[o], blocks, words);
         words += bitset_words(blocks);
     }
-    b->heads = (uint8_t *)words;
+    runs_init(&b->runs, numbered, words);
+    b->heads = (uint8_t *)words + runs_bytes(numbered);
     memset(b->heads, 0, numbered);
     return FL_OK;
 }
@@ -136,6 +137,7 @@ static void block_merge(struct buddy *b, uint64_t page, uint32_t order)
         order++;
     }
     block_insert(b, page, order);
+    runs_set(&b->runs, page, order, order, true);
 }
 
 /* True when all pages of the run are free. */
@@ -154,11 +156,10 @@ static bool run_is_free(const struct buddy *b, uint64_t page, uint64_t pages)
     return true;
 }
 
-/* Marks a run, which is in no free block any more, as one allocation, and counts it. */
-static void run_mark_used(struct buddy *b, uint64_t page, uint64_t pages)
+/* Counts a run as one allocation. */
+static void count_alloc(struct buddy *b, uint64_t pages)
 {
     struct buddy_stats *s = &b->stats;
-    uint8_t flags = HEAD_USED;
 
     s->allocs++;
     s->free_pages -= pages;
@@ -166,12 +167,21 @@ static void run_mark_used(struct buddy *b, uint64_t page, uint64_t pages)
     s->rounded_pages += order_pages(ceil_log2(pages));
     s->peak_rounded_pages = max_u64(s->peak_rounded_pages, s->rounded_pages);
     s->largest_request = max_u64(s->largest_request, order_pages(ceil_log2(pages)));
-    while (pages > 0) {
-        uint32_t order = leading_order(b, page, pages);
-        b->heads[page] = (uint8_t)(flags | order);
+}
+
+/* Takes pages [from, to) out of a free block; flags: of the first head. */
+static void block_take(struct buddy *b, uint64_t start, uint32_t block_order, uint64_t from,
+                       uint64_t to, uint8_t flags)
+{
+    block_remove(b, start, block_order);
+    run_insert(b, start, from - start);
+    run_insert(b, to, start + order_pages(block_order) - to);
+    while (from < to) {
+        uint32_t order = leading_order(b, from, to - from);
+        b->heads[from] = (uint8_t)(flags | order);
+        runs_set(&b->runs, from, order, block_order, false);
         flags = HEAD_USED | HEAD_CONTINUES;
-        page += order_pages(order);
-        pages -= order_pages(order);
+        from += order_pages(order);
     }
 }
 
@@ -180,22 +190,18 @@ static void run_take(struct buddy *b, uint64_t page, uint64_t pages)
 {
     uint64_t end = page + pages;
     uint64_t at = page;
+    uint8_t flags = HEAD_USED;
 
     while (at < end) {
         uint64_t start = 0;
         uint32_t order = 0;
         (void)find_free_block(b, at, &start, &order); /* free, says the caller */
-        uint64_t block_end = start + order_pages(order);
-        block_remove(b, start, order);
-        if (start < page) {
-            run_insert(b, start, page - start);
-        }
-        if (block_end > end) {
-            run_insert(b, end, block_end - end);
-        }
-        at = block_end;
+        uint64_t to = min_u64(start + order_pages(order), end);
+        block_take(b, start, order, at, to, flags);
+        flags = HEAD_USED | HEAD_CONTINUES;
+        at = to;
     }
-    run_mark_used(b, page, pages);
+    count_alloc(b, pages);
 }
 
 /* ---- the calls ---- */
@@ -274,11 +280,8 @@ enum fl_err buddy_alloc(struct buddy *b, const struct buddy_request *want, uint6
         return FL_ENOMEM;
     }
     if (buddy_find_block(b, &s, wanted, &start, &order, &place)) {
-        uint64_t block_end = start + order_pages(order);
-        block_remove(b, start, order);
-        run_insert(b, start, place - start);
-        run_insert(b, place + s.pages, block_end - (place + s.pages));
-        run_mark_used(b, place, s.pages);
+        block_take(b, start, order, place, place + s.pages, HEAD_USED);
+        count_alloc(b, s.pages);
     } else if (b->stats.free_pages >= s.pages && wanted > 0 && buddy_find_run(b, &s, &place)) {
         run_take(b, place, s.pages);
     } else {
@@ -331,6 +334,11 @@ uint64_t buddy_pages_at(const struct buddy *b, uint64_t addr)
 
 enum fl_err buddy_free(struct buddy *b, uint64_t addr, uint64_t pages)
 {
+    if (buddy_contains(b, addr)) {
+        uint64_t at = (addr - b->base) >> b->page_shift;
+        runs_prefetch(&b->runs, at);
+        __builtin_prefetch(&b->free[0].level[0][at >> 6], 1);
+    }
     if (pages == 0 || buddy_pages_at(b, addr) != pages) {
         return FL_EINVAL;
     }
@@ -363,13 +371,23 @@ uint64_t buddy_largest_free(const struct buddy *b)
 
 /* ---- for tests ---- */
 
-bool buddy_check(const struct buddy *b)
+bool buddy_check(struct buddy *b)
 {
     uint64_t free_pages = 0;
     uint64_t used = 0;
     uint64_t blocks[BUDDY_ORDERS] = {0};
     uint64_t page = 0;
 
+    if (!runs_check(&b->runs)) {
+        return false;
+    }
+    for (uint64_t i = 0; i < end_page(b); i++) {
+        uint64_t start;
+        uint32_t order;
+        if (runs_has(&b->runs, i) != find_free_block(b, i, &start, &order)) {
+            return false;
+        }
+    }
     while (page < end_page(b)) {
         uint64_t start;
         uint32_t order;

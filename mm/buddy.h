@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A buddy allocator over page frames that it never touches: RAM and a GPU's own memory alike. All
- * it knows lies in memory that the caller supplies, about 1.3 bytes per page. It allocates nothing,
- * does not recurse, and every call costs a few dozen word operations (orders x levels of a bitset),
- * the search for a misfitting contiguous run excepted (see buddy_alloc).
+ * it knows lies in memory that the caller supplies, about 1.7 bytes per page. It allocates nothing,
+ * does not recurse, and every call costs a few dozen word operations: orders x levels of a bitset,
+ * and a few nodes per level of the tree of runs (mm/runs.h), whatever the fragmentation.
  *
  * Blocks are 2^order pages, aligned to their size in the address space. A request takes the
  * smallest block that fits, the highest address first, so that scarce low memory is left for
@@ -25,6 +25,7 @@
 #include "arch/base.h"
 #include "arch/fail.h"
 #include "mm/bitset.h"
+#include "mm/runs.h"
 
 #define BUDDY_ORDERS 32u /* orders 0 .. 31 */
 
@@ -49,11 +50,12 @@ struct buddy {
     uint32_t free_orders; /* bit o: some block of order o is free */
     uint8_t *heads;       /* per page: what begins there, see buddy.c; in the caller's memory */
     struct bitset free[BUDDY_ORDERS]; /* by order: free blocks, by number page >> order */
+    struct runs runs;                 /* the same pages, for what no single block can serve */
     struct buddy_stats stats;
 };
 
 /* Bytes of memory that buddy_init needs, 0 when base or size do not suit: multiples of the page,
- * size > 0, no wrap, page_shift 12 .. 30, at most 2^36 pages. */
+ * size > 0, no wrap, page_shift 12 .. 30, at most 2^31 pages. */
 uint64_t buddy_meta_bytes(uint64_t base, uint64_t size, unsigned page_shift);
 
 /* An empty pool that can manage [base, base + size). meta: 8-byte aligned, meta_bytes as told by
@@ -73,9 +75,10 @@ struct buddy_request {
     uint64_t min, max; /* all bytes in [min, max); max 0 = no limit */
 };
 /* FL_OK and *addr; FL_EINVAL for a senseless request; FL_ENOMEM when there is no such run, with
- * nothing changed. When no single block fits, runs of neighbouring free blocks are tried: not one
- * request fails that could be served. That looks at every free block of at least a quarter of the
- * request's size, but only for requests of several pages in a pool with enough free ones. */
+ * nothing changed. When no single block fits, a run of neighbouring free blocks is looked for: not
+ * one request fails that could be served, if its alignment is a page, 16 or 512 pages (64 KiB and
+ * 2 MiB of pages of 4 KiB), or its own size. With another alignment A one may fail, but only if no
+ * free run has room for its pages and A - 1 more. */
 FL_MUST_CHECK enum fl_err buddy_alloc(struct buddy *b, const struct buddy_request *want,
                                       uint64_t *addr);
 
@@ -95,4 +98,4 @@ uint64_t buddy_largest_free(const struct buddy *b); /* pages of the largest free
 
 /* Goes over everything and says whether the tables agree with each other and the counters; for
  * tests. Slow. */
-bool buddy_check(const struct buddy *b);
+bool buddy_check(struct buddy *b);

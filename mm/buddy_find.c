@@ -52,64 +52,27 @@ bool buddy_find_block(const struct buddy *b, const struct buddy_search *s, uint3
     return false;
 }
 
-/* The first free block of at least an order that begins at or after page. */
-static bool next_free_block(const struct buddy *b, uint64_t page, uint32_t least, uint64_t *start,
-                            uint32_t *order)
-{
-    uint32_t orders = b->free_orders & UINT32_MAX << least;
-
-    *start = UINT64_MAX;
-    while (orders != 0) {
-        uint32_t o = (uint32_t)__builtin_ctz(orders);
-        orders &= orders - 1;
-        uint64_t i = bitset_first_from(&b->free[o], div_up_u64(page, order_pages(o)));
-        if (i != BITSET_NONE && i << o < *start) {
-            *start = i << o;
-            *order = o;
-        }
-    }
-    return *start != UINT64_MAX;
-}
-
-/* Widens [*run, *end), a free block, by its free neighbours on both sides, as far as the search
- * reaches. */
-static void widen_run(const struct buddy *b, const struct buddy_search *s, uint64_t *run,
-                      uint64_t *end)
-{
-    uint64_t start;
-    uint32_t order;
-
-    while (*run > s->min && find_free_block(b, *run - 1, &start, &order)) {
-        *run = start;
-    }
-    while (*end < s->max && find_free_block(b, *end, &start, &order)) {
-        *end = start + order_pages(order);
-    }
-}
-
-/* Neighbouring blocks that are not buddies. Any 2^(k+1) - 1 pages in a row hold an aligned block of
- * 2^k, and where all of them are free, it is part of a free block: so only larger blocks are looked
- * at, and the crumbs beside them. */
-bool buddy_find_run(const struct buddy *b, const struct buddy_search *s, uint64_t *place)
+/* Page numbers are aligned as addresses are only up to the largest block: of larger alignments a
+ * pool has three places at most. */
+static bool find_run_far_aligned(struct buddy *b, const struct buddy_search *s, uint64_t *place)
 {
     const uint64_t base = b->base >> b->page_shift;
-    const uint32_t least = floor_log2((s->pages + 1) / 2);
-    uint64_t start;
-    uint32_t order;
 
-    /* The block that reaches across min begins before it. */
-    uint64_t from = find_free_block(b, s->min, &start, &order) ? start : s->min;
-    while (next_free_block(b, from, least, &start, &order) && start < s->max) {
-        uint64_t run = start;
-        uint64_t end = start + order_pages(order);
-        widen_run(b, s, &run, &end);
-        /* Page numbers are aligned as addresses are only up to the largest block. */
-        uint64_t at = align_up_u64(base + max_u64(run, s->min), s->align) - base;
-        if (at <= s->max && range_ok(at, s->pages, min_u64(end, s->max))) {
-            *place = at;
+    for (uint64_t at = align_up_u64(base + s->min, s->align) - base;
+         at < s->max && range_ok(at, s->pages, s->max); at += s->align) {
+        struct runs_query exactly = {.pages = s->pages, .min = at, .max = at + s->pages};
+        if (runs_find(&b->runs, &exactly, place)) {
             return true;
         }
-        from = end;
     }
     return false;
+}
+
+bool buddy_find_run(struct buddy *b, const struct buddy_search *s, uint64_t *place)
+{
+    struct runs_query q = {
+        .pages = s->pages, .align_order = floor_log2(s->align), .min = s->min, .max = s->max};
+
+    return q.align_order > b->max_order ? find_run_far_aligned(b, s, place)
+                                        : runs_find(&b->runs, &q, place);
 }

@@ -43,4 +43,4 @@ bool buddy_find_block(const struct buddy *b, const struct buddy_search *s, uint3
                       uint64_t *start, uint32_t *block_order, uint64_t *place);
 
 /* A run that fits although no single block does. */
-bool buddy_find_run(const struct buddy *b, const struct buddy_search *s, uint64_t *place);
+bool buddy_find_run(struct buddy *b, const struct buddy_search *s, uint64_t *place);

@@ -7,7 +7,7 @@
 static void arguments_are_checked(void **state)
 {
     struct pool p;
-    uint64_t words[64];
+    uint64_t words[256];
 
     (void)state;
     assert_int_equal(buddy_meta_bytes(0, 0, SHIFT), 0);
