@@ -153,22 +153,21 @@ static inline struct runs_node join(const struct runs_node *a, const struct runs
                                     uint32_t half)
 {
     const uint32_t size = UINT32_C(1) << half;
+    const uint32_t crossing = a->suffix + b->prefix;
+    const uint32_t from_16 = crossing - (a->suffix & ((1u << RUNS_ORDER_16) - 1));
+    const uint32_t from_512 = crossing - (a->suffix & ((1u << RUNS_ORDER_512) - 1));
+    const bool full = a->prefix == size && b->prefix == size;
     struct runs_node n = {
         .prefix = a->prefix == size ? size + b->prefix : a->prefix,
         .suffix = b->suffix == size ? size + a->suffix : b->suffix,
-        .largest = max_u32(a->largest, b->largest),
+        .best = {max_u32(max_u32(a->best[0], b->best[0]), crossing),
+                 max_u32(max_u32(a->best[1], b->best[1]), from_16),
+                 max_u32(max_u32(a->best[2], b->best[2]), from_512)},
+        .largest = full ? half + 2 : max_u32(a->largest, b->largest),
     };
 
-    for (uint32_t c = 0; c < RUNS_CLASSES; c++) {
-        uint32_t order = runs_class_order[c];
-        uint32_t crossing = (a->suffix >> order << order) + b->prefix;
-        n.best[c] = max_u32(max_u32(a->best[c], b->best[c]), half >= order ? crossing : 0);
-    }
-    if (half + 1 == runs_class_order[2]) {
-        n.best[2] = n.prefix; /* the smallest nodes that begin at such a multiple */
-    }
-    if (a->prefix == size && b->prefix == size) {
-        n.largest = half + 2;
+    if (half < RUNS_ORDER_512) { /* only the largest such node begins at a multiple */
+        n.best[2] = half + 1 == RUNS_ORDER_512 ? n.prefix : 0;
     }
     return n;
 }

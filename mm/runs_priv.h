@@ -11,7 +11,9 @@ static inline uint32_t runs_height(uint32_t level) { return RUNS_LEAF_ORDER + le
 static inline uint64_t runs_size(uint32_t level) { return UINT64_C(1) << runs_height(level); }
 
 /* Orders of alignment for which the longest run is known. */
-static const uint32_t runs_class_order[RUNS_CLASSES] = {0, 4, 9};
+#define RUNS_ORDER_16  4u
+#define RUNS_ORDER_512 RUNS_GROUP_ORDER
+static const uint32_t runs_class_order[RUNS_CLASSES] = {0, RUNS_ORDER_16, RUNS_ORDER_512};
 
 /* A node of up to 512 pages in one word: fields of 12 bits, from the lowest; the third class is its
  * prefix, or nothing. */
@@ -33,9 +35,10 @@ static inline uint64_t *runs_word(const struct runs *r, uint64_t i)
 /* The packed node i of a level up to RUNS_GROUP_LEVEL. */
 static inline uint64_t *runs_packed(const struct runs *r, uint32_t level, uint64_t i)
 {
-    const uint32_t in_group = RUNS_GROUP_WORDS >> level;
+    const uint32_t shift = RUNS_GROUP_LEVEL - level;
+    const uint64_t in_group = UINT64_C(1) << shift;
 
-    return &r->group[i / in_group].sums[in_group + i % in_group];
+    return &r->group[i >> shift].sums[in_group + (i & (in_group - 1))];
 }
 
 static inline struct runs_node runs_unpack(uint64_t sums, uint32_t level)
