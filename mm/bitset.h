@@ -22,6 +22,12 @@ uint64_t bitset_words(uint64_t bits);
 /* Empties the set; words has room for bitset_words(bits). */
 void bitset_init(struct bitset *s, uint64_t bits, uint64_t *words);
 
+/* Says that i is about to be looked up or changed. */
+static inline void bitset_prefetch(const struct bitset *s, uint64_t i)
+{
+    __builtin_prefetch(&s->level[0][i / 64], 1);
+}
+
 bool bitset_has(const struct bitset *s, uint64_t i); /* false outside of the set's range */
 void bitset_add(struct bitset *s, uint64_t i);
 void bitset_remove(struct bitset *s, uint64_t i);
