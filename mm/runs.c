@@ -101,12 +101,18 @@ static inline uint64_t pack(uint64_t prefix, uint64_t suffix, uint64_t best, uin
            largest << RUNS_LARGEST * RUNS_FIELD_BITS;
 }
 
+/* What a node of one state says, packed: the same number four times. */
+static inline uint64_t uniform(uint32_t level, bool is_free)
+{
+    const uint64_t pages = runs_size(level);
+
+    return is_free ? pack(pages, pages, pages, pages, runs_height(level) + 1) : 0;
+}
+
 static uint64_t leaf_sums(uint64_t word)
 {
-    const uint64_t all = RUNS_LEAF_PAGES;
-
     if (word == 0 || word == UINT64_MAX) {
-        return word == 0 ? 0 : pack(all, all, all, all, RUNS_LEAF_ORDER + 1);
+        return uniform(0, word != 0);
     }
     uint64_t best_16 = max_u64(max_u64(run_at(word), run_at(word >> 16)),
                                max_u64(run_at(word >> 32), run_at(word >> 48)));
@@ -114,78 +120,98 @@ static uint64_t leaf_sums(uint64_t word)
                 largest_block(word));
 }
 
-/* False when that changes nothing. */
-static inline bool put(struct runs *r, uint32_t level, uint64_t i, const struct runs_node *n)
-{
-    if (level <= RUNS_GROUP_LEVEL) {
-        uint64_t *sums = runs_packed(r, level, i);
-        uint64_t before = *sums;
-        *sums = pack(n->prefix, n->suffix, n->best[0], n->best[1], n->largest);
-        return *sums != before;
-    }
-    struct runs_node *old = &r->node[level][i];
-    uint32_t differs = (old->prefix ^ n->prefix) | (old->suffix ^ n->suffix) |
-                       (old->best[0] ^ n->best[0]) | (old->best[1] ^ n->best[1]) |
-                       (old->best[2] ^ n->best[2]) | (old->largest ^ n->largest);
-    *old = *n;
-    return differs != 0;
-}
-
 static void set_uniform(struct runs *r, uint32_t level, uint64_t i, bool is_free)
 {
-    const uint32_t pages = is_free ? (uint32_t)runs_size(level) : 0;
-    const uint32_t last_class = runs_height(level) >= runs_class_order[2] ? pages : 0;
-
     if (level == 0) {
         *runs_word(r, i) = is_free ? UINT64_MAX : 0;
     }
-    (void)put(r, level, i,
-              &(struct runs_node){.prefix = pages,
-                                  .suffix = pages,
-                                  .best = {pages, pages, last_class},
-                                  .largest = is_free ? runs_height(level) + 1 : 0});
+    if (level <= RUNS_GROUP_LEVEL) {
+        *runs_packed(r, level, i) = uniform(level, is_free);
+        return;
+    }
+    struct runs_node *n = &r->node[level][i];
+    const uint32_t pages = is_free ? (uint32_t)runs_size(level) : 0;
+    n->prefix = pages;
+    n->suffix = pages;
+    n->best[0] = pages;
+    n->best[1] = pages;
+    n->best[2] = pages;
+    n->largest = is_free ? runs_height(level) + 1 : 0;
 }
 
 static inline uint32_t max_u32(uint32_t a, uint32_t b) { return a > b ? a : b; }
 
-/* Two halves of height `half`; a run may cross the middle, which is a multiple of 2^half. */
-static inline struct runs_node join(const struct runs_node *a, const struct runs_node *b,
-                                    uint32_t half)
+/* Two halves of height `half`; a run may cross the middle, which is a multiple of 2^half. The third
+ * class is left to the caller. */
+static inline void join(struct runs_node *n, const struct runs_node *a, const struct runs_node *b,
+                        uint32_t half)
 {
     const uint32_t size = UINT32_C(1) << half;
     const uint32_t crossing = a->suffix + b->prefix;
     const uint32_t from_16 = crossing - (a->suffix & ((1u << RUNS_ORDER_16) - 1));
-    const uint32_t from_512 = crossing - (a->suffix & ((1u << RUNS_ORDER_512) - 1));
-    const bool full = a->prefix == size && b->prefix == size;
-    struct runs_node n = {
-        .prefix = a->prefix == size ? size + b->prefix : a->prefix,
-        .suffix = b->suffix == size ? size + a->suffix : b->suffix,
-        .best = {max_u32(max_u32(a->best[0], b->best[0]), crossing),
-                 max_u32(max_u32(a->best[1], b->best[1]), from_16),
-                 max_u32(max_u32(a->best[2], b->best[2]), from_512)},
-        .largest = full ? half + 2 : max_u32(a->largest, b->largest),
-    };
+    const bool a_full = a->prefix == size;
+    const bool b_full = b->prefix == size;
 
-    if (half < RUNS_ORDER_512) { /* only the largest such node begins at a multiple */
-        n.best[2] = half + 1 == RUNS_ORDER_512 ? n.prefix : 0;
+    n->prefix = a_full ? size + b->prefix : a->prefix;
+    n->suffix = b_full ? size + a->suffix : b->suffix;
+    n->best[0] = max_u32(max_u32(a->best[0], b->best[0]), crossing);
+    n->best[1] = max_u32(max_u32(a->best[1], b->best[1]), from_16);
+    n->largest = a_full && b_full ? half + 2 : max_u32(a->largest, b->largest);
+}
+
+/* Recomputes a node of a group from its halves; true when that changed it. */
+static inline bool recompute_packed(struct runs *r, uint32_t level, uint64_t i)
+{
+    const uint64_t *halves = runs_packed(r, level - 1, 2 * i);
+    uint64_t *sums = runs_packed(r, level, i);
+    const uint64_t before = *sums;
+    const struct runs_node a = runs_unpack(halves[0], level - 1);
+    const struct runs_node b = runs_unpack(halves[1], level - 1);
+    struct runs_node n;
+
+    join(&n, &a, &b, runs_height(level - 1));
+    *sums = pack(n.prefix, n.suffix, n.best[0], n.best[1], n.largest);
+    return *sums != before;
+}
+
+/* The same above the groups. */
+static inline bool recompute_above(struct runs *r, uint32_t level, uint64_t i)
+{
+    struct runs_node unpacked[2];
+    const struct runs_node *halves = unpacked;
+    struct runs_node *old = &r->node[level][i];
+    struct runs_node n;
+
+    if (level == RUNS_GROUP_LEVEL + 1) {
+        unpacked[0] = runs_unpack(*runs_packed(r, level - 1, 2 * i), level - 1);
+        unpacked[1] = runs_unpack(*runs_packed(r, level - 1, 2 * i + 1), level - 1);
+    } else {
+        halves = &r->node[level - 1][2 * i];
     }
-    return n;
+    join(&n, &halves[0], &halves[1], runs_height(level - 1));
+    n.best[2] = max_u32(max_u32(halves[0].best[2], halves[1].best[2]),
+                        (halves[0].suffix & ~((1u << RUNS_ORDER_512) - 1)) + halves[1].prefix);
+    uint32_t differs = (old->prefix ^ n.prefix) | (old->suffix ^ n.suffix) |
+                       (old->best[0] ^ n.best[0]) | (old->best[1] ^ n.best[1]) |
+                       (old->best[2] ^ n.best[2]) | (old->largest ^ n.largest);
+    *old = n;
+    return differs != 0;
 }
 
 /* Recomputes a node from what it has below; true when that changed it. */
-static bool recompute(struct runs *r, uint32_t level, uint64_t i)
+static inline bool recompute(struct runs *r, uint32_t level, uint64_t i)
 {
     r->steps++;
-    if (level == 0) {
-        uint64_t *sums = runs_packed(r, 0, i);
-        uint64_t before = *sums;
-        *sums = leaf_sums(*runs_word(r, i));
-        return *sums != before;
+    if (level > RUNS_GROUP_LEVEL) {
+        return recompute_above(r, level, i);
     }
-    struct runs_node a = runs_get(r, level - 1, 2 * i);
-    struct runs_node b = runs_get(r, level - 1, 2 * i + 1);
-    struct runs_node n = join(&a, &b, runs_height(level - 1));
-    return put(r, level, i, &n);
+    if (level > 0) {
+        return recompute_packed(r, level, i);
+    }
+    uint64_t *sums = runs_packed(r, 0, i);
+    uint64_t before = *sums;
+    *sums = leaf_sums(*runs_word(r, i));
+    return *sums != before;
 }
 
 /* ---- changes ---- */
@@ -219,6 +245,17 @@ void runs_bring_up_to_date(struct runs *r)
     r->stale = 0; /* nothing is above the root */
 }
 
+/* Neither full nor empty; what else it says is not looked at before it is recomputed. */
+static inline void set_mixed(struct runs *r, uint32_t level, uint64_t i)
+{
+    if (level > RUNS_GROUP_LEVEL) {
+        r->node[level][i].prefix = 0;
+        r->node[level][i].largest = 1;
+    } else {
+        *runs_packed(r, level, i) = pack(0, 0, 0, 0, 1);
+    }
+}
+
 /* The block of order `within` around page is cut: what its nodes say goes down to their children,
  * as far as the level of the piece. A node that was cut before is neither full nor empty. */
 static void cut(struct runs *r, uint64_t page, uint32_t level, uint32_t within)
@@ -230,7 +267,7 @@ static void cut(struct runs *r, uint64_t page, uint32_t level, uint32_t within)
         if (full || runs_empty(&n)) {
             set_uniform(r, l - 1, 2 * i, full);
             set_uniform(r, l - 1, 2 * i + 1, full);
-            (void)put(r, l, i, &(struct runs_node){.largest = 1}); /* to be recomputed: */
+            set_mixed(r, l, i); /* to be recomputed, as its parent is */
             r->stale |= UINT64_C(3) << l;
         }
     }
