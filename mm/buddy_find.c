@@ -86,20 +86,15 @@ bool buddy_find_block(const struct buddy *b, const struct buddy_search *s, uint3
            find_block_of_kind(b, s, order, !s->clear, out, place);
 }
 
-/* Page numbers are aligned as addresses are only up to the largest block: of larger alignments a
- * pool has three places at most. */
+/* Page numbers are aligned as addresses are only up to the largest block. A pool is smaller than
+ * any larger alignment, so it has one such place at most. */
 static bool find_run_far_aligned(struct buddy *b, const struct buddy_search *s, uint64_t *place)
 {
     const uint64_t base = b->base >> b->page_shift;
+    const uint64_t at = align_up_u64(base + s->min, s->align) - base;
+    struct runs_query exactly = {.pages = s->pages, .min = at, .max = at + s->pages};
 
-    for (uint64_t at = align_up_u64(base + s->min, s->align) - base;
-         at < s->max && range_ok(at, s->pages, s->max); at += s->align) {
-        struct runs_query exactly = {.pages = s->pages, .min = at, .max = at + s->pages};
-        if (runs_find(&b->runs, &exactly, place)) {
-            return true;
-        }
-    }
-    return false;
+    return at < s->max && range_ok(at, s->pages, s->max) && runs_find(&b->runs, &exactly, place);
 }
 
 bool buddy_find_run(struct buddy *b, const struct buddy_search *s, uint64_t *place)

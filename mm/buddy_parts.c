@@ -12,7 +12,7 @@ static bool too_few(const struct buddy *b, uint64_t pages, uint32_t order)
 {
     uint64_t sum = 0;
 
-    if (b->stats.free_pages < pages || order > b->max_order) {
+    if (b->stats.free_pages < pages) {
         return true;
     }
     if (b->stats.clear_pages != 0) { /* neighbours of two kinds may make one block */

@@ -245,7 +245,7 @@ void runs_bring_up_to_date(struct runs *r)
     r->stale = 0; /* nothing is above the root */
 }
 
-/* Neither full nor empty; what else it says is not looked at before it is recomputed. */
+/* Neither full nor empty, and what no node can say: recomputing it is sure to change it. */
 static inline void set_mixed(struct runs *r, uint32_t level, uint64_t i)
 {
     if (level > RUNS_GROUP_LEVEL) {
@@ -267,8 +267,8 @@ static void cut(struct runs *r, uint64_t page, uint32_t level, uint32_t within)
         if (full || runs_empty(&n)) {
             set_uniform(r, l - 1, 2 * i, full);
             set_uniform(r, l - 1, 2 * i + 1, full);
-            set_mixed(r, l, i); /* to be recomputed, as its parent is */
-            r->stale |= UINT64_C(3) << l;
+            set_mixed(r, l, i);
+            r->stale |= UINT64_C(1) << l;
         }
     }
 }

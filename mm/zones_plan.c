@@ -110,7 +110,7 @@ static enum fl_err add_region(struct zones *z, const struct zone_region *region,
     uint64_t tail = align_up_u64(region->reserved, FL_PAGE_SIZE);
     struct range last = {.base = range_end(r) - tail, .size = tail};
     if (!paint(z, r, usable ? ZONE_USABLE : ZONE_UNUSABLE) ||
-        (usable && tail != 0 && !paint(z, last, ZONE_RM_RESERVED))) {
+        (tail != 0 && !paint(z, last, ZONE_RM_RESERVED))) {
         return too_many(fail);
     }
     return FL_OK;

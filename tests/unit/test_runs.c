@@ -181,6 +181,66 @@ static void agrees_with_a_plain_array(void **state)
     }
 }
 
+/* Neighbours that were told of one by one make an aligned block all the same. */
+static void blocks_of_several(void **state)
+{
+    struct world w;
+    uint64_t place = 0;
+
+    (void)state;
+    world_open(&w, 4096);
+    for (uint64_t i = 1024; i < 2048; i += 128) {
+        tell(&w, i, 7, true);
+    }
+    for (uint32_t order = 8; order <= 10; order++) {
+        struct runs_query q = {
+            .pages = UINT64_C(1) << order, .align_order = order, .max = 4096, .lowest = true};
+        assert_true(runs_find(&w.r, &q, &place));
+        assert_int_equal(place, 1024);
+        q.align_order = 11;
+        q.pages = 1025;
+        assert_false(runs_find(&w.r, &q, &place));
+    }
+    world_close(&w);
+}
+
+/* What lies below a block says what was there before; a window that ends inside is not misled. */
+static void windows_that_end_in_a_block(void **state)
+{
+    struct world w;
+    uint64_t place = 0;
+
+    (void)state;
+    for (uint32_t lowest = 0; lowest <= 1; lowest++) {
+        world_open(&w, 4096);
+        for (uint64_t i = 1025; i < 2048; i += 2) {
+            tell(&w, i, 0, true);
+        }
+        tell(&w, 1024, 10, true);
+        struct runs_query q = {.pages = 600, .lowest = lowest == 1};
+        q.min = lowest == 1 ? 1000 : 1400;
+        q.max = lowest == 1 ? 1700 : 2100;
+        assert_true(runs_find(&w.r, &q, &place));
+        assert_int_equal(place, lowest == 1 ? 1024 : 2048 - 600);
+        world_close(&w);
+    }
+}
+
+/* A block is cut and whole again before anything was recomputed. */
+static void cut_and_mended(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_open(&w, 4096);
+    tell(&w, 0, 12, true);
+    assert_int_equal(runs_longest(&w.r), 4096);
+    tell(&w, 5, 0, false);
+    tell(&w, 5, 0, true);
+    assert_int_equal(runs_longest(&w.r), 4096);
+    world_close(&w);
+}
+
 /* Every second page, block of 64 KiB and so on: neither a change nor a question costs more steps
  * than there are levels, thrice. */
 static void steps_are_bounded(void **state)
@@ -225,7 +285,8 @@ static void steps_are_bounded(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(agrees_with_a_plain_array),
+        cmocka_unit_test(agrees_with_a_plain_array),   cmocka_unit_test(blocks_of_several),
+        cmocka_unit_test(windows_that_end_in_a_block), cmocka_unit_test(cut_and_mended),
         cmocka_unit_test(steps_are_bounded),
     };
     return cmocka_run_group_tests_name("runs", tests, NULL, NULL);

@@ -22,7 +22,7 @@ static void *meta;
 static const struct zone_region board[] = {
     {.base = 0, .limit = MIB(8) - 1, .compressed = true, .iso = true, .is_protected = true},
     {.base = MIB(8), .limit = MIB(224) - 1, .reserved = MIB(16), .compressed = true, .iso = true},
-    {.base = MIB(224), .limit = MIB(240) - 1, .compressed = true},
+    {.base = MIB(224), .limit = MIB(240) - 1, .reserved = MIB(2), .compressed = true},
     {.base = MIB(240), .limit = MIB(248) - 1, .iso = true},
 };
 static const struct zone_carveout carveouts[] = {
@@ -85,10 +85,11 @@ static void the_map_names_every_address(void **state)
         uint64_t base;
         enum zone zone;
     } map[] = {
-        {0, ZONE_UNUSABLE},           {MIB(8), ZONE_LOW},       {MIB(12), ZONE_USABLE},
-        {MIB(100), ZONE_RM_RESERVED}, {MIB(108), ZONE_WPR},     {MIB(112), ZONE_USABLE},
-        {MIB(208), ZONE_RM_RESERVED}, {MIB(212), ZONE_WPR},     {MIB(216), ZONE_RM_RESERVED},
-        {MIB(224), ZONE_UNUSABLE},    {MIB(248), ZONE_UNKNOWN},
+        {0, ZONE_UNUSABLE},           {MIB(8), ZONE_LOW},           {MIB(12), ZONE_USABLE},
+        {MIB(100), ZONE_RM_RESERVED}, {MIB(108), ZONE_WPR},         {MIB(112), ZONE_USABLE},
+        {MIB(208), ZONE_RM_RESERVED}, {MIB(212), ZONE_WPR},         {MIB(216), ZONE_RM_RESERVED},
+        {MIB(224), ZONE_UNUSABLE},    {MIB(238), ZONE_RM_RESERVED}, {MIB(240), ZONE_UNUSABLE},
+        {MIB(248), ZONE_UNKNOWN},
     };
 
     (void)state;
@@ -113,10 +114,10 @@ static void the_map_names_every_address(void **state)
     assert_int_equal(s.free_bytes, MIB(88 + 96));
     assert_int_equal(s.longest_run_bytes, MIB(96));
     zones_get_stats(&z, ZONE_RM_RESERVED, &s);
-    assert_int_equal(s.total_bytes, MIB(8 + 4 + 8));
+    assert_int_equal(s.total_bytes, MIB(8 + 4 + 8 + 2));
     assert_int_equal(s.free_bytes, 0);
     zones_get_stats(&z, ZONE_UNUSABLE, &s);
-    assert_int_equal(s.total_bytes, MIB(8 + 24));
+    assert_int_equal(s.total_bytes, MIB(8 + 22));
 }
 
 static void each_class_has_its_zones_in_order(void **state)
@@ -164,6 +165,11 @@ static void the_watermark_keeps_memory_for_tables(void **state)
     }
     assert_int_equal(low * PAGE, MIB(4) - MIB(1)); /* as far as the watermark, not a page more */
     assert_int_equal(take(ZONES_VISIBLE, 1, &addr), FL_ENOMEM);
+    struct buddy_request want = {.pages = 12};
+    struct buddy_extent one;
+    uint32_t count;
+    /* Memory in one zone, for which there is no room, and none in the other. */
+    assert_int_equal(zones_alloc_scattered(&z, ZONES_TABLES, &want, 1, &one, 1, &count), FL_ENOSPC);
     assert_int_equal(take(ZONES_TABLES, MIB(1) / PAGE, &addr), FL_OK);
     assert_int_equal(take(ZONES_TABLES, 1, &addr), FL_ENOMEM);
 }
