@@ -36,14 +36,9 @@ void bitset_init(struct bitset *s, uint64_t bits, uint64_t *words)
     } while (n > 1 && s->levels < BITSET_LEVELS);
 }
 
-bool bitset_has(const struct bitset *s, uint64_t i)
+void bitset_add_word(struct bitset *s, uint64_t i)
 {
-    return i < s->bits && (s->level[0][i >> WORD_SHIFT] >> (i & WORD_MASK) & 1) != 0;
-}
-
-void bitset_add(struct bitset *s, uint64_t i)
-{
-    for (uint32_t k = 0; k < s->levels; k++) {
+    for (uint32_t k = 1; k < s->levels; k++) {
         uint64_t *word = &s->level[k][i >> WORD_SHIFT];
         uint64_t before = *word;
         *word = before | UINT64_C(1) << (i & WORD_MASK);
@@ -54,9 +49,9 @@ void bitset_add(struct bitset *s, uint64_t i)
     }
 }
 
-void bitset_remove(struct bitset *s, uint64_t i)
+void bitset_remove_word(struct bitset *s, uint64_t i)
 {
-    for (uint32_t k = 0; k < s->levels; k++) {
+    for (uint32_t k = 1; k < s->levels; k++) {
         uint64_t *word = &s->level[k][i >> WORD_SHIFT];
         *word &= ~(UINT64_C(1) << (i & WORD_MASK));
         if (*word != 0) {

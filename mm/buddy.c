@@ -1,12 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The buddy allocator: see buddy.h for what it promises.
- *
- * Pages are numbered from b->base, which is aligned to the largest block, so that a page number has
- * as many trailing zeros as its address allows. A free block is one bit in the bitset of its order.
- * An allocation of n pages is the shortest sequence of aligned blocks that covers it; each block's
- * first page has a byte in heads[], which is how a double or foreign free is found out.
- */
+/* The buddy allocator: see buddy.h for what it promises, buddy_blocks.c for how. */
 #include "mm/buddy_priv.h"
 
 #include <string.h>
@@ -15,12 +8,7 @@
 
 #define PAGE_SHIFT_MIN 12u
 #define PAGE_SHIFT_MAX 30u
-#define PAGES_MAX      (UINT64_C(1) << 36)
-
-/* heads[page]: 0 where no allocated block begins. */
-#define HEAD_ORDER_MASK 0x1fu
-#define HEAD_USED       0x80u
-#define HEAD_CONTINUES  0x40u /* a further block of the allocation before it */
+#define PAGES_MAX      (UINT64_C(1) << 31)
 
 /* ---- set-up ---- */
 
@@ -29,7 +17,8 @@ struct plan {
     uint64_t base; /* of page 0 */
     uint64_t first, pages;
     uint32_t max_order;
-    uint64_t bytes; /* of metadata; 0: the arguments do not suit */
+    uint64_t bytes;     /* of metadata; 0: the arguments do not suit */
+    uint64_t set_bytes; /* of these, of the bitsets */
 };
 
 static struct plan make_plan(uint64_t base, uint64_t size, unsigned page_shift)
@@ -49,16 +38,19 @@ static struct plan make_plan(uint64_t base, uint64_t size, unsigned page_shift)
     p.base = align_down_u64(base, order_pages(p.max_order) << page_shift);
     p.first = (base - p.base) >> page_shift;
     uint64_t numbered = p.first + p.pages;
-    for (uint32_t o = 0; o <= p.max_order; o++) {
-        p.bytes += bitset_words(div_up_u64(numbered, order_pages(o))) * sizeof(uint64_t);
-    }
-    p.bytes += align_up_u64(numbered, sizeof(uint64_t));
+    p.set_bytes = buddy_set_bytes(numbered, p.max_order);
+    p.bytes = p.set_bytes + runs_bytes(numbered) + align_up_u64(numbered, sizeof(uint64_t));
     return p;
 }
 
 uint64_t buddy_meta_bytes(uint64_t base, uint64_t size, unsigned page_shift)
 {
     return make_plan(base, size, page_shift).bytes;
+}
+
+uint64_t buddy_clear_bytes(uint64_t base, uint64_t size, unsigned page_shift)
+{
+    return make_plan(base, size, page_shift).set_bytes;
 }
 
 enum fl_err buddy_init(struct buddy *b, const char *name, uint64_t base, uint64_t size,
@@ -76,156 +68,27 @@ enum fl_err buddy_init(struct buddy *b, const char *name, uint64_t base, uint64_
     b->pages = p.pages;
     b->page_shift = page_shift;
     b->max_order = p.max_order;
-    uint64_t *words = meta;
     uint64_t numbered = end_page(b);
-    for (uint32_t o = 0; o <= b->max_order; o++) {
-        uint64_t blocks = div_up_u64(numbered, order_pages(o));
-        bitset_init(&b->free[o], blocks, words);
-        words += bitset_words(blocks);
-    }
-    b->heads = (uint8_t *)words;
+    uint64_t *words = buddy_init_sets(b, b->free, meta);
+    b->apart_order = BUDDY_ORDERS; /* nothing is known to be clear */
+    runs_init(&b->runs, numbered, words);
+    b->heads = (uint8_t *)words + runs_bytes(numbered);
     memset(b->heads, 0, numbered);
     return FL_OK;
 }
 
-/* ---- blocks and runs ---- */
-
-static void block_insert(struct buddy *b, uint64_t page, uint32_t order)
-{
-    bitset_add(&b->free[order], page >> order);
-    b->stats.free_blocks[order]++;
-    b->free_orders |= UINT32_C(1) << order;
-}
-
-static void block_remove(struct buddy *b, uint64_t page, uint32_t order)
-{
-    bitset_remove(&b->free[order], page >> order);
-    if (--b->stats.free_blocks[order] == 0) {
-        b->free_orders &= ~(UINT32_C(1) << order);
-    }
-}
-
-/* The order of the largest aligned block that begins a run of pages. */
-static uint32_t leading_order(const struct buddy *b, uint64_t page, uint64_t pages)
-{
-    uint32_t order = floor_log2(pages);
-
-    if (page != 0 && (uint32_t)__builtin_ctzll(page) < order) {
-        order = (uint32_t)__builtin_ctzll(page);
-    }
-    return order < b->max_order ? order : b->max_order;
-}
-
-/* Inserts a run whose neighbours cannot merge with it: what is left of a block that was cut. */
-static void run_insert(struct buddy *b, uint64_t page, uint64_t pages)
-{
-    while (pages > 0) {
-        uint32_t order = leading_order(b, page, pages);
-        block_insert(b, page, order);
-        page += order_pages(order);
-        pages -= order_pages(order);
-    }
-}
-
-/* Inserts a block and merges it with its buddy as long as that one is free. */
-static void block_merge(struct buddy *b, uint64_t page, uint32_t order)
-{
-    while (order < b->max_order && bitset_has(&b->free[order], (page >> order) ^ 1)) {
-        block_remove(b, page ^ order_pages(order), order);
-        page &= ~order_pages(order);
-        order++;
-    }
-    block_insert(b, page, order);
-}
-
-/* True when all pages of the run are free. */
-static bool run_is_free(const struct buddy *b, uint64_t page, uint64_t pages)
-{
-    uint64_t end = page + pages;
-
-    while (page < end) {
-        uint64_t start;
-        uint32_t order;
-        if (!find_free_block(b, page, &start, &order)) {
-            return false;
-        }
-        page = start + order_pages(order);
-    }
-    return true;
-}
-
-/* Marks a run, which is in no free block any more, as one allocation, and counts it. */
-static void run_mark_used(struct buddy *b, uint64_t page, uint64_t pages)
-{
-    struct buddy_stats *s = &b->stats;
-    uint8_t flags = HEAD_USED;
-
-    s->allocs++;
-    s->free_pages -= pages;
-    s->peak_pages = max_u64(s->peak_pages, s->total_pages - s->free_pages);
-    s->rounded_pages += order_pages(ceil_log2(pages));
-    s->peak_rounded_pages = max_u64(s->peak_rounded_pages, s->rounded_pages);
-    s->largest_request = max_u64(s->largest_request, order_pages(ceil_log2(pages)));
-    while (pages > 0) {
-        uint32_t order = leading_order(b, page, pages);
-        b->heads[page] = (uint8_t)(flags | order);
-        flags = HEAD_USED | HEAD_CONTINUES;
-        page += order_pages(order);
-        pages -= order_pages(order);
-    }
-}
-
-/* Takes a run of free pages out of all the blocks that it touches. */
-static void run_take(struct buddy *b, uint64_t page, uint64_t pages)
-{
-    uint64_t end = page + pages;
-    uint64_t at = page;
-
-    while (at < end) {
-        uint64_t start = 0;
-        uint32_t order = 0;
-        (void)find_free_block(b, at, &start, &order); /* free, says the caller */
-        uint64_t block_end = start + order_pages(order);
-        block_remove(b, start, order);
-        if (start < page) {
-            run_insert(b, start, page - start);
-        }
-        if (block_end > end) {
-            run_insert(b, end, block_end - end);
-        }
-        at = block_end;
-    }
-    run_mark_used(b, page, pages);
-}
-
 /* ---- the calls ---- */
 
-/* Converts a range of addresses to pages; false when it is misaligned, empty or outside. */
-static bool to_run(const struct buddy *b, uint64_t addr, uint64_t size, uint64_t *page,
-                   uint64_t *pages)
-{
-    if (size == 0 || addr < b->base || !is_aligned_u64(addr | size, UINT64_C(1) << b->page_shift)) {
-        return false;
-    }
-    *page = (addr - b->base) >> b->page_shift;
-    *pages = size >> b->page_shift;
-    return *page >= b->first && range_ok(*page - b->first, *pages, b->pages);
-}
-
 /* True when no page of the run is free or allocated. */
-static bool run_is_unknown(const struct buddy *b, uint64_t page, uint64_t pages)
+static bool run_is_unknown(struct buddy *b, uint64_t page, uint64_t pages)
 {
-    uint64_t start;
-    uint32_t order;
+    struct runs_query one = {.pages = 1, .min = page, .max = page + pages, .lowest = true};
+    uint64_t place;
 
-    if (find_free_block(b, page, &start, &order)) {
+    if (runs_find(&b->runs, &one, &place)) {
         return false;
     }
     for (uint32_t o = 0; o <= b->max_order; o++) {
-        uint64_t next = bitset_first_from(&b->free[o], div_up_u64(page, order_pages(o)));
-        if (next != BITSET_NONE && next << o < page + pages) {
-            return false;
-        }
         uint8_t head = b->heads[page >> o << o]; /* of a block that reaches into the run? */
         if ((head & HEAD_USED) != 0 && (head & HEAD_ORDER_MASK) >= o) {
             return false;
@@ -244,44 +107,41 @@ enum fl_err buddy_add(struct buddy *b, uint64_t addr, uint64_t size)
     uint64_t page;
     uint64_t pages;
 
-    if (!to_run(b, addr, size, &page, &pages) || !run_is_unknown(b, page, pages)) {
+    if (!buddy_to_run(b, addr, size, &page, &pages) || !run_is_unknown(b, page, pages)) {
         return FL_EINVAL;
     }
     b->stats.total_pages += pages;
     b->stats.free_pages += pages;
-    while (pages > 0) {
-        uint32_t order = leading_order(b, page, pages);
-        block_merge(b, page, order);
-        page += order_pages(order);
-        pages -= order_pages(order);
-    }
+    buddy_run_free(b, page, pages, 0, false);
     return FL_OK;
+}
+
+bool buddy_take(struct buddy *b, const struct buddy_search *s, bool runs, uint64_t *place)
+{
+    const uint32_t order = ceil_log2(max_u64(s->pages, s->align));
+    struct buddy_block block;
+
+    if (buddy_find_block(b, s, order, &block, place)) {
+        buddy_block_take(b, block, *place, *place + s->pages, HEAD_USED);
+        buddy_count_alloc(b, s->pages);
+        return true;
+    }
+    if (runs && b->stats.free_pages >= s->pages && order > 0 && buddy_find_run(b, s, place)) {
+        buddy_run_take(b, *place, s->pages);
+        return true;
+    }
+    return false;
 }
 
 enum fl_err buddy_alloc(struct buddy *b, const struct buddy_request *want, uint64_t *addr)
 {
     struct buddy_search s;
-    uint64_t start = 0;
     uint64_t place = 0;
-    uint32_t order = 0;
 
     if (!buddy_to_search(b, want, &s)) {
         return FL_EINVAL;
     }
-    uint32_t wanted = ceil_log2(max_u64(s.pages, s.align));
-    if (!b->part_of_many && fail_point_alloc()) {
-        b->stats.failures++;
-        return FL_ENOMEM;
-    }
-    if (buddy_find_block(b, &s, wanted, &start, &order, &place)) {
-        uint64_t block_end = start + order_pages(order);
-        block_remove(b, start, order);
-        run_insert(b, start, place - start);
-        run_insert(b, place + s.pages, block_end - (place + s.pages));
-        run_mark_used(b, place, s.pages);
-    } else if (b->stats.free_pages >= s.pages && wanted > 0 && buddy_find_run(b, &s, &place)) {
-        run_take(b, place, s.pages);
-    } else {
+    if ((!b->part_of_many && fail_point_alloc()) || !buddy_take(b, &s, true, &place)) {
         b->stats.failures++;
         return FL_ENOMEM;
     }
@@ -294,28 +154,14 @@ enum fl_err buddy_reserve(struct buddy *b, uint64_t addr, uint64_t size)
     uint64_t page;
     uint64_t pages;
 
-    if (!to_run(b, addr, size, &page, &pages)) {
+    if (!buddy_to_run(b, addr, size, &page, &pages)) {
         return FL_EINVAL;
     }
-    if (!run_is_free(b, page, pages)) {
+    if (!buddy_run_is_free(b, page, pages)) {
         return FL_EBUSY;
     }
-    run_take(b, page, pages);
+    buddy_run_take(b, page, pages);
     return FL_OK;
-}
-
-/* Pages of the allocation that begins at page, 0 when none does. */
-static uint64_t used_pages(const struct buddy *b, uint64_t page)
-{
-    uint64_t at = page;
-
-    if ((b->heads[at] & (HEAD_USED | HEAD_CONTINUES)) != HEAD_USED) {
-        return 0;
-    }
-    do {
-        at += order_pages(b->heads[at] & HEAD_ORDER_MASK);
-    } while (at < end_page(b) && (b->heads[at] & HEAD_CONTINUES) != 0);
-    return at - page;
 }
 
 uint64_t buddy_pages_at(const struct buddy *b, uint64_t addr)
@@ -323,29 +169,46 @@ uint64_t buddy_pages_at(const struct buddy *b, uint64_t addr)
     uint64_t page;
     uint64_t pages;
 
-    if (!to_run(b, addr, UINT64_C(1) << b->page_shift, &page, &pages)) {
+    if (!buddy_to_run(b, addr, UINT64_C(1) << b->page_shift, &page, &pages)) {
         return 0;
     }
-    return used_pages(b, page);
+    return buddy_used_pages(b, page);
 }
 
-enum fl_err buddy_free(struct buddy *b, uint64_t addr, uint64_t pages)
+enum fl_err buddy_free_as(struct buddy *b, uint64_t addr, uint64_t pages,
+                          enum buddy_contents contents)
 {
-    if (pages == 0 || buddy_pages_at(b, addr) != pages) {
+    uint64_t page;
+    uint64_t count;
+
+    if (!buddy_to_run(b, addr, UINT64_C(1) << b->page_shift, &page, &count)) {
         return FL_EINVAL;
     }
-    b->stats.frees++;
-    b->stats.free_pages += pages;
-    b->stats.rounded_pages -= order_pages(ceil_log2(pages));
-    uint64_t page = (addr - b->base) >> b->page_shift;
+    /* Three places in memory that are far apart: looked up at a time. */
+    runs_prefetch(&b->runs, page);
+    bitset_prefetch(&b->free[0], page);
+    if (pages == 0 || buddy_used_pages(b, page) != pages) {
+        return FL_EINVAL;
+    }
+    buddy_count_free(b, pages);
     while (pages > 0) {
-        uint32_t order = b->heads[page] & HEAD_ORDER_MASK;
+        uint8_t head = b->heads[page];
+        uint32_t order = head & HEAD_ORDER_MASK;
         b->heads[page] = 0;
-        block_merge(b, page, order);
+        buddy_block_merge(b,
+                          (struct buddy_block){.start = page,
+                                               .order = order,
+                                               .clear = buddy_clear_now(b, head, contents)},
+                          order);
         page += order_pages(order);
         pages -= order_pages(order);
     }
     return FL_OK;
+}
+
+enum fl_err buddy_free(struct buddy *b, uint64_t addr, uint64_t pages)
+{
+    return buddy_free_as(b, addr, pages, BUDDY_DIRTY);
 }
 
 bool buddy_contains(const struct buddy *b, uint64_t addr)
@@ -358,55 +221,9 @@ void buddy_get_stats(const struct buddy *b, struct buddy_stats *out) { *out = b-
 
 uint64_t buddy_largest_free(const struct buddy *b)
 {
-    return b->free_orders == 0 ? 0 : order_pages(floor_log2(b->free_orders));
+    uint32_t orders = b->free_orders | b->clear_orders;
+
+    return orders == 0 ? 0 : order_pages(floor_log2(orders));
 }
 
-/* ---- for tests ---- */
-
-bool buddy_check(const struct buddy *b)
-{
-    uint64_t free_pages = 0;
-    uint64_t used = 0;
-    uint64_t blocks[BUDDY_ORDERS] = {0};
-    uint64_t page = 0;
-
-    while (page < end_page(b)) {
-        uint64_t start;
-        uint32_t order;
-        bool is_free = find_free_block(b, page, &start, &order);
-        uint8_t head = b->heads[page];
-        if (is_free) {
-            if (start != page || page < b->first || page + order_pages(order) > end_page(b) ||
-                (order < b->max_order && bitset_has(&b->free[order], (page >> order) ^ 1))) {
-                return false; /* overlaps another, sticks out, or was not merged */
-            }
-            for (uint64_t i = 0; i < order_pages(order); i++) {
-                uint64_t inner;
-                uint32_t inner_order;
-                if (b->heads[page + i] != 0 ||
-                    !find_free_block(b, page + i, &inner, &inner_order) || inner != page) {
-                    return false;
-                }
-            }
-            blocks[order]++;
-            free_pages += order_pages(order);
-            page += order_pages(order);
-        } else if (head != 0) {
-            order = head & HEAD_ORDER_MASK;
-            if (!is_aligned_u64(page, order_pages(order))) {
-                return false;
-            }
-            used += order_pages(order);
-            page += order_pages(order);
-        } else {
-            page++; /* never given to the pool */
-        }
-    }
-    for (uint32_t o = 0; o < BUDDY_ORDERS; o++) {
-        if (blocks[o] != b->stats.free_blocks[o] ||
-            ((b->free_orders >> o & 1) != 0) != (blocks[o] != 0)) {
-            return false;
-        }
-    }
-    return free_pages == b->stats.free_pages && used + free_pages == b->stats.total_pages;
-}
+uint64_t buddy_longest_run(struct buddy *b) { return runs_longest(&b->runs); }

@@ -4,43 +4,120 @@
 
 #include "mm/buddy.h"
 
+/* heads[page]: 0 where no allocated block begins. */
+#define HEAD_ORDER_MASK 0x1fu
+#define HEAD_CLEAR      0x20u /* known to be zero when it was handed out */
+#define HEAD_CONTINUES  0x40u /* a further block of the allocation before it */
+#define HEAD_USED       0x80u
+
 static inline uint32_t floor_log2(uint64_t v) { return 63u - (uint32_t)__builtin_clzll(v); }
 static inline uint32_t ceil_log2(uint64_t v) { return v <= 1 ? 0 : floor_log2(v - 1) + 1; }
 static inline uint64_t order_pages(uint32_t order) { return UINT64_C(1) << order; }
 static inline uint64_t end_page(const struct buddy *b) { return b->first + b->pages; }
 
-/* The free block that page belongs to. */
-static inline bool find_free_block(const struct buddy *b, uint64_t page, uint64_t *start,
-                                   uint32_t *order)
+/* The order of the largest aligned block that begins a run of pages. */
+static inline uint32_t leading_order(const struct buddy *b, uint64_t page, uint64_t pages)
 {
-    uint32_t orders = b->free_orders;
+    uint32_t order = floor_log2(pages);
 
-    while (orders != 0) {
-        uint32_t o = (uint32_t)__builtin_ctz(orders);
-        orders &= orders - 1;
-        if (bitset_has(&b->free[o], page >> o)) {
-            *start = page >> o << o;
-            *order = o;
-            return true;
-        }
+    if (page != 0 && (uint32_t)__builtin_ctzll(page) < order) {
+        order = (uint32_t)__builtin_ctzll(page);
     }
-    return false;
+    return order < b->max_order ? order : b->max_order;
 }
+
+/* Bytes of the bitsets of one kind, for pages 0 .. numbered - 1. */
+static inline uint64_t buddy_set_bytes(uint64_t numbered, uint32_t max_order)
+{
+    uint64_t words = 0;
+
+    for (uint32_t o = 0; o <= max_order; o++) {
+        words += bitset_words(div_up_u64(numbered, order_pages(o)));
+    }
+    return words * sizeof(uint64_t);
+}
+/* Empties them; returns where their memory ends. */
+static inline uint64_t *buddy_init_sets(const struct buddy *b, struct bitset *sets, uint64_t *words)
+{
+    for (uint32_t o = 0; o <= b->max_order; o++) {
+        uint64_t blocks = div_up_u64(end_page(b), order_pages(o));
+        bitset_init(&sets[o], blocks, words);
+        words += bitset_words(blocks);
+    }
+    return words;
+}
+
+/* A free block. */
+struct buddy_block {
+    uint64_t start; /* page */
+    uint32_t order;
+    bool clear;
+};
+
+static inline struct bitset *buddy_set(struct buddy *b, uint32_t order, bool clear)
+{
+    return clear ? &b->clear[order] : &b->free[order];
+}
+static inline bool buddy_has(const struct buddy *b, uint32_t order, bool clear, uint64_t page)
+{
+    uint32_t orders = clear ? b->clear_orders : b->free_orders;
+
+    return (orders >> order & 1) != 0 &&
+           bitset_has(clear ? &b->clear[order] : &b->free[order], page >> order);
+}
+
+/* Whether a block is free as clear memory, given its head and what the caller says of it. */
+static inline bool buddy_clear_now(const struct buddy *b, uint8_t head,
+                                   enum buddy_contents contents)
+{
+    bool clear = contents == BUDDY_CLEAR || (contents == BUDDY_UNTOUCHED && head & HEAD_CLEAR);
+
+    return clear && b->apart_order < BUDDY_ORDERS;
+}
+
+/* ---- buddy_blocks.c: blocks, heads and the tree of runs ---- */
+
+/* The free block that page belongs to. */
+bool buddy_block_at(const struct buddy *b, uint64_t page, struct buddy_block *out);
+/* Inserts a block and merges it with its buddy as long as that one is free and of its kind (see
+ * buddy_track_clear). within: see runs_set(). */
+void buddy_block_merge(struct buddy *b, struct buddy_block block, uint32_t within);
+void buddy_block_remove(struct buddy *b, struct buddy_block block);
+/* Takes pages [from, to) out of a free block; flags: of the first head. */
+void buddy_block_take(struct buddy *b, struct buddy_block block, uint64_t from, uint64_t to,
+                      uint8_t flags);
+/* Takes a run of free pages out of all the blocks that it touches, as one allocation. */
+void buddy_run_take(struct buddy *b, uint64_t page, uint64_t pages);
+/* Pages that were part of an allocated block of order `within` become free memory. */
+void buddy_run_free(struct buddy *b, uint64_t page, uint64_t pages, uint32_t within, bool clear);
+/* True when all pages of the run are free. */
+bool buddy_run_is_free(const struct buddy *b, uint64_t page, uint64_t pages);
+/* Counts an allocation, and one that is gone. */
+void buddy_count_alloc(struct buddy *b, uint64_t pages);
+void buddy_count_free(struct buddy *b, uint64_t pages);
+/* Pages of the allocation that begins at page, 0 when none does. */
+uint64_t buddy_used_pages(const struct buddy *b, uint64_t page);
+/* Converts a range of addresses to pages; false when it is misaligned, empty or outside. */
+bool buddy_to_run(const struct buddy *b, uint64_t addr, uint64_t size, uint64_t *page,
+                  uint64_t *pages);
+
+/* ---- buddy_find.c ---- */
 
 /* A request in pages: a run of pages at a multiple of align in [min, max). */
 struct buddy_search {
     uint64_t pages, align, min, max;
+    bool lowest, clear; /* the lowest address; clear memory first */
 };
 
 /* The request in pages, within the pool; its min and max are addresses anywhere. False: it makes no
  * sense. */
 bool buddy_to_search(const struct buddy *b, const struct buddy_request *want,
                      struct buddy_search *s);
-
-/* The smallest free block with room for an aligned block of 2^order pages in [min, max), and the
- * highest place in it. */
+/* The smallest free block with room for an aligned block of 2^order pages in [min, max), of the
+ * kind that is preferred or else of the other, and the place in it. */
 bool buddy_find_block(const struct buddy *b, const struct buddy_search *s, uint32_t order,
-                      uint64_t *start, uint32_t *block_order, uint64_t *place);
-
+                      struct buddy_block *out, uint64_t *place);
 /* A run that fits although no single block does. */
-bool buddy_find_run(const struct buddy *b, const struct buddy_search *s, uint64_t *place);
+bool buddy_find_run(struct buddy *b, const struct buddy_search *s, uint64_t *place);
+/* Finds and takes; in a block only, or in a run of them too. */
+bool buddy_take(struct buddy *b, const struct buddy_search *s, bool runs, uint64_t *place);

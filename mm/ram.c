@@ -16,7 +16,7 @@
 
 #define RANGES_MAX    256u
 #define STRETCHES_MAX 16u
-/* A hole costs 1.3 bytes of tables per page of it: 64 MiB of hole cost 20 KiB. */
+/* A hole costs 1.7 bytes of tables per page of it: 64 MiB of hole cost 27 KiB. */
 #define HOLE_MAX_BYTES MIB(64)
 #define ADDR_BITS_MIN  FL_PAGE_SHIFT
 #define ADDR_BITS_MAX  64u

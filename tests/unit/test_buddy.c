@@ -7,7 +7,7 @@
 static void arguments_are_checked(void **state)
 {
     struct pool p;
-    uint64_t words[64];
+    uint64_t words[256];
 
     (void)state;
     assert_int_equal(buddy_meta_bytes(0, 0, SHIFT), 0);
@@ -146,6 +146,21 @@ static void limits_and_alignment_hold(void **state)
     pool_close(&p);
 }
 
+/* An alignment larger than the largest block: one place, 28 pages into the pool. */
+static void alignments_beyond_the_largest_block(void **state)
+{
+    struct pool p;
+
+    (void)state;
+    pool_open(&p, 100 * PAGE, 100);
+    assert_int_equal(alloc_err(&p, 20, 128 * PAGE, 0, 147 * PAGE), FL_ENOMEM);
+    assert_int_equal(alloc_err(&p, 20, 128 * PAGE, 129 * PAGE, 0), FL_ENOMEM);
+    assert_int_equal(alloc_err(&p, 73, 128 * PAGE, 0, 0), FL_ENOMEM);
+    assert_int_equal(alloc_err(&p, 72, 128 * PAGE, 0, 0), FL_OK);
+    assert_int_equal(buddy_free(&p.b, 128 * PAGE, 72), FL_OK);
+    pool_close(&p);
+}
+
 static void wrong_frees_are_found_out(void **state)
 {
     struct pool p;
@@ -249,6 +264,7 @@ int main(void)
         cmocka_unit_test_setup(takes_high_memory_first_and_best_fit, setup),
         cmocka_unit_test_setup(tail_of_an_odd_request_is_given_back, setup),
         cmocka_unit_test_setup(limits_and_alignment_hold, setup),
+        cmocka_unit_test_setup(alignments_beyond_the_largest_block, setup),
         cmocka_unit_test_setup(wrong_frees_are_found_out, setup),
         cmocka_unit_test_setup(reserving_exact_ranges, setup),
         cmocka_unit_test_setup(holes_stay_holes, setup),

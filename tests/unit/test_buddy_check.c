@@ -18,7 +18,7 @@ enum { SHIFT = 12, PAGE = 1 << SHIFT, PAGES = 16 };
 enum { USED = 0x80, CONTINUES = 0x40 }; /* of a head: mm/buddy.c */
 
 static struct buddy b;
-static uint64_t meta[64];
+static uint64_t meta[128];
 
 /* Pages 0-3 are one allocation, 4-7 a free block of order 2, 8-15 one of order 3. */
 static int setup(void **state)
@@ -38,6 +38,7 @@ static void set_free(uint64_t page, uint32_t order)
     bitset_add(&b.free[order], page >> order);
     b.stats.free_blocks[order]++;
     b.free_orders |= UINT32_C(1) << order;
+    runs_set(&b.runs, page, order, order, true);
 }
 
 static void set_taken(uint64_t page, uint32_t order)
@@ -46,6 +47,7 @@ static void set_taken(uint64_t page, uint32_t order)
     if (--b.stats.free_blocks[order] == 0) {
         b.free_orders &= ~(UINT32_C(1) << order);
     }
+    runs_set(&b.runs, page, order, order, false);
 }
 
 static void blocks_that_overlap(void **state)
@@ -152,22 +154,39 @@ static void memory_in_use_is_not_added(void **state)
     assert_true(buddy_check(&b));
 }
 
-/* The largest pools have blocks of order 31 at most, and no tables for larger ones. */
+/* The largest pool has 2^31 pages, and blocks of order 31 at most. */
 static void the_largest_order(void **state)
 {
     (void)state;
-    const uint64_t pages = UINT64_C(1) << BUDDY_ORDERS;
-    uint64_t bytes = pages; /* the heads */
+    const uint64_t pages = UINT64_C(1) << (BUDDY_ORDERS - 1);
+    uint64_t bytes = pages + runs_bytes(pages); /* the heads, the runs */
     for (uint32_t order = 0; order < BUDDY_ORDERS; order++) {
         bytes += bitset_words(pages >> order) * sizeof(uint64_t);
     }
     assert_true(buddy_meta_bytes(0, pages << SHIFT, SHIFT) == bytes);
+    assert_int_equal(buddy_meta_bytes(0, (pages + 1) << SHIFT, SHIFT), 0);
     /* Page numbers begin at a multiple of the largest block, not of what would be the next. */
-    assert_true(buddy_meta_bytes(pages / 2 << SHIFT, pages << SHIFT, SHIFT) == bytes);
+    assert_true(buddy_meta_bytes(pages << SHIFT, pages << SHIFT, SHIFT) == bytes);
     assert_int_not_equal(buddy_meta_bytes(0, UINT64_C(1) << 33, 30), 0);
     for (unsigned shift = 31; shift < 70; shift++) { /* pages of 2 GiB and more */
         assert_int_equal(buddy_meta_bytes(0, UINT64_C(1) << 63, shift), 0);
     }
+}
+
+/* The tree of runs says otherwise than the blocks. */
+static void runs_that_are_off(void **state)
+{
+    (void)state;
+    runs_set(&b.runs, 5, 0, 2, false);
+    assert_false(buddy_check(&b));
+    runs_set(&b.runs, 5, 0, 0, true);
+    assert_true(buddy_check(&b));
+    runs_set(&b.runs, 1, 0, 2, true);
+    assert_false(buddy_check(&b));
+    runs_set(&b.runs, 1, 0, 0, false);
+    assert_true(buddy_check(&b));
+    b.runs.group[0].sums[RUNS_GROUP_WORDS] ^= 1; /* the first word's prefix */
+    assert_false(buddy_check(&b));
 }
 
 int main(void)
@@ -181,6 +200,7 @@ int main(void)
         cmocka_unit_test_setup(blocks_that_stick_out, setup),
         cmocka_unit_test_setup(memory_in_use_is_not_added, setup),
         cmocka_unit_test_setup(the_largest_order, setup),
+        cmocka_unit_test_setup(runs_that_are_off, setup),
     };
     return cmocka_run_group_tests_name("buddy check", tests, NULL, NULL);
 }
