@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # mm/: page frames, DMA memory.
 COMMON_SRCS += mm/bitset.c mm/buddy.c mm/buddy_find.c mm/ram.c mm/dma.c
-BENCH_SRCS += tests/bench/bench_buddy.c
+BENCH_SRCS += tests/bench/bench_buddy.c tests/bench/bench_tables.c
 UNIT_TESTS += tests/unit/test_bitset.c tests/unit/test_buddy.c tests/unit/test_buddy_random.c \
     tests/unit/test_buddy_check.c tests/unit/test_dma.c
 COMMON_SRCS += $(addprefix mm/gpu/,format.c tables.c tables_adopt.c tables_change.c tables_list.c \
