@@ -6,4 +6,5 @@ UNIT_TESTS += tests/unit/test_bitset.c tests/unit/test_buddy.c tests/unit/test_b
     tests/unit/test_buddy_check.c tests/unit/test_dma.c
 COMMON_SRCS += $(addprefix mm/gpu/,format.c tables.c tables_adopt.c tables_change.c tables_list.c \
     tables_need.c tables_sync.c walk.c walk_range.c)
-UNIT_TESTS += tests/unit/test_gpu_format.c tests/unit/test_gpu_tables.c tests/unit/test_gpu_tables_adopt.c tests/unit/test_gpu_tables_model.c tests/unit/test_gpu_tables_need.c tests/unit/test_gpu_tables_order.c tests/unit/test_gpu_tables_random.c
+UNIT_TESTS += tests/unit/test_gpu_format.c tests/unit/test_gpu_tables.c tests/unit/test_gpu_tables_adopt.c tests/unit/test_gpu_tables_model.c tests/unit/test_gpu_tables_need.c tests/unit/test_gpu_tables_order.c tests/unit/test_gpu_tables_random.c tests/unit/test_gpu_walk.c
+FUZZ_TARGETS += tests/fuzz/fuzz_walk.c

@@ -164,6 +164,11 @@ enum fl_err gpu_table_new(struct gpu_tables *t, bool directory, bool big, struct
             "memory",
             (unsigned long long)table->addr, (unsigned long long)(t->mem.vram_bytes / MIB(1)));
     }
+    if (gpu_tables_overlap(t, (struct range){table->addr, bytes})) {
+        err = FL_FAIL(fail, FL_EBADDATA, "page tables",
+                      "the memory at 0x%llx was free, and foreign tables lie in it",
+                      (unsigned long long)table->addr);
+    }
     err = FL_THEN(err, gpu_tables_write(t, table->addr, zeros, bytes, fail));
     if (err != FL_OK) {
         gpu_table_free(t, table);

@@ -80,6 +80,8 @@ void gpu_tables_free_below(struct gpu_tables *t, struct gpu_table *table);
 /* tables_adopt.c */
 FL_MUST_CHECK enum fl_err gpu_tables_adopt(struct gpu_tables *t, uint64_t root,
                                            struct fl_fail *fail);
+/* Tables that share memory would make the shadow of one wrong when the other changes. */
+bool gpu_tables_overlap(const struct gpu_tables *t, struct range place);
 /* The first VA in [va, end) that something foreign covers; end: none. */
 uint64_t gpu_tables_foreign(const struct gpu_tables *t, uint64_t va, uint64_t end);
 FL_MUST_CHECK enum fl_err gpu_tables_withdraw(struct gpu_tables *t, struct gpu_table_pool *pool,
@@ -131,6 +133,10 @@ static inline bool gpu_table_adopted_below(const struct gpu_table *table, uint32
     }
     return false;
 }
+
+/* tables_change.c: the part [lo, hi) of the change that lies below the directory `table`. */
+void gpu_change_below(const struct gpu_change *c, struct gpu_table *table, uint64_t lo,
+                      uint64_t hi);
 
 /* tables_need.c: what the change can need, whatever is there; what it needs beyond the tables that
  * there are below `from`, a table on its way. */
