@@ -2,7 +2,7 @@
 # mm/: page frames, DMA memory.
 COMMON_SRCS += mm/bitset.c mm/runs.c mm/runs_find.c mm/buddy.c mm/buddy_blocks.c \
     mm/buddy_find.c mm/buddy_parts.c mm/buddy_check.c mm/zones.c mm/zones_plan.c mm/ram.c mm/dma.c
-BENCH_SRCS += tests/bench/bench_buddy.c
+BENCH_SRCS += tests/bench/bench_buddy.c tests/bench/bench_tables.c
 UNIT_TESTS += tests/unit/test_bitset.c tests/unit/test_runs.c tests/unit/test_buddy.c tests/unit/test_buddy_random.c \
     tests/unit/test_buddy_check.c tests/unit/test_buddy_parts.c \
     tests/unit/test_zones_random.c tests/unit/test_zones.c tests/unit/test_dma.c
@@ -13,4 +13,5 @@ UNIT_TESTS += $(addprefix tests/unit/,test_tree.c test_va.c test_object.c test_s
     test_bind_queue.c test_bind_faults.c test_bind_random.c test_bind_evict.c)
 COMMON_SRCS += $(addprefix mm/gpu/,format.c tables.c tables_adopt.c tables_change.c tables_list.c \
     tables_need.c tables_sync.c walk.c walk_range.c)
-UNIT_TESTS += tests/unit/test_gpu_format.c tests/unit/test_gpu_tables.c tests/unit/test_gpu_tables_adopt.c tests/unit/test_gpu_tables_model.c tests/unit/test_gpu_tables_need.c tests/unit/test_gpu_tables_order.c tests/unit/test_gpu_tables_random.c
+UNIT_TESTS += tests/unit/test_gpu_format.c tests/unit/test_gpu_tables.c tests/unit/test_gpu_tables_adopt.c tests/unit/test_gpu_tables_model.c tests/unit/test_gpu_tables_need.c tests/unit/test_gpu_tables_order.c tests/unit/test_gpu_tables_random.c tests/unit/test_gpu_walk.c
+FUZZ_TARGETS += tests/fuzz/fuzz_walk.c

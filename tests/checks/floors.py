@@ -15,6 +15,7 @@ FLOORS = ["arch", "pci", "mm", "gsp", "net", "boot"]
 INSIDE = {"gsp/": ["gsp/gsp.h", "gsp/hw/", "gsp/files/", "gsp/rpc/", "gsp/gpu.", "gsp/rm/", "gsp/vram.h", "gsp/vram/",
                    "gsp/boot/",
                    "gsp/"],
+          "mm/": ["mm/", "mm/gpu/"],
           "net/": ["net/nic/", "net/stack/", "net/http/", "net/api/"],
           "tests/model/": ["tests/model/", "tests/model/wire/", "tests/model/main.c"]}
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]+(["<])([^">]+)[">]', re.M)
