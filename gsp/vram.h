@@ -15,6 +15,7 @@
 #include "arch/range.h"
 #include "gsp/gsp.h"
 #include "mm/gpu/walk.h"
+#include "mm/zones.h"
 
 struct gsp_vram_client; /* opaque, heap */
 
@@ -67,15 +68,25 @@ FL_MUST_CHECK enum fl_err gsp_vram_describe(struct gsp_vram_client *c, uint32_t 
  * cursor moves to it. False: there is none. Does not yield. */
 bool gsp_vram_list(struct gsp_gpu *g, uint32_t *cursor, struct gsp_vram_info *out);
 
+#define GSP_VRAM_ZONES ZONE_COUNT
 struct gsp_vram_stats {
     bool managed; /* somebody has used it in this life; else all is 0 */
-    uint64_t total_bytes, free_bytes, largest_bytes; /* of what may be given out */
+    uint64_t total_bytes, free_bytes, largest_bytes; /* of what objects may have */
     uint64_t objects, object_bytes;
     uint64_t spaces, table_bytes; /* page tables in video memory */
-    uint64_t free_blocks[32];     /* by order: free blocks of 4 KiB << order */
+    uint32_t zone_count;
+    struct gsp_vram_zone {
+        const char *name; /* "usable", "low", "wpr", ...; static */
+        uint64_t total_bytes, free_bytes, longest_run_bytes;
+        uint64_t allocs, frees, failures;
+    } zone[GSP_VRAM_ZONES];
+    uint64_t free_blocks[BUDDY_ORDERS]; /* of "usable" by order: free blocks of 4 KiB << order */
     uint64_t window_moves, bar1_windows, bar1_hits, bar1_misses, invalidates;
 };
 void gsp_vram_get_stats(struct gsp_gpu *g, struct gsp_vram_stats *out); /* does not yield */
+/* What lies where: stretch i of video memory, ascending and without gaps, and the name of its zone.
+ * False: there are no more, or it is not managed. Does not yield. */
+bool gsp_vram_span(const struct gsp_gpu *g, uint32_t i, struct range *where, const char **zone);
 
 /* ---- contents ---- */
 

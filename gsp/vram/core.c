@@ -252,14 +252,26 @@ void gsp_vram_get_stats(struct gsp_gpu *g, struct gsp_vram_stats *out)
     if (v == NULL) {
         return;
     }
-    struct buddy_stats s;
-    buddy_get_stats(&v->pool, &s);
+    struct gsp_vram *w = g->vram;
+    for (unsigned z = 0; z < ZONE_COUNT; z++) {
+        struct zone_stats s;
+        zones_get_stats(&w->zones, (enum zone)z, &s);
+        out->zone[z] = (struct gsp_vram_zone){.name = zone_name((enum zone)z),
+                                              .total_bytes = s.total_bytes,
+                                              .free_bytes = s.free_bytes,
+                                              .longest_run_bytes = s.longest_run_bytes,
+                                              .allocs = s.allocs,
+                                              .frees = s.frees,
+                                              .failures = s.failures};
+    }
+    struct buddy_stats b;
+    buddy_get_stats(&w->zones.buddies[ZONE_USABLE], &b);
+    memcpy(out->free_blocks, b.free_blocks, sizeof(out->free_blocks));
     out->managed = true;
-    out->total_bytes = s.total_pages * FL_PAGE_SIZE;
-    out->free_bytes = s.free_pages * FL_PAGE_SIZE;
-    out->largest_bytes = buddy_largest_free(&v->pool) * FL_PAGE_SIZE;
-    _Static_assert(sizeof(out->free_blocks) == sizeof(s.free_blocks), "as many orders");
-    memcpy(out->free_blocks, s.free_blocks, sizeof(out->free_blocks));
+    out->zone_count = ZONE_COUNT;
+    out->total_bytes = out->zone[ZONE_USABLE].total_bytes;
+    out->free_bytes = out->zone[ZONE_USABLE].free_bytes;
+    out->largest_bytes = out->zone[ZONE_USABLE].longest_run_bytes;
     out->bar1_hits = v->hits;
     out->bar1_misses = v->misses;
     for (unsigned i = 0; i < BAR1_WINDOWS; i++) {
@@ -281,4 +293,16 @@ void gsp_vram_get_stats(struct gsp_gpu *g, struct gsp_vram_stats *out)
             }
         }
     }
+}
+
+bool gsp_vram_span(const struct gsp_gpu *g, uint32_t i, struct range *where, const char **zone)
+{
+    const struct gsp_vram *v = g->vram;
+
+    if (v == NULL || i >= v->zones.span_count) {
+        return false;
+    }
+    *where = v->zones.spans[i].range;
+    *zone = zone_name(v->zones.spans[i].zone);
+    return true;
 }

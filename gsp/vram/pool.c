@@ -1,62 +1,69 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which video memory may be given out, and to whom it was. Regions are the GSP's, of which those
- * that are reserved, protected, or lack compression or ISO support are left alone (nouveau,
- * r535/gsp.c). Page tables come from the lowest addresses, objects from the highest, so that the
- * crumbs of the ones do not cut up the others.
+ * Which video memory is given out, and to whom it was: zones of mm/, fed with what the GSP said of
+ * the board. Page tables come from the low zone, objects from the rest.
+ *
+ * Of a region's "reserved" the two drivers that read it make different things: a tail (its name in
+ * RM's headers), or the whole region (nouveau, r535/gsp.c, takes only regions where it is 0). Here
+ * it is the whole region, which is right either way.
  */
 #include "arch/lockorder.h"
 #include "gsp/vram/vram_priv.h"
 #include "mm/heap.h"
 
-/* A request is cut into at most so many pieces. */
-#define EXTENTS_MAX 4096u
+#define EXTENTS_MAX   4096u   /* pieces of one object */
+#define LOW_BYTES     MIB(64) /* tables of 4 KiB pages for 32 GiB of mappings */
+#define LOW_SHARE     128u    /* ... but no more than such a part of all */
+#define CARVEOUTS_MAX 3u
 
-static bool usable(const struct gsp_fb_region *r)
+/* ---- set-up ---- */
+
+/* WPR2, and what lies from the GSP's heap outside of it up: the GSP's whatever the regions say. */
+static uint32_t carve(const struct gsp_gpu *g, struct zone_carveout *out)
 {
-    return r->reserved == 0 && !r->is_protected && r->compressed && r->iso;
-}
+    const uint64_t end = g->fb.fb_bytes;
+    uint32_t n = 0;
 
-/* What is the GSP's even where a region says otherwise: everything from its heap outside of WPR2
- * up, and WPR2. */
-static uint64_t first_reserved(const struct gsp_gpu *g)
-{
-    uint64_t end = g->fb.fb_bytes;
-
-    if (g->fb.non_wpr_start != 0) {
-        end = min_u64(end, g->fb.non_wpr_start);
+    if (g->wpr2.up && g->wpr2.start < g->wpr2.end && g->wpr2.end <= end) {
+        out[n++] = (struct zone_carveout){{g->wpr2.start, g->wpr2.end - g->wpr2.start}, ZONE_WPR};
     }
     if (g->fb.wpr_start != 0) {
-        end = min_u64(end, g->fb.wpr_start);
+        out[n++] = (struct zone_carveout){{g->fb.wpr_start, end - g->fb.wpr_start}, ZONE_WPR};
     }
-    return end;
+    if (g->fb.non_wpr_start != 0) {
+        out[n++] = (struct zone_carveout){{g->fb.non_wpr_start, end - g->fb.non_wpr_start},
+                                          ZONE_RM_RESERVED};
+    }
+    return n;
 }
 
-static enum fl_err add_regions(struct gsp_vram *v, struct fl_fail *fail)
+static enum fl_err plan(struct gsp_vram *v, struct fl_fail *fail)
 {
     const struct gsp_gpu *g = v->g;
-    const uint64_t end = first_reserved(g);
+    struct zone_region region[GSP_MAX_FB_REGIONS];
+    struct zone_carveout carveout[CARVEOUTS_MAX];
+    const int bar = pci_mem_bar(g->hw.pci, 1);
 
     for (uint32_t i = 0; i < g->fb_region_count; i++) {
         const struct gsp_fb_region *r = &g->fb_region[i];
-        const uint64_t from = align_up_u64(r->base, FL_PAGE_SIZE);
-        const uint64_t to = align_down_u64(min_u64(r->limit + 1, end), FL_PAGE_SIZE);
-        if (!usable(r) || from >= to) {
-            continue;
-        }
-        const enum fl_err err = buddy_add(&v->pool, from, to - from);
-        if (err != FL_OK) {
-            return FL_FAIL(fail, FL_EPROTO, "GPU memory",
-                           "region %u from 0x%llx to 0x%llx overlaps another", (unsigned)i,
-                           (unsigned long long)r->base, (unsigned long long)r->limit);
-        }
+        region[i] = (struct zone_region){.base = r->base,
+                                         .limit = r->limit,
+                                         .reserved = r->reserved != 0 ? r->limit - r->base + 1 : 0,
+                                         .compressed = r->compressed,
+                                         .iso = r->iso,
+                                         .is_protected = r->is_protected};
     }
-    if (v->pool.stats.total_pages == 0) {
-        return FL_FAIL(fail, FL_EPROTO, "GPU memory",
-                       "none of the GSP's %u memory regions may be used",
-                       (unsigned)g->fb_region_count);
-    }
-    return FL_OK;
+    const uint64_t low =
+        align_down_u64(min_u64(LOW_BYTES, v->mem.vram_bytes / LOW_SHARE), FL_PAGE_SIZE);
+    const struct zones_layout layout = {.vram_bytes = v->mem.vram_bytes,
+                                        .regions = region,
+                                        .region_count = g->fb_region_count,
+                                        .carveouts = carveout,
+                                        .carveout_count = carve(g, carveout),
+                                        .low_bytes = low,
+                                        .low_watermark = low,
+                                        .bar1_bytes = bar < 0 ? 0 : g->hw.pci->bar[bar].size};
+    return zones_plan(&v->zones, &layout, fail);
 }
 
 static enum fl_err table_alloc(void *ctx, uint64_t bytes, uint64_t align, uint64_t *addr)
@@ -65,39 +72,49 @@ static enum fl_err table_alloc(void *ctx, uint64_t bytes, uint64_t align, uint64
     const struct buddy_request want = {.pages = bytes / FL_PAGE_SIZE, .align = align};
 
     lockorder_point(&lock_class_alloc, FL_WHERE);
-    return buddy_alloc(&v->pool, &want, addr);
+    return zones_alloc(&v->zones, ZONES_TABLES, &want, addr);
 }
 
-static void table_free(void *ctx, uint64_t addr, uint64_t bytes)
+static void give_back(struct gsp_vram *v, uint64_t addr, uint64_t bytes)
 {
-    struct gsp_vram *v = ctx;
-    const enum fl_err err = buddy_free(&v->pool, addr, bytes / FL_PAGE_SIZE);
+    const enum fl_err err = zones_free(&v->zones, addr, bytes / FL_PAGE_SIZE, BUDDY_DIRTY);
 
     FL_ASSERT(err == FL_OK);
 }
+
+static void table_free(void *ctx, uint64_t addr, uint64_t bytes) { give_back(ctx, addr, bytes); }
 
 enum fl_err vram_pool_open(struct gsp_vram *v, struct fl_fail *fail)
 {
-    const uint64_t size = align_down_u64(v->mem.vram_bytes, FL_PAGE_SIZE);
-    const uint64_t meta = buddy_meta_bytes(0, size, FL_PAGE_SHIFT);
+    struct zone_stats usable;
+    enum fl_err err = plan(v, fail);
 
-    v->pool_meta = meta != 0 ? heap_zalloc(meta) : NULL;
-    if (v->pool_meta == NULL) {
+    if (err != FL_OK) {
+        return err;
+    }
+    const uint64_t bytes = zones_meta_bytes(&v->zones);
+    v->zones_meta = heap_zalloc(bytes);
+    if (v->zones_meta == NULL) {
         return FL_FAIL(fail, FL_ENOMEM, "GPU memory",
                        "no memory for the books of 0x%llx bytes of video memory",
-                       (unsigned long long)size);
+                       (unsigned long long)v->mem.vram_bytes);
     }
-    const enum fl_err err =
-        buddy_init(&v->pool, "VRAM", 0, size, FL_PAGE_SHIFT, v->pool_meta, meta);
+    err = zones_init(&v->zones, v->zones_meta, bytes);
     FL_ASSERT(err == FL_OK);
     v->source = (struct gpu_table_source){.alloc = table_alloc, .free = table_free, .ctx = v};
-    return add_regions(v, fail);
+    zones_get_stats(&v->zones, ZONE_USABLE, &usable);
+    if (usable.total_bytes == 0) {
+        return FL_FAIL(fail, FL_EPROTO, "GPU memory",
+                       "none of the GSP's %u memory regions may be used",
+                       (unsigned)v->g->fb_region_count);
+    }
+    return FL_OK;
 }
 
 void vram_pool_close(struct gsp_vram *v)
 {
-    heap_free(v->pool_meta);
-    v->pool_meta = NULL;
+    heap_free(v->zones_meta);
+    v->zones_meta = NULL;
 }
 
 /* ---- requests ---- */
@@ -105,68 +122,75 @@ void vram_pool_close(struct gsp_vram *v)
 void vram_pool_give(struct gsp_vram *v, struct gpu_extent *extents, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
-        table_free(v, extents[i].pa, extents[i].len);
+        give_back(v, extents[i].pa, extents[i].len);
     }
     heap_free(extents);
 }
 
-static uint64_t piece_below(uint64_t pages)
+/* In one piece, else in the largest blocks that there are. found: room for EXTENTS_MAX. */
+static enum fl_err take(struct gsp_vram *v, const struct buddy_request *r, bool contiguous,
+                        struct buddy_extent *found, uint32_t *count)
 {
-    return pages == 1 ? 1 : UINT64_C(1) << (63 - __builtin_clzll(pages - 1));
+    const uint64_t least = max_u64(r->align / FL_PAGE_SIZE, 1);
+    enum fl_err err = zones_alloc(&v->zones, ZONES_GENERAL, r, &found[0].addr);
+
+    *count = 1;
+    found[0].pages = r->pages;
+    if (err == FL_ENOMEM && !contiguous) {
+        err = zones_alloc_scattered(&v->zones, ZONES_GENERAL, r, r->pages % least == 0 ? least : 1,
+                                    found, EXTENTS_MAX, count);
+    }
+    return err;
 }
 
-/* One piece after the other, each as large as there is room for. */
-static enum fl_err take_pieces(struct gsp_vram *v, struct buddy_request r, uint64_t pages,
-                               bool contiguous, struct gpu_extent *out, uint32_t *count)
+static enum fl_err no_room(struct gsp_vram *v, const struct gsp_vram_request *want,
+                           struct fl_fail *fail)
 {
-    const uint64_t least = max_u64(r.align / FL_PAGE_SIZE, 1);
+    struct zone_stats s;
 
-    r.pages = pages;
-    while (pages > 0) {
-        r.pages = min_u64(r.pages, pages);
-        uint64_t addr;
-        const enum fl_err err =
-            *count == EXTENTS_MAX ? FL_ENOMEM : buddy_alloc(&v->pool, &r, &addr);
-        if (err == FL_OK) {
-            out[(*count)++] = (struct gpu_extent){.pa = addr, .len = r.pages * FL_PAGE_SIZE};
-            pages -= r.pages;
-        } else if (err != FL_ENOMEM || contiguous || *count == EXTENTS_MAX || r.pages <= least) {
-            return err;
-        } else {
-            r.pages = max_u64(piece_below(r.pages), least);
-        }
-    }
-    return FL_OK;
+    zones_get_stats(&v->zones, ZONE_USABLE, &s);
+    return FL_FAIL_MORE(
+        fail, FL_ENOMEM, "GPU memory",
+        (FL_SAW(s.free_bytes, want->bytes, 0), .hint = "free objects, or ask for several pieces"),
+        "no room for 0x%llx bytes%s: 0x%llx are free, at most 0x%llx in one piece",
+        (unsigned long long)want->bytes, want->contiguous ? " in one piece" : "",
+        (unsigned long long)s.free_bytes, (unsigned long long)s.longest_run_bytes);
 }
 
 enum fl_err vram_pool_take(struct gsp_vram *v, const struct gsp_vram_request *want,
                            struct gpu_extent **extents, uint32_t *count, struct fl_fail *fail)
 {
-    const uint64_t pages = div_up_u64(want->bytes, FL_PAGE_SIZE);
-    const uint64_t most = want->contiguous ? 1 : min_u64(pages, EXTENTS_MAX);
-    const struct buddy_request r = {.align = want->align, .min = want->min, .max = want->max};
+    const struct buddy_request r = {.pages = div_up_u64(want->bytes, FL_PAGE_SIZE),
+                                    .align = want->align,
+                                    .min = want->min,
+                                    .max = want->max};
+    struct buddy_extent *found = heap_zalloc(EXTENTS_MAX * sizeof(*found));
 
     lockorder_point(&lock_class_alloc, FL_WHERE);
-    *count = 0;
-    *extents = heap_zalloc(most * sizeof(**extents));
+    if (found == NULL) {
+        return FL_FAIL(fail, FL_ENOMEM, "GPU memory", "no memory for the books of an object");
+    }
+    const enum fl_err err = take(v, &r, want->contiguous, found, count);
+    if (err != FL_OK) {
+        heap_free(found);
+        return err != FL_EINVAL
+                   ? no_room(v, want, fail)
+                   : FL_FAIL(fail, err, "GPU memory",
+                             "no such request: alignment 0x%llx, from 0x%llx",
+                             (unsigned long long)want->align, (unsigned long long)want->min);
+    }
+    *extents = heap_zalloc(*count * sizeof(**extents));
+    for (uint32_t i = 0; i < *count; i++) {
+        if (*extents == NULL) {
+            give_back(v, found[i].addr, found[i].pages * FL_PAGE_SIZE);
+        } else {
+            (*extents)[i] =
+                (struct gpu_extent){.pa = found[i].addr, .len = found[i].pages * FL_PAGE_SIZE};
+        }
+    }
+    heap_free(found);
     if (*extents == NULL) {
         return FL_FAIL(fail, FL_ENOMEM, "GPU memory", "no memory for the books of an object");
     }
-    const enum fl_err err = take_pieces(v, r, pages, want->contiguous, *extents, count);
-    if (err == FL_OK) {
-        return FL_OK;
-    }
-    vram_pool_give(v, *extents, *count);
-    *extents = NULL;
-    if (err == FL_EINVAL) {
-        return FL_FAIL(fail, err, "GPU memory", "no such request: alignment 0x%llx, from 0x%llx",
-                       (unsigned long long)want->align, (unsigned long long)want->min);
-    }
-    return FL_FAIL_MORE(fail, err, "GPU memory",
-                        (FL_SAW(v->pool.stats.free_pages * FL_PAGE_SIZE, want->bytes, 0),
-                         .hint = "free objects, or ask for several pieces"),
-                        "no room for 0x%llx bytes%s: 0x%llx are free, the largest block has 0x%llx",
-                        (unsigned long long)want->bytes, want->contiguous ? " in one piece" : "",
-                        (unsigned long long)(v->pool.stats.free_pages * FL_PAGE_SIZE),
-                        (unsigned long long)(buddy_largest_free(&v->pool) * FL_PAGE_SIZE));
+    return FL_OK;
 }

@@ -7,10 +7,10 @@
 #include "arch/mmio.h"
 #include "gsp/gpu.h"
 #include "gsp/vram.h"
-#include "mm/buddy.h"
 #include "mm/gpu/jobs.h"
 #include "mm/gpu/object.h"
 #include "mm/gpu/va.h"
+#include "mm/zones.h"
 
 /* Windows into video memory through BAR1, as BAR1's page tables show it. */
 #define BAR1_WINDOW_BYTES MIB(2)
@@ -32,8 +32,8 @@ struct gsp_vram {
     const struct gpu_mmu_format *format;
     struct gpu_table_source source;
     /* What is given out. */
-    struct buddy pool;
-    void *pool_meta;
+    struct zones zones;
+    void *zones_meta;
     /* BAR1. */
     struct gpu_tables *bar1_tables;
     struct gpu_vm *bar1;

@@ -209,6 +209,21 @@ static void fill(struct rpc_call *c) { session_with_memory(c, fill_in); }
 
 /* ---- memory.stats, .list ---- */
 
+static void put_map(struct rpc_call *c)
+{
+    struct range r;
+    const char *zone;
+    jw_array(c->out, "map");
+    for (uint32_t i = 0; gsp_vram_span(c->gpu, i, &r, &zone); i++) {
+        jw_object(c->out, NULL);
+        jw_hex(c->out, "address", r.base);
+        jw_hex(c->out, "bytes", r.size);
+        jw_str(c->out, "zone", zone);
+        jw_end_object(c->out);
+    }
+    jw_end_array(c->out);
+}
+
 static void stats(struct rpc_call *c)
 {
     struct gsp_vram_stats s;
@@ -222,6 +237,21 @@ static void stats(struct rpc_call *c)
     jw_u64(c->out, "object_bytes", s.object_bytes);
     jw_u64(c->out, "address_spaces", s.spaces);
     jw_u64(c->out, "page_table_bytes", s.table_bytes);
+    jw_array(c->out, "zones");
+    for (uint32_t i = 0; i < s.zone_count; i++) {
+        const struct gsp_vram_zone *z = &s.zone[i];
+        jw_object(c->out, NULL);
+        jw_str(c->out, "name", z->name);
+        jw_u64(c->out, "total_bytes", z->total_bytes);
+        jw_u64(c->out, "free_bytes", z->free_bytes);
+        jw_u64(c->out, "longest_free_bytes", z->longest_run_bytes);
+        jw_u64(c->out, "allocs", z->allocs);
+        jw_u64(c->out, "frees", z->frees);
+        jw_u64(c->out, "failures", z->failures);
+        jw_end_object(c->out);
+    }
+    jw_end_array(c->out);
+    put_map(c);
     jw_array(c->out, "free_blocks_by_order");
     for (size_t i = 0; i < ARRAY_SIZE(s.free_blocks); i++) {
         jw_u64(c->out, NULL, s.free_blocks[i]);
