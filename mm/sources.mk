@@ -6,7 +6,7 @@ COMMON_SRCS += mm/heap.c mm/tree.c $(addprefix mm/gpu/,va.c object.c maps.c step
 UNIT_TESTS += $(addprefix tests/unit/,test_tree.c test_va.c test_object.c test_steps.c test_bind.c \
     test_bind_queue.c test_bind_faults.c test_bind_random.c test_bind_evict.c)
 COMMON_SRCS += mm/bitset.c mm/buddy.c mm/buddy_find.c mm/ram.c mm/dma.c
-BENCH_SRCS += tests/bench/bench_buddy.c
+BENCH_SRCS += tests/bench/bench_buddy.c tests/bench/bench_bind.c
 UNIT_TESTS += tests/unit/test_bitset.c tests/unit/test_buddy.c tests/unit/test_buddy_random.c \
     tests/unit/test_buddy_check.c tests/unit/test_dma.c
 COMMON_SRCS += $(addprefix mm/gpu/,format.c tables.c tables_adopt.c tables_change.c tables_list.c \
