@@ -6,9 +6,10 @@ COMMON_SRCS += mm/heap.c mm/tree.c $(addprefix mm/gpu/,va.c object.c maps.c step
 UNIT_TESTS += $(addprefix tests/unit/,test_tree.c test_va.c test_object.c test_steps.c test_bind.c \
     test_bind_queue.c test_bind_faults.c test_bind_random.c test_bind_evict.c)
 COMMON_SRCS += mm/bitset.c mm/buddy.c mm/buddy_find.c mm/ram.c mm/dma.c
-BENCH_SRCS += tests/bench/bench_buddy.c tests/bench/bench_bind.c
+BENCH_SRCS += $(addprefix tests/bench/,bench_buddy.c bench_bind.c bench_tables.c)
 UNIT_TESTS += tests/unit/test_bitset.c tests/unit/test_buddy.c tests/unit/test_buddy_random.c \
     tests/unit/test_buddy_check.c tests/unit/test_dma.c
 COMMON_SRCS += $(addprefix mm/gpu/,format.c tables.c tables_adopt.c tables_change.c tables_list.c \
     tables_need.c tables_sync.c walk.c walk_range.c)
-UNIT_TESTS += tests/unit/test_gpu_format.c tests/unit/test_gpu_tables.c tests/unit/test_gpu_tables_adopt.c tests/unit/test_gpu_tables_model.c tests/unit/test_gpu_tables_need.c tests/unit/test_gpu_tables_order.c tests/unit/test_gpu_tables_random.c
+UNIT_TESTS += tests/unit/test_gpu_format.c tests/unit/test_gpu_tables.c tests/unit/test_gpu_tables_adopt.c tests/unit/test_gpu_tables_model.c tests/unit/test_gpu_tables_need.c tests/unit/test_gpu_tables_order.c tests/unit/test_gpu_tables_random.c tests/unit/test_gpu_walk.c
+FUZZ_TARGETS += tests/fuzz/fuzz_walk.c

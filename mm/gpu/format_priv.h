@@ -4,13 +4,14 @@
 
 #include "mm/gpu/format.h"
 
-#define GPU_DIRS_MAX    5u   /* directories, root to PD0 */
-#define GPU_LEVELS_MAX  7u   /* and the two page tables */
-#define GPU_ENTRY_BYTES 8u   /* one word */
-#define GPU_TABLE_WORDS 512u /* of 4 KiB */
-#define GPU_TABLE_BYTES 4096u
-#define GPU_BIG_BYTES   256u                /* a table of 64K pages */
-#define GPU_SPAN_2M     (UINT64_C(1) << 21) /* what one entry of PD0 covers */
+#define GPU_DIRS_MAX      5u   /* directories, root to PD0 */
+#define GPU_LEVELS_MAX    7u   /* and the two page tables */
+#define GPU_ENTRY_BYTES   8u   /* one word */
+#define GPU_TABLE_WORDS   512u /* of 4 KiB */
+#define GPU_TABLE_BYTES   4096u
+#define GPU_BIG_BYTES     256u                /* a table of 64K pages */
+#define GPU_CHUNK_ENTRIES 16u                 /* 4K entries below a 64K entry */
+#define GPU_SPAN_2M       (UINT64_C(1) << 21) /* what one entry of PD0 covers */
 
 /* One kind of table. */
 struct gpu_level {

@@ -92,7 +92,8 @@ struct gpu_table_pool {
 
 /* 1. submit. Adds to pool what gpu_tables_worst(va, len) says, resp. what need says. Video memory
  * of the tables is zeroed through ops->write. Allocates (lock_class_alloc); does not yield.
- * FL_EINVAL; FL_ENOMEM, or an error of ops->write: pool and tables are as before. */
+ * FL_EINVAL, also when the source's memory is outside of video memory; FL_EBADDATA when adopted
+ * tables lie in it; FL_ENOMEM, or an error of ops->write: pool and tables are as before. */
 FL_MUST_CHECK enum fl_err gpu_tables_prepare(struct gpu_tables *t, uint64_t va, uint64_t len,
                                              struct gpu_table_pool *pool, struct fl_fail *fail);
 FL_MUST_CHECK enum fl_err gpu_tables_prepare_need(struct gpu_tables *t,

@@ -27,22 +27,21 @@ static uint64_t table_bytes(const struct gpu_tables *t, uint32_t level)
     return (uint64_t)gpu_level_words(t->f, level) * GPU_ENTRY_BYTES;
 }
 
-/* A table at the same place, below `table`; NULL: none. Tables that share memory would make the
- * shadow of one wrong when the other changes. */
-static const struct gpu_table *overlapping(const struct gpu_tables *t,
-                                           const struct gpu_table *table, struct range place)
+static bool overlaps_below(const struct gpu_tables *t, const struct gpu_table *table,
+                           struct range place)
 {
-    if (range_overlaps(place, (struct range){table->addr, table_bytes(t, table->level)})) {
-        return table;
+    bool hit = range_overlaps(place, (struct range){table->addr, table_bytes(t, table->level)});
+
+    for (uint32_t i = 0; table->child != NULL && i < table->words && !hit; i++) {
+        const struct gpu_table *child = table->child[i];
+        hit = child != NULL && child->adopted && overlaps_below(t, child, place);
     }
-    for (uint32_t i = 0; table->child != NULL && i < table->words; i++) {
-        const struct gpu_table *hit =
-            table->child[i] != NULL ? overlapping(t, table->child[i], place) : NULL;
-        if (hit != NULL) {
-            return hit;
-        }
-    }
-    return NULL;
+    return hit;
+}
+
+bool gpu_tables_overlap(const struct gpu_tables *t, struct range place)
+{
+    return t->stats.adopted != 0 && overlaps_below(t, t->root, place);
 }
 
 static bool reachable(const struct gpu_tables *t, const struct gpu_pde *pde, uint32_t level)
@@ -61,7 +60,7 @@ static enum fl_err read_table(struct gpu_tables *t, uint64_t addr, uint32_t leve
         return FL_FAIL(fail, FL_EBADDATA, "page tables", "more than %u foreign tables",
                        ADOPTED_MAX);
     }
-    if (t->root != NULL && overlapping(t, t->root, place) != NULL) {
+    if (gpu_tables_overlap(t, place)) {
         return FL_FAIL(fail, FL_EBADDATA, "page tables",
                        "the foreign %s at 0x%llx is linked twice, or lies in another table",
                        t->f->level[level].name, (unsigned long long)addr);
@@ -116,6 +115,18 @@ static enum fl_err adopt_word(struct gpu_tables *t, struct gpu_table *table, uin
     return adopt(t, child, fail);
 }
 
+/* 4K entries that a 64K entry hides: nobody may unhide them, so that entry is foreign. */
+static void adopt_hidden(const struct gpu_tables *t, struct gpu_table *big,
+                         const struct gpu_table *small)
+{
+    for (uint32_t i = 0; i < small->words; i++) {
+        const uint32_t chunk = i / GPU_CHUNK_ENTRIES;
+        if (small->word[i] != 0 && big->word[chunk] == t->f->no_4k) {
+            set_foreign(big, chunk);
+        }
+    }
+}
+
 static enum fl_err adopt_directory(struct gpu_tables *t, struct gpu_table *table,
                                    struct fl_fail *fail)
 {
@@ -130,6 +141,9 @@ static enum fl_err adopt_directory(struct gpu_tables *t, struct gpu_table *table
         }
         for (uint32_t k = 0; k < n && taken; k++) {
             set_foreign(table, i + k);
+        }
+        if (n == 2 && err == FL_OK && table->child[i] != NULL && table->child[i + 1] != NULL) {
+            adopt_hidden(t, table->child[i], table->child[i + 1]);
         }
     }
     return err;

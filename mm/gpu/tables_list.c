@@ -10,8 +10,9 @@
 #include "arch/lockorder.h"
 #include "mm/gpu/tables_priv.h"
 
-#define BIG_SLOTS ((uint32_t)(GPU_TABLE_BYTES / GPU_BIG_BYTES))
-#define ALL_TAKEN ((1u << BIG_SLOTS) - 1)
+#define BIG_SLOTS  ((uint32_t)(GPU_TABLE_BYTES / GPU_BIG_BYTES))
+#define CACHE_LINE 64u
+#define ALL_TAKEN  ((1u << BIG_SLOTS) - 1)
 
 static const uint64_t zeros[GPU_TABLE_WORDS];
 
@@ -36,14 +37,17 @@ struct gpu_table *gpu_list_pop(struct gpu_table_list *list)
 
 static void *take(size_t bytes) { return fail_point_alloc() ? NULL : calloc(1, bytes); }
 
+/* Node, words and children in one piece; the words begin at a line of the cache. */
 struct gpu_table *gpu_node_new(uint32_t words, bool directory, bool big)
 {
     const size_t children = directory ? words * sizeof(struct gpu_table *) : 0;
-    struct gpu_table *table = take(sizeof(*table) + words * sizeof(uint64_t) + children);
+    struct gpu_table *table =
+        take(sizeof(*table) + CACHE_LINE + words * sizeof(uint64_t) + children);
 
     if (table != NULL) {
         table->words = (uint16_t)words;
         table->big = big;
+        table->word = (void *)align_up_u64((uintptr_t)(table + 1), CACHE_LINE);
         table->child = directory ? (void *)&table->word[words] : NULL;
     }
     return table;
@@ -159,6 +163,11 @@ enum fl_err gpu_table_new(struct gpu_tables *t, bool directory, bool big, struct
             "a page table at 0x%llx is misaligned or outside of %llu MiB of video "
             "memory",
             (unsigned long long)table->addr, (unsigned long long)(t->mem.vram_bytes / MIB(1)));
+    }
+    if (gpu_tables_overlap(t, (struct range){table->addr, bytes})) {
+        err = FL_FAIL(fail, FL_EBADDATA, "page tables",
+                      "the memory at 0x%llx was free, and foreign tables lie in it",
+                      (unsigned long long)table->addr);
     }
     err = FL_THEN(err, gpu_tables_write(t, table->addr, zeros, bytes, fail));
     if (err != FL_OK) {

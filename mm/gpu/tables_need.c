@@ -81,6 +81,11 @@ struct gpu_table_need gpu_tables_worst_unmap(const struct gpu_mmu_format *f, uin
                                            : (struct gpu_table_need){0};
 }
 
+struct gpu_table_need gpu_change_worst(const struct gpu_change *c)
+{
+    return count(c->t->f, &c->plan, false, 0, c->va, c->end - c->va);
+}
+
 /* ---- with the tables that there are ---- */
 
 static void add(struct gpu_table_need *need, const struct gpu_table_need *more)
@@ -129,10 +134,10 @@ static void missing_below(const struct gpu_change *c, const struct gpu_table *ta
     }
 }
 
-struct gpu_table_need gpu_change_missing(const struct gpu_change *c)
+struct gpu_table_need gpu_change_missing(const struct gpu_change *c, const struct gpu_table *from)
 {
     struct gpu_table_need need = {0};
 
-    missing_below(c, c->t->root, c->va, c->end, &need);
+    missing_below(c, from, c->va, c->end, &need);
     return need;
 }

@@ -36,8 +36,10 @@ struct gpu_table {
     bool cleared;                    /* page tables: words that became 0 wait to be written ... */
     bool filled;                     /* ... and others */
     bool small_first;                /* PD0: a high half links a new table */
-    uint64_t dirty[GPU_DIRTY_WORDS]; /* bit i: word i is not written yet */
-    uint64_t word[];                 /* as in video memory; x86 and GPU are little endian */
+    bool scattered;                  /* what is not written yet is no single run */
+    uint16_t dirty_first, dirty_end; /* that run; else ... */
+    uint64_t dirty[GPU_DIRTY_WORDS]; /* ... bit i: word i */
+    uint64_t *word;                  /* as in video memory; x86 and GPU are little endian */
 };
 
 struct gpu_tables {
@@ -46,6 +48,8 @@ struct gpu_tables {
     struct gpu_table_source source;
     struct gpu_table *root;
     struct gpu_table *dirty[GPU_LEVELS_MAX]; /* by level: tables with words to write */
+    uint32_t dirty_levels;                   /* bit: that list is not empty */
+    bool any_fresh;                          /* a table on these lists is fresh */
     struct gpu_table_list limbo;             /* dead, released, but not committed yet */
     struct gpu_big_page *big_pages;          /* with a free slot */
     uint64_t serial;                         /* of changes */
@@ -76,6 +80,8 @@ void gpu_tables_free_below(struct gpu_tables *t, struct gpu_table *table);
 /* tables_adopt.c */
 FL_MUST_CHECK enum fl_err gpu_tables_adopt(struct gpu_tables *t, uint64_t root,
                                            struct fl_fail *fail);
+/* Tables that share memory would make the shadow of one wrong when the other changes. */
+bool gpu_tables_overlap(const struct gpu_tables *t, struct range place);
 /* The first VA in [va, end) that something foreign covers; end: none. */
 uint64_t gpu_tables_foreign(const struct gpu_tables *t, uint64_t va, uint64_t end);
 FL_MUST_CHECK enum fl_err gpu_tables_withdraw(struct gpu_tables *t, struct gpu_table_pool *pool,
@@ -128,5 +134,11 @@ static inline bool gpu_table_adopted_below(const struct gpu_table *table, uint32
     return false;
 }
 
-/* tables_need.c: what the change needs beyond the tables that there are. */
-struct gpu_table_need gpu_change_missing(const struct gpu_change *c);
+/* tables_change.c: the part [lo, hi) of the change that lies below the directory `table`. */
+void gpu_change_below(const struct gpu_change *c, struct gpu_table *table, uint64_t lo,
+                      uint64_t hi);
+
+/* tables_need.c: what the change can need, whatever is there; what it needs beyond the tables that
+ * there are below `from`, a table on its way. */
+struct gpu_table_need gpu_change_worst(const struct gpu_change *c);
+struct gpu_table_need gpu_change_missing(const struct gpu_change *c, const struct gpu_table *from);

@@ -16,19 +16,41 @@
 
 #define BITS 64u
 
-void gpu_table_dirty(struct gpu_tables *t, struct gpu_table *table, uint32_t first, uint32_t n)
+static void set_bits(struct gpu_table *table, uint32_t first, uint32_t end)
 {
-    const uint32_t end = first + n;
-
     for (uint32_t at = first; at < end;) {
         const uint32_t bit = at % BITS, here = end - at < BITS - bit ? end - at : BITS - bit;
         table->dirty[at / BITS] |= (~UINT64_C(0) >> (BITS - here)) << bit;
         at += here;
     }
+}
+
+/* From one run to bits. */
+static void scatter(struct gpu_table *table)
+{
+    if (!table->scattered) {
+        set_bits(table, table->dirty_first, table->dirty_end);
+        table->scattered = true;
+    }
+}
+
+void gpu_table_dirty(struct gpu_tables *t, struct gpu_table *table, uint32_t first, uint32_t n)
+{
+    const uint32_t end = first + n;
+
     if (!table->listed) {
         table->listed = true;
         table->dirty_next = t->dirty[table->level];
         t->dirty[table->level] = table;
+        t->dirty_levels |= 1u << table->level;
+        table->dirty_first = (uint16_t)first;
+        table->dirty_end = (uint16_t)end;
+    } else if (!table->scattered && first <= table->dirty_end && end >= table->dirty_first) {
+        table->dirty_first = (uint16_t)min_u64(first, table->dirty_first);
+        table->dirty_end = (uint16_t)max_u64(end, table->dirty_end);
+    } else {
+        scatter(table);
+        set_bits(table, first, end);
     }
 }
 
@@ -116,18 +138,33 @@ static void clean(struct gpu_table *table, uint32_t first, uint32_t end)
     }
 }
 
+static enum fl_err write_words(struct gpu_tables *t, const struct gpu_table *table, uint32_t first,
+                               uint32_t end, struct fl_fail *fail)
+{
+    return gpu_tables_write(t, table->addr + (uint64_t)first * GPU_ENTRY_BYTES, &table->word[first],
+                            (uint64_t)(end - first) * GPU_ENTRY_BYTES, fail);
+}
+
 static enum fl_err write_runs(struct gpu_tables *t, struct gpu_table *table, enum which which,
                               struct fl_fail *fail)
 {
+    enum fl_err err = FL_OK;
+
+    if (!table->scattered && which == ALL) {
+        if (table->dirty_first < table->dirty_end) {
+            err = write_words(t, table, table->dirty_first, table->dirty_end, fail);
+            table->dirty_first = err == FL_OK ? table->dirty_end : table->dirty_first;
+        }
+        return err;
+    }
+    scatter(table);
     for (uint32_t i = next_dirty(table, 0); i < table->words; i = next_dirty(table, i)) {
         if (!wanted(table, i, which)) {
             i++;
             continue;
         }
         const uint32_t end = run_end(table, i, which);
-        enum fl_err err =
-            gpu_tables_write(t, table->addr + (uint64_t)i * GPU_ENTRY_BYTES, &table->word[i],
-                             (uint64_t)(end - i) * GPU_ENTRY_BYTES, fail);
+        err = write_words(t, table, i, end, fail);
         if (err != FL_OK) {
             return err;
         }
@@ -157,43 +194,50 @@ static enum fl_err write_level(struct gpu_tables *t, uint32_t level, bool fresh,
 
 static enum fl_err write_fresh(struct gpu_tables *t, struct fl_fail *fail)
 {
-    bool any = false;
     enum fl_err err = FL_OK;
 
     for (uint32_t level = GPU_LEVELS_MAX; level-- > 0 && err == FL_OK;) {
         err = write_level(t, level, true, ALL, fail);
-        for (const struct gpu_table *p = t->dirty[level]; p != NULL && !any; p = p->dirty_next) {
-            any = p->fresh && !p->dead;
+    }
+    return FL_THEN(err, gpu_tables_flush(t, fail));
+}
+
+static enum fl_err write_linked(struct gpu_tables *t, struct fl_fail *fail)
+{
+    const uint32_t small = gpu_level_small(t->f), only = t->dirty_levels;
+
+    if ((only & (only - 1)) == 0 && !t->any_fresh) { /* one level, or none: no order to keep */
+        return only != 0 ? write_level(t, (uint32_t)__builtin_ctz(only), false, ALL, fail) : FL_OK;
+    }
+    enum fl_err err = write_level(t, small, false, NOT_ZERO, fail);
+
+    if ((t->dirty_levels & ((1u << small) - 1)) != 0) {
+        err = FL_THEN(err, write_level(t, gpu_level_pd0(t->f), false, HIGH_HALVES, fail));
+        for (uint32_t level = small; level-- > 0;) {
+            err = FL_THEN(err, write_level(t, level, false, ALL, fail));
         }
     }
-    if (any) {
-        err = FL_THEN(err, gpu_tables_flush(t, fail));
-    }
-    return err;
+    return FL_THEN(err, write_level(t, small, false, ZERO, fail));
 }
 
 enum fl_err gpu_tables_sync(struct gpu_tables *t, struct fl_fail *fail)
 {
-    const uint32_t small = gpu_level_small(t->f), big = gpu_level_big(t->f);
-    enum fl_err err = write_fresh(t, fail);
+    enum fl_err err = t->any_fresh ? write_fresh(t, fail) : FL_OK;
 
-    err = FL_THEN(err, write_level(t, small, false, NOT_ZERO, fail));
-    err = FL_THEN(err, write_level(t, gpu_level_pd0(t->f), false, HIGH_HALVES, fail));
-    err = FL_THEN(err, write_level(t, big, false, ALL, fail));
-    for (uint32_t level = big; level-- > 0;) {
-        err = FL_THEN(err, write_level(t, level, false, ALL, fail));
-    }
-    err = FL_THEN(err, write_level(t, small, false, ZERO, fail));
+    err = FL_THEN(err, write_linked(t, fail));
     if (err != FL_OK) {
         return err;
     }
-    for (uint32_t level = 0; level < GPU_LEVELS_MAX; level++) {
-        for (struct gpu_table *p; (p = t->dirty[level]) != NULL;) {
-            t->dirty[level] = p->dirty_next;
+    for (uint32_t left = t->dirty_levels; left != 0; left &= left - 1) {
+        struct gpu_table **list = &t->dirty[__builtin_ctz(left)];
+        for (struct gpu_table *p; (p = *list) != NULL;) {
+            *list = p->dirty_next;
             p->dirty_next = NULL;
-            p->listed = p->fresh = p->cleared = p->filled = p->small_first = false;
+            p->listed = p->fresh = p->cleared = p->filled = p->small_first = p->scattered = false;
         }
     }
+    t->dirty_levels = 0;
+    t->any_fresh = false;
     return FL_OK;
 }
 

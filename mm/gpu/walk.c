@@ -22,16 +22,22 @@ struct walker {
     struct fl_fail *fail;
 };
 
-static void end(struct walker *w, uint32_t level, enum gpu_walk_end how, const char *fmt, ...)
-    FL_PRINTF(4, 5);
-static void end(struct walker *w, uint32_t level, enum gpu_walk_end how, const char *fmt, ...)
+static void end(struct walker *w, uint32_t level, enum gpu_walk_end how)
 {
-    struct text t = text_on(w->out->reason, sizeof(w->out->reason));
     const uint64_t span = UINT64_C(1) << w->s->f->level[level].shift;
-    va_list args;
 
     w->out->end = how;
     w->out->left = span - (w->va & (span - 1));
+}
+
+static void end_with(struct walker *w, uint32_t level, enum gpu_walk_end how, const char *fmt, ...)
+    FL_PRINTF(4, 5);
+static void end_with(struct walker *w, uint32_t level, enum gpu_walk_end how, const char *fmt, ...)
+{
+    struct text t = text_on(w->out->reason, sizeof(w->out->reason));
+    va_list args;
+
+    end(w, level, how);
     text_fmt(&t, "%s: ", w->s->f->level[level].name);
     va_start(args, fmt);
     text_vfmt(&t, fmt, args);
@@ -77,20 +83,20 @@ static enum fl_err fetch(struct walker *w, uint32_t level, const struct table *t
     w->out->levels++;
     *shown = l;
     if (table->sysmem) {
-        end(w, level, GPU_WALK_FAULT, "the table at 0x%llx is in system memory",
-            (unsigned long long)table->addr);
+        end_with(w, level, GPU_WALK_FAULT, "the table at 0x%llx is in system memory",
+                 (unsigned long long)table->addr);
         return FL_OK;
     }
     if (!range_ok(table->addr, gpu_level_words(s->f, level) * GPU_ENTRY_BYTES,
                   s->mem->vram_bytes)) {
-        end(w, level, GPU_WALK_FAULT, "the table at 0x%llx is outside of video memory",
-            (unsigned long long)table->addr);
+        end_with(w, level, GPU_WALK_FAULT, "the table at 0x%llx is outside of video memory",
+                 (unsigned long long)table->addr);
         return FL_OK;
     }
     if (s->root != NULL) {
         if (table->node == NULL) {
-            end(w, level, GPU_WALK_FAULT, "the table at 0x%llx is somebody else's",
-                (unsigned long long)table->addr);
+            end_with(w, level, GPU_WALK_FAULT, "the table at 0x%llx is somebody else's",
+                     (unsigned long long)table->addr);
             return FL_OK;
         }
         memcpy(l->entry, &table->node->word[l->index * words], bytes);
@@ -114,27 +120,27 @@ static void leaf(struct walker *w, uint32_t level, uint64_t entry)
 
     switch (pte.is) {
     case GPU_PTE_SPARSE:
-        end(w, level, GPU_WALK_SPARSE, "sparse");
+        end_with(w, level, GPU_WALK_SPARSE, "sparse");
         return;
     case GPU_PTE_INVALID:
     case GPU_PTE_NO_4K:
     case GPU_PTE_NOWHERE:
-        end(w, level, GPU_WALK_UNMAPPED, "entry 0x%llx is not valid", (unsigned long long)entry);
+        end_with(w, level, GPU_WALK_UNMAPPED, "entry 0x%llx is not valid",
+                 (unsigned long long)entry);
         return;
     case GPU_PTE_PAGE:
         break;
     }
     if (!is_aligned_u64(pte.addr, size)) {
-        end(w, level, GPU_WALK_FAULT, "a page of %s at 0x%llx", gpu_page_name(page),
-            (unsigned long long)pte.addr);
+        end_with(w, level, GPU_WALK_FAULT, "a page of %s at 0x%llx", gpu_page_name(page),
+                 (unsigned long long)pte.addr);
     } else if (pte.attrs.kind >= GPU_KIND_COUNT || pte.attrs.kind == GPU_KIND_INVALID) {
-        end(w, level, GPU_WALK_FAULT, "page kind 0x%x does not exist", pte.attrs.kind);
+        end_with(w, level, GPU_WALK_FAULT, "page kind 0x%x does not exist", pte.attrs.kind);
     } else if (pte.attrs.aperture == GPU_VIDMEM && !range_ok(pte.addr, size, s->mem->vram_bytes)) {
-        end(w, level, GPU_WALK_FAULT, "the page at 0x%llx is outside of video memory",
-            (unsigned long long)pte.addr);
+        end_with(w, level, GPU_WALK_FAULT, "the page at 0x%llx is outside of video memory",
+                 (unsigned long long)pte.addr);
     } else {
-        end(w, level, GPU_WALK_MAPPED, "mapped");
-        w->out->reason[0] = '\0';
+        end(w, level, GPU_WALK_MAPPED);
         w->out->page = page;
         w->out->pa = pte.addr + (w->va & (size - 1));
         w->out->attrs = pte.attrs;
@@ -164,7 +170,7 @@ static enum fl_err walk_pair(struct walker *w, const struct table *pd0,
         return FL_OK;
     }
     if (big.is == GPU_PDE_SPARSE) {
-        end(w, level, GPU_WALK_SPARSE, "sparse");
+        end_with(w, level, GPU_WALK_SPARSE, "sparse");
         return FL_OK;
     }
     if (big.is == GPU_PDE_TABLE) {
@@ -186,8 +192,8 @@ static enum fl_err walk_pair(struct walker *w, const struct table *pd0,
         }
         return err;
     }
-    end(w, level, GPU_WALK_UNMAPPED, "entry 0x%llx, 0x%llx names no table",
-        (unsigned long long)entry->entry[0], (unsigned long long)entry->entry[1]);
+    end_with(w, level, GPU_WALK_UNMAPPED, "entry 0x%llx, 0x%llx names no table",
+             (unsigned long long)entry->entry[0], (unsigned long long)entry->entry[1]);
     return FL_OK;
 }
 
@@ -217,16 +223,16 @@ enum fl_err gpu_walk_from(const struct walk_source *s, uint64_t va, struct gpu_w
             if (s->f->level[level].page != GPU_PAGE_COUNT) {
                 leaf(&w, level, l->entry[0]);
             } else {
-                end(&w, level, GPU_WALK_FAULT, "entry 0x%llx is a page, which cannot be here",
-                    (unsigned long long)l->entry[0]);
+                end_with(&w, level, GPU_WALK_FAULT, "entry 0x%llx is a page, which cannot be here",
+                         (unsigned long long)l->entry[0]);
             }
             return FL_OK;
         case GPU_PDE_SPARSE:
-            end(&w, level, GPU_WALK_SPARSE, "sparse");
+            end_with(&w, level, GPU_WALK_SPARSE, "sparse");
             return FL_OK;
         case GPU_PDE_INVALID:
-            end(&w, level, GPU_WALK_UNMAPPED, "entry 0x%llx names no table",
-                (unsigned long long)l->entry[0]);
+            end_with(&w, level, GPU_WALK_UNMAPPED, "entry 0x%llx names no table",
+                     (unsigned long long)l->entry[0]);
             return FL_OK;
         }
     }

@@ -14,6 +14,7 @@ FLOORS = ["arch", "pci", "mm", "gsp", "net", "boot"]
 # Inside a room, lowest first: beginnings of paths, of which the longest that fits counts.
 INSIDE = {"gsp/": ["gsp/gsp.h", "gsp/hw/", "gsp/files/", "gsp/rpc/", "gsp/gpu.", "gsp/rm/", "gsp/boot/",
                    "gsp/"],
+          "mm/": ["mm/", "mm/gpu/"],
           "net/": ["net/nic/", "net/stack/", "net/http/", "net/api/"],
           "tests/model/": ["tests/model/", "tests/model/wire/", "tests/model/main.c"]}
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]+(["<])([^">]+)[">]', re.M)

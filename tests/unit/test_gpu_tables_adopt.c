@@ -277,6 +277,56 @@ static void other_words_for_nothing(void **state)
     close_theirs();
 }
 
+/* 4K entries below a 64K entry that says there are none: nobody may unhide them. */
+static void hidden_entries_stay_hidden(void **state)
+{
+    (void)state;
+    for (size_t f = 0; f < ARRAY_SIZE(formats); f++) {
+        struct gpu_walk w;
+        open_both(formats[f]);
+        must_be(
+            gpu_walk(&s.mem, formats[f], gpu_tables_root(theirs), MIB(6) + KIB(128), &w, &s.fail),
+            FL_OK, &s.fail);
+        const uint64_t big = w.level[w.levels - 2].entry_at;
+        assert_int_equal(space_word(&s, big), 0);
+        poke(big, formats[f]->no_4k);
+        must_be(try_adopt(gpu_tables_root(theirs)), FL_OK, &s.fail);
+        must_be(gpu_tables_prepare(s.t, MIB(6), MIB(2), &s.pool, &s.fail), FL_OK, &s.fail);
+        must_be(gpu_tables_map(s.t, &s.pool, MIB(6) + KIB(160), 0, KIB(4), GPU_PAGE_4K, &plain,
+                               &s.fail),
+                FL_EBUSY, &s.fail);
+        must_be(gpu_tables_map(s.t, &s.pool, MIB(6) + KIB(192), 0, KIB(4), GPU_PAGE_4K, &plain,
+                               &s.fail),
+                FL_OK, &s.fail);
+        gpu_tables_release(s.t, &s.pool);
+        gpu_tables_destroy(s.t);
+        assert_int_equal(space_word(&s, big), formats[f]->no_4k);
+        poke(big, 0);
+        close_theirs();
+    }
+}
+
+/* Memory that foreign tables lie in is given out as free. */
+static void source_gives_their_memory(void **state)
+{
+    (void)state;
+    open_both(&gpu_mmu_v2);
+    adopt();
+    struct gpu_walk w;
+    must_be(gpu_tables_walk(s.t, MIB(8) + KIB(40), &w, &s.fail), FL_OK, &s.fail);
+    const uint64_t page = (w.level[w.levels - 1].table - SPACE_TABLES) / FL_PAGE_SIZE;
+    s.taken[page] = 0;
+    s.next = (uint32_t)page;
+    const struct gpu_table_need one = {.tables = 1};
+    must_be(gpu_tables_prepare_need(s.t, &one, &s.pool, &s.fail), FL_EBADDATA, &s.fail);
+    assert_int_equal(s.pool.small.count, 0);
+    s.taken[page] = 1;
+    gpu_tables_destroy(s.t);
+    assert_int_equal(s.live, their_live);
+    memcpy(s.memory, snapshot, SPACE_TABLE_BYTES);
+    close_theirs();
+}
+
 static void nth_allocation_fails(void **state)
 {
     (void)state;
@@ -320,10 +370,15 @@ static void leaving_a_lost_gpu(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(foreign_entries_stay),    cmocka_unit_test(nothing_is_written_for_nothing),
-        cmocka_unit_test(what_is_taken),           cmocka_unit_test(lying_tables),
-        cmocka_unit_test(other_words_for_nothing), cmocka_unit_test(nth_allocation_fails),
+        cmocka_unit_test(foreign_entries_stay),
+        cmocka_unit_test(nothing_is_written_for_nothing),
+        cmocka_unit_test(what_is_taken),
+        cmocka_unit_test(lying_tables),
+        cmocka_unit_test(other_words_for_nothing),
+        cmocka_unit_test(nth_allocation_fails),
         cmocka_unit_test(leaving_a_lost_gpu),
+        cmocka_unit_test(hidden_entries_stay_hidden),
+        cmocka_unit_test(source_gives_their_memory),
     };
     return cmocka_run_group_tests_name("GPU page tables of others", tests, NULL, NULL);
 }

@@ -223,6 +223,26 @@ static void runs_are_written_at_once(void **state)
     space_close(&s);
 }
 
+/* One unmap that changes a table of 4K pages and an entry of the root, and nothing between. */
+static void leaf_and_root_at_once(void **state)
+{
+    (void)state;
+    for (size_t f = 0; f < ARRAY_SIZE(formats); f++) {
+        const uint64_t half = UINT64_C(1) << formats[f]->level[0].shift;
+        struct gpu_table_need need;
+        space_open(&s, formats[f]);
+        space_map(&s, half - KIB(8), MIB(2), KIB(12), GPU_PAGE_4K, &plain);
+        need = gpu_tables_worst_unmap(formats[f], half - KIB(4), KIB(4) + half);
+        must_be(gpu_tables_prepare_need(s.t, &need, &s.pool, &s.fail), FL_OK, &s.fail);
+        const uint32_t writes = s.writes;
+        must_be(gpu_tables_unmap(s.t, &s.pool, half - KIB(4), KIB(4) + half, false, &s.fail), FL_OK,
+                &s.fail);
+        assert_int_equal(s.writes - writes, 2);
+        must_be(gpu_tables_compare(s.t, &s.fail), FL_OK, &s.fail);
+        space_close(&s);
+    }
+}
+
 /* ---- failures ---- */
 
 static void nth_allocation_fails(void **state)
@@ -350,9 +370,10 @@ static void nth_write_fails(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(order_of_writes),      cmocka_unit_test(runs_are_written_at_once),
-        cmocka_unit_test(nth_allocation_fails), cmocka_unit_test(creating_fails),
-        cmocka_unit_test(senseless_source),     cmocka_unit_test(nth_write_fails),
+        cmocka_unit_test(order_of_writes),       cmocka_unit_test(runs_are_written_at_once),
+        cmocka_unit_test(nth_allocation_fails),  cmocka_unit_test(creating_fails),
+        cmocka_unit_test(leaf_and_root_at_once), cmocka_unit_test(senseless_source),
+        cmocka_unit_test(nth_write_fails),
     };
     return cmocka_run_group_tests_name("GPU page tables: order and failures", tests, NULL, NULL);
 }
