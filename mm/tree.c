@@ -54,11 +54,16 @@ static struct tree_node *rotate(struct tree *t, struct tree_node *n, bool left_u
     return up;
 }
 
-/* From n up to the root. */
+/* From n up to the root, or until nothing changes that those above look at. */
 static void mend(struct tree *t, struct tree_node *n)
 {
     for (; n != NULL; n = n->parent) {
+        const int32_t height = n->height;
+
         renew(t, n);
+        if (t->update == NULL && n->height == height && lean(n) <= 1 && lean(n) >= -1) {
+            break;
+        }
         if (lean(n) > 1) {
             if (lean(n->left) < 0) {
                 (void)rotate(t, n->left, false);
@@ -85,8 +90,8 @@ void tree_insert(struct tree *t, struct tree_node *parent, struct tree_node **li
 
 void tree_remove(struct tree *t, struct tree_node *n)
 {
-    struct tree_node *from = n->parent; /* the lowest node whose subtree changes */
     struct tree_node *heir = n->left != NULL ? n->left : n->right;
+    struct tree_node *from = heir != NULL ? heir : n->parent; /* lowest that is looked at again */
 
     if (n->left != NULL && n->right != NULL) {
         heir = n->right; /* the next one in order takes the place of n */
@@ -108,18 +113,12 @@ void tree_remove(struct tree *t, struct tree_node *n)
     *link_of(t, n) = heir;
     if (heir != NULL) {
         heir->parent = n->parent;
+        heir->height = n->height; /* what those above know; mended from here on */
     }
     n->parent = n->left = n->right = NULL;
     n->height = 0;
     t->count--;
     mend(t, from);
-}
-
-void tree_touch(struct tree *t, struct tree_node *n)
-{
-    for (; n != NULL && t->update != NULL; n = n->parent) {
-        t->update(n);
-    }
 }
 
 struct tree_node *tree_first(const struct tree *t)

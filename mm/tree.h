@@ -5,7 +5,7 @@
  * height below 1.45 log2(n + 2). A node may also carry something about all nodes below it (the
  * largest gap, say), which the owner's update() works out from the node and its children.
  *
- * Insert, remove and touch cost O(log n) updates, next and previous O(1) on average. Nothing
+ * Insert and remove cost O(log n) updates, next and previous O(1) on average. Nothing
  * yields.
  */
 #pragma once
@@ -24,12 +24,13 @@ struct tree {
     uint64_t count;
 };
 
-/* Puts n at *link, an empty child of parent (NULL: the root of an empty tree). */
+/* Puts n at *link, an empty child of parent (NULL: the root of an empty tree). update() is called
+ * for n and all nodes above it, the next in order among them: n has nobody below. */
 void tree_insert(struct tree *t, struct tree_node *parent, struct tree_node **link,
                  struct tree_node *n);
+/* update() is called for all nodes that n was below, for the one that takes its place, and so for
+ * the next in order: it is one of them. */
 void tree_remove(struct tree *t, struct tree_node *n);
-/* Something in n itself changed that update() looks at; its place in the order did not. */
-void tree_touch(struct tree *t, struct tree_node *n);
 
 /* NULL at the ends. */
 struct tree_node *tree_first(const struct tree *t);

@@ -125,25 +125,38 @@ static bool align_ok(uint64_t align)
 
 /* ---- changes ---- */
 
+/* The first node that ends behind va, guards included; the tail at the latest. */
+static struct gpu_va_node *first_behind(const struct gpu_va_space *s, uint64_t va)
+{
+    const struct tree_node *at = s->tree.root;
+    const struct tree_node *found = &s->tail.node;
+
+    while (at != NULL) {
+        if (taken_end(va_node(at)) > va) {
+            found = at;
+            at = at->left;
+        } else {
+            at = at->right;
+        }
+    }
+    return va_node(found);
+}
+
 /* Puts n, which is filled in and overlaps nothing, before the node at whose gap it lies. */
 static void take(struct gpu_va_space *s, struct gpu_va_node *n)
 {
+    struct gpu_va_node *after = first_behind(s, n->va); /* the tail at the latest */
     struct tree_node *parent = NULL;
     struct tree_node **link = &s->tree.root;
 
+    n->gap = taken_base(n) - (taken_base(after) - after->gap);
+    after->gap = taken_base(after) - taken_end(n);
     while (*link != NULL) {
         parent = *link;
         link = n->va < va_node(parent)->va ? &parent->left : &parent->right;
     }
     n->space = s;
-    n->gap = 0; /* known once its neighbour is */
-    tree_insert(&s->tree, parent, link, &n->node);
-    struct gpu_va_node *after = va_node(tree_next(&n->node)); /* the tail at the latest */
-    const uint64_t base = taken_base(after) - after->gap;
-    after->gap = taken_base(after) - taken_end(n);
-    n->gap = taken_base(n) - base;
-    tree_touch(&s->tree, &n->node);
-    tree_touch(&s->tree, &after->node);
+    tree_insert(&s->tree, parent, link, &n->node); /* updates n and the one after it */
     s->free_bytes -= taken_end(n) - taken_base(n);
 }
 
@@ -188,23 +201,6 @@ enum fl_err gpu_va_alloc(struct gpu_va_space *s, const struct gpu_va_request *wa
     return FL_OK;
 }
 
-/* The first node that ends behind va, guards included; the tail at the latest. */
-static struct gpu_va_node *first_behind(const struct gpu_va_space *s, uint64_t va)
-{
-    const struct tree_node *at = s->tree.root;
-    const struct tree_node *found = &s->tail.node;
-
-    while (at != NULL) {
-        if (taken_end(va_node(at)) > va) {
-            found = at;
-            at = at->left;
-        } else {
-            at = at->right;
-        }
-    }
-    return va_node(found);
-}
-
 enum fl_err gpu_va_reserve(struct gpu_va_space *s, uint64_t va, uint64_t len, struct gpu_va_node *n)
 {
     if (len == 0 || !is_aligned_u64(va | len, GPU_VA_GRAIN) ||
@@ -230,8 +226,7 @@ enum fl_err gpu_va_free(struct gpu_va_space *s, struct gpu_va_node *n)
     const uint64_t freed = taken_end(n) - taken_base(n);
 
     after->gap += n->gap + freed;
-    tree_remove(&s->tree, &n->node);
-    tree_touch(&s->tree, &after->node);
+    tree_remove(&s->tree, &n->node); /* updates the one after it */
     s->free_bytes += freed;
     n->space = NULL;
     return FL_OK;

@@ -197,6 +197,27 @@ static void what_waits_fails_too(void **state)
     fence_put(c);
 }
 
+/* What is taken back leaves nothing where a mapping has no entries. */
+static void undone_over_evicted_memory(void **state)
+{
+    const struct job j = {.ops = {rig_map(&w.r, 0, KIB(8), 0, 0)}, .count = 1};
+    uint32_t failed = 0;
+    bool happened = true;
+
+    (void)state;
+    rig_do(&w.r, rig_map(&w.r, 0, KIB(8), 2, 0));
+    assert_int_equal(gpu_object_evict(w.r.object[2], NULL), FL_OK);
+    for (uint64_t n = 1; happened; n++) {
+        if (with_fault(&j, n, 0, FL_EIO, &happened) == FL_OK) {
+            break;
+        }
+        failed++;
+        assert_int_equal(rig_pa(&w.r, 0), 0);
+        rig_assert_agree(&w.r);
+    }
+    assert_true(failed > 3);
+}
+
 /* Error without words, at the invalidate of both the job and its undoing: dead all the same. */
 static void a_vm_dies_while_it_is_dead(void **state)
 {
@@ -236,6 +257,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_gpu_goes_at_every_access, setup, teardown),
         cmocka_unit_test_setup_teardown(the_gpu_goes_at_every_access, setup_v3, teardown),
         cmocka_unit_test_setup_teardown(what_waits_fails_too, setup, teardown),
+        cmocka_unit_test_setup_teardown(undone_over_evicted_memory, setup, teardown),
         cmocka_unit_test_setup_teardown(a_vm_dies_while_it_is_dead, setup, teardown),
     };
 

@@ -196,6 +196,15 @@ static void last_reference_releases(void **state)
 
 static void put_pending(void *arg) { fence_put(arg); }
 
+static void put_too_often(void *arg)
+{
+    assert_int_equal(fence_signal(arg, FL_OK), FL_OK);
+    fence_put(arg);
+    fence_put(arg);
+}
+
+static void get_after_the_last(void *arg) { (void)fence_get(arg); }
+
 static void broken_promise_panics(void **state)
 {
     char text[200];
@@ -203,6 +212,10 @@ static void broken_promise_panics(void **state)
     (void)state;
     assert_true(host_expect_panic(put_pending, &fences[2], text, sizeof(text)));
     assert_non_null(strstr(text, "fence 3 of \"test\" is given up and not signalled"));
+    assert_true(host_expect_panic(put_too_often, &fences[0], text, sizeof(text)));
+    assert_non_null(strstr(text, "refs > 0"));
+    assert_true(host_expect_panic(get_after_the_last, &fences[0], text, sizeof(text)));
+    assert_non_null(strstr(text, "refs > 0"));
 }
 
 /* ---- waiting ---- */

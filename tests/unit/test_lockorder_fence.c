@@ -255,6 +255,27 @@ static void reply_is_no_fence(void **state)
     inside_calls_the_device();
     signalling(inside_calls_the_device);
     assert_int_equal(lockorder_inversions(), 0);
+    lockorder_acquire(&lock_class_reply, "as if it were held");
+    take(&class_b, "b under a reply");
+    lockorder_release(&lock_class_reply);
+    inside_calls_the_device(); /* known by now: judged when it was new */
+    assert_reported("takes \"b\" at b under a reply holding \"reply\"",
+                    "\"b\" before \"reply\" at reply");
+    lockorder_reset();
+    nest(&lock_class_reply, "r", &class_b, "b");
+    inside_calls_the_device();
+    assert_reported("waits for a \"reply\" at reply holding \"b\"", "\"reply\" before \"b\" at b");
+}
+
+/* A class that nobody has ever waited for has its place in the graph too. */
+static void trying_a_new_class(void **state)
+{
+    (void)state;
+    lockorder_acquired(&class_c, "try c");
+    take(&class_a, "a under c");
+    lockorder_release(&class_c);
+    nest(&class_a, "a", &class_c, "c under a");
+    assert_reported("takes \"c\" at c under a holding \"a\"", "\"c\" before \"a\" at a under c");
 }
 
 static void no_memory_in_a_section_without(void **state)
@@ -272,6 +293,7 @@ static void no_memory_in_a_section_without(void **state)
                                            "section without allocation, begun at outer");
     take(&lock_class_alloc, "by a lock of it");
     assert_int_equal(lockorder_inversions(), 2);
+    assert_non_null(strstr(lockorder_first(), "at page in a section")); /* the first one stays */
     lockorder_noalloc_end();
     lockorder_point(&lock_class_alloc, "page");
     assert_int_equal(lockorder_inversions(), 2);
@@ -324,6 +346,7 @@ int main(void)
         cmocka_unit_test_setup(trying_is_fine, setup),
         cmocka_unit_test_setup(waiting_with_empty_hands_is_fine, setup),
         cmocka_unit_test_setup(reply_is_no_fence, setup),
+        cmocka_unit_test_setup(trying_a_new_class, setup),
         cmocka_unit_test_setup(no_memory_in_a_section_without, setup),
         cmocka_unit_test_setup(misuse_of_a_section_panics, setup),
     };

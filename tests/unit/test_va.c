@@ -219,6 +219,42 @@ static void wrong_frees(void **state)
     assert_int_equal(gpu_va_largest_gap(&space), GIB(4));
 }
 
+/* gpu_va_check sees what it is for. */
+static void check_notices(void **state)
+{
+    (void)state;
+    reserve(MIB(2), MIB(2), &nodes[0]);
+    reserve(MIB(8), MIB(2), &nodes[1]);
+    nodes[1].gap -= PAGE;
+    assert_false(gpu_va_check(&space));
+    nodes[1].gap += PAGE;
+    space.free_bytes++;
+    assert_false(gpu_va_check(&space));
+    space.free_bytes--;
+    nodes[0].best[3]++;
+    assert_false(gpu_va_check(&space));
+    nodes[0].best[3]--;
+    nodes[0].node.height++;
+    assert_false(gpu_va_check(&space));
+    nodes[0].node.height--;
+    nodes[1].space = NULL;
+    assert_false(gpu_va_check(&space));
+    nodes[1].space = &space;
+    assert_true(gpu_va_check(&space));
+}
+
+/* The figures of the subtrees, by hand. */
+static void room_by_alignment(void **state)
+{
+    (void)state;
+    fresh(PAGE, GIB(1));
+    reserve(MIB(3), GIB(1) + PAGE - MIB(3), &nodes[0]);
+    assert_int_equal(gpu_va_largest_gap(&space), MIB(3) - PAGE);
+    assert_int_equal(nodes[0].best[1], MIB(3) - KIB(64));
+    assert_int_equal(nodes[0].best[2], MIB(1));
+    assert_int_equal(nodes[0].best[3], 0);
+}
+
 /* ---- at random ---- */
 
 #define PAGES 2048u
@@ -330,6 +366,8 @@ int main(void)
         cmocka_unit_test_setup(guards, setup),
         cmocka_unit_test_setup(fixed_places, setup),
         cmocka_unit_test_setup(wrong_frees, setup),
+        cmocka_unit_test_setup(check_notices, setup),
+        cmocka_unit_test_setup(room_by_alignment, setup),
         cmocka_unit_test_setup(at_random, setup),
     };
 
