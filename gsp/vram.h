@@ -20,8 +20,9 @@
 struct gsp_vram_client; /* opaque, heap */
 
 #define GSP_VRAM_CLIENTS_MAX 32u
-#define GSP_VRAM_OBJECTS_MAX 1024u /* of a client */
-#define GSP_VRAM_SPACES_MAX  16u   /* of a client */
+#define GSP_VRAM_OBJECTS_MAX 1024u    /* of a client */
+#define GSP_VRAM_SPACES_MAX  16u      /* of a client */
+#define GSP_VRAM_EVICTED_MAX MIB(256) /* of a GPU's objects in RAM at a time */
 
 /* NULL + *fail: the GPU is not ready, its memory cannot be managed, or there is no memory of ours.
  * The first one of a life sets up what all share: allocator, BAR1. Yields. */
@@ -42,10 +43,12 @@ struct gsp_vram_request {
     uint64_t align;    /* of each piece, a power of two; 0: 4 KiB */
     uint64_t min, max; /* all of it in [min, max) of video memory; max 0: no limit */
     bool contiguous;   /* in one piece; else in as few as there is room for */
+    bool pinned;       /* never evicted */
     bool clear;        /* filled with zeros; costs the time of a write */
 };
-/* *handle: never 0, never used again in this life. FL_EINVAL, FL_ENOMEM (with the largest piece
- * that is free in words), FL_ENOSPC: as many objects as may be, FL_ECANCELED. */
+/* *handle: never 0, never used again in this life. Short of room, objects that are
+ * not pinned go to RAM and come back when they are used. FL_EINVAL, FL_ENOMEM (with the largest
+ * piece that is free in words), FL_ENOSPC: as many objects as may be, FL_ECANCELED. */
 FL_MUST_CHECK enum fl_err gsp_vram_alloc(struct gsp_vram_client *c,
                                          const struct gsp_vram_request *want, uint32_t *handle,
                                          struct fl_fail *fail);
@@ -58,6 +61,7 @@ struct gsp_vram_info {
     uint32_t handle;
     uint64_t bytes;
     uint64_t mappings;
+    bool pinned, evicted;
     uint32_t extent_count; /* of all; the first ones are shown */
     struct range extent[GSP_VRAM_EXTENTS_SHOWN];
 };
@@ -73,6 +77,8 @@ struct gsp_vram_stats {
     bool managed; /* somebody has used it in this life; else all is 0 */
     uint64_t total_bytes, free_bytes, largest_bytes; /* of what objects may have */
     uint64_t objects, object_bytes;
+    uint64_t evicted_bytes, evicted_limit_bytes; /* objects in RAM, to make room */
+    uint64_t evictions, returns;
     uint64_t spaces, table_bytes; /* page tables in video memory */
     uint32_t zone_count;
     struct gsp_vram_zone {

@@ -83,9 +83,11 @@ static enum fl_err transfer(struct gsp_vram_client *c, uint32_t handle, uint64_t
         return err;
     }
     struct gsp_gpu *g = v->g;
-    gpu_object_use(o->gpu);
-    err = copy_object(v, o->gpu, offset, copy, way, fail);
-    gpu_object_unuse(o->gpu);
+    err = vram_object_enter(v, o, fail);
+    if (err == FL_OK) {
+        err = copy_object(v, o->gpu, offset, copy, way, fail);
+        vram_object_leave(o);
+    }
     vram_leave(v, g);
     return err;
 }

@@ -143,6 +143,7 @@ static struct gsp_vram *get(struct gsp_gpu *g, struct fl_fail *fail)
     v->mem = (struct gpu_mem){.ops = &vram_ops, .ctx = v, .vram_bytes = g->fb.fb_bytes};
     v->format = format_of(g->hw.family->family);
     g->vram = v;
+    vram_evict_open(v);
     enum fl_err err = vram_pool_open(v, fail);
     err = FL_THEN(err, vram_bar1_open(v, fail));
     if (err != FL_OK || g->vram != v) { /* it yielded: the life may be over */
@@ -272,6 +273,10 @@ void gsp_vram_get_stats(struct gsp_gpu *g, struct gsp_vram_stats *out)
     out->total_bytes = out->zone[ZONE_USABLE].total_bytes;
     out->free_bytes = out->zone[ZONE_USABLE].free_bytes;
     out->largest_bytes = out->zone[ZONE_USABLE].longest_run_bytes;
+    out->evicted_bytes = v->evicted_bytes;
+    out->evicted_limit_bytes = v->evict_limit;
+    out->evictions = v->evictions;
+    out->returns = v->returns;
     out->bar1_hits = v->hits;
     out->bar1_misses = v->misses;
     for (unsigned i = 0; i < BAR1_WINDOWS; i++) {

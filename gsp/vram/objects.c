@@ -1,7 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /* Objects in video memory: who has which (gsp/vram.h). */
+#include "arch/lockorder.h"
 #include "gsp/vram/vram_priv.h"
 #include "mm/heap.h"
+
+static LOCK_CLASS(returning_class, "an object that comes back");
+
+struct vram_object *vram_object_of(struct gsp_vram *v, const struct gpu_object *gpu)
+{
+    for (struct gsp_vram_client *c = v->clients; c != NULL; c = c->next) {
+        for (struct vram_object *o = c->objects; o != NULL; o = o->next) {
+            if (o->gpu == gpu) {
+                return o;
+            }
+        }
+    }
+    return NULL;
+}
 
 struct vram_object *vram_object_find(struct gsp_vram_client *c, uint32_t handle,
                                      struct fl_fail *fail)
@@ -19,10 +34,12 @@ struct vram_object *vram_object_find(struct gsp_vram_client *c, uint32_t handle,
 
 static void drop(struct gsp_vram *v, struct vram_object *o)
 {
+    vram_evict_forget(v, o);
     vram_pool_give(v, o->extents, o->extent_count);
     heap_free(o);
 }
 
+/* Yields where others have to make room. */
 static enum fl_err make(struct gsp_vram_client *c, const struct gsp_vram_request *want,
                         struct vram_object **out, struct fl_fail *fail)
 {
@@ -32,7 +49,7 @@ static enum fl_err make(struct gsp_vram_client *c, const struct gsp_vram_request
     if (o == NULL) {
         return FL_FAIL(fail, FL_ENOMEM, "GPU memory", "no memory for the books of an object");
     }
-    enum fl_err err = vram_pool_take(v, want, &o->extents, &o->extent_count, fail);
+    enum fl_err err = vram_room_for(v, want, &o->extents, &o->extent_count, fail);
     if (err != FL_OK) {
         heap_free(o);
         return err;
@@ -43,6 +60,10 @@ static enum fl_err make(struct gsp_vram_client *c, const struct gsp_vram_request
         drop(v, o);
         return err;
     }
+    o->align = want->align;
+    o->pinned = want->pinned;
+    o->last = ++v->uses;
+    mutex_init(&o->returning, &returning_class);
     o->handle = ++v->handles;
     o->next = c->objects;
     c->objects = o;
@@ -93,6 +114,9 @@ enum fl_err gsp_vram_free(struct gsp_vram_client *c, uint32_t handle, struct fl_
     if (o == NULL) {
         return FL_ENOENT;
     }
+    if (o->busy != 0) {
+        return FL_FAIL(fail, FL_EBUSY, "GPU memory", "object %u is being used", (unsigned)handle);
+    }
     const enum fl_err err = gpu_object_free(o->gpu, fail);
     if (err != FL_OK) {
         return err;
@@ -119,6 +143,8 @@ static void describe(const struct vram_object *o, struct gsp_vram_info *out)
     *out = (struct gsp_vram_info){.handle = o->handle,
                                   .bytes = o->bytes,
                                   .mappings = o->gpu->uses,
+                                  .pinned = o->pinned,
+                                  .evicted = o->saved != NULL,
                                   .extent_count = o->extent_count};
     for (uint32_t i = 0; i < o->extent_count && i < GSP_VRAM_EXTENTS_SHOWN; i++) {
         out->extent[i] = (struct range){o->extents[i].pa, o->extents[i].len};

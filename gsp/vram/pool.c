@@ -93,13 +93,12 @@ enum fl_err vram_pool_open(struct gsp_vram *v, struct fl_fail *fail)
         return err;
     }
     const uint64_t bytes = zones_meta_bytes(&v->zones);
-    v->zones_meta = heap_zalloc(bytes);
-    if (v->zones_meta == NULL) {
+    if (dma_alloc(&v->zones_meta, bytes, FL_PAGE_SIZE, 64, "VRAM zones") != FL_OK) {
         return FL_FAIL(fail, FL_ENOMEM, "GPU memory",
                        "no memory for the books of 0x%llx bytes of video memory",
                        (unsigned long long)v->mem.vram_bytes);
     }
-    err = zones_init(&v->zones, v->zones_meta, bytes);
+    err = zones_init(&v->zones, v->zones_meta.cpu, bytes);
     FL_ASSERT(err == FL_OK);
     v->source = (struct gpu_table_source){.alloc = table_alloc, .free = table_free, .ctx = v};
     zones_get_stats(&v->zones, ZONE_USABLE, &usable);
@@ -111,11 +110,7 @@ enum fl_err vram_pool_open(struct gsp_vram *v, struct fl_fail *fail)
     return FL_OK;
 }
 
-void vram_pool_close(struct gsp_vram *v)
-{
-    heap_free(v->zones_meta);
-    v->zones_meta = NULL;
-}
+void vram_pool_close(struct gsp_vram *v) { dma_free(&v->zones_meta); }
 
 /* ---- requests ---- */
 

@@ -261,6 +261,23 @@ static enum fl_err bind(struct gsp_vram *v, struct vram_space *s, const struct g
     return err;
 }
 
+/* The object comes back first, where it is evicted. */
+static enum fl_err bind_object(struct gsp_vram *v, struct vram_space *s, struct vram_object *o,
+                               const struct gpu_bind_op *op, struct fl_fail *fail)
+{
+    enum fl_err err = o != NULL ? vram_alive(v, fail) : FL_OK;
+
+    if (o == NULL || err != FL_OK) {
+        return o == NULL ? bind(v, s, op, fail) : err;
+    }
+    err = vram_object_enter(v, o, fail);
+    if (err == FL_OK) {
+        err = bind(v, s, op, fail);
+        vram_object_leave(o);
+    }
+    return err;
+}
+
 enum fl_err gsp_vm_map(struct gsp_vram_client *c, uint32_t vm, struct gsp_vm_map *m,
                        struct fl_fail *fail)
 {
@@ -292,7 +309,7 @@ enum fl_err gsp_vm_map(struct gsp_vram_client *c, uint32_t vm, struct gsp_vm_map
             .object = o != NULL ? o->gpu : NULL,
             .offset = m->offset,
             .how = {.largest = m->largest, .attrs = {.read_only = m->read_only, .kind = m->kind}}}};
-    err = bind(c->v, s, &op, fail);
+    err = bind_object(c->v, s, o, &op, fail);
     if (err != FL_OK && anywhere) {
         give_back(s, m->va, m->len);
     }
@@ -373,6 +390,17 @@ static enum fl_err fault(const struct gpu_walk *w, uint64_t va, bool write, uint
                         l != NULL ? l->name : "the root");
 }
 
+/* The object behind va, in video memory until vram_object_leave(); *o NULL: there is none of a
+ * client. */
+static enum fl_err enter_behind(struct gsp_vram *v, const struct vram_space *s, uint64_t va,
+                                struct vram_object **o, struct fl_fail *fail)
+{
+    struct gpu_mapped m;
+
+    *o = gpu_vm_find(s->vm, va, &m) ? vram_object_of(v, m.object) : NULL;
+    return *o != NULL ? vram_object_enter(v, *o, fail) : FL_OK;
+}
+
 /* As much of [va, ...) as one entry maps; by the shadow, for the CPU wrote it. */
 static enum fl_err piece(struct gsp_vram *v, const struct vram_space *s, uint64_t va,
                          struct vram_copy *part, struct fl_fail *fail)
@@ -428,7 +456,14 @@ static enum fl_err transfer(struct gsp_vram_client *c, uint32_t vm, uint64_t va,
         if (part.to != NULL && s->kind == GSP_VM_ENGINES) {
             memset(part.to, 0, part.len); /* sparse reads as zero */
         }
-        err = piece(v, s, va, &part, fail);
+        struct vram_object *o;
+        err = enter_behind(v, s, va, &o, fail);
+        if (err == FL_OK) {
+            err = piece(v, s, va, &part, fail);
+            if (o != NULL) {
+                vram_object_leave(o);
+            }
+        }
         part.to = part.to != NULL ? part.to + part.len : NULL;
         part.from = part.from != NULL ? part.from + part.len : NULL;
         va += part.len;

@@ -33,7 +33,11 @@ struct gsp_vram {
     struct gpu_table_source source;
     /* What is given out. */
     struct zones zones;
-    void *zones_meta;
+    struct dma_buf zones_meta;
+    /* What made room for others (evict.c). */
+    struct mutex evict_lock;
+    uint64_t evict_limit, evicted_bytes; /* in RAM: at most, and now */
+    uint64_t evictions, returns;
     /* BAR1. */
     struct gpu_tables *bar1_tables;
     struct gpu_vm *bar1;
@@ -53,8 +57,14 @@ struct vram_object {
     uint32_t handle;
     uint64_t bytes;
     struct gpu_object *gpu;
-    struct gpu_extent *extents;
+    struct gpu_extent *extents; /* NULL: it was evicted */
     uint32_t extent_count;
+    uint64_t align; /* that was asked for */
+    bool pinned;
+    uint64_t last;          /* of gsp_vram.uses */
+    uint32_t busy;          /* calls that need it where it is */
+    struct dma_buf *saved;  /* its contents, in RAM, while it is evicted; evict.c's */
+    struct mutex returning; /* one brings it back */
 };
 
 struct vm_place { /* a range of VA that somebody chose */
@@ -102,6 +112,22 @@ FL_MUST_CHECK enum fl_err vram_pool_take(struct gsp_vram *v, const struct gsp_vr
                                          struct fl_fail *fail);
 void vram_pool_give(struct gsp_vram *v, struct gpu_extent *extents, uint32_t count);
 
+/* ---- evict.c ---- */
+void vram_evict_open(struct gsp_vram *v);
+/* Sends the object that was not used for longest to RAM. False: none may go, or it failed (*fail
+ * then, where it is not NULL). Yields. */
+bool vram_evict_one(struct gsp_vram *v, struct fl_fail *fail);
+/* As vram_pool_take(); objects make room where there is none. Yields. */
+FL_MUST_CHECK enum fl_err vram_room_for(struct gsp_vram *v, const struct gsp_vram_request *want,
+                                        struct gpu_extent **extents, uint32_t *count,
+                                        struct fl_fail *fail);
+/* Around every use of an object: it is in video memory, and stays there. Yields. */
+FL_MUST_CHECK enum fl_err vram_object_enter(struct gsp_vram *v, struct vram_object *o,
+                                            struct fl_fail *fail);
+void vram_object_leave(struct vram_object *o);
+/* Its contents in RAM are not needed any more. */
+void vram_evict_forget(struct gsp_vram *v, struct vram_object *o);
+
 /* ---- bar1.c ---- */
 FL_MUST_CHECK enum fl_err vram_bar1_open(struct gsp_vram *v, struct fl_fail *fail);
 void vram_bar1_close(struct gsp_vram *v);
@@ -123,6 +149,8 @@ FL_MUST_CHECK enum fl_err vram_copy_at(struct gsp_vram *v, uint64_t addr, const 
                                        enum gsp_vram_way way, struct fl_fail *fail);
 
 /* ---- objects.c, spaces.c ---- */
+/* The object of this client that mm/gpu knows as o; NULL: another client's, or a window. */
+struct vram_object *vram_object_of(struct gsp_vram *v, const struct gpu_object *o);
 struct vram_object *vram_object_find(struct gsp_vram_client *c, uint32_t handle,
                                      struct fl_fail *fail);
 void vram_objects_drop(struct gsp_vram_client *c); /* all; nothing is mapped */

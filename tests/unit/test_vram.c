@@ -153,12 +153,13 @@ static void allocation(void)
     ERR(FL_EINVAL, gsp_vram_alloc(client, &(struct gsp_vram_request){.bytes = 4096, .align = 12345},
                                   &a, &fail));
     ERR(FL_ENOMEM,
-        gsp_vram_alloc(client, &(struct gsp_vram_request){.bytes = now.free_bytes + 4096}, &a,
+        gsp_vram_alloc(client, &(struct gsp_vram_request){.bytes = now.free_bytes + MIB(6)}, &a,
                        &fail));
     assert_non_null(strstr(fail.text, "are free"));
-    /* All that is left, in as many pieces as it takes; and nothing after it. */
+    gsp_vram_get_stats(rig.gpu, &now);
+    assert_int_equal(now.evictions, 0); /* it would not have helped */
+    /* All that is left, in as many pieces as it takes. */
     OK(gsp_vram_alloc(client, &(struct gsp_vram_request){.bytes = now.free_bytes}, &a, &fail));
-    ERR(FL_ENOMEM, gsp_vram_alloc(client, &(struct gsp_vram_request){.bytes = 4096}, &b, &fail));
     OK(gsp_vram_free(client, a, &fail));
 }
 static void test_allocation(void **state)
@@ -213,6 +214,76 @@ static void test_spaces(void **state)
     on_each_chip(bar1);
 }
 
+/* ---- eviction ---- */
+
+static bool is_evicted(uint32_t o)
+{
+    struct gsp_vram_info info;
+    OK(gsp_vram_describe(client, o, &info, &fail));
+    return info.evicted;
+}
+
+/* Short of room the oldest goes to RAM; contents and mappings are there when it comes back. */
+static void eviction(void)
+{
+    struct gsp_vram_stats s;
+    struct gpu_walk w;
+    uint32_t vm, rest, extra, pinned;
+    const uint32_t first = alloc(MIB(3) + 4096), second = alloc(MIB(2));
+    struct gsp_vm_map m = {.object = first, .len = MIB(3), .va = GSP_VM_ANYWHERE};
+
+    OK(gsp_vram_alloc(client, &(struct gsp_vram_request){.bytes = MIB(1), .pinned = true}, &pinned,
+                      &fail));
+    OK(gsp_vm_create(client, GSP_VM_ENGINES, 0, &vm, &fail));
+    OK(gsp_vm_map(client, vm, &m, &fail));
+    pattern(out, sizeof(out), 77);
+    OK(gsp_vm_write(client, vm, m.va + MIB(2) - 50, out, sizeof(out), &fail));
+    OK(gsp_vram_fill(client, second, 0, MIB(2), "x", 1, GSP_VRAM_BAR1, &fail));
+    gsp_vram_get_stats(rig.gpu, &s);
+    OK(gsp_vram_alloc(client, &(struct gsp_vram_request){.bytes = s.free_bytes, .pinned = true},
+                      &rest, &fail));
+    assert_false(is_evicted(first));
+    extra = alloc(MIB(1)); /* `first` was used before `second` */
+    assert_true(is_evicted(first));
+    assert_false(is_evicted(second));
+    gsp_vram_get_stats(rig.gpu, &s);
+    assert_int_equal(s.evictions, 1);
+    assert_int_equal(s.evicted_bytes, MIB(3) + 4096);
+    OK(gsp_vm_walk(client, vm, m.va, &w, NULL, &fail));
+    assert_int_equal(w.end, GPU_WALK_UNMAPPED);
+    /* It comes back by its mapping; `second` and `extra` make room in that order. */
+    memset(in, 0, sizeof(in));
+    OK(gsp_vm_read(client, vm, m.va + MIB(2) - 50, in, sizeof(in), &fail));
+    assert_memory_equal(in, out, sizeof(in));
+    assert_false(is_evicted(first));
+    assert_true(is_evicted(second));
+    OK(gsp_vm_walk(client, vm, m.va, &w, NULL, &fail));
+    assert_int_equal(w.end, GPU_WALK_MAPPED);
+    /* By its handle, too, and freed while it is away. */
+    OK(gsp_vram_free(client, extra, &fail));
+    OK(gsp_vram_free(client, rest, &fail));
+    OK(gsp_vram_read(client, second, MIB(2) - 9, in, 9, GSP_VRAM_PRAMIN, &fail));
+    assert_memory_equal(in, "xxxxxxxxx", 9);
+    gsp_vram_get_stats(rig.gpu, &s);
+    assert_int_equal(s.evicted_bytes, 0);
+    assert_int_equal(s.returns, s.evictions);
+    OK(gsp_vram_alloc(client, &(struct gsp_vram_request){.bytes = s.free_bytes, .pinned = true},
+                      &rest, &fail));
+    extra = alloc(4096);
+    assert_true(is_evicted(first) || is_evicted(second));
+    assert_false(is_evicted(pinned));
+    OK(gsp_vm_unmap(client, vm, m.va, MIB(3), &fail));
+    OK(gsp_vram_free(client, first, &fail));
+    OK(gsp_vram_free(client, second, &fail));
+    gsp_vram_get_stats(rig.gpu, &s);
+    assert_int_equal(s.evicted_bytes, 0);
+}
+static void test_eviction(void **state)
+{
+    (void)state;
+    on_each_chip(eviction);
+}
+
 /* ---- the end of a life ---- */
 
 static void unload_within(void)
@@ -247,9 +318,8 @@ static void test_unload(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_both_ways),
-        cmocka_unit_test(test_allocation),
-        cmocka_unit_test(test_spaces),
+        cmocka_unit_test(test_both_ways), cmocka_unit_test(test_allocation),
+        cmocka_unit_test(test_spaces),    cmocka_unit_test(test_eviction),
         cmocka_unit_test(test_unload),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
