@@ -348,5 +348,6 @@ enum fl_err gsp_reg_write(struct gsp_gpu *g, uint32_t offset, uint32_t value, st
     }
     const struct by_hand was = begin(g, fail);
     gsp_io_write(&g->hw.io, offset, value);
+    gsp_window_written(&g->hw, offset, value);
     return end(g, was, fail);
 }

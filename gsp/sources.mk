@@ -25,6 +25,6 @@ UNIT_TESTS += $(addprefix tests/unit/,test_wpr.c test_init_rpc.c test_bringup.c 
     test_attempts.c test_orders.c test_rm_session.c test_registers.c)
 FUZZ_TARGETS += $(addprefix tests/fuzz/,fuzz_vbios.c fuzz_containers.c fuzz_fwset.c fuzz_queue.c \
     fuzz_sequencer.c fuzz_fields.c)
-BENCH_SRCS += tests/bench/bench_bringup.c
+BENCH_SRCS += tests/bench/bench_bringup.c tests/bench/bench_vram.c
 # The bench with one GPU in it, which other tests use too.
 TEST_SUPPORT_SRCS += tests/unit/rig.c tests/unit/rig_bus.c

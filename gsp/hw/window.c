@@ -64,6 +64,17 @@ void gsp_window_forget(struct gsp_hw *hw)
     hw->window.at = UNKNOWN;
 }
 
+void gsp_window_written(struct gsp_hw *hw, uint32_t off, uint32_t value)
+{
+    const uint32_t mine = hw->family == NULL     ? UNKNOWN
+                          : has_old_register(hw) ? (uint32_t)NV_PBUS_BAR0_WINDOW__OFFSET
+                                                 : (uint32_t)NV_XAL_EP_BAR0_WINDOW__OFFSET;
+
+    if (off == mine) {
+        hw->window.found = hw->window.at = value;
+    }
+}
+
 void gsp_window_end(struct gsp_hw *hw)
 {
     struct gsp_window *w = &hw->window;

@@ -27,6 +27,10 @@ void gsp_window_init(struct gsp_window *w);
 /* Somebody else may have moved it, or the card was reset: its place is not known any more. */
 void gsp_window_forget(struct gsp_hw *hw);
 
+/* Somebody has written value to the register at offset off of BAR0 by hand: where that is the
+ * window's, it is what is shown now, and what is put back. */
+void gsp_window_written(struct gsp_hw *hw, uint32_t off, uint32_t value);
+
 /* Around every use; may nest, then only the outermost costs accesses: a read of the register, and a
  * write where the window has moved. Neither yields. */
 void gsp_window_begin(struct gsp_hw *hw);

@@ -16,11 +16,12 @@ static enum fl_err make_root(struct gpu_tables *t, struct fl_fail *fail)
     if (err != FL_OK) {
         return err;
     }
+    /* The caller binds it when he likes. */
+    err = gpu_tables_write(t, t->root->addr, t->root->word, GPU_TABLE_BYTES, fail);
     t->root->words = (uint16_t)gpu_level_words(t->f, 0);
     t->root->fresh = false;
     t->stats.tables = 1;
-    /* The caller binds it when it likes. */
-    err = gpu_tables_flush(t, fail);
+    err = FL_THEN(err, gpu_tables_flush(t, fail));
     if (err != FL_OK) {
         gpu_table_free(t, t->root);
     }

@@ -4,12 +4,12 @@
  * ever read back from the GPU. A change has three parts, so that its middle can run where nothing
  * may be allocated (behind a published fence):
  *
- *   submit    gpu_tables_prepare()   allocates and zeroes whatever can be missing, into a pool
+ *   submit    gpu_tables_prepare()   allocates whatever can be missing, into a pool
  *   run       gpu_tables_map(), gpu_tables_unmap(), then gpu_tables_commit()
  *   clean up  gpu_tables_release()   frees what is left in the pool, and the emptied tables
  *
- * Order of writes: a table is written before the entry that links it, with a flush between; a table
- * is freed after the entry that linked it was cleared, flushed and invalidated.
+ * Order of writes: a table is written whole before the entry that links it, with a flush between; a
+ * table is freed after the entry that linked it was cleared, flushed and invalidated.
  *
  * The caller serialises all calls for one address space, except that others may run while commit
  * waits for the invalidate. Source of formats and order: open-gpu-kernel-modules 570.144, nouveau
@@ -86,14 +86,14 @@ struct gpu_table_list {
     uint64_t count;
 };
 struct gpu_table_pool {
-    struct gpu_table_list directories, small, big; /* zeroed, unused */
+    struct gpu_table_list directories, small, big; /* unused; their video memory holds anything */
     struct gpu_table_list dead;                    /* unlinked; the GPU may still walk them */
 };
 
-/* 1. submit. Adds to pool what gpu_tables_worst(va, len) says, resp. what need says. Video memory
- * of the tables is zeroed through ops->write. Allocates (lock_class_alloc); does not yield.
- * FL_EINVAL, also when the source's memory is outside of video memory; FL_EBADDATA when adopted
- * tables lie in it; FL_ENOMEM, or an error of ops->write: pool and tables are as before. */
+/* 1. submit. Adds to pool what gpu_tables_worst(va, len) says, resp. what need says. The GPU is not
+ * reached: a table is written as a whole when it is used, and most are not. Allocates
+ * (lock_class_alloc); does not yield. FL_EINVAL, also when the source's memory is outside of video
+ * memory; FL_EBADDATA when adopted tables lie in it; FL_ENOMEM: pool and tables are as before. */
 FL_MUST_CHECK enum fl_err gpu_tables_prepare(struct gpu_tables *t, uint64_t va, uint64_t len,
                                              struct gpu_table_pool *pool, struct fl_fail *fail);
 FL_MUST_CHECK enum fl_err gpu_tables_prepare_need(struct gpu_tables *t,

@@ -164,6 +164,7 @@ static struct gpu_table *link_child(const struct gpu_change *c, struct gpu_table
     table->word[word] = big ? t->f->encode_big(child->addr) : t->f->encode_pde(child->addr);
     account(t, table, old != 0, (uint32_t)(old & 1), 1, 0);
     gpu_table_dirty(t, table, word, 1);
+    gpu_table_dirty(t, child, 0, child->words); /* its memory holds what it held before */
     *(big ? &t->stats.big_tables : &t->stats.tables) += 1;
     return child;
 }

@@ -14,8 +14,6 @@
 #define CACHE_LINE 64u
 #define ALL_TAKEN  ((1u << BIG_SLOTS) - 1)
 
-static const uint64_t zeros[GPU_TABLE_WORDS];
-
 void gpu_list_push(struct gpu_table_list *list, struct gpu_table *table)
 {
     table->next = list->first;
@@ -169,7 +167,6 @@ enum fl_err gpu_table_new(struct gpu_tables *t, bool directory, bool big, struct
                       "the memory at 0x%llx was free, and foreign tables lie in it",
                       (unsigned long long)table->addr);
     }
-    err = FL_THEN(err, gpu_tables_write(t, table->addr, zeros, bytes, fail));
     if (err != FL_OK) {
         gpu_table_free(t, table);
         return err;

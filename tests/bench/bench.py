@@ -312,7 +312,7 @@ def bench_libc(count):
 def bench_native():
     """What the native benches print: lines of name, value, unit."""
     costs = {}
-    for name in ("bench_bringup", "bench_fiber", "bench_buddy", "bench_tables", "bench_bind", "bench_vfio",
+    for name in ("bench_bringup", "bench_vram", "bench_fiber", "bench_buddy", "bench_tables", "bench_bind", "bench_vfio",
                  "bench_flood", "bench_tls"):
         done = subprocess.run([str(NATIVE / name)], text=True, capture_output=True, timeout=300, check=False)
         if done.returncode != 0:

@@ -116,6 +116,42 @@ static void test_both_ways(void **state)
     on_each_chip(both_ways);
 }
 
+/* The window is where it was found, also when somebody moves it by hand in between; neighbours cost
+ * no move. */
+static void window_is_put_back(void)
+{
+    const bool old = (rig.gpu->hw.family->parts & GSP_PART_FSP) == 0;
+    const uint32_t off = old ? NV_PBUS_BAR0_WINDOW__OFFSET : NV_XAL_EP_BAR0_WINDOW__OFFSET;
+    const uint32_t o = alloc(MIB(4));
+    uint32_t value = 0;
+    uint64_t moves;
+
+    OK(gsp_vram_fill(client, o, 0, MIB(4), "q", 1, GSP_VRAM_BAR1, &fail));
+    OK(gsp_reg_write(rig.gpu, off, 0x123, &fail));
+    OK(gsp_vram_read(client, o, MIB(1) - 64, in, 4096, GSP_VRAM_PRAMIN, &fail));
+    OK(gsp_reg_read(rig.gpu, off, &value, &fail));
+    assert_int_equal(value, 0x123);
+    gsp_window_begin(&rig.gpu->hw);
+    OK(gsp_vram_read(client, o, 0, in, 64, GSP_VRAM_PRAMIN, &fail));
+    moves = rig.gpu->hw.window.moves;
+    OK(gsp_vram_read(client, o, 64, in, 4096, GSP_VRAM_PRAMIN, &fail));
+    assert_int_equal(rig.gpu->hw.window.moves, moves);
+    OK(gsp_reg_write(rig.gpu, off, 0x456, &fail));
+    OK(gsp_vram_read(client, o, 4096, in, 64, GSP_VRAM_PRAMIN, &fail));
+    assert_int_equal(in[0], 'q');
+    assert_true(rig.gpu->hw.window.moves > moves);
+    gsp_window_end(&rig.gpu->hw);
+    OK(gsp_reg_read(rig.gpu, off, &value, &fail));
+    assert_int_equal(value, 0x456);
+    OK(gsp_reg_write(rig.gpu, off, 0, &fail));
+    OK(gsp_vram_free(client, o, &fail));
+}
+static void test_window(void **state)
+{
+    (void)state;
+    on_each_chip(window_is_put_back);
+}
+
 /* ---- allocation ---- */
 
 static void allocation(void)
@@ -318,9 +354,9 @@ static void test_unload(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_both_ways), cmocka_unit_test(test_allocation),
-        cmocka_unit_test(test_spaces),    cmocka_unit_test(test_eviction),
-        cmocka_unit_test(test_unload),
+        cmocka_unit_test(test_both_ways),  cmocka_unit_test(test_window),
+        cmocka_unit_test(test_allocation), cmocka_unit_test(test_spaces),
+        cmocka_unit_test(test_eviction),   cmocka_unit_test(test_unload),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the memory of a GPU costs in accesses to it: a mapping of 2 MiB, and bytes through BAR1 and
+ * PRAMIN. One chip of each format of page tables. Lines of `name value unit`.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "arch/log.h"
+#include "gsp/vram.h"
+#include "tests/unit/rig.h"
+
+static struct rig r;
+static const char *chip;
+
+static void must(enum fl_err err, const struct fl_fail *fail)
+{
+    if (err != FL_OK) {
+        fprintf(stderr, "bench_vram: %s: %s: %s\n", chip, fl_err_name(err), fail->text);
+        exit(1);
+    }
+}
+
+static uint64_t accesses(void)
+{
+    const struct gsp_snapshot s = rig_snapshot(&r);
+    return s.reg_reads + s.reg_writes;
+}
+
+static void tell(const char *what, uint64_t before)
+{
+    printf("vram_%s_%s %llu accesses\n", chip, what, (unsigned long long)(accesses() - before));
+}
+
+static void work(void *arg)
+{
+    static const struct {
+        const char *name;
+        enum gpu_page page;
+    } pages[] = {{"map_2m_by_4k", GPU_PAGE_4K},
+                 {"map_2m_by_64k", GPU_PAGE_64K},
+                 {"map_2m_by_2m", GPU_PAGE_2M}};
+    static uint8_t page[FL_PAGE_SIZE];
+    struct fl_fail fail = {0};
+    uint32_t object, vm;
+
+    (void)arg;
+    uint64_t before = accesses();
+    struct gsp_vram_client *c = gsp_vram_open(r.gpu, &fail);
+    must(c != NULL ? FL_OK : fail.err, &fail);
+    tell("set_up", before);
+    const struct gsp_vram_request want = {.bytes = MIB(2), .align = MIB(2)};
+    must(gsp_vram_alloc(c, &want, &object, &fail), &fail);
+    must(gsp_vm_create(c, GSP_VM_ENGINES, 0, &vm, &fail), &fail);
+    for (size_t i = 0; i < ARRAY_SIZE(pages); i++) {
+        struct gsp_vm_map m = {
+            .object = object, .len = MIB(2), .va = GIB(64) + i * GIB(1), .largest = pages[i].page};
+        must(gsp_vm_map(c, vm, &m, &fail), &fail); /* makes the tables above */
+        must(gsp_vm_unmap(c, vm, m.va, m.len, &fail), &fail);
+        before = accesses();
+        must(gsp_vm_map(c, vm, &m, &fail), &fail);
+        tell(pages[i].name, before);
+    }
+    must(gsp_vram_write(c, object, 0, page, sizeof(page), GSP_VRAM_BAR1, &fail), &fail);
+    before = accesses();
+    must(gsp_vram_write(c, object, 0, page, sizeof(page), GSP_VRAM_BAR1, &fail), &fail);
+    tell("write_4k_by_bar1", before);
+    before = accesses();
+    must(gsp_vram_write(c, object, 0, page, sizeof(page), GSP_VRAM_PRAMIN, &fail), &fail);
+    tell("write_4k_by_pramin", before);
+    gsp_vram_close(c);
+}
+
+int main(void)
+{
+    static const char *const chips[] = {"tu102", "ga102", "gh100", "gb202"};
+
+    log_set_level(LOG_ERROR);
+    for (size_t i = 0; i < ARRAY_SIZE(chips); i++) {
+        chip = chips[i];
+        rig_open(&r, &(struct rig_options){.chip = chip});
+        if (rig_boot(&r) != FL_OK) {
+            const struct gsp_snapshot s = rig_snapshot(&r);
+            must(s.fail.err, &s.fail);
+        }
+        rig_run(work, NULL);
+        if (!rig_close(&r)) {
+            fprintf(stderr, "bench_vram: %s: memory is left over\n", chip);
+            return 1;
+        }
+    }
+    return 0;
+}
