@@ -104,8 +104,10 @@ static enum fl_err show(struct gsp_vram *v, unsigned i, uint64_t vram, struct fl
                                             .how = {.largest = GPU_PAGE_2M}}};
     err = gpu_vm_bind_sync(v->bar1, &(struct gpu_bind){.ops = &op, .op_count = 1}, fail);
     if (err != FL_OK) {
-        const enum fl_err freed = gpu_object_free(o, NULL);
-        (void)freed; /* still mapped in a dead queue: gpu_vm_destroy lets go of it */
+        if (gpu_object_free(o, NULL) != FL_OK) { /* it was mapped, and nothing more ever will be */
+            FL_ASSERT(w->stale == NULL);
+            w->stale = o;
+        }
         return err;
     }
     forget(w);
@@ -236,8 +238,10 @@ void vram_bar1_close(struct gsp_vram *v)
 {
     gpu_vm_destroy(v->bar1);
     for (unsigned i = 0; i < BAR1_WINDOWS; i++) {
-        const enum fl_err err = gpu_object_free(v->window[i].object, NULL);
+        enum fl_err err = gpu_object_free(v->window[i].object, NULL);
+        err = FL_THEN(err, gpu_object_free(v->window[i].stale, NULL));
         FL_ASSERT(err == FL_OK);
+        v->window[i].stale = NULL;
         forget(&v->window[i]);
     }
     gpu_tables_destroy(v->bar1_tables);

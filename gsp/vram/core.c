@@ -101,6 +101,7 @@ static const struct gpu_mmu_format *format_of(enum chip_family family)
 static void destroy(struct gsp_vram *v)
 {
     vram_bar1_close(v);
+    vram_orphans_drop(v);
     vram_pool_close(v);
     heap_free(v);
 }
@@ -139,23 +140,22 @@ static struct gsp_vram *get(struct gsp_gpu *g, struct fl_fail *fail)
         return NULL;
     }
     v->g = g;
-    v->refs = 1;
+    v->refs = 2; /* the GPU's own, and ours */
     v->mem = (struct gpu_mem){.ops = &vram_ops, .ctx = v, .vram_bytes = g->fb.fb_bytes};
     v->format = format_of(g->hw.family->family);
     g->vram = v;
     vram_evict_open(v);
     enum fl_err err = vram_pool_open(v, fail);
     err = FL_THEN(err, vram_bar1_open(v, fail));
-    if (err != FL_OK || g->vram != v) { /* it yielded: the life may be over */
-        if (g->vram == v) {
-            g->vram = NULL;
-        }
-        v->g = NULL;
-        put(v);
-        return NULL;
+    err = FL_THEN(err, vram_alive(v, fail));
+    if (err == FL_OK) {
+        return v;
     }
-    v->refs++; /* the first is the GPU's own */
-    return v;
+    if (g->vram == v) {
+        gsp_vram_down(g);
+    }
+    put(v);
+    return NULL;
 }
 
 /* ---- clients ---- */

@@ -133,8 +133,23 @@ enum fl_err gsp_vram_free(struct gsp_vram_client *c, uint32_t handle, struct fl_
 void vram_objects_drop(struct gsp_vram_client *c)
 {
     while (c->objects != NULL) {
-        const enum fl_err err = gsp_vram_free(c, c->objects->handle, NULL);
-        FL_ASSERT(err == FL_OK); /* what was mapped is not any more */
+        struct vram_object *o = c->objects;
+        if (gsp_vram_free(c, o->handle, NULL) != FL_OK) { /* mapped in BAR1 and out of reach */
+            c->objects = o->next;
+            o->next = c->v->orphans;
+            c->v->orphans = o;
+        }
+    }
+}
+
+void vram_orphans_drop(struct gsp_vram *v)
+{
+    while (v->orphans != NULL) {
+        struct vram_object *o = v->orphans;
+        const enum fl_err err = gpu_object_free(o->gpu, NULL);
+        FL_ASSERT(err == FL_OK);
+        v->orphans = o->next;
+        drop(v, o);
     }
 }
 

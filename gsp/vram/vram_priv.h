@@ -22,6 +22,7 @@ struct bar1_window {
     uint64_t vram; /* what it shows, in windows; UINT64_MAX: nothing */
     uint64_t last; /* of gsp_vram.uses */
     struct gpu_object *object;
+    struct gpu_object *stale; /* a move that failed may have left it mapped */
 };
 
 /* One life's manager. It outlives that: clients hold it until they close. */
@@ -49,6 +50,8 @@ struct gsp_vram {
     uint64_t uses, hits, misses;
 
     struct gsp_vram_client *clients;
+    struct vram_object
+        *orphans;     /* of clients that went, still mapped where it could not be undone */
     uint32_t handles; /* given so far */
 };
 
@@ -153,5 +156,6 @@ FL_MUST_CHECK enum fl_err vram_copy_at(struct gsp_vram *v, uint64_t addr, const 
 struct vram_object *vram_object_of(struct gsp_vram *v, const struct gpu_object *o);
 struct vram_object *vram_object_find(struct gsp_vram_client *c, uint32_t handle,
                                      struct fl_fail *fail);
-void vram_objects_drop(struct gsp_vram_client *c); /* all; nothing is mapped */
+void vram_objects_drop(struct gsp_vram_client *c); /* all */
+void vram_orphans_drop(struct gsp_vram *v);        /* nothing is mapped any more */
 void vram_spaces_drop(struct gsp_vram_client *c);  /* all. Yields */

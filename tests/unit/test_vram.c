@@ -328,8 +328,12 @@ static void unload_within(void)
     const uint32_t o = alloc(MIB(4));
     struct gsp_vm_map m = {.object = o, .len = MIB(4), .va = GSP_VM_ANYWHERE};
 
+    OK(gsp_vm_create(client, GSP_VM_BAR1, MIB(8), &vm, &fail)); /* stays mapped when all ends */
+    OK(gsp_vm_map(client, vm, &m, &fail));
+    m.va = GSP_VM_ANYWHERE;
     OK(gsp_vm_create(client, GSP_VM_ENGINES, 0, &vm, &fail));
     OK(gsp_vm_map(client, vm, &m, &fail));
+    OK(gsp_vram_fill(client, o, 0, MIB(4), "z", 1, GSP_VRAM_BAR1, &fail));
     assert_int_equal(gsp_unload(rig.gpu), FL_OK);
     ERR(FL_ECANCELED, gsp_vram_read(client, o, 0, in, 16, GSP_VRAM_BAR1, &fail));
     ERR(FL_ECANCELED,
