@@ -24,6 +24,7 @@ enum work {
     WORK_FSP,
     WORK_HOST,
     WORK_FAULT,
+    WORK_BAR_FAULT,
     WORK_COUNT
 };
 

@@ -12,6 +12,7 @@
 #include "tests/model/blocks.h"
 #include "tests/model/books/strict.h"
 #include "tests/model/bus/dma.h"
+#include "tests/model/bus/work.h"
 #include "tests/model/chips.h"
 #include "tests/model/gpu.h"
 #include "tests/model/memory/mmu.h"
@@ -59,6 +60,24 @@ bool model_bar_set_pde(struct gpu_model *m, uint32_t which, uint64_t value, uint
 
 /* ---- accesses ---- */
 
+/* Told to the driver once for all faults that come close together. What the GSP does with a fault
+ * of a BAR is not known in detail; that something was queued is what it can say without more. */
+static void tell_later(struct gpu_model *m)
+{
+    enum { TELL_NS = 1000, BURST_NS = 100000000 };
+    const uint64_t now = model_now(m);
+    if (now >= m->bars->quiet_until_ns) {
+        m->bars->quiet_until_ns = now + BURST_NS;
+        model_schedule(m, WORK_BAR_FAULT, TELL_NS);
+    }
+}
+
+static void tell(struct gpu_model *m)
+{
+    enum { EVENT_MMU_FAULT_QUEUED = 0x1005 };
+    model_inject_event(m, EVENT_MMU_FAULT_QUEUED, NULL, 0, 0);
+}
+
 static bool find(struct gpu_model *m, unsigned which, uint64_t off, bool write,
                  struct mmu_page *page)
 {
@@ -70,11 +89,15 @@ static bool find(struct gpu_model *m, unsigned which, uint64_t off, bool write,
     enum mmu_result r = model_tlb_translate(m, &dir, off, page);
     if (r == MMU_MAPPED && write && page->read_only) {
         r = MMU_FAULT_READ_ONLY;
+        page->entry.why = "is read-only";
     }
     if (r != MMU_MAPPED) {
-        model_rule_broken(m, RULE_BAR_FAULT, "%s of %s at offset 0x%llx: fault type %u",
+        char words[MMU_WORDS];
+        model_mmu_fault_words(words, r, &page->entry);
+        model_rule_broken(m, RULE_BAR_FAULT, "%s of %s at offset 0x%llx: %s",
                           write ? "write" : "read", bar_names[which], (unsigned long long)off,
-                          (unsigned)r);
+                          words);
+        tell_later(m);
         return false;
     }
     return true;
@@ -159,6 +182,7 @@ static void reset(struct gpu_model *m, enum model_reset kind)
 {
     (void)kind;
     model_bar_gsp_unbind(m);
+    m->bars->quiet_until_ns = 0;
 }
 
 static const struct block_range ranges[] = {{0xb80000, 0xb80fff, F_ALL}, {0}};
@@ -170,4 +194,5 @@ const struct block bar_block = {
     .read = read,
     .write = write,
     .reset = reset,
+    .work = {[WORK_BAR_FAULT] = tell},
 };

@@ -11,6 +11,7 @@ struct bar_bind {
 };
 struct bar_state {
     struct bar_bind bind[MODEL_MAPPED_BARS];
+    uint64_t quiet_until_ns; /* the driver has been told of a fault */
 };
 /* The GSP binds a BAR to a directory of its own, empty, by an instance block; and lets go of both.
  */

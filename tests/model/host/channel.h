@@ -10,7 +10,7 @@
 struct rm_object;
 
 /* Kinds of errors, channels.md 14.2. */
-enum { XID_MMU = 31, XID_PBDMA = 32 };
+enum { XID_PBDMA = 32 };
 /* From a doorbell to the first look at the ring. */
 enum { DOORBELL_NS = 2000 };
 
@@ -68,7 +68,9 @@ enum { HOST_TURN = 65536, HOST_COPY = 16 /* up to 4 KiB */, HOST_INVALIDATE = 25
 bool model_host_spend(struct gpu_model *m, uint32_t units);
 /* The address space of a channel; false: it has none. */
 bool model_channel_dir(struct gpu_model *m, const struct channel *c, struct page_dir *dir);
-/* The channel is stopped and the driver told. xid: what kind (channels.md 14.2). */
-void model_channel_fault(struct gpu_model *m, struct channel *c, uint32_t xid, enum mmu_result type,
-                         uint64_t va);
+/* The channel is stopped and the driver told. xid: what kind (channels.md 14.2); data: the word
+ * that it is about. */
+void model_channel_fault(struct gpu_model *m, struct channel *c, uint32_t xid, uint64_t data);
+/* The same after an access that the MMU refused. */
+void model_channel_mmu_fault(struct gpu_model *m, struct channel *c, const struct mmu_fault *f);
 void model_channel_nonstall(struct gpu_model *m, const struct channel *c);

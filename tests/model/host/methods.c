@@ -51,13 +51,13 @@ static bool host_method(struct gpu_model *m, struct channel *c, uint32_t subchan
     switch (method) {
     case SET_OBJECT:
         if (model_class_kind(m, data & CLASS_MASK) == CLASS_OTHER) {
-            model_channel_fault(m, c, XID_CLASS, MMU_MAPPED, data);
+            model_channel_fault(m, c, XID_CLASS, data);
             return false;
         }
         c->cls[subchannel] = data & CLASS_MASK;
         return true;
     case ILLEGAL:
-        model_channel_fault(m, c, XID_PBDMA, MMU_MAPPED, data);
+        model_channel_fault(m, c, XID_PBDMA, data);
         return false;
     case OLD_SEM_D:
         return model_semaphore_execute_old(m, c, data);
@@ -92,7 +92,7 @@ bool model_host_method(struct gpu_model *m, struct channel *c, uint32_t subchann
     } else if (model_class_kind(m, c->cls[subchannel]) == CLASS_COPY) {
         model_ce_method(m, c, method, data);
     } else if (c->cls[subchannel] == 0) {
-        model_channel_fault(m, c, XID_CLASS, MMU_MAPPED, method);
+        model_channel_fault(m, c, XID_CLASS, method);
     } else {
         m->host->ignored_methods++;
     }

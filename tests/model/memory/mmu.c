@@ -110,33 +110,66 @@ static struct pte get_pte(const struct gpu_model *m, uint64_t e)
     return p;
 }
 
-static bool entry_at(struct gpu_model *m, const struct table *t, uint64_t index, uint32_t bytes,
-                     uint64_t e[2])
+static const char *level_name(uint32_t shift)
 {
-    uint8_t raw[16];
+    switch (shift) {
+    case 56:
+        return "PD4";
+    case 47:
+        return "PD3";
+    case 38:
+        return "PD2";
+    case 29:
+        return "PD1";
+    case DUAL_SHIFT:
+        return "PD0";
+    case BIG_SHIFT:
+        return "PT 64K";
+    default:
+        return "PT 4K";
+    }
+}
+
+static enum mmu_result fault(struct mmu_page *out, enum mmu_result type, const char *why)
+{
+    out->entry.why = why;
+    return type;
+}
+
+/* The entry at index of the table of that level; which it was is noted. */
+static bool entry_at(struct gpu_model *m, const struct table *t, uint64_t index, uint32_t shift,
+                     uint64_t e[2], struct mmu_page *out)
+{
+    const uint32_t bytes = shift == DUAL_SHIFT ? 16 : 8;
+    uint8_t raw[16] = {0};
+    out->entry = (struct mmu_entry){.level = level_name(shift)};
     if (!model_phys_read(m, t->sysmem, t->addr + index * bytes, raw, bytes)) {
+        out->entry.why = "is not known: the table cannot be read";
         return false;
     }
     e[0] = get_le64(raw);
     e[1] = bytes == 16 ? get_le64(raw + 8) : 0;
+    out->entry.value = e[0];
     return true;
 }
 
 static enum mmu_result leaf(const struct pte *p, uint64_t va, uint32_t shift, struct mmu_page *out)
 {
     const uint64_t size = 1ull << shift, in = va & (size - 1);
-    *out = (struct mmu_page){.left = size - in, .sparse = p->sparse};
+    *out = (struct mmu_page){.left = size - in, .sparse = p->sparse, .entry = out->entry};
     if (p->sparse) {
         return MMU_MAPPED;
     }
     if (!p->valid) {
-        return MMU_FAULT_PTE;
+        return fault(out, MMU_FAULT_PTE,
+                     p->no_4k ? "is not valid and says that there are no 4K pages"
+                              : "is not valid");
     }
     if (p->aperture == PTE_PEER) {
-        return MMU_FAULT_APERTURE;
+        return fault(out, MMU_FAULT_APERTURE, "is for a peer; there is none");
     }
     if (p->kind == KIND_INVALID) {
-        return MMU_FAULT_KIND;
+        return fault(out, MMU_FAULT_KIND, "has the kind that is invalid, 7");
     }
     out->addr = (p->addr & ~(size - 1)) + in;
     out->sysmem = p->aperture != PTE_VIDEO;
@@ -159,7 +192,7 @@ static enum mmu_result walk_dual(struct gpu_model *m, const uint64_t e[2], uint6
         return leaf(&p, va, DUAL_SHIFT, out);
     }
     if (big.valid) {
-        if (!entry_at(m, &big, BITS(va, DUAL_SHIFT - 1, BIG_SHIFT), 8, entry)) {
+        if (!entry_at(m, &big, BITS(va, DUAL_SHIFT - 1, BIG_SHIFT), BIG_SHIFT, entry, out)) {
             return MMU_FAULT_REGION;
         }
         const struct pte p = get_pte(m, entry[0]);
@@ -168,13 +201,16 @@ static enum mmu_result walk_dual(struct gpu_model *m, const uint64_t e[2], uint6
         }
     }
     if (small.valid) {
-        if (!entry_at(m, &small, BITS(va, DUAL_SHIFT - 1, SMALL_SHIFT), 8, entry)) {
+        if (!entry_at(m, &small, BITS(va, DUAL_SHIFT - 1, SMALL_SHIFT), SMALL_SHIFT, entry, out)) {
             return MMU_FAULT_REGION;
         }
         const struct pte p = get_pte(m, entry[0]);
         return leaf(&p, va, SMALL_SHIFT, out);
     }
-    return big.valid ? MMU_FAULT_PTE : MMU_FAULT_PDE;
+    if (big.valid) {
+        return fault(out, MMU_FAULT_PTE, "is not valid, and there is no table of 4K pages");
+    }
+    return fault(out, MMU_FAULT_PDE, "leads to no table, nor does its other half");
 }
 
 enum mmu_result model_mmu_walk(struct gpu_model *m, const struct page_dir *dir, uint64_t va,
@@ -182,17 +218,18 @@ enum mmu_result model_mmu_walk(struct gpu_model *m, const struct page_dir *dir, 
 {
     const struct format *f = format_of(m);
     struct table t = {.addr = dir->root, .sysmem = dir->sysmem, .valid = true};
+    *out = (struct mmu_page){0};
     if (!dir->valid) {
-        return MMU_FAULT_PDE;
+        return fault(out, MMU_FAULT_PDE, "there is no root directory");
     }
     if (va >> f->va_bits != 0) {
-        return MMU_FAULT_VA_LIMIT;
+        return fault(out, MMU_FAULT_VA_LIMIT, "the address is beyond what the format can say");
     }
     for (uint32_t i = 0; i < f->levels; i++) {
         const bool dual = i == f->levels - 1;
         const uint64_t index = va >> f->level[i].shift & ((1ull << f->level[i].bits) - 1);
         uint64_t e[2];
-        if (!entry_at(m, &t, index, dual ? 16 : 8, e)) {
+        if (!entry_at(m, &t, index, f->level[i].shift, e, out)) {
             return MMU_FAULT_REGION;
         }
         if (dual) {
@@ -200,7 +237,9 @@ enum mmu_result model_mmu_walk(struct gpu_model *m, const struct page_dir *dir, 
         }
         if ((e[0] & IS_PTE) != 0) {
             const struct pte p = get_pte(m, e[0]);
-            return i >= f->pte_from ? leaf(&p, va, f->level[i].shift, out) : MMU_FAULT_PDE;
+            return i >= f->pte_from
+                       ? leaf(&p, va, f->level[i].shift, out)
+                       : fault(out, MMU_FAULT_PDE, "is a page where there are none so large");
         }
         t = get_pde(m, e[0], false);
         if (t.sparse) {
@@ -208,10 +247,44 @@ enum mmu_result model_mmu_walk(struct gpu_model *m, const struct page_dir *dir, 
             return leaf(&p, va, f->level[i].shift, out);
         }
         if (!t.valid) {
-            return MMU_FAULT_PDE;
+            return fault(out, MMU_FAULT_PDE, "leads to no table");
         }
     }
     return MMU_FAULT_PDE;
+}
+
+static const char *fault_name(enum mmu_result type)
+{
+    switch (type) {
+    case MMU_FAULT_PDE:
+        return "PDE";
+    case MMU_FAULT_PTE:
+        return "PTE";
+    case MMU_FAULT_VA_LIMIT:
+        return "VA limit";
+    case MMU_FAULT_READ_ONLY:
+        return "read-only";
+    case MMU_FAULT_APERTURE:
+        return "unsupported aperture";
+    case MMU_FAULT_KIND:
+        return "unsupported kind";
+    case MMU_FAULT_REGION:
+        return "region violation";
+    case MMU_MAPPED:
+        break;
+    }
+    return "none";
+}
+
+void model_mmu_fault_words(char words[MMU_WORDS], enum mmu_result type, const struct mmu_entry *at)
+{
+    const char *why = at->why != NULL ? at->why : "does not allow it";
+    if (at->level == NULL) {
+        snprintf(words, MMU_WORDS, "fault type %u (%s): %s", (unsigned)type, fault_name(type), why);
+    } else {
+        snprintf(words, MMU_WORDS, "fault type %u (%s) at %s: entry 0x%llx %s", (unsigned)type,
+                 fault_name(type), at->level, (unsigned long long)at->value, why);
+    }
 }
 
 /* ---- instance blocks ---- */
