@@ -25,6 +25,8 @@ enum work {
     WORK_HOST,
     WORK_FAULT,
     WORK_BAR_FAULT,
+    WORK_INVALIDATE,
+    WORK_UFLUSH,
     WORK_COUNT
 };
 
@@ -66,6 +68,7 @@ struct gpu_model {
     struct pbus_state *pbus;
     struct ptimer_state *ptimer;
     struct flush_page_state *flush_page;
+    struct uflush_state *uflush;
     struct pgc6_state *pgc6;
     struct vga_state *vga;
     /* falcon/ */

@@ -48,6 +48,7 @@ static void invalidate(uint64_t pdb, uint32_t command)
     mini_wr(&d, NV_VIRTUAL_FUNCTION_PRIV_MMU_INVALIDATE_PDB__OFFSET, (uint32_t)(pdb >> 8));
     mini_wr(&d, NV_VIRTUAL_FUNCTION_PRIV_MMU_INVALIDATE_UPPER_PDB__OFFSET, (uint32_t)(pdb >> 40));
     mini_wr(&d, NV_VIRTUAL_FUNCTION_PRIV_MMU_INVALIDATE__OFFSET, command);
+    assert_true(mini_poll(&d, NV_VIRTUAL_FUNCTION_PRIV_MMU_INVALIDATE__OFFSET, TRIGGER, 0, 100));
 }
 
 /* BAR2 shows OLD at PLACE, and that was used. */

@@ -8,13 +8,9 @@
 #include "tests/model/memory/tlb.h"
 
 #include "arch/base.h"
-#include "gsp/hw/regs/regs.h"
-#include "tests/model/block.h"
-#include "tests/model/blocks.h"
 #include "tests/model/books/strict.h"
 #include "tests/model/gpu.h"
 #include "tests/model/memory/mmu.h"
-#include "tests/model/model.h"
 
 #define SPREAD 0x9e3779b1u /* 2^32 over the golden ratio */
 
@@ -78,72 +74,3 @@ void model_tlb_invalidate(struct gpu_model *m, uint64_t root)
         }
     }
 }
-
-/* ---- registers ---- */
-
-/* What the three registers say. */
-static void command(struct gpu_model *m, uint32_t value)
-{
-    enum { ALL_PDB = 1 << 1, APERTURE = 0xf, ADDRESS_SHIFT = 8, UPPER_SHIFT = 40 };
-    const struct NV_VIRTUAL_FUNCTION_PRIV_MMU_INVALIDATE c = {value};
-    const uint64_t pdb = m->tlb->pdb & ~(uint32_t)APERTURE;
-    if (NV_VIRTUAL_FUNCTION_PRIV_MMU_INVALIDATE__TRIGGER(c) != 0) {
-        model_tlb_invalidate(m, (value & ALL_PDB) != 0
-                                    ? TLB_ALL_ROOTS
-                                    : (uint64_t)m->tlb->upper_pdb << UPPER_SHIFT |
-                                          pdb << ADDRESS_SHIFT);
-    }
-}
-
-static bool read(struct gpu_model *m, uint32_t off, uint32_t *value)
-{
-    switch (off) {
-    case NV_VIRTUAL_FUNCTION_PRIV_MMU_INVALIDATE_PDB__OFFSET:
-        *value = m->tlb->pdb;
-        return true;
-    case NV_VIRTUAL_FUNCTION_PRIV_MMU_INVALIDATE_UPPER_PDB__OFFSET:
-        *value = m->tlb->upper_pdb;
-        return true;
-    case NV_VIRTUAL_FUNCTION_PRIV_MMU_INVALIDATE__OFFSET:
-        *value = m->tlb->invalidate & ~NV_VIRTUAL_FUNCTION_PRIV_MMU_INVALIDATE__TRIGGER_MASK;
-        return true; /* the trigger has been served */
-    default:
-        return false;
-    }
-}
-
-static bool write(struct gpu_model *m, uint32_t off, uint32_t value)
-{
-    switch (off) {
-    case NV_VIRTUAL_FUNCTION_PRIV_MMU_INVALIDATE_PDB__OFFSET:
-        m->tlb->pdb = value;
-        return true;
-    case NV_VIRTUAL_FUNCTION_PRIV_MMU_INVALIDATE_UPPER_PDB__OFFSET:
-        m->tlb->upper_pdb = value;
-        return true;
-    case NV_VIRTUAL_FUNCTION_PRIV_MMU_INVALIDATE__OFFSET:
-        m->tlb->invalidate = value;
-        command(m, value);
-        return true;
-    default:
-        return false;
-    }
-}
-
-static void reset(struct gpu_model *m, enum model_reset kind)
-{
-    (void)kind;
-    m->tlb->pdb = m->tlb->upper_pdb = m->tlb->invalidate = 0;
-    model_tlb_invalidate(m, TLB_ALL_ROOTS);
-}
-
-static const struct block_range ranges[] = {{0xb83000, 0xb83fff, F_ALL}, {0}};
-
-const struct block tlb_block = {
-    .name = "TLB",
-    BLOCK_STATE(tlb),
-    .ranges = ranges,
-    .read = read,
-    .write = write,
-    .reset = reset,
-};

@@ -13,6 +13,8 @@ struct tlb_entry {
 struct tlb_state {
     struct tlb_entry entry[TLB_ENTRIES];
     uint32_t pdb, upper_pdb, invalidate; /* the registers, as last written */
+    bool busy;                           /* a command is under way */
+    uint64_t busy_root;                  /* what it is about */
 };
 #define TLB_ALL_ROOTS UINT64_MAX
 /* Where va is for a client of the MMU: as it was when last used, until invalidated. A difference
