@@ -25,6 +25,7 @@ enum work {
     WORK_HOST,
     WORK_FAULT,
     WORK_BAR_FAULT,
+    WORK_BIND,
     WORK_INVALIDATE,
     WORK_UFLUSH,
     WORK_COUNT

@@ -53,7 +53,7 @@ enum fault_point {
     POINT_COMMAND,   /* a command after that */
     POINT_UNLOAD,    /* it is to go down */
 };
-enum fault_busy { BUSY_INVALIDATE, BUSY_FLUSH };
+enum fault_busy { BUSY_INVALIDATE, BUSY_FLUSH, BUSY_BIND };
 enum fault_ecc { ECC_CORRECTABLE, ECC_UNCORRECTABLE };
 
 enum { FAULT_SPEC_MAX = 200, FAULT_TEXT_MAX = 128 };

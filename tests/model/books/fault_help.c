@@ -29,7 +29,7 @@ const char *model_fault_help(void)
            "it (no polls)\n"
            "falcon-hang=gsp|sec2[:n=K]         the program of that falcon's K-th start never "
            "halts\n"
-           "busy=invalidate|flush[:n=K]        the K-th TLB invalidate or UFLUSH is "
+           "busy=invalidate|flush|bind[:n=K]   the K-th TLB invalidate, UFLUSH or bind of a BAR is "
            "never done\n"
            "gfw-stuck[=V]                      the board firmware never finishes; its progress "
            "stays at V\n"

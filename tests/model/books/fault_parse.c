@@ -81,7 +81,7 @@ struct word_value {
 };
 static const struct word_value falcons[] = {{"gsp", 0}, {"sec2", 1}, {NULL, 0}};
 static const struct word_value busies[] = {
-    {"invalidate", BUSY_INVALIDATE}, {"flush", BUSY_FLUSH}, {NULL, 0}};
+    {"invalidate", BUSY_INVALIDATE}, {"flush", BUSY_FLUSH}, {"bind", BUSY_BIND}, {NULL, 0}};
 static const struct word_value eccs[] = {
     {"correctable", ECC_CORRECTABLE}, {"uncorrectable", ECC_UNCORRECTABLE}, {NULL, 0}};
 static const struct word_value stucks[] = {{"riscv", POINT_RISCV},

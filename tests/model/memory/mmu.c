@@ -297,11 +297,11 @@ enum {
     PDB_INVALID = 1
 };
 
-struct page_dir model_mmu_instance(struct gpu_model *m, uint64_t inst)
+struct page_dir model_mmu_instance(struct gpu_model *m, uint64_t inst, bool sysmem)
 {
     uint8_t raw[8];
     struct page_dir dir = {0};
-    if (model_vram_read(m, inst + INST_PDB, raw, sizeof(raw))) {
+    if (model_phys_read(m, sysmem, inst + INST_PDB, raw, sizeof(raw))) {
         const uint64_t pdb = get_le64(raw);
         dir.root = pdb & ~(uint64_t)(FL_PAGE_SIZE - 1);
         dir.sysmem = (pdb & PDB_TARGET) > PDB_INVALID;

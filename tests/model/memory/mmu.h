@@ -51,7 +51,7 @@ enum mmu_result model_mmu_walk(struct gpu_model *m, const struct page_dir *dir, 
                                struct mmu_page *out);
 /* A fault in words: "fault type 2 (PTE) at PT 4K: entry 0x0 is not valid". */
 void model_mmu_fault_words(char words[MMU_WORDS], enum mmu_result type, const struct mmu_entry *at);
-/* The root that an instance block in video memory names. */
-struct page_dir model_mmu_instance(struct gpu_model *m, uint64_t inst);
+/* The root that an instance block names. */
+struct page_dir model_mmu_instance(struct gpu_model *m, uint64_t inst, bool sysmem);
 /* Lays a root into an instance block, as the GSP does. */
 void model_mmu_put_instance(struct gpu_model *m, uint64_t inst, const struct page_dir *dir);
