@@ -63,6 +63,7 @@ struct gpu_model {
     struct vram *vram;
     struct wpr2 *wpr2;
     struct tlb_state *tlb;
+    struct posted_state *posted;
     struct pramin_state *pramin;
     /* blocks/ */
     struct pmc_state *pmc;

@@ -134,6 +134,7 @@ static void binding_takes_a_while(void **state)
     assert_int_equal(mini_rd(&d, STATUS), 3 << 2);
     mini_wr(&d, BAR1_WORD, WORD_VIRTUAL | INST >> 12);
     assert_int_equal(mini_rd(&d, STATUS), 0xf);
+    no_rule_broken();
     assert_int_equal(model_bar_read(d.m, BAR1, 0, 4), 0x77);
     assert_true(mini_poll(&d, STATUS, 0xf, 0, BUSY_US));
     assert_int_equal(model_bar_read(d.m, BAR1, 0, 4), UNMAPPED);
@@ -156,13 +157,13 @@ static void one_that_never_ends(void **state)
 /* The block that names the root lies in the machine's memory; a page of 512 MiB is all there is. */
 static void an_instance_on_the_bus(void **state)
 {
-    enum { COHERENT = 2 << 10, PDB = 0x200, TABLE = 0x1000, LEVELS = 3, PDE_VIDEO = 2, PAGE = 1 };
+    enum { COHERENT = 2 << 10, PDB = 0x200, TABLE = 0x1000, LEVELS = 3, TO_TABLE = 2, PAGE = 1 };
     const struct model_config cfg = {.chip = "gh100"};
     (void)state;
     mini_open(&d, &cfg, false);
     const uint64_t inst = mini_alloc(&d, 4096);
     for (uint64_t i = 0; i < LEVELS; i++) {
-        chan_put64(&d, CHAN_ROOT + i * TABLE, (CHAN_ROOT + (i + 1) * TABLE) | PDE_VIDEO);
+        chan_put64(&d, CHAN_ROOT + i * TABLE, (CHAN_ROOT + (i + 1) * TABLE) | TO_TABLE);
     }
     chan_put64(&d, CHAN_ROOT + LEVELS * TABLE, PAGE);
     chan_put64(&d, PLACE, 0x1d);
@@ -205,6 +206,59 @@ static void eight_bytes_everywhere(void **state)
     assert_true(model_bar_read(d.m, BAR1, PLACE, 8) == ((uint64_t)UNMAPPED << 32 | UNMAPPED));
 }
 
+/* ---- rules ---- */
+
+static void read_while_binding(void)
+{
+    mini_wr(&d, BAR1_LOW, 0);
+    mini_wr(&d, BAR1_HIGH, 0);
+    look();
+}
+static void write_while_binding(void)
+{
+    mini_wr(&d, BAR1_LOW, 0);
+    mini_wr(&d, BAR1_HIGH, 0);
+    model_bar_write(d.m, d.m->cfg->vram_bar, PLACE, 4, 0);
+}
+static void high_first(void)
+{
+    mini_wr(&d, BAR1_HIGH, 0);
+    mini_wr(&d, BAR1_LOW, 0);
+}
+static void high_again(void)
+{
+    mini_wr(&d, BAR2_LOW, 0);
+    mini_wr(&d, BAR2_HIGH, 0);
+    mini_pass(&d, BUSY_US);
+    no_rule_broken();
+    mini_wr(&d, BAR2_HIGH, 1);
+}
+static const struct {
+    const char *rule;
+    void (*deed)(void);
+    const char *words;
+} wrong[] = {
+    {"bar.bind-unawaited", read_while_binding, "read of BAR1 at offset 0x5000000 while"},
+    {"bar.bind-unawaited", write_while_binding, "write of BAR1 at offset 0x5000000 while"},
+    {"bar.bind-high-first", high_first, "binds BAR1, 0x00000000, was"},
+    {"bar.bind-high-first", high_again, "binds BAR2, 0x00000001, was"},
+};
+
+static void each_condition(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+        boot("gh100");
+        wrong[i].deed();
+        const struct model_verdict *v = model_first_violation(d.m);
+        if (v == NULL || strcmp(v->rule, wrong[i].rule) != 0 ||
+            strstr(v->words, wrong[i].words) == NULL) {
+            fail_msg("%zu: %s: %s", i, wrong[i].rule, v != NULL ? v->words : "nothing");
+        }
+        mini_close(&d);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -215,6 +269,7 @@ int main(void)
         cmocka_unit_test_teardown(one_that_never_ends, close_it),
         cmocka_unit_test_teardown(an_instance_on_the_bus, close_it),
         cmocka_unit_test_teardown(eight_bytes_everywhere, close_it),
+        cmocka_unit_test_teardown(each_condition, close_it),
     };
     return cmocka_run_group_tests_name("model BARs", tests, NULL, NULL);
 }

@@ -12,6 +12,7 @@
 #include "tests/model/books/fault.h"
 #include "tests/model/bus/work.h"
 #include "tests/model/gpu.h"
+#include "tests/model/memory/posted.h"
 #include "tests/model/model.h"
 
 enum { FLUSH_NS = 2000 };
@@ -50,6 +51,9 @@ static bool write(struct gpu_model *m, uint32_t off, uint32_t value)
     }
     if (NV_UFLUSH_FB_FLUSH__PENDING((struct NV_UFLUSH_FB_FLUSH){value}) != 0) {
         m->uflush->busy[which] = true;
+        if (which == UFLUSH_FB) {
+            model_posted_flush_begins(m);
+        }
         m->uflush->stuck[which] = m->uflush->stuck[which] || model_fault_never_done(m, BUSY_FLUSH);
         model_schedule(m, WORK_UFLUSH, FLUSH_NS);
     }
@@ -60,6 +64,9 @@ static void done(struct gpu_model *m)
 {
     for (unsigned i = 0; i < UFLUSH_KINDS; i++) {
         m->uflush->busy[i] = m->uflush->stuck[i];
+    }
+    if (!m->uflush->busy[UFLUSH_FB]) {
+        model_posted_flush_ends(m);
     }
 }
 

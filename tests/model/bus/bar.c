@@ -40,6 +40,11 @@ void model_bar_tell(struct gpu_model *m)
 static bool find(struct gpu_model *m, unsigned which, uint64_t off, bool write,
                  struct mmu_page *page)
 {
+    if (m->bars->binding[which]) {
+        model_rule_broken(m, RULE_BAR_BIND_UNAWAITED,
+                          "%s of %s at offset 0x%llx while its binding is under way",
+                          write ? "write" : "read", bar_names[which], (unsigned long long)off);
+    }
     if (!m->bars->bind[which].is_virtual) {
         *page = (struct mmu_page){.addr = off};
         return true;

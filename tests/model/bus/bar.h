@@ -14,6 +14,7 @@ struct bar_state {
     struct bar_bind bind[MODEL_MAPPED_BARS];
     struct bar_bind next[MODEL_MAPPED_BARS]; /* being bound */
     bool binding[MODEL_MAPPED_BARS];
+    bool low_written[MODEL_MAPPED_BARS];                      /* since the last bind */
     bool stuck[MODEL_MAPPED_BARS];                            /* --fault busy=bind */
     uint32_t low[MODEL_MAPPED_BARS], high[MODEL_MAPPED_BARS]; /* the pair, as last written */
     uint64_t quiet_until_ns; /* the driver has been told of a fault */

@@ -10,11 +10,13 @@
 #include "tests/model/block.h"
 #include "tests/model/blocks.h"
 #include "tests/model/books/fault.h"
+#include "tests/model/books/strict.h"
 #include "tests/model/bus/bar.h"
 #include "tests/model/bus/work.h"
 #include "tests/model/chips.h"
 #include "tests/model/gpu.h"
 #include "tests/model/memory/mmu.h"
+#include "tests/model/memory/mmu_check.h"
 #include "tests/model/memory/tlb.h"
 #include "tests/model/memory/vram.h"
 #include "tests/model/model.h"
@@ -33,6 +35,7 @@ void model_bar_gsp_bind(struct gpu_model *m, unsigned which, uint64_t inst, uint
     m->bars->bind[which] = (struct bar_bind){.inst = inst, .is_virtual = true};
     m->bars->binding[which] = false;
     model_tlb_invalidate(m, root);
+    model_tlb_bound(m, &dir, false);
 }
 
 void model_bar_gsp_unbind(struct gpu_model *m)
@@ -77,6 +80,12 @@ static void done(struct gpu_model *m)
         if (s->binding[i] && !s->stuck[i]) {
             s->bind[i] = s->next[i];
             s->binding[i] = false;
+            if (s->bind[i].is_virtual) {
+                const bool sysmem = s->bind[i].target != 0;
+                const struct page_dir dir = model_mmu_instance(m, s->bind[i].inst, sysmem);
+                model_mmu_check_instance(m, s->bind[i].inst, sysmem);
+                model_tlb_bound(m, &dir, false);
+            }
         }
     }
 }
@@ -134,6 +143,12 @@ static void bind_by_pair(struct gpu_model *m, unsigned which, uint32_t high)
 {
     const struct NV_VIRTUAL_FUNCTION_PRIV_FUNC_BAR1_BLOCK_LOW_ADDR r = {m->bars->low[which]};
     const uint32_t ptr = NV_VIRTUAL_FUNCTION_PRIV_FUNC_BAR1_BLOCK_LOW_ADDR__PTR(r);
+    if (!m->bars->low_written[which]) {
+        model_rule_broken(m, RULE_BAR_BIND_HIGH_FIRST,
+                          "the word that binds BAR%u, 0x%08x, was written before the low one",
+                          which + 1, high);
+    }
+    m->bars->low_written[which] = false;
     m->bars->high[which] = high;
     begin(m, which, (uint64_t)high << 32 | (uint64_t)ptr << FL_PAGE_SHIFT,
           NV_VIRTUAL_FUNCTION_PRIV_FUNC_BAR1_BLOCK_LOW_ADDR__TARGET(r),
@@ -177,6 +192,7 @@ static bool write(struct gpu_model *m, uint32_t off, uint32_t value)
             bind_by_word(m, which, value);
         } else if (off == r.low) {
             m->bars->low[which] = value;
+            m->bars->low_written[which] = true;
         } else if (off == r.high) {
             bind_by_pair(m, which, value);
         } else {

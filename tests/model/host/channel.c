@@ -17,6 +17,7 @@
 #include "tests/model/gsp/rm_objects.h"
 #include "tests/model/host/engines.h"
 #include "tests/model/memory/mmu.h"
+#include "tests/model/memory/tlb.h"
 
 enum {
     SPACE_FB = 2, /* addressSpace of a memory description */
@@ -27,6 +28,7 @@ enum {
     CHID_PER_PAGE = 8,
     FLAG_PRIVILEGED = 1 << 5,
     RING_MAX = 1 << 20,
+    TYPE_GRAPHICS = 1,
 };
 enum { EVENT_RC = 0x1004, EVENT_MMU_FAULT = 0x1005, LEVEL_NON_FATAL = 1, RC_BYTES = 64 };
 
@@ -149,6 +151,10 @@ uint32_t model_channel_schedule(struct gpu_model *m, const struct rm_object *o, 
         return RM_INVALID_STATE;
     }
     c->scheduled = enable;
+    struct page_dir dir;
+    if (enable && c->engine_type == TYPE_GRAPHICS && model_channel_dir(m, c, &dir)) {
+        model_tlb_bound(m, &dir, true);
+    }
     if (enable && c->kicked) {
         model_schedule(m, WORK_HOST, DOORBELL_NS);
     }

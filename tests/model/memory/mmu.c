@@ -6,23 +6,18 @@
 #include "gsp/hw/regs/regs.h"
 #include "tests/model/chips.h"
 #include "tests/model/gpu.h"
+#include "tests/model/memory/mmu_check.h"
+#include "tests/model/memory/mmu_entry.h"
 #include "tests/model/memory/phys.h"
+#include "tests/model/memory/posted.h"
 #include "tests/model/memory/vram.h"
 
 enum {
     LEVELS_MAX = 5,
-    IS_PTE = 1,
     DUAL_SHIFT = 21, /* what an entry of the lowest directory covers */
     BIG_SHIFT = 16,
     SMALL_SHIFT = 12,
-    TABLE_BITS = 9,
-    KIND_INVALID = 7,
-    V3_INVALID_SPARSE = 1,
-    V3_INVALID_NO_4K = 3,
 };
-enum { PDE_INVALID, PDE_VIDEO, PDE_SYS, PDE_SYS_NONCOHERENT };
-enum { PTE_VIDEO, PTE_PEER, PTE_SYS, PTE_SYS_NONCOHERENT };
-#define BITS(v, hi, lo) ((v) >> (lo) & (~0ull >> (63 - ((hi) - (lo)))))
 
 /* Levels from the root down to the dual directory: the VA bits of an index. */
 struct level {
@@ -40,8 +35,6 @@ static const struct format v3 = {57, 5, {{56, 1}, {47, 9}, {38, 9}, {29, 9}, {DU
 static const struct format v3_blackwell = {
     57, 5, {{56, 1}, {47, 9}, {38, 9}, {29, 9}, {DUAL_SHIFT, 8}}, 2}; /* 256 GiB pages */
 
-static bool is_v3(const struct gpu_model *m) { return (m->chip->family & F_FSP) != 0; }
-
 static const struct format *format_of(const struct gpu_model *m)
 {
     switch (m->chip->family) {
@@ -58,57 +51,6 @@ static const struct format *format_of(const struct gpu_model *m)
 }
 
 /* ---- entries ---- */
-
-struct table {
-    uint64_t addr;
-    bool sysmem, valid, sparse;
-};
-
-/* A directory entry; low: the low half of a dual one, whose table is 256-byte aligned. */
-static struct table get_pde(const struct gpu_model *m, uint64_t e, bool low)
-{
-    struct table t = {0};
-    const uint32_t aperture = (uint32_t)BITS(e, 2, 1);
-    t.valid = aperture != PDE_INVALID;
-    t.sysmem = aperture != PDE_VIDEO;
-    if (is_v3(m)) {
-        t.sparse = !t.valid && (BITS(e, 5, 3) & V3_INVALID_SPARSE) != 0;
-        t.addr = low ? BITS(e, 51, 8) << 8 : BITS(e, 51, 12) << 12;
-    } else {
-        t.sparse = !t.valid && BITS(e, 3, 3) != 0;
-        const uint64_t hi = t.sysmem ? BITS(e, 53, 33) << 25 : 0;
-        t.addr = low ? (BITS(e, 32, 4) | hi << 4) << 8 : (BITS(e, 32, 8) | hi) << 12;
-    }
-    return t;
-}
-
-struct pte {
-    bool valid, sparse, no_4k;
-    uint32_t aperture, kind;
-    bool read_only;
-    uint64_t addr;
-};
-
-static struct pte get_pte(const struct gpu_model *m, uint64_t e)
-{
-    struct pte p = {.valid = (e & 1) != 0, .aperture = (uint32_t)BITS(e, 2, 1)};
-    const bool video = p.aperture == PTE_VIDEO;
-    if (is_v3(m)) {
-        const uint32_t pcf = (uint32_t)BITS(e, 7, 3);
-        p.sparse = !p.valid && pcf == V3_INVALID_SPARSE;
-        p.no_4k = !p.valid && pcf == V3_INVALID_NO_4K;
-        p.read_only = (pcf & 4) != 0;
-        p.kind = (uint32_t)BITS(e, 11, 8);
-        p.addr = (video ? BITS(e, 39, 12) : BITS(e, 51, 12)) << 12;
-    } else {
-        p.no_4k = !p.valid && BITS(e, 5, 5) != 0;
-        p.sparse = !p.valid && !p.no_4k && BITS(e, 3, 3) != 0;
-        p.read_only = BITS(e, 6, 6) != 0;
-        p.kind = (uint32_t)BITS(e, 63, 56);
-        p.addr = (video ? BITS(e, 32, 8) : BITS(e, 53, 8)) << 12;
-    }
-    return p;
-}
 
 static const char *level_name(uint32_t shift)
 {
@@ -130,6 +72,9 @@ static const char *level_name(uint32_t shift)
     }
 }
 
+/* Which directory, PD0 first. */
+static uint32_t dir_index(uint32_t shift) { return (shift - DUAL_SHIFT + 2) / 9; }
+
 static enum mmu_result fault(struct mmu_page *out, enum mmu_result type, const char *why)
 {
     out->entry.why = why;
@@ -137,12 +82,16 @@ static enum mmu_result fault(struct mmu_page *out, enum mmu_result type, const c
 }
 
 /* The entry at index of the table of that level; which it was is noted. */
-static bool entry_at(struct gpu_model *m, const struct table *t, uint64_t index, uint32_t shift,
+static bool entry_at(struct gpu_model *m, const struct mmu_table *t, uint64_t index, uint32_t shift,
                      uint64_t e[2], struct mmu_page *out)
 {
     const uint32_t bytes = shift == DUAL_SHIFT ? 16 : 8;
     uint8_t raw[16] = {0};
     out->entry = (struct mmu_entry){.level = level_name(shift)};
+    model_mmu_check_table(m, t, t->addr + index * bytes, out->entry.level);
+    if (!t->sysmem) {
+        model_posted_check(m, t->addr + index * bytes, bytes, out->entry.level);
+    }
     if (!model_phys_read(m, t->sysmem, t->addr + index * bytes, raw, bytes)) {
         out->entry.why = "is not known: the table cannot be read";
         return false;
@@ -153,10 +102,12 @@ static bool entry_at(struct gpu_model *m, const struct table *t, uint64_t index,
     return true;
 }
 
-static enum mmu_result leaf(const struct pte *p, uint64_t va, uint32_t shift, struct mmu_page *out)
+static enum mmu_result leaf(struct gpu_model *m, const struct mmu_pte *p, uint64_t va,
+                            uint32_t shift, struct mmu_page *out)
 {
     const uint64_t size = 1ull << shift, in = va & (size - 1);
-    *out = (struct mmu_page){.left = size - in, .sparse = p->sparse, .entry = out->entry};
+    out->left = size - in;
+    out->sparse = p->sparse;
     if (p->sparse) {
         return MMU_MAPPED;
     }
@@ -165,6 +116,7 @@ static enum mmu_result leaf(const struct pte *p, uint64_t va, uint32_t shift, st
                      p->no_4k ? "is not valid and says that there are no 4K pages"
                               : "is not valid");
     }
+    model_mmu_check_pte(m, p, shift, in, &out->entry);
     if (p->aperture == PTE_PEER) {
         return fault(out, MMU_FAULT_APERTURE, "is for a peer; there is none");
     }
@@ -183,29 +135,34 @@ static enum mmu_result walk_dual(struct gpu_model *m, const uint64_t e[2], uint6
 {
     uint64_t entry[2];
     if ((e[0] & IS_PTE) != 0) {
-        const struct pte p = get_pte(m, e[0]);
-        return leaf(&p, va, DUAL_SHIFT, out);
+        const struct mmu_pte p = model_mmu_get_pte(m, e[0]);
+        model_mmu_check_dual(m, e, &out->entry);
+        return leaf(m, &p, va, DUAL_SHIFT, out);
     }
-    const struct table big = get_pde(m, e[0], true), small = get_pde(m, e[1], false);
+    const struct mmu_table big = model_mmu_get_pde(m, e[0], PDE_BIG),
+                           small = model_mmu_get_pde(m, e[1], PDE_SMALL);
+    out->dirs[dir_index(DUAL_SHIFT)] = e[0] ^ e[1] << 1;
+    model_mmu_check_pde(m, &big, e[0], PDE_BIG, out->entry.level);
+    model_mmu_check_pde(m, &small, e[1], PDE_SMALL, out->entry.level);
     if (big.sparse) {
-        const struct pte p = {.sparse = true};
-        return leaf(&p, va, DUAL_SHIFT, out);
+        const struct mmu_pte p = {.sparse = true};
+        return leaf(m, &p, va, DUAL_SHIFT, out);
     }
     if (big.valid) {
         if (!entry_at(m, &big, BITS(va, DUAL_SHIFT - 1, BIG_SHIFT), BIG_SHIFT, entry, out)) {
             return MMU_FAULT_REGION;
         }
-        const struct pte p = get_pte(m, entry[0]);
+        const struct mmu_pte p = model_mmu_get_pte(m, entry[0]);
         if (p.valid || p.sparse || p.no_4k) {
-            return leaf(&p, va, BIG_SHIFT, out);
+            return leaf(m, &p, va, BIG_SHIFT, out);
         }
     }
     if (small.valid) {
         if (!entry_at(m, &small, BITS(va, DUAL_SHIFT - 1, SMALL_SHIFT), SMALL_SHIFT, entry, out)) {
             return MMU_FAULT_REGION;
         }
-        const struct pte p = get_pte(m, entry[0]);
-        return leaf(&p, va, SMALL_SHIFT, out);
+        const struct mmu_pte p = model_mmu_get_pte(m, entry[0]);
+        return leaf(m, &p, va, SMALL_SHIFT, out);
     }
     if (big.valid) {
         return fault(out, MMU_FAULT_PTE, "is not valid, and there is no table of 4K pages");
@@ -217,7 +174,7 @@ enum mmu_result model_mmu_walk(struct gpu_model *m, const struct page_dir *dir, 
                                struct mmu_page *out)
 {
     const struct format *f = format_of(m);
-    struct table t = {.addr = dir->root, .sysmem = dir->sysmem, .valid = true};
+    struct mmu_table t = {.addr = dir->root, .sysmem = dir->sysmem, .valid = true};
     *out = (struct mmu_page){0};
     if (!dir->valid) {
         return fault(out, MMU_FAULT_PDE, "there is no root directory");
@@ -236,15 +193,17 @@ enum mmu_result model_mmu_walk(struct gpu_model *m, const struct page_dir *dir, 
             return walk_dual(m, e, va, out);
         }
         if ((e[0] & IS_PTE) != 0) {
-            const struct pte p = get_pte(m, e[0]);
+            const struct mmu_pte p = model_mmu_get_pte(m, e[0]);
             return i >= f->pte_from
-                       ? leaf(&p, va, f->level[i].shift, out)
+                       ? leaf(m, &p, va, f->level[i].shift, out)
                        : fault(out, MMU_FAULT_PDE, "is a page where there are none so large");
         }
-        t = get_pde(m, e[0], false);
+        t = model_mmu_get_pde(m, e[0], PDE_WHOLE);
+        out->dirs[dir_index(f->level[i].shift)] = e[0];
+        model_mmu_check_pde(m, &t, e[0], PDE_WHOLE, out->entry.level);
         if (t.sparse) {
-            const struct pte p = {.sparse = true};
-            return leaf(&p, va, f->level[i].shift, out);
+            const struct mmu_pte p = {.sparse = true};
+            return leaf(m, &p, va, f->level[i].shift, out);
         }
         if (!t.valid) {
             return fault(out, MMU_FAULT_PDE, "leads to no table");

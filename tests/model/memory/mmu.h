@@ -6,6 +6,7 @@
 #pragma once
 
 #include "tests/model/gpu.h"
+#include "tests/model/memory/mmu_entry.h"
 
 /* The root directory of an address space. */
 struct page_dir {
@@ -25,18 +26,14 @@ enum mmu_result { /* fault types, channels.md 14.1 */
                   MMU_MAPPED = 0x100,
 };
 
-/* The entry that a walk ended at. */
-struct mmu_entry {
-    const char *level; /* "PD3", "PT 4K"; NULL: no table was read */
-    const char *why;   /* of a fault */
-    uint64_t value;
-};
+enum { MMU_DIRS = 5 };
 struct mmu_page {
     uint64_t addr; /* of the byte asked for */
     uint64_t left; /* bytes from there to the end of the page */
     bool sysmem, read_only;
     bool sparse; /* reads 0, writes vanish */
     struct mmu_entry entry;
+    uint64_t dirs[MMU_DIRS]; /* the directory entries on the way, PD0 first; a dual one folded */
 };
 /* What an access by virtual address found. */
 struct mmu_fault {
