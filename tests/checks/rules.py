@@ -8,8 +8,8 @@ import sys
 from _tree import TOP, files, finish
 
 RULE = re.compile(r'^RULE\((\w+), "([^"]+)", "((?:[^"\\]|\\.)*)", "((?:[^"\\]|\\.)*)"\)$', re.M)
-# A row of a table of wrong deeds: {"falcon.bootvec", what, ...
-CASE = re.compile(r'\{\s*"([a-z0-9]+\.[a-z0-9-]+)",\s*\w+')
+# A row of a table of wrong deeds: {"falcon.bootvec", what, ...; or of what is then said: {"mmu.kind", "kind 7, ...
+CASE = re.compile(r'\{\s*"([a-z0-9]+\.[a-z0-9-]+)",\s*(?:\w|"[^"]*\s)')
 WORDS_LEAST, SOURCE_LEAST = 20, 8
 
 

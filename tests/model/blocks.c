@@ -16,6 +16,7 @@ const struct block *const model_blocks[] = {
     &bar_block,
     /* Memory. */
     &vram_block,
+    &posted_block,
     &pramin_block,
     &pramin_window_block,
     &tlb_block,

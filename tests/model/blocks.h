@@ -16,7 +16,7 @@ extern const struct block trace_block, strict_block, coverage_block, readonly_bl
 extern const struct block work_block, dispatch_block, config_block, mirror_block, intr_block,
     bar_block;
 /* memory/ */
-extern const struct block vram_block, pramin_block, pramin_window_block, tlb_block;
+extern const struct block vram_block, posted_block, pramin_block, pramin_window_block, tlb_block;
 /* blocks/ */
 extern const struct block pmc_block, pbus_block, ptimer_block, pfb_block, flush_page_block,
     uflush_block, pextdev_block, pgc6_block, fuse_block, therm_block, pdisp_block, pce_block,

@@ -24,6 +24,10 @@ enum work {
     WORK_FSP,
     WORK_HOST,
     WORK_FAULT,
+    WORK_BAR_FAULT,
+    WORK_BIND,
+    WORK_INVALIDATE,
+    WORK_UFLUSH,
     WORK_COUNT
 };
 
@@ -59,12 +63,14 @@ struct gpu_model {
     struct vram *vram;
     struct wpr2 *wpr2;
     struct tlb_state *tlb;
+    struct posted_state *posted;
     struct pramin_state *pramin;
     /* blocks/ */
     struct pmc_state *pmc;
     struct pbus_state *pbus;
     struct ptimer_state *ptimer;
     struct flush_page_state *flush_page;
+    struct uflush_state *uflush;
     struct pgc6_state *pgc6;
     struct vga_state *vga;
     /* falcon/ */

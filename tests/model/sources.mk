@@ -3,10 +3,10 @@
 M := tests/model/
 MODEL_SRCS += $(addprefix $(M),blocks.c chips.c create.c run.c boards/boards.c)
 MODEL_SRCS += $(addprefix $(M)bus/,work.c dispatch.c access.c dma.c config.c cfg_layouts.c function.c \
-    intr.c bar.c)
+    intr.c bar.c bar_bind.c)
 MODEL_SRCS += $(addprefix $(M)blocks/,pmc.c pbus.c ptimer.c uflush.c pfb.c flush_page.c pextdev.c \
     pgc6.c fuse.c therm.c pdisp.c pce.c prom.c vga.c)
-MODEL_SRCS += $(addprefix $(M)memory/,vram.c pramin.c phys.c mmu.c tlb.c copy.c)
+MODEL_SRCS += $(addprefix $(M)memory/,vram.c posted.c pramin.c phys.c mmu.c mmu_entry.c mmu_check.c tlb.c invalidate.c copy.c)
 MODEL_SRCS += $(addprefix $(M)falcon/,falcon.c falcon_regs.c falcon_pio.c engines.c)
 MODEL_SRCS += $(addprefix $(M)boot/,rom.c rom_file.c fwfiles.c fw_version.c fwsec.c \
     fwsec_loader.c booter.c booter_meta.c booter_image.c fsp.c fsp_fmc.c fsp_boot.c)
@@ -29,7 +29,8 @@ TEST_SUPPORT_SRCS += $(addprefix tests/unit/,mini_driver.c mini_booter.c mini_qu
 UNIT_TESTS += $(addprefix tests/unit/,test_model.c test_model_bus.c test_model_books.c \
     test_model_blocks.c test_model_boards.c test_model_rules.c test_model_fsp.c \
     test_model_fsp_events.c test_model_turing.c test_model_host.c test_model_display.c \
-    test_model_tlb.c test_model_races.c test_model_copy.c test_model_limits.c test_model_program.c \
+    test_model_tlb.c test_model_mmu.c test_model_waits.c test_model_bars.c test_model_mmu_rules.c test_model_invalidate.c test_model_flush.c \
+    test_model_races.c test_model_copy.c test_model_limits.c test_model_program.c \
     test_model_legal.c test_model_fault.c test_fault_sweep.c test_fault_names.c test_remote_pci.c \
     test_remote_clients.c test_remote_boot.c test_trace_tool.c)
 FUZZ_TARGETS += tests/fuzz/fuzz_model.c tests/fuzz/fuzz_remote_pci.c

@@ -13,5 +13,5 @@ UNIT_TESTS += tests/unit/test_new_chip.c
 # Nothing that was never written leaves the model: without rig.h, which brings the driver.
 MSAN_TESTS += $(addprefix tests/unit/test_,model.c model_bus.c model_books.c model_blocks.c \
     model_rules.c model_fsp.c model_fsp_events.c model_turing.c model_host.c model_copy.c \
-    model_display.c model_tlb.c model_races.c model_limits.c vfio_user.c vfio_socket.c \
+    model_display.c model_tlb.c model_mmu.c model_waits.c model_bars.c model_mmu_rules.c model_invalidate.c model_flush.c model_races.c model_limits.c vfio_user.c vfio_socket.c \
     vfio_sessions.c vfio_hostile.c remote_pci.c remote_clients.c)

@@ -311,12 +311,11 @@ static void long_segments_take_turns(void **state)
 /* Each invalidate looks at the whole TLB, so fewer of them are in a turn. */
 static void invalidates_take_turns(void **state)
 {
-    enum { COUNT = 0x1000, MEM_OP_D = 0x6000000d };
-    uint32_t w[1 + COUNT];
+    enum { COUNT = 0x1000, MEM_OP_C = 0x2001000c, ALL_PDB = 1, MEM_OP_D = 0x6000000d, HEAD = 3 };
+    uint32_t w[HEAD + COUNT] = {MEM_OP_C, ALL_PDB, MEM_OP_D | (uint32_t)COUNT << 16};
     (void)state;
-    w[0] = MEM_OP_D | (uint32_t)COUNT << 16;
-    for (uint32_t i = 1; i <= COUNT; i++) {
-        w[i] = 9u << 27;
+    for (uint32_t i = 0; i < COUNT; i++) {
+        w[HEAD + i] = 9u << 27;
     }
     chan_kick_only(&d, w, ARRAY_SIZE(w));
     for (unsigned i = 0; i < 3; i++) {

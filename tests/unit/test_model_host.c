@@ -263,7 +263,8 @@ static void channel_invalidates(void **state)
     channel_up();
     KICK(0x20050017, SEM_VA, 0, 1, 0, 0x00100001);
     put64(PT + 8 * (SEM_VA >> 12), (PAGES + 0xf0000) >> 4 | 1);
-    KICK(0x2001000d, 9u << 27, 0x20050017, SEM_VA, 0, 2, 0, 0x00100001);
+    /* MEM_OP_A to D: all addresses of this directory. */
+    KICK(0x2004000a, 0, 0, CHAN_ROOT, 9u << 27, 0x20050017, SEM_VA, 0, 2, 0, 0x00100001);
     assert_int_equal(get32(PAGES + SEM_VA), 1);
     assert_int_equal(get32(PAGES + 0xf0000), 2);
     no_rule_broken();

@@ -175,16 +175,27 @@ bool model_fault_dma(struct gpu_model *m, uint64_t addr, size_t len)
     return refused;
 }
 
-bool model_fault_falcon_hangs(struct gpu_model *m, bool sec2)
+/* One that counts how often something begins, of what its value says. */
+static bool begins(struct gpu_model *m, enum fault_kind kind, uint32_t value)
 {
     for (uint32_t i = 0; i < m->faults->count; i++) {
         struct fault *f = &m->faults->fault[i];
-        if (f->kind == FAULT_FALCON_HANG && (f->value != 0) == sec2 && hit(f)) {
+        if (f->kind == kind && f->value == value && hit(f)) {
             model_fault_note(m, "%s", f->spec);
             return true;
         }
     }
     return false;
+}
+
+bool model_fault_falcon_hangs(struct gpu_model *m, bool sec2)
+{
+    return begins(m, FAULT_FALCON_HANG, sec2);
+}
+
+bool model_fault_never_done(struct gpu_model *m, enum fault_busy what)
+{
+    return begins(m, FAULT_BUSY, what);
 }
 
 /* ---- messages ---- */

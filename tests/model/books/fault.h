@@ -39,6 +39,7 @@ enum fault_kind {
     FAULT_XID,
     FAULT_ECC,
     FAULT_THERMAL,
+    FAULT_BUSY, /* something that is waited for never ends */
     FAULT_RANDOM,
 };
 enum fault_action { FACT_VALUE, FACT_XOR, FACT_DROP, FACT_DUP, FACT_DELAY, FACT_POLLS };
@@ -52,6 +53,7 @@ enum fault_point {
     POINT_COMMAND,   /* a command after that */
     POINT_UNLOAD,    /* it is to go down */
 };
+enum fault_busy { BUSY_INVALIDATE, BUSY_FLUSH, BUSY_BIND };
 enum fault_ecc { ECC_CORRECTABLE, ECC_UNCORRECTABLE };
 
 enum { FAULT_SPEC_MAX = 200, FAULT_TEXT_MAX = 128 };
@@ -115,5 +117,7 @@ uint64_t model_fault_command_delay(struct gpu_model *m, uint32_t function, size_
 bool model_fault_command(struct gpu_model *m, uint8_t *msg, size_t len, bool *twice);
 /* The queue to the driver is held back now; *ns: until when (UINT64_MAX: until it polls). */
 bool model_fault_holds(struct gpu_model *m, uint64_t *ns);
+/* The next one of these is never done. */
+bool model_fault_never_done(struct gpu_model *m, enum fault_busy what);
 /* The next start of this falcon ends in a program that never halts. */
 bool model_fault_falcon_hangs(struct gpu_model *m, bool sec2);

@@ -29,6 +29,8 @@ const char *model_fault_help(void)
            "it (no polls)\n"
            "falcon-hang=gsp|sec2[:n=K]         the program of that falcon's K-th start never "
            "halts\n"
+           "busy=invalidate|flush|bind[:n=K]   the K-th TLB invalidate, UFLUSH or bind of a BAR is "
+           "never done\n"
            "gfw-stuck[=V]                      the board firmware never finishes; its progress "
            "stays at V\n"
            "fwsec-error=V  booter-mailbox=V    FWSEC-FRTS, booter_load end with V and no effect\n"

@@ -36,7 +36,7 @@ enum {
     OPT_P = 1 << 14,
     OPT_MESSAGE = OPT_N | OPT_VALUE | OPT_OFFSET | OPT_DROP | OPT_FUNCTION,
 };
-enum arg { ARG_NONE, ARG_NUMBER, ARG_MAYBE, ARG_FALCON, ARG_STUCK, ARG_CRASH, ARG_ECC };
+enum arg { ARG_NONE, ARG_NUMBER, ARG_MAYBE, ARG_FALCON, ARG_STUCK, ARG_CRASH, ARG_ECC, ARG_BUSY };
 
 static const struct {
     const char *name;
@@ -66,6 +66,7 @@ static const struct {
     {"fmc-locked", FAULT_FMC_LOCKED, false, ARG_NONE, 0},
     {"fmc-masked", FAULT_FMC_MASKED, false, ARG_NONE, 0},
     {"falcon-hang", FAULT_FALCON_HANG, false, ARG_FALCON, OPT_N},
+    {"busy", FAULT_BUSY, false, ARG_BUSY, OPT_N},
     {"stuck", FAULT_STUCK, false, ARG_STUCK, OPT_N},
     {"crash", FAULT_CRASH, false, ARG_CRASH, OPT_N | OPT_AFTER | OPT_CAUSE},
     {"xid", FAULT_XID, false, ARG_NUMBER, OPT_AFTER | OPT_AT | OPT_CHANNEL | OPT_TEXT},
@@ -79,6 +80,8 @@ struct word_value {
     uint32_t value;
 };
 static const struct word_value falcons[] = {{"gsp", 0}, {"sec2", 1}, {NULL, 0}};
+static const struct word_value busies[] = {
+    {"invalidate", BUSY_INVALIDATE}, {"flush", BUSY_FLUSH}, {"bind", BUSY_BIND}, {NULL, 0}};
 static const struct word_value eccs[] = {
     {"correctable", ECC_CORRECTABLE}, {"uncorrectable", ECC_UNCORRECTABLE}, {NULL, 0}};
 static const struct word_value stucks[] = {{"riscv", POINT_RISCV},
@@ -358,6 +361,7 @@ static bool argument(const struct reader *r, enum arg arg, char *text, struct fa
     case ARG_STUCK:
     case ARG_CRASH:
     case ARG_ECC:
+    case ARG_BUSY:
         if (text == NULL) {
             return wrong(r, r->copy, "this fault needs a value (--fault help)");
         }
@@ -370,7 +374,8 @@ static bool argument(const struct reader *r, enum arg arg, char *text, struct fa
         ok = one_of(r, text, arg == ARG_STUCK ? stucks : crashes, &w);
         f->point = (enum fault_point)w;
     } else {
-        ok = one_of(r, text, arg == ARG_ECC ? eccs : falcons, &f->value);
+        const struct word_value *list = arg == ARG_ECC ? eccs : arg == ARG_BUSY ? busies : falcons;
+        ok = one_of(r, text, list, &f->value);
     }
     return ok;
 }
@@ -379,7 +384,7 @@ static bool argument(const struct reader *r, enum arg arg, char *text, struct fa
 static bool counted(enum fault_kind k)
 {
     return k == FAULT_READ || k == FAULT_WRITE || k == FAULT_DMA || k == FAULT_MSG ||
-           k == FAULT_COMMAND || k == FAULT_FALCON_HANG || k == FAULT_CRASH;
+           k == FAULT_COMMAND || k == FAULT_FALCON_HANG || k == FAULT_CRASH || k == FAULT_BUSY;
 }
 
 static bool parse(struct reader *r, struct fault *f)

@@ -33,6 +33,7 @@
 #include "tests/model/gsp/rm_objects.h"
 #include "tests/model/gsp/sleep.h"
 #include "tests/model/host/channel.h"
+#include "tests/model/memory/vram.h"
 
 enum {
     STEP_NS = 40000,
@@ -245,6 +246,7 @@ static void init_step(struct gpu_model *m)
         }
         g->phase = GSPP_UP;
         bind_bars(m);
+        model_rm_guard_memory(m);
         send_init_done(m, 0);
         model_fault_point(m, POINT_UP);
         return;
@@ -272,6 +274,7 @@ void model_gsp_step(struct gpu_model *m)
             break;
         }
         model_bar_gsp_unbind(m);
+        model_vram_guard(m, NULL, 0);
         m->gsp_falcon->mailbox[0] = 1u << MAILBOX_DOWN_BIT;
         if (m->chip->fsp != NULL) {
             model_fsp_gsp_down(m);

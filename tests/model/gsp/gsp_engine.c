@@ -218,6 +218,7 @@ uint32_t model_rm_set_page_directory(struct gpu_model *m, uint32_t client, const
     }
     v->dir = (struct page_dir){.root = root, .sysmem = aperture != 0, .valid = true};
     model_tlb_invalidate(m, root); /* RM does, and the page may have been another space's root */
+    model_tlb_bound(m, &v->dir, false);
     return RM_OK;
 }
 
@@ -262,6 +263,7 @@ uint32_t model_ctrl_reserved_pdes(struct gpu_model *m, const struct rm_object *o
                                .sysmem = LEVEL(levels_aperture) != VIDEO,
                                .valid = true};
     model_tlb_invalidate(m, v->dir.root);
+    model_tlb_bound(m, &v->dir, false);
 #undef LEVEL
     return RM_OK;
 }

@@ -61,6 +61,21 @@ uint64_t model_rm_bar_root(const struct gpu_model *m, unsigned which, uint64_t *
     return which == MODEL_BAR1 ? b.rm + BAR1_PDE_IN_RM : b.inst + BAR2_PDE_IN_INST;
 }
 
+void model_rm_guard_memory(struct gpu_model *m)
+{
+    uint64_t inst;
+    const struct bounds at = get_bounds(m);
+    const uint64_t bar1 = model_rm_bar_root(m, MODEL_BAR1, &inst);
+    const uint64_t bar2 = model_rm_bar_root(m, MODEL_BAR2, &inst);
+    const struct vram_guard guards[VRAM_GUARDS] = {
+        {.lo = bar1, .hi = bar1 + FL_PAGE_SIZE, .open = true}, /* the driver fills it in */
+        {.lo = bar2, .hi = bar2 + FL_PAGE_SIZE, .rule = RULE_BAR_ROOT_ENTRY},
+        {.lo = 0, .hi = REGION_LOW, .rule = RULE_VRAM_RESERVED},
+        {.lo = at.rm, .hi = m->vram->size, .rule = RULE_VRAM_RESERVED},
+    };
+    model_vram_guard(m, guards, ARRAY_SIZE(guards));
+}
+
 static void put_text(uint8_t *p, uint32_t len, struct fw_field f, const char *text)
 {
     char *out = fw_bytes(p, len, f);

@@ -74,21 +74,21 @@ static struct side get_side(const struct channel *c, bool dst, uint32_t launch)
 static bool move(struct gpu_model *m, struct channel *c, const struct side *s, uint64_t va,
                  void *in, const void *out, size_t len)
 {
-    uint64_t at = va;
-    enum mmu_result r;
+    struct mmu_fault f = {.type = MMU_FAULT_REGION,
+                          .va = va,
+                          .entry.why = "no memory at that physical address, or it is protected"};
+    bool ok;
     if (s->physical) {
-        const bool ok = in != NULL ? model_phys_read(m, s->sysmem, va, in, len)
-                                   : model_phys_write(m, s->sysmem, va, out, len);
-        r = ok ? MMU_MAPPED : MMU_FAULT_REGION;
+        ok = in != NULL ? model_phys_read(m, s->sysmem, va, in, len)
+                        : model_phys_write(m, s->sysmem, va, out, len);
     } else {
-        r = in != NULL ? model_mmu_read(m, &c->dir, va, in, len, &at)
-                       : model_mmu_write(m, &c->dir, va, out, len, &at);
+        ok = in != NULL ? model_mmu_read(m, &c->dir, va, in, len, &f)
+                        : model_mmu_write(m, &c->dir, va, out, len, &f);
     }
-    if (r != MMU_MAPPED) {
-        model_channel_fault(m, c, XID_MMU, r, at);
-        return false;
+    if (!ok) {
+        model_channel_mmu_fault(m, c, &f);
     }
-    return true;
+    return ok;
 }
 
 static bool plain_piece(struct gpu_model *m, struct channel *c, const struct side *src,
@@ -184,7 +184,7 @@ static bool launch_ok(struct gpu_model *m, struct channel *c, uint32_t launch)
     }
     if ((launch & DST_PITCH) == 0 || ((launch & SRC_PITCH) == 0 && (launch & REMAP) == 0) ||
         ((src.physical || dst.physical) && !c->privileged) || wrong_remap) {
-        model_channel_fault(m, c, ce_xid(c), MMU_MAPPED, launch);
+        model_channel_fault(m, c, ce_xid(c), launch);
         return false;
     }
     return true;

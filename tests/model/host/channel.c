@@ -17,6 +17,7 @@
 #include "tests/model/gsp/rm_objects.h"
 #include "tests/model/host/engines.h"
 #include "tests/model/memory/mmu.h"
+#include "tests/model/memory/tlb.h"
 
 enum {
     SPACE_FB = 2, /* addressSpace of a memory description */
@@ -27,6 +28,7 @@ enum {
     CHID_PER_PAGE = 8,
     FLAG_PRIVILEGED = 1 << 5,
     RING_MAX = 1 << 20,
+    TYPE_GRAPHICS = 1,
 };
 enum { EVENT_RC = 0x1004, EVENT_MMU_FAULT = 0x1005, LEVEL_NON_FATAL = 1, RC_BYTES = 64 };
 
@@ -149,6 +151,10 @@ uint32_t model_channel_schedule(struct gpu_model *m, const struct rm_object *o, 
         return RM_INVALID_STATE;
     }
     c->scheduled = enable;
+    struct page_dir dir;
+    if (enable && c->engine_type == TYPE_GRAPHICS && model_channel_dir(m, c, &dir)) {
+        model_tlb_bound(m, &dir, true);
+    }
     if (enable && c->kicked) {
         model_schedule(m, WORK_HOST, DOORBELL_NS);
     }
@@ -164,15 +170,13 @@ bool model_channel_dir(struct gpu_model *m, const struct channel *c, struct page
 
 /* ---- what goes wrong ---- */
 
-void model_channel_fault(struct gpu_model *m, struct channel *c, uint32_t xid, enum mmu_result type,
-                         uint64_t va)
+/* f: what the MMU says; NULL: it was not asked. */
+static void stop(struct gpu_model *m, struct channel *c, uint32_t xid, const struct mmu_fault *f)
 {
     const struct gsp_layout *l = m->gsp->l;
     uint8_t rc[RC_BYTES] = {0};
     c->dead = true;
     m->host->faults++;
-    model_trace_text(m, "channel %u is dead: Xid %u, fault type %u at 0x%llx", c->chid, xid,
-                     (unsigned)type, (unsigned long long)va);
     if (!m->gsp->q.up || l == NULL) {
         return;
     }
@@ -182,14 +186,31 @@ void model_channel_fault(struct gpu_model *m, struct channel *c, uint32_t xid, e
     RC(exceptLevel, LEVEL_NON_FATAL);
     RC(exceptType, xid);
     RC(scope, 1);
-    if (xid == XID_MMU) {
-        RC(mmuFaultAddrLo, (uint32_t)va);
-        RC(mmuFaultAddrHi, va >> 32);
-        RC(mmuFaultType, (uint32_t)type);
+    if (f != NULL) {
+        RC(mmuFaultAddrLo, (uint32_t)f->va);
+        RC(mmuFaultAddrHi, f->va >> 32);
+        RC(mmuFaultType, (uint32_t)f->type);
         model_queue_send(m, EVENT_MMU_FAULT, 0, 0, NULL, 0, 0);
     }
 #undef RC
     model_queue_send(m, EVENT_RC, 0, 0, rc, l->rpc_rc_triggered_v17_02.total, 0);
+}
+
+void model_channel_fault(struct gpu_model *m, struct channel *c, uint32_t xid, uint64_t data)
+{
+    model_trace_text(m, "channel %u is dead: Xid %u, 0x%llx", c->chid, xid,
+                     (unsigned long long)data);
+    stop(m, c, xid, NULL);
+}
+
+void model_channel_mmu_fault(struct gpu_model *m, struct channel *c, const struct mmu_fault *f)
+{
+    enum { XID_MMU = 31 };
+    char words[MMU_WORDS];
+    model_mmu_fault_words(words, f->type, &f->entry);
+    model_trace_text(m, "channel %u is dead: Xid %u, address 0x%llx: %s", c->chid, XID_MMU,
+                     (unsigned long long)f->va, words);
+    stop(m, c, XID_MMU, f);
 }
 
 void model_channel_nonstall(struct gpu_model *m, const struct channel *c)

@@ -10,7 +10,7 @@
 struct rm_object;
 
 /* Kinds of errors, channels.md 14.2. */
-enum { XID_MMU = 31, XID_PBDMA = 32 };
+enum { XID_PBDMA = 32 };
 /* From a doorbell to the first look at the ring. */
 enum { DOORBELL_NS = 2000 };
 
@@ -42,6 +42,7 @@ struct channel {
     uint32_t cls[SUBCHANNELS];
     uint32_t sem[5];     /* SEM_ADDR_LO .. SEM_PAYLOAD_HI, [4] unused */
     uint32_t old_sem[3]; /* SEMAPHOREA..C */
+    uint32_t mem_op[3];  /* MEM_OP_A .. C */
     uint32_t reference;
     bool waiting; /* an acquire does not hold yet; its method is done again */
     uint32_t ce[CE_METHODS];
@@ -64,11 +65,18 @@ uint32_t model_channel_schedule(struct gpu_model *m, const struct rm_object *o, 
 struct channel *model_channel_of(struct gpu_model *m, const struct rm_object *o);
 /* A turn of all channels together does work of HOST_TURN units, some milliseconds at most, and the
  * rest in later turns: a word of a pushbuffer is one. False: the turn is over, nothing more now. */
-enum { HOST_TURN = 65536, HOST_COPY = 16 /* up to 4 KiB */, HOST_INVALIDATE = 256 };
+enum {
+    HOST_TURN = 65536,
+    HOST_COPY = 16 /* up to 4 KiB */,
+    HOST_INVALIDATE = 256,
+    HOST_INVALIDATE_LEVELS = 16384 /* walks all tables again */
+};
 bool model_host_spend(struct gpu_model *m, uint32_t units);
 /* The address space of a channel; false: it has none. */
 bool model_channel_dir(struct gpu_model *m, const struct channel *c, struct page_dir *dir);
-/* The channel is stopped and the driver told. xid: what kind (channels.md 14.2). */
-void model_channel_fault(struct gpu_model *m, struct channel *c, uint32_t xid, enum mmu_result type,
-                         uint64_t va);
+/* The channel is stopped and the driver told. xid: what kind (channels.md 14.2); data: the word
+ * that it is about. */
+void model_channel_fault(struct gpu_model *m, struct channel *c, uint32_t xid, uint64_t data);
+/* The same after an access that the MMU refused. */
+void model_channel_mmu_fault(struct gpu_model *m, struct channel *c, const struct mmu_fault *f);
 void model_channel_nonstall(struct gpu_model *m, const struct channel *c);

@@ -41,19 +41,17 @@ static bool next_segment(struct gpu_model *m, struct channel *c, const struct pa
 {
     enum { NO_OP = 0, ILLEGAL = 1, OPCODE = 0xff, LENGTH_SHIFT = 10, LENGTH = 0x1fffff };
     uint32_t put;
-    uint64_t at;
+    struct mmu_fault f;
     uint8_t raw[8], get[4];
     if (!userd_read(m, c, USERD_GP_PUT, &put) || put == c->gp_get) {
         return false;
     }
     if (put >= c->entries) {
-        model_channel_fault(m, c, XID_PBDMA, MMU_MAPPED, put);
+        model_channel_fault(m, c, XID_PBDMA, put);
         return false;
     }
-    const enum mmu_result r =
-        model_mmu_read(m, dir, c->ring_va + (uint64_t)c->gp_get * 8, raw, sizeof(raw), &at);
-    if (r != MMU_MAPPED) {
-        model_channel_fault(m, c, XID_MMU, r, at);
+    if (!model_mmu_read(m, dir, c->ring_va + (uint64_t)c->gp_get * 8, raw, sizeof(raw), &f)) {
+        model_channel_mmu_fault(m, c, &f);
         return false;
     }
     const uint32_t lo = get_le32(raw), hi = get_le32(raw + 4);
@@ -64,7 +62,7 @@ static bool next_segment(struct gpu_model *m, struct channel *c, const struct pa
     c->pb_va = (uint64_t)(hi & 0xff) << 32 | (lo & ~3u);
     c->fetch_count = c->fetch_at = 0;
     if (c->pb_words == 0 && (hi & OPCODE) == ILLEGAL) {
-        model_channel_fault(m, c, XID_PBDMA, MMU_MAPPED, 0);
+        model_channel_fault(m, c, XID_PBDMA, 0);
         return false;
     }
     return true;
@@ -75,11 +73,10 @@ static bool next_word(struct gpu_model *m, struct channel *c, const struct page_
 {
     if (c->fetch_at == c->fetch_count) {
         uint8_t raw[FETCH_WORDS * 4];
-        uint64_t at;
+        struct mmu_fault f;
         const uint32_t n = c->pb_words < FETCH_WORDS ? c->pb_words : FETCH_WORDS;
-        const enum mmu_result r = model_mmu_read(m, dir, c->pb_va, raw, (size_t)n * 4, &at);
-        if (r != MMU_MAPPED) {
-            model_channel_fault(m, c, XID_MMU, r, at);
+        if (!model_mmu_read(m, dir, c->pb_va, raw, (size_t)n * 4, &f)) {
+            model_channel_mmu_fault(m, c, &f);
             return false;
         }
         for (uint32_t i = 0; i < n; i++) {
@@ -131,7 +128,7 @@ static bool header(struct gpu_model *m, struct channel *c, uint32_t w)
         c->pb_words = c->left = 0;
         return true;
     default:
-        model_channel_fault(m, c, XID_PBDMA, MMU_MAPPED, w);
+        model_channel_fault(m, c, XID_PBDMA, w);
         return false;
     }
 }

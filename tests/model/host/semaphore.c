@@ -13,18 +13,16 @@ bool model_semaphore_release(struct gpu_model *m, struct channel *c, uint64_t va
                              bool wide, bool timestamp)
 {
     uint8_t b[16];
-    uint64_t at;
-    enum mmu_result r = MMU_MAPPED;
+    struct mmu_fault f;
+    bool ok = true;
     put_le64(b, wide ? payload : (uint32_t)payload);
     if (timestamp) { /* the time lands before the payload */
         put_le64(b + 8, model_ptimer_now(m));
-        r = model_mmu_write(m, &c->dir, va + 8, b + 8, 8, &at);
+        ok = model_mmu_write(m, &c->dir, va + 8, b + 8, 8, &f);
     }
-    if (r == MMU_MAPPED) {
-        r = model_mmu_write(m, &c->dir, va, b, wide || timestamp ? 8 : 4, &at);
-    }
-    if (r != MMU_MAPPED) {
-        model_channel_fault(m, c, XID_MMU, r, at);
+    ok = ok && model_mmu_write(m, &c->dir, va, b, wide || timestamp ? 8 : 4, &f);
+    if (!ok) {
+        model_channel_mmu_fault(m, c, &f);
         return false;
     }
     m->host->releases++;
@@ -34,10 +32,9 @@ bool model_semaphore_release(struct gpu_model *m, struct channel *c, uint64_t va
 static bool sem_load(struct gpu_model *m, struct channel *c, uint64_t va, bool wide, uint64_t *v)
 {
     uint8_t b[8] = {0};
-    uint64_t at;
-    const enum mmu_result r = model_mmu_read(m, &c->dir, va, b, wide ? 8 : 4, &at);
-    if (r != MMU_MAPPED) {
-        model_channel_fault(m, c, XID_MMU, r, at);
+    struct mmu_fault f;
+    if (!model_mmu_read(m, &c->dir, va, b, wide ? 8 : 4, &f)) {
+        model_channel_mmu_fault(m, c, &f);
         return false;
     }
     *v = get_le64(b);
@@ -96,7 +93,7 @@ bool model_semaphore_execute(struct gpu_model *m, struct channel *c, uint32_t da
     uint64_t v = 0, out;
     bool holds = true;
     if ((va & (align - 1)) != 0) {
-        model_channel_fault(m, c, XID_PBDMA, MMU_MAPPED, va);
+        model_channel_fault(m, c, XID_PBDMA, va);
         return false;
     }
     if (op == RELEASE) {
@@ -124,7 +121,7 @@ bool model_semaphore_execute(struct gpu_model *m, struct channel *c, uint32_t da
     default:
         if (op != REDUCTION ||
             !reduce(data >> RED_SHIFT & RED, data >> 31 != 0, wide, v, p, &out)) {
-            model_channel_fault(m, c, XID_PBDMA, MMU_MAPPED, data);
+            model_channel_fault(m, c, XID_PBDMA, data);
             return false;
         }
         return model_semaphore_release(m, c, va, out & mask, wide, stamp);
@@ -156,7 +153,7 @@ bool model_semaphore_execute_old(struct gpu_model *m, struct channel *c, uint32_
         c->waiting = (v & p) == 0;
         break;
     default:
-        model_channel_fault(m, c, XID_PBDMA, MMU_MAPPED, data);
+        model_channel_fault(m, c, XID_PBDMA, data);
         return false;
     }
     return !c->waiting;

@@ -10,18 +10,20 @@
 #include "tests/model/memory/phys.h"
 #include "tests/model/memory/tlb.h"
 
-static enum mmu_result copy(struct gpu_model *m, const struct page_dir *dir, uint64_t va, void *in,
-                            const void *out, size_t len, uint64_t *at)
+static bool copy(struct gpu_model *m, const struct page_dir *dir, uint64_t va, void *in,
+                 const void *out, size_t len, struct mmu_fault *f)
 {
     for (size_t done = 0; done < len;) {
         struct mmu_page page;
-        *at = va + done;
         const enum mmu_result r = model_tlb_translate(m, dir, va + done, &page);
+        *f = (struct mmu_fault){.type = r, .va = va + done, .entry = page.entry};
         if (r != MMU_MAPPED) {
-            return r;
+            return false;
         }
         if (out != NULL && page.read_only) {
-            return MMU_FAULT_READ_ONLY;
+            f->type = MMU_FAULT_READ_ONLY;
+            f->entry.why = "is read-only";
+            return false;
         }
         const size_t n = (size_t)min_u64(len - done, page.left);
         if (page.sparse) {
@@ -34,22 +36,24 @@ static enum mmu_result copy(struct gpu_model *m, const struct page_dir *dir, uin
                     ? model_phys_read(m, page.sysmem, page.addr, (uint8_t *)in + done, n)
                     : model_phys_write(m, page.sysmem, page.addr, (const uint8_t *)out + done, n);
             if (!ok) {
-                return MMU_FAULT_REGION;
+                f->type = MMU_FAULT_REGION;
+                f->entry.why = "leads to where there is no memory, or to what is protected";
+                return false;
             }
         }
         done += n;
     }
-    return MMU_MAPPED;
+    return true;
 }
 
-enum mmu_result model_mmu_read(struct gpu_model *m, const struct page_dir *dir, uint64_t va,
-                               void *buf, size_t len, uint64_t *at)
+bool model_mmu_read(struct gpu_model *m, const struct page_dir *dir, uint64_t va, void *buf,
+                    size_t len, struct mmu_fault *f)
 {
-    return copy(m, dir, va, buf, NULL, len, at);
+    return copy(m, dir, va, buf, NULL, len, f);
 }
 
-enum mmu_result model_mmu_write(struct gpu_model *m, const struct page_dir *dir, uint64_t va,
-                                const void *buf, size_t len, uint64_t *at)
+bool model_mmu_write(struct gpu_model *m, const struct page_dir *dir, uint64_t va, const void *buf,
+                     size_t len, struct mmu_fault *f)
 {
-    return copy(m, dir, va, NULL, buf, len, at);
+    return copy(m, dir, va, NULL, buf, len, f);
 }

@@ -8,13 +8,9 @@
 #include "tests/model/memory/tlb.h"
 
 #include "arch/base.h"
-#include "gsp/hw/regs/regs.h"
-#include "tests/model/block.h"
-#include "tests/model/blocks.h"
 #include "tests/model/books/strict.h"
 #include "tests/model/gpu.h"
 #include "tests/model/memory/mmu.h"
-#include "tests/model/model.h"
 
 #define SPREAD 0x9e3779b1u /* 2^32 over the golden ratio */
 
@@ -34,6 +30,11 @@ static bool same(const struct mmu_page *a, const struct mmu_page *b)
 {
     return a->sparse == b->sparse && a->read_only == b->read_only &&
            (a->sparse || (a->addr == b->addr && a->sysmem == b->sysmem));
+}
+
+static bool covers(const struct tlb_scope *s, const struct tlb_entry *e)
+{
+    return s->all || (s->root == e->root && s->sysmem == e->root_sysmem);
 }
 
 enum mmu_result model_tlb_translate(struct gpu_model *m, const struct page_dir *dir, uint64_t va,
@@ -59,7 +60,15 @@ enum mmu_result model_tlb_translate(struct gpu_model *m, const struct page_dir *
     if (r == MMU_MAPPED && same(&old, out)) {
         return r;
     }
-    model_rule_broken(m, RULE_MMU_STALE,
+    if (m->tlb->nobodys != 0) {
+        model_rule_broken(m, RULE_MMU_INVALIDATE_PDB,
+                          "the last invalidate named the directory 0x%llx, which no address space "
+                          "has; address 0x%llx below the directory 0x%llx is remembered still",
+                          (unsigned long long)m->tlb->nobodys, (unsigned long long)va,
+                          (unsigned long long)dir->root);
+    }
+    const bool under_way = m->tlb->busy && covers(&m->tlb->running, e);
+    model_rule_broken(m, under_way ? RULE_MMU_INVALIDATE_UNAWAITED : RULE_MMU_STALE,
                       "address 0x%llx below the directory 0x%llx was used with 0x%llx%s, which the "
                       "tables no longer say: they say %s0x%llx",
                       (unsigned long long)va, (unsigned long long)dir->root,
@@ -79,71 +88,73 @@ void model_tlb_invalidate(struct gpu_model *m, uint64_t root)
     }
 }
 
-/* ---- registers ---- */
-
-/* What the three registers say. */
-static void command(struct gpu_model *m, uint32_t value)
+/* Whether a directory that the scope leaves out says something else by now. */
+static bool left_out(struct gpu_model *m, const struct tlb_scope *s, const struct tlb_entry *e)
 {
-    enum { ALL_PDB = 1 << 1, APERTURE = 0xf, ADDRESS_SHIFT = 8, UPPER_SHIFT = 40 };
-    const struct NV_VIRTUAL_FUNCTION_PRIV_MMU_INVALIDATE c = {value};
-    const uint64_t pdb = m->tlb->pdb & ~(uint32_t)APERTURE;
-    if (NV_VIRTUAL_FUNCTION_PRIV_MMU_INVALIDATE__TRIGGER(c) != 0) {
-        model_tlb_invalidate(m, (value & ALL_PDB) != 0
-                                    ? TLB_ALL_ROOTS
-                                    : (uint64_t)m->tlb->upper_pdb << UPPER_SHIFT |
-                                          pdb << ADDRESS_SHIFT);
-    }
-}
-
-static bool read(struct gpu_model *m, uint32_t off, uint32_t *value)
-{
-    switch (off) {
-    case NV_VIRTUAL_FUNCTION_PRIV_MMU_INVALIDATE_PDB__OFFSET:
-        *value = m->tlb->pdb;
-        return true;
-    case NV_VIRTUAL_FUNCTION_PRIV_MMU_INVALIDATE_UPPER_PDB__OFFSET:
-        *value = m->tlb->upper_pdb;
-        return true;
-    case NV_VIRTUAL_FUNCTION_PRIV_MMU_INVALIDATE__OFFSET:
-        *value = m->tlb->invalidate & ~NV_VIRTUAL_FUNCTION_PRIV_MMU_INVALIDATE__TRIGGER_MASK;
-        return true; /* the trigger has been served */
-    default:
+    const struct page_dir dir = {.root = e->root, .sysmem = e->root_sysmem, .valid = true};
+    const uint64_t va = e->page << FL_PAGE_SHIFT;
+    struct mmu_page now;
+    if (s->level == 0) {
         return false;
     }
+    (void)model_mmu_walk(m, &dir, va, &now);
+    for (uint32_t i = s->level - 1; i < MMU_DIRS; i++) {
+        if (now.dirs[i] != e->to.dirs[i]) {
+            model_rule_broken(m, RULE_MMU_INVALIDATE_SCOPE,
+                              "an invalidate with CACHE_LEVEL %u leaves PD%u out, whose entry for "
+                              "address 0x%llx below 0x%llx has changed",
+                              s->level, i, (unsigned long long)va, (unsigned long long)e->root);
+            return true;
+        }
+    }
+    return false;
 }
 
-static bool write(struct gpu_model *m, uint32_t off, uint32_t value)
+void model_tlb_forget(struct gpu_model *m, const struct tlb_scope *s)
 {
-    switch (off) {
-    case NV_VIRTUAL_FUNCTION_PRIV_MMU_INVALIDATE_PDB__OFFSET:
-        m->tlb->pdb = value;
-        return true;
-    case NV_VIRTUAL_FUNCTION_PRIV_MMU_INVALIDATE_UPPER_PDB__OFFSET:
-        m->tlb->upper_pdb = value;
-        return true;
-    case NV_VIRTUAL_FUNCTION_PRIV_MMU_INVALIDATE__OFFSET:
-        m->tlb->invalidate = value;
-        command(m, value);
-        return true;
-    default:
-        return false;
+    for (size_t i = 0; i < TLB_ENTRIES; i++) {
+        struct tlb_entry *e = &m->tlb->entry[i];
+        if (e->used && covers(s, e) && !left_out(m, s, e)) {
+            e->used = false;
+        }
     }
 }
 
-static void reset(struct gpu_model *m, enum model_reset kind)
+/* ---- roots ---- */
+
+void model_tlb_bound(struct gpu_model *m, const struct page_dir *dir, bool graphics)
 {
-    (void)kind;
-    m->tlb->pdb = m->tlb->upper_pdb = m->tlb->invalidate = 0;
-    model_tlb_invalidate(m, TLB_ALL_ROOTS);
+    struct tlb_state *t = m->tlb;
+    uint32_t i = 0;
+    while (i < t->bound_count &&
+           (t->bound[i].root != dir->root || t->bound[i].sysmem != dir->sysmem)) {
+        i++;
+    }
+    if (i == TLB_ROOTS) {
+        return;
+    }
+    if (i == t->bound_count) {
+        t->bound[t->bound_count++] = (struct tlb_root){.root = dir->root, .sysmem = dir->sysmem};
+    }
+    t->bound[i].graphics = t->bound[i].graphics || graphics;
 }
 
-static const struct block_range ranges[] = {{0xb83000, 0xb83fff, F_ALL}, {0}};
+const struct tlb_root *model_tlb_find_root(const struct gpu_model *m, uint64_t root, bool sysmem)
+{
+    for (uint32_t i = 0; i < m->tlb->bound_count; i++) {
+        if (m->tlb->bound[i].root == root && m->tlb->bound[i].sysmem == sysmem) {
+            return &m->tlb->bound[i];
+        }
+    }
+    return NULL;
+}
 
-const struct block tlb_block = {
-    .name = "TLB",
-    BLOCK_STATE(tlb),
-    .ranges = ranges,
-    .read = read,
-    .write = write,
-    .reset = reset,
-};
+bool model_tlb_may_know(const struct gpu_model *m, uint64_t root, uint64_t bits)
+{
+    for (uint32_t i = 0; i < m->tlb->bound_count; i++) {
+        if (((m->tlb->bound[i].root ^ root) & bits) == 0) {
+            return true;
+        }
+    }
+    return false;
+}

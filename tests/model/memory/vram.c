@@ -17,6 +17,7 @@
 #include "tests/model/books/trace.h"
 #include "tests/model/chips.h"
 #include "tests/model/gpu.h"
+#include "tests/model/memory/posted.h"
 #include "tests/model/memory/wpr2.h"
 #include "tests/model/model.h"
 
@@ -132,10 +133,36 @@ static bool in_wpr2(const struct gpu_model *m, uint64_t off)
     return off >= m->wpr2->lo && off < m->wpr2->hi;
 }
 
+void model_vram_guard(struct gpu_model *m, const struct vram_guard *guards, uint32_t count)
+{
+    m->vram->guard_count = 0;
+    while (m->vram->guard_count < count && m->vram->guard_count < VRAM_GUARDS) {
+        m->vram->guard[m->vram->guard_count] = guards[m->vram->guard_count];
+        m->vram->guard_count++;
+    }
+}
+
+void model_vram_check_write(struct gpu_model *m, const char *who, uint64_t off, uint64_t len)
+{
+    for (uint32_t i = 0; i < m->vram->guard_count; i++) {
+        const struct vram_guard *g = &m->vram->guard[i];
+        if (off >= g->hi || off + len <= g->lo) {
+            continue;
+        }
+        if (!g->open) {
+            model_rule_broken(m, g->rule, "%s wrote at 0x%llx, in [0x%llx, 0x%llx)", who,
+                              (unsigned long long)off, (unsigned long long)g->lo,
+                              (unsigned long long)g->hi);
+        }
+        return;
+    }
+}
+
 uint64_t model_vram_cpu_read(struct gpu_model *m, uint64_t off, unsigned size)
 {
     uint8_t b[8] = {0};
     const uint64_t mask = ~0ull >> (64 - 8 * size);
+    model_posted_flushed(m);
     if (in_wpr2(m, off)) {
         model_rule_broken(m, RULE_WPR2_CPU_ACCESS, "read at 0x%llx inside WPR2 [0x%llx, 0x%llx)",
                           (unsigned long long)off, (unsigned long long)m->wpr2->lo,
@@ -154,6 +181,10 @@ void model_vram_cpu_write(struct gpu_model *m, uint64_t off, unsigned size, uint
 {
     uint8_t b[8];
     put_le64(b, value);
+    model_posted_write(m, off, size);
+    if (!in_wpr2(m, off)) {
+        model_vram_check_write(m, "the CPU", off, size);
+    }
     if (in_wpr2(m, off)) {
         model_rule_broken(m, RULE_WPR2_CPU_ACCESS, "write at 0x%llx inside WPR2 [0x%llx, 0x%llx)",
                           (unsigned long long)off, (unsigned long long)m->wpr2->lo,
@@ -201,6 +232,7 @@ static bool create(struct gpu_model *m, const struct model_config *cfg, char *er
 
 static void reset(struct gpu_model *m, enum model_reset kind)
 {
+    m->vram->guard_count = 0;
     if (kind == MODEL_RESET_POWER) {
         clear(m);
     }
