@@ -98,8 +98,10 @@ def faults(test, m):
     vm = client.rpc("vm.create", session=session, kind="bar1", bytes=2 * MIB)
     said = client.error("memory.read", session=session, vm=vm["vm"], va=vm["base"], bytes=4)
     test.holds("fault.named", said, "MMU fault", f"read of {vm['base']}", "at PD")
+    records = client.rpc("rpc.history")["records"]
+    test.ok("fault.event", any(r["event"] and "MMU_FAULT" in r["function"] for r in records),
+            [r["function"] for r in records if r["event"]])
     test.equal("fault.served", m.get("/healthz")[0], 200)
-    return client
 
 
 with Test("vram") as test:

@@ -172,6 +172,35 @@ static void test_reset_while_copying(void **state)
     close_all();
 }
 
+/* ---- a TLB that never ends ---- */
+
+static void hangs(void *arg)
+{
+    struct gsp_vram_client *c = gsp_vram_open(rig.gpu, &fail);
+    uint32_t vm;
+
+    (void)arg;
+    assert_non_null(c);
+    struct gsp_vm_map m = {.object = alloc(c, MIB(1)), .len = MIB(1), .va = GSP_VM_ANYWHERE};
+    OK(gsp_vm_create(c, GSP_VM_ENGINES, 0, &vm, &fail));
+    fl_fail_clear(&fail);
+    assert_int_equal(gsp_vm_map(c, vm, &m, &fail), FL_ETIMEDOUT);
+    if (strstr(fail.text, "MMU_INVALIDATE") == NULL || strstr(fail.hint, "reset") == NULL) {
+        fail_msg("%s [%s]", fail.text, fail.hint);
+    }
+    gsp_vram_close(c);
+}
+
+static void test_invalidate_hangs(void **state)
+{
+    static const char *const faults[] = {"busy=invalidate", NULL};
+    (void)state;
+    rig_open(&rig, &(struct rig_options){.faults = faults});
+    assert_int_equal(rig_boot(&rig), FL_OK);
+    rig_run(hangs, NULL);
+    close_all();
+}
+
 /* ---- two GPUs at once ---- */
 
 static struct rig other;
@@ -240,6 +269,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_reset_in_a_queue),
         cmocka_unit_test(test_reset_while_copying),
+        cmocka_unit_test(test_invalidate_hangs),
         cmocka_unit_test(test_two_gpus),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
