@@ -8,6 +8,8 @@
 #include "gsp/boot/boot.h"
 #include "gsp/boot/unload.h"
 #include "gsp/gpu.h"
+#include "gsp/hw/tlb.h"
+#include "gsp/hw/window.h"
 #include "gsp/rm/host.h"
 #include "gsp/rm/session.h"
 #include "gsp/vram/life.h"
@@ -44,8 +46,8 @@ struct gsp_gpu *gsp_create(const struct pci_dev *d, const struct gsp_options *op
     g->state = GSP_ABSENT;
     event_init(&g->hw.intr.ev);
     event_init(&g->left);
-    gsp_window_init(&g->hw.window);
-    gsp_tlb_init(&g->hw.tlb);
+    gsp_window_init(&g->hw);
+    gsp_tlb_init(&g->hw);
     mutex_init(&g->vram_lock, &vram_class);
     gsp_boot_list_stages(g);
     if (!gsp_rpc_init(&g->rpc, &gsp_gpu_rpc_host, g)) {

@@ -6,6 +6,7 @@
 
 #include "gsp/gpu.h"
 #include "gsp/hw/regs/regs.h"
+#include "gsp/hw/window.h"
 
 #define NAME_MAX_BYTES 64u /* no register has a longer one */
 #define NEAREST        3u  /* names that are offered instead of one that is not there */

@@ -14,8 +14,6 @@
 #include "gsp/hw/family.h"
 #include "gsp/hw/io.h"
 #include "gsp/hw/recorder.h"
-#include "gsp/hw/tlb.h"
-#include "gsp/hw/window.h"
 #include "pci/pci.h"
 
 /* The GSP's interrupt (intr.h). */
@@ -32,6 +30,20 @@ struct gsp_intr {
     uint64_t served; /* interrupts served */
     uint64_t missed; /* messages found by looking, though interrupts are live */
     uint64_t halts;  /* the GSP's core reported a halt */
+};
+
+/* The PRAMIN window (window.h). */
+struct gsp_window {
+    struct mutex lock;
+    uint32_t users;     /* begins without their ends */
+    uint32_t found, at; /* the register: before the first of them, and now */
+    uint64_t moves;     /* writes of the register since creation */
+};
+
+/* Invalidation of TLBs (tlb.h). */
+struct gsp_tlb {
+    struct mutex lock; /* one command at a time */
+    uint64_t invalidates;
 };
 
 struct gsp_hw {

@@ -18,10 +18,10 @@ static const struct wait wait_done = {
     .step_us = 2,
 };
 
-void gsp_tlb_init(struct gsp_tlb *t)
+void gsp_tlb_init(struct gsp_hw *hw)
 {
-    *t = (struct gsp_tlb){0};
-    mutex_init(&t->lock, &tlb_class);
+    hw->tlb = (struct gsp_tlb){0};
+    mutex_init(&hw->tlb.lock, &tlb_class);
 }
 
 static enum fl_err until_done(struct gsp_hw *hw, struct fl_fail *fail)

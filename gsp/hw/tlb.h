@@ -8,15 +8,10 @@
 
 #include "arch/base.h"
 #include "arch/fail.h"
-#include "arch/fiber.h"
 
 struct gsp_hw;
 
-struct gsp_tlb {
-    struct mutex lock; /* one command at a time */
-    uint64_t invalidates;
-};
-void gsp_tlb_init(struct gsp_tlb *t);
+void gsp_tlb_init(struct gsp_hw *hw);
 
 /* Everything below this root directory is forgotten when it returns FL_OK. root: its address,
  * 4 KiB aligned. hub_only: an address space of a BAR, which only the hub uses. Yields: FL_ETIMEDOUT

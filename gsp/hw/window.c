@@ -17,10 +17,10 @@
 
 static LOCK_CLASS(window_class, "PRAMIN window");
 
-void gsp_window_init(struct gsp_window *w)
+void gsp_window_init(struct gsp_hw *hw)
 {
-    *w = (struct gsp_window){0};
-    mutex_init(&w->lock, &window_class);
+    hw->window = (struct gsp_window){0};
+    mutex_init(&hw->window.lock, &window_class);
 }
 
 /* ---- the register ---- */

@@ -12,17 +12,10 @@
 
 #include "arch/base.h"
 #include "arch/fail.h"
-#include "arch/fiber.h"
 
 struct gsp_hw;
 
-struct gsp_window {
-    struct mutex lock;
-    uint32_t users;     /* begins without their ends */
-    uint32_t found, at; /* the register: before the first of them, and now */
-    uint64_t moves;     /* writes of the register since creation */
-};
-void gsp_window_init(struct gsp_window *w);
+void gsp_window_init(struct gsp_hw *hw);
 
 /* Somebody else may have moved it, or the card was reset: its place is not known any more. */
 void gsp_window_forget(struct gsp_hw *hw);

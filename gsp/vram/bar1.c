@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "arch/lockorder.h"
+#include "gsp/hw/window.h"
 #include "gsp/vram/vram_priv.h"
 
 #define YIELD_ACCESSES 16u /* between looks at the clock */

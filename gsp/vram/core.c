@@ -5,6 +5,8 @@
 
 #include "arch/log.h"
 #include "arch/machine.h"
+#include "gsp/hw/tlb.h"
+#include "gsp/hw/window.h"
 #include "gsp/vram/life.h"
 #include "gsp/vram/vram_priv.h"
 #include "mm/heap.h"

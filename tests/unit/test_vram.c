@@ -9,6 +9,7 @@
 #include "arch/host/host.h"
 #include "arch/lockorder.h"
 #include "gsp/gpu.h"
+#include "gsp/hw/window.h"
 #include "gsp/vram.h"
 #include "mm/heap.h"
 
