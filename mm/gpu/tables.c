@@ -2,12 +2,9 @@
 /* An address space's tables: their life, and what a change is checked for (tables.h). */
 #include "mm/gpu/tables.h"
 
-#include <stdlib.h>
-
-#include "arch/fail_point.h"
 #include "arch/fiber.h"
-#include "arch/lockorder.h"
 #include "mm/gpu/tables_priv.h"
+#include "mm/heap.h"
 
 static enum fl_err make_root(struct gpu_tables *t, struct fl_fail *fail)
 {
@@ -32,8 +29,7 @@ enum fl_err gpu_tables_create(const struct gpu_mem *mem, const struct gpu_mmu_fo
                               const struct gpu_table_source *source, uint64_t root, bool hub_only,
                               struct gpu_tables **out, struct fl_fail *fail)
 {
-    lockorder_point(&lock_class_alloc, FL_WHERE);
-    struct gpu_tables *t = fail_point_alloc() ? NULL : calloc(1, sizeof(*t));
+    struct gpu_tables *t = heap_zalloc(sizeof(*t));
     if (t == NULL) {
         return FL_FAIL(fail, FL_ENOMEM, "page tables", "no memory for an address space");
     }
@@ -43,7 +39,7 @@ enum fl_err gpu_tables_create(const struct gpu_mem *mem, const struct gpu_mmu_fo
     t->hub_only = hub_only;
     enum fl_err err = root == 0 ? make_root(t, fail) : gpu_tables_adopt(t, root, fail);
     if (err != FL_OK) {
-        free(t);
+        heap_free(t);
         return err;
     }
     *out = t;
@@ -73,7 +69,7 @@ void gpu_tables_destroy(struct gpu_tables *t)
         gpu_table_free(t, table);
     }
     gpu_tables_free_below(t, t->root);
-    free(t);
+    heap_free(t);
 }
 
 uint64_t gpu_tables_root(const struct gpu_tables *t) { return t->root->addr; }

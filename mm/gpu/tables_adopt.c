@@ -4,10 +4,9 @@
  * changes descend through it as through our own; words that mean something are marked foreign. What
  * cannot be followed (tables in system memory or outside of video memory) is foreign as a whole.
  */
-#include <stdlib.h>
 
-#include "arch/fail_point.h"
 #include "mm/gpu/tables_priv.h"
+#include "mm/heap.h"
 
 /* RM's BAR1 has a handful of tables; more is a tree that loops or maps everything. */
 #define ADOPTED_MAX 1024u
@@ -70,10 +69,10 @@ static enum fl_err read_table(struct gpu_tables *t, uint64_t addr, uint32_t leve
         table->level = (uint8_t)level;
         table->addr = addr;
         table->adopted = true;
-        table->foreign = fail_point_alloc() ? NULL : calloc(GPU_DIRTY_WORDS, sizeof(uint64_t));
+        table->foreign = heap_zalloc(GPU_DIRTY_WORDS * sizeof(uint64_t));
     }
     if (table == NULL || table->foreign == NULL) {
-        free(table);
+        heap_free(table);
         return FL_FAIL(fail, FL_ENOMEM, "page tables", "no memory for a foreign table");
     }
     enum fl_err err = t->mem.ops->read(t->mem.ctx, addr, table->word, place.size, fail);

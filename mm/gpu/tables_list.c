@@ -3,12 +3,10 @@
  * Tables as things that are allocated, listed and freed: nodes in CPU memory and their place in
  * video memory. Tables of 64K pages have 256 bytes, so 16 of them share a page.
  */
-#include <stdlib.h>
 
-#include "arch/fail_point.h"
 #include "arch/fiber.h"
-#include "arch/lockorder.h"
 #include "mm/gpu/tables_priv.h"
+#include "mm/heap.h"
 
 #define BIG_SLOTS  ((uint32_t)(GPU_TABLE_BYTES / GPU_BIG_BYTES))
 #define CACHE_LINE 64u
@@ -33,14 +31,12 @@ struct gpu_table *gpu_list_pop(struct gpu_table_list *list)
     return table;
 }
 
-static void *take(size_t bytes) { return fail_point_alloc() ? NULL : calloc(1, bytes); }
-
 /* Node, words and children in one piece; the words begin at a line of the cache. */
 struct gpu_table *gpu_node_new(uint32_t words, bool directory, bool big)
 {
     const size_t children = directory ? words * sizeof(struct gpu_table *) : 0;
     struct gpu_table *table =
-        take(sizeof(*table) + CACHE_LINE + words * sizeof(uint64_t) + children);
+        heap_zalloc(sizeof(*table) + CACHE_LINE + words * sizeof(uint64_t) + children);
 
     if (table != NULL) {
         table->words = (uint16_t)words;
@@ -92,10 +88,10 @@ static void vram_give(struct gpu_tables *t, uint64_t addr)
 static enum fl_err slot_take(struct gpu_tables *t, struct gpu_table *table)
 {
     if (t->big_pages == NULL) {
-        struct gpu_big_page *p = take(sizeof(*p));
+        struct gpu_big_page *p = heap_zalloc(sizeof(*p));
         enum fl_err err = p != NULL ? vram_take(t, &p->addr) : FL_ENOMEM;
         if (err != FL_OK) {
-            free(p);
+            heap_free(p);
             return err;
         }
         page_list(t, p);
@@ -123,7 +119,7 @@ static void slot_give(struct gpu_tables *t, const struct gpu_table *table)
     if (p->taken == 0) {
         page_unlist(t, p);
         vram_give(t, p->addr);
-        free(p);
+        heap_free(p);
     }
 }
 
@@ -136,8 +132,8 @@ void gpu_table_free(struct gpu_tables *t, struct gpu_table *table)
     } else if (!table->adopted) {
         vram_give(t, table->addr);
     }
-    free(table->foreign);
-    free(table);
+    heap_free(table->foreign);
+    heap_free(table);
 }
 
 enum fl_err gpu_table_new(struct gpu_tables *t, bool directory, bool big, struct gpu_table **out,
@@ -150,7 +146,7 @@ enum fl_err gpu_table_new(struct gpu_tables *t, bool directory, bool big, struct
                                     : vram_take(t, &table->addr);
 
     if (err != FL_OK) {
-        free(table);
+        heap_free(table);
         return FL_FAIL_MORE(fail, err, "page tables",
                             (.hint = "unmap something, or give the GPU more memory"),
                             "no memory for a page table: %s", fl_err_name(err));
@@ -203,7 +199,6 @@ enum fl_err gpu_tables_prepare_need(struct gpu_tables *t, const struct gpu_table
 {
     const struct gpu_table_pool before = *pool;
 
-    lockorder_point(&lock_class_alloc, FL_WHERE);
     if (need->directories > need->tables) {
         return FL_FAIL(fail, FL_EINVAL, "page tables", "%llu directories among %llu tables",
                        (unsigned long long)need->directories, (unsigned long long)need->tables);

@@ -151,8 +151,8 @@ static inline void rig_close(struct rig *r)
         assert_null(r->object[i]->mappings);
         must_be(gpu_object_free(r->object[i], &r->s.fail), FL_OK, &r->s.fail);
     }
-    assert_int_equal(heap_live(), r->live);
     space_close(&r->s);
+    assert_int_equal(heap_live(), r->live);
     assert_string_equal(lockorder_first(), "");
     assert_int_equal(lockorder_inversions(), 0);
 }
