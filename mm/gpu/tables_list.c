@@ -3,7 +3,6 @@
  * Tables as things that are allocated, listed and freed: nodes in CPU memory and their place in
  * video memory. Tables of 64K pages have 256 bytes, so 16 of them share a page.
  */
-
 #include "arch/fiber.h"
 #include "mm/gpu/tables_priv.h"
 #include "mm/heap.h"
