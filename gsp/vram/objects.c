@@ -85,15 +85,12 @@ enum fl_err gsp_vram_alloc(struct gsp_vram_client *c, const struct gsp_vram_requ
     return err;
 }
 
-enum fl_err gsp_vram_free(struct gsp_vram_client *c, uint32_t handle, struct fl_fail *fail)
+/* FL_EBUSY: it is mapped. */
+static enum fl_err take_out(struct gsp_vram_client *c, struct vram_object *o, struct fl_fail *fail)
 {
     struct vram_object **at = &c->objects;
-    struct vram_object *o = vram_object_find(c, handle, fail);
-
-    if (o == NULL) {
-        return FL_ENOENT;
-    }
     const enum fl_err err = gpu_object_free(o->gpu, fail);
+
     if (err != FL_OK) {
         return err;
     }
@@ -106,10 +103,21 @@ enum fl_err gsp_vram_free(struct gsp_vram_client *c, uint32_t handle, struct fl_
     return FL_OK;
 }
 
+enum fl_err gsp_vram_free(struct gsp_vram_client *c, uint32_t handle, struct fl_fail *fail)
+{
+    struct vram_object *o = vram_object_find(c, handle, fail);
+
+    if (o == NULL) {
+        return FL_ENOENT;
+    }
+    const enum fl_err err = vram_alive(c->v, fail);
+    return FL_THEN(err, take_out(c, o, fail));
+}
+
 void vram_objects_drop(struct gsp_vram_client *c)
 {
     while (c->objects != NULL) {
-        const enum fl_err err = gsp_vram_free(c, c->objects->handle, NULL);
+        const enum fl_err err = take_out(c, c->objects, NULL);
         FL_ASSERT(err == FL_OK); /* what was mapped is not any more */
     }
 }

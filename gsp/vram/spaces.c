@@ -139,28 +139,37 @@ enum fl_err gsp_vm_create(struct gsp_vram_client *c, enum gsp_vm_kind kind, uint
     return err;
 }
 
-enum fl_err gsp_vm_destroy(struct gsp_vram_client *c, uint32_t vm, struct fl_fail *fail)
+/* Yields. */
+static void take_out(struct gsp_vram_client *c, struct vram_space *s)
 {
     struct vram_space **at = &c->spaces;
-    struct vram_space *s = find(c, vm, fail);
 
-    if (s == NULL) {
-        return FL_ENOENT;
-    }
     while (*at != s) {
         at = &(*at)->next;
     }
     *at = s->next; /* before it yields: nobody else finds it */
     c->space_count--;
     drop(c->v, s);
-    return FL_OK;
+}
+
+enum fl_err gsp_vm_destroy(struct gsp_vram_client *c, uint32_t vm, struct fl_fail *fail)
+{
+    struct vram_space *s = find(c, vm, fail);
+
+    if (s == NULL) {
+        return FL_ENOENT;
+    }
+    const enum fl_err err = vram_alive(c->v, fail);
+    if (err == FL_OK) {
+        take_out(c, s);
+    }
+    return err;
 }
 
 void vram_spaces_drop(struct gsp_vram_client *c)
 {
     while (c->spaces != NULL) {
-        const enum fl_err err = gsp_vm_destroy(c, c->spaces->handle, NULL);
-        FL_ASSERT(err == FL_OK);
+        take_out(c, c->spaces);
     }
 }
 
@@ -173,6 +182,10 @@ enum fl_err gsp_vm_describe(struct gsp_vram_client *c, uint32_t vm, struct gsp_v
 
     if (s == NULL) {
         return FL_ENOENT;
+    }
+    const enum fl_err err = vram_alive(c->v, fail);
+    if (err != FL_OK) {
+        return err;
     }
     gpu_tables_get_stats(s->tables, &t);
     gpu_vm_get_stats(s->vm, &j);
@@ -356,7 +369,9 @@ enum fl_err gsp_vm_dump(struct gsp_vram_client *c, uint32_t vm, uint64_t va, uin
     if (s == NULL) {
         return FL_ENOENT;
     }
-    return gpu_tables_walk_range(s->tables, va, len, budget, fn, ctx, fail);
+    enum fl_err err = inside(s, va, len, fail);
+    err = FL_THEN(err, vram_alive(c->v, fail));
+    return FL_THEN(err, gpu_tables_walk_range(s->tables, va, len, budget, fn, ctx, fail));
 }
 
 /* ---- contents by VA ---- */
