@@ -220,23 +220,49 @@ static enum fl_err inside(const struct vram_space *s, uint64_t va, uint64_t len,
                    (unsigned long long)(s->range.base + s->range.size));
 }
 
-/* Chooses an address; the place is kept until the space goes or it is unmapped as a whole. */
+/* Somebody said where, and did so in a range that seemed free: from now on it is a place, too.
+ * False: nothing is mapped there. */
+static bool learn(struct vram_space *s, struct vm_place *p)
+{
+    const struct range chosen = {p->node.va, p->node.len};
+    struct gpu_mapped m;
+    enum fl_err err;
+
+    if (!gpu_vm_find_from(s->vm, chosen.base, &m) || m.va >= chosen.base + chosen.size) {
+        return false;
+    }
+    const uint64_t from = max_u64(m.va, chosen.base);
+    const uint64_t to = min_u64(m.va + m.len, chosen.base + chosen.size);
+    err = gpu_va_free(&s->va, &p->node);
+    err = FL_THEN(err, gpu_va_reserve(&s->va, from, to - from, &p->node));
+    FL_ASSERT(err == FL_OK);
+    p->next = s->places;
+    s->places = p;
+    return true;
+}
+
+/* Chooses an address; the place is kept until the space goes or it is unmapped as a whole. Each
+ * round but the last learns of a mapping. */
 static enum fl_err choose(struct vram_space *s, struct gsp_vm_map *m, struct fl_fail *fail)
 {
-    struct vm_place *p = heap_zalloc(sizeof(*p));
-
-    if (p == NULL) {
-        return FL_FAIL(fail, FL_ENOMEM, "GPU address space", "no memory for a place in it");
-    }
     const struct gpu_va_request want = {.len = m->len,
                                         .prefer = min_u64(gpu_page_bytes(m->largest), MIB(2))};
-    const enum fl_err err = gpu_va_alloc(&s->va, &want, &p->node);
-    if (err != FL_OK) {
-        heap_free(p);
-        return FL_FAIL(fail, err, "GPU address space",
-                       "no free place of 0x%llx bytes; the largest gap has 0x%llx",
-                       (unsigned long long)m->len, (unsigned long long)gpu_va_largest_gap(&s->va));
-    }
+    struct vm_place *p;
+
+    do {
+        p = heap_zalloc(sizeof(*p));
+        if (p == NULL) {
+            return FL_FAIL(fail, FL_ENOMEM, "GPU address space", "no memory for a place in it");
+        }
+        const enum fl_err err = gpu_va_alloc(&s->va, &want, &p->node);
+        if (err != FL_OK) {
+            heap_free(p);
+            return FL_FAIL(fail, err, "GPU address space",
+                           "no free place of 0x%llx bytes; the largest gap has 0x%llx",
+                           (unsigned long long)m->len,
+                           (unsigned long long)gpu_va_largest_gap(&s->va));
+        }
+    } while (learn(s, p));
     m->va = p->node.va;
     p->next = s->places;
     s->places = p;

@@ -26,6 +26,8 @@ static bool ended;
 static json_t *last; /* the last answer, parsed */
 /* A rule of the model that a test breaks on purpose, before all others; NULL: none is broken. */
 static const char *broken_rule;
+/* What another bench needs that stands beside it; NULL: there is none. */
+static void (*beside_open)(void), (*beside_close)(void);
 
 /* --- a client
  * --------------------------------------------------------------------------------------- */
@@ -139,6 +141,9 @@ static inline void on_a_gpu(const struct rig_options *opt, void (*body)(void *ar
     stop = ended = false;
     ctx.gpu_count = 1;
     ctx.gpus[0] = (struct api_gpu){.gpu = rig.gpu, .pci = rig.dev};
+    if (beside_open != NULL) {
+        beside_open();
+    }
     assert_non_null(fiber_spawn("gpu", gpu_fiber, rig.gpu, FIBER_STACK_DEFAULT * 2));
     rig_run(body, NULL);
     json_decref(last);
@@ -153,6 +158,9 @@ static inline void on_a_gpu(const struct rig_options *opt, void (*body)(void *ar
         assert_string_equal(model_first_violation(rig.model)->rule, broken_rule);
     }
     ctx.gpu_count = 0;
+    if (beside_close != NULL) {
+        beside_close();
+    }
     assert_true(rig_close(&rig));
     assert_int_equal(heap_live(), 0);
 }
