@@ -102,6 +102,10 @@ FL_MUST_CHECK enum fl_err gsp_vram_write(struct gsp_vram_client *c, uint32_t han
 FL_MUST_CHECK enum fl_err gsp_vram_fill(struct gsp_vram_client *c, uint32_t handle, uint64_t offset,
                                         uint64_t len, const void *pattern, uint32_t n,
                                         enum gsp_vram_way way, struct fl_fail *fail);
+/* What there is by address: all of video memory, and the part of it that the CPU cannot reach
+ * (WPR2; size 0: none). FL_ECANCELED. Does not yield. */
+FL_MUST_CHECK enum fl_err gsp_vram_reach(struct gsp_vram_client *c, uint64_t *bytes,
+                                         struct range *hidden, struct fl_fail *fail);
 /* Video memory by address, whoever owns it. FL_EINVAL: beyond its end, or in WPR2, which the CPU
  * cannot reach. */
 FL_MUST_CHECK enum fl_err gsp_vram_read_at(struct gsp_vram_client *c, uint64_t addr, void *buf,
