@@ -52,7 +52,7 @@ struct gsp_vram_request {
 FL_MUST_CHECK enum fl_err gsp_vram_alloc(struct gsp_vram_client *c,
                                          const struct gsp_vram_request *want, uint32_t *handle,
                                          struct fl_fail *fail);
-/* FL_ENOENT; FL_EBUSY: it is mapped. */
+/* FL_ENOENT; FL_EBUSY: it is mapped; FL_ECANCELED. */
 FL_MUST_CHECK enum fl_err gsp_vram_free(struct gsp_vram_client *c, uint32_t handle,
                                         struct fl_fail *fail);
 
@@ -108,6 +108,10 @@ FL_MUST_CHECK enum fl_err gsp_vram_write(struct gsp_vram_client *c, uint32_t han
 FL_MUST_CHECK enum fl_err gsp_vram_fill(struct gsp_vram_client *c, uint32_t handle, uint64_t offset,
                                         uint64_t len, const void *pattern, uint32_t n,
                                         enum gsp_vram_way way, struct fl_fail *fail);
+/* What there is by address: all of video memory, and the part of it that the CPU cannot reach
+ * (WPR2; size 0: none). FL_ECANCELED. Does not yield. */
+FL_MUST_CHECK enum fl_err gsp_vram_reach(struct gsp_vram_client *c, uint64_t *bytes,
+                                         struct range *hidden, struct fl_fail *fail);
 /* Video memory by address, whoever owns it. FL_EINVAL: beyond its end, or in WPR2, which the CPU
  * cannot reach. */
 FL_MUST_CHECK enum fl_err gsp_vram_read_at(struct gsp_vram_client *c, uint64_t addr, void *buf,
@@ -127,7 +131,7 @@ enum gsp_vm_kind {
  * as may be; FL_EIO: RM refuses, with its NV_STATUS in words. */
 FL_MUST_CHECK enum fl_err gsp_vm_create(struct gsp_vram_client *c, enum gsp_vm_kind kind,
                                         uint64_t bytes, uint32_t *vm, struct fl_fail *fail);
-/* Unmaps what is mapped. FL_ENOENT. */
+/* Unmaps what is mapped. FL_ENOENT, FL_ECANCELED. */
 FL_MUST_CHECK enum fl_err gsp_vm_destroy(struct gsp_vram_client *c, uint32_t vm,
                                          struct fl_fail *fail);
 
@@ -162,8 +166,8 @@ FL_MUST_CHECK enum fl_err gsp_vm_unmap(struct gsp_vram_client *c, uint32_t vm, u
  * shadow says the same. */
 FL_MUST_CHECK enum fl_err gsp_vm_walk(struct gsp_vram_client *c, uint32_t vm, uint64_t va,
                                       struct gpu_walk *out, bool *agrees, struct fl_fail *fail);
-/* What is mapped in [va, va + len), in stretches; at most `budget` entries are looked at
- * (FL_ENOSPC). */
+/* What is mapped in [va, va + len), in stretches, by the CPU's shadow; at most `budget` entries are
+ * looked at (FL_ENOSPC). FL_EINVAL: not within the space. */
 FL_MUST_CHECK enum fl_err gsp_vm_dump(struct gsp_vram_client *c, uint32_t vm, uint64_t va,
                                       uint64_t len, uint64_t budget, gpu_run_fn *fn, void *ctx,
                                       struct fl_fail *fail);

@@ -133,6 +133,20 @@ enum fl_err gsp_vram_fill(struct gsp_vram_client *c, uint32_t handle, uint64_t o
 
 /* ---- by address ---- */
 
+enum fl_err gsp_vram_reach(struct gsp_vram_client *c, uint64_t *bytes, struct range *hidden,
+                           struct fl_fail *fail)
+{
+    const struct gsp_vram *v = c->v;
+    const enum fl_err err = vram_alive(v, fail);
+
+    if (err == FL_OK) {
+        const struct gsp_wpr2 *w = &v->g->wpr2;
+        *bytes = v->mem.vram_bytes;
+        *hidden = w->up ? (struct range){w->start, w->end - w->start} : (struct range){0};
+    }
+    return err;
+}
+
 static enum fl_err raw(struct gsp_vram_client *c, uint64_t addr, const struct vram_copy *copy,
                        enum gsp_vram_way way, struct fl_fail *fail)
 {

@@ -106,16 +106,14 @@ enum fl_err gsp_vram_alloc(struct gsp_vram_client *c, const struct gsp_vram_requ
     return err;
 }
 
-enum fl_err gsp_vram_free(struct gsp_vram_client *c, uint32_t handle, struct fl_fail *fail)
+/* FL_EBUSY: it is mapped, or in use. */
+static enum fl_err take_out(struct gsp_vram_client *c, struct vram_object *o, struct fl_fail *fail)
 {
     struct vram_object **at = &c->objects;
-    struct vram_object *o = vram_object_find(c, handle, fail);
 
-    if (o == NULL) {
-        return FL_ENOENT;
-    }
     if (o->busy != 0) {
-        return FL_FAIL(fail, FL_EBUSY, "GPU memory", "object %u is being used", (unsigned)handle);
+        return FL_FAIL(fail, FL_EBUSY, "GPU memory", "object %u is being used",
+                       (unsigned)o->handle);
     }
     const enum fl_err err = gpu_object_free(o->gpu, fail);
     if (err != FL_OK) {
@@ -130,11 +128,22 @@ enum fl_err gsp_vram_free(struct gsp_vram_client *c, uint32_t handle, struct fl_
     return FL_OK;
 }
 
+enum fl_err gsp_vram_free(struct gsp_vram_client *c, uint32_t handle, struct fl_fail *fail)
+{
+    struct vram_object *o = vram_object_find(c, handle, fail);
+
+    if (o == NULL) {
+        return FL_ENOENT;
+    }
+    const enum fl_err err = vram_alive(c->v, fail);
+    return FL_THEN(err, take_out(c, o, fail));
+}
+
 void vram_objects_drop(struct gsp_vram_client *c)
 {
     while (c->objects != NULL) {
         struct vram_object *o = c->objects;
-        if (gsp_vram_free(c, o->handle, NULL) != FL_OK) { /* mapped in BAR1 and out of reach */
+        if (take_out(c, o, NULL) != FL_OK) { /* mapped in BAR1 and out of reach */
             c->objects = o->next;
             o->next = c->v->orphans;
             c->v->orphans = o;

@@ -165,7 +165,9 @@ enum fl_err vram_pool_take(struct gsp_vram *v, const struct gsp_vram_request *wa
     if (found == NULL) {
         return FL_FAIL(fail, FL_ENOMEM, "GPU memory", "no memory for the books of an object");
     }
-    const enum fl_err err = take(v, &r, want->contiguous, found, count);
+    const enum fl_err err = (want->align & (want->align - 1)) != 0
+                                ? FL_EINVAL /* the buddy does not look at one below a page */
+                                : take(v, &r, want->contiguous, found, count);
     if (err != FL_OK) {
         heap_free(found);
         return err != FL_EINVAL

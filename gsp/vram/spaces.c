@@ -139,28 +139,37 @@ enum fl_err gsp_vm_create(struct gsp_vram_client *c, enum gsp_vm_kind kind, uint
     return err;
 }
 
-enum fl_err gsp_vm_destroy(struct gsp_vram_client *c, uint32_t vm, struct fl_fail *fail)
+/* Yields. */
+static void take_out(struct gsp_vram_client *c, struct vram_space *s)
 {
     struct vram_space **at = &c->spaces;
-    struct vram_space *s = find(c, vm, fail);
 
-    if (s == NULL) {
-        return FL_ENOENT;
-    }
     while (*at != s) {
         at = &(*at)->next;
     }
     *at = s->next; /* before it yields: nobody else finds it */
     c->space_count--;
     drop(c->v, s);
-    return FL_OK;
+}
+
+enum fl_err gsp_vm_destroy(struct gsp_vram_client *c, uint32_t vm, struct fl_fail *fail)
+{
+    struct vram_space *s = find(c, vm, fail);
+
+    if (s == NULL) {
+        return FL_ENOENT;
+    }
+    const enum fl_err err = vram_alive(c->v, fail);
+    if (err == FL_OK) {
+        take_out(c, s);
+    }
+    return err;
 }
 
 void vram_spaces_drop(struct gsp_vram_client *c)
 {
     while (c->spaces != NULL) {
-        const enum fl_err err = gsp_vm_destroy(c, c->spaces->handle, NULL);
-        FL_ASSERT(err == FL_OK);
+        take_out(c, c->spaces);
     }
 }
 
@@ -173,6 +182,10 @@ enum fl_err gsp_vm_describe(struct gsp_vram_client *c, uint32_t vm, struct gsp_v
 
     if (s == NULL) {
         return FL_ENOENT;
+    }
+    const enum fl_err err = vram_alive(c->v, fail);
+    if (err != FL_OK) {
+        return err;
     }
     gpu_tables_get_stats(s->tables, &t);
     gpu_vm_get_stats(s->vm, &j);
@@ -207,23 +220,49 @@ static enum fl_err inside(const struct vram_space *s, uint64_t va, uint64_t len,
                    (unsigned long long)(s->range.base + s->range.size));
 }
 
-/* Chooses an address; the place is kept until the space goes or it is unmapped as a whole. */
+/* Somebody said where, and did so in a range that seemed free: from now on it is a place, too.
+ * False: nothing is mapped there. */
+static bool learn(struct vram_space *s, struct vm_place *p)
+{
+    const struct range chosen = {p->node.va, p->node.len};
+    struct gpu_mapped m;
+    enum fl_err err;
+
+    if (!gpu_vm_find_from(s->vm, chosen.base, &m) || m.va >= chosen.base + chosen.size) {
+        return false;
+    }
+    const uint64_t from = max_u64(m.va, chosen.base);
+    const uint64_t to = min_u64(m.va + m.len, chosen.base + chosen.size);
+    err = gpu_va_free(&s->va, &p->node);
+    err = FL_THEN(err, gpu_va_reserve(&s->va, from, to - from, &p->node));
+    FL_ASSERT(err == FL_OK);
+    p->next = s->places;
+    s->places = p;
+    return true;
+}
+
+/* Chooses an address; the place is kept until the space goes or it is unmapped as a whole. Each
+ * round but the last learns of a mapping. */
 static enum fl_err choose(struct vram_space *s, struct gsp_vm_map *m, struct fl_fail *fail)
 {
-    struct vm_place *p = heap_zalloc(sizeof(*p));
-
-    if (p == NULL) {
-        return FL_FAIL(fail, FL_ENOMEM, "GPU address space", "no memory for a place in it");
-    }
     const struct gpu_va_request want = {.len = m->len,
                                         .prefer = min_u64(gpu_page_bytes(m->largest), MIB(2))};
-    const enum fl_err err = gpu_va_alloc(&s->va, &want, &p->node);
-    if (err != FL_OK) {
-        heap_free(p);
-        return FL_FAIL(fail, err, "GPU address space",
-                       "no free place of 0x%llx bytes; the largest gap has 0x%llx",
-                       (unsigned long long)m->len, (unsigned long long)gpu_va_largest_gap(&s->va));
-    }
+    struct vm_place *p;
+
+    do {
+        p = heap_zalloc(sizeof(*p));
+        if (p == NULL) {
+            return FL_FAIL(fail, FL_ENOMEM, "GPU address space", "no memory for a place in it");
+        }
+        const enum fl_err err = gpu_va_alloc(&s->va, &want, &p->node);
+        if (err != FL_OK) {
+            heap_free(p);
+            return FL_FAIL(fail, err, "GPU address space",
+                           "no free place of 0x%llx bytes; the largest gap has 0x%llx",
+                           (unsigned long long)m->len,
+                           (unsigned long long)gpu_va_largest_gap(&s->va));
+        }
+    } while (learn(s, p));
     m->va = p->node.va;
     p->next = s->places;
     s->places = p;
@@ -373,7 +412,9 @@ enum fl_err gsp_vm_dump(struct gsp_vram_client *c, uint32_t vm, uint64_t va, uin
     if (s == NULL) {
         return FL_ENOENT;
     }
-    return gpu_tables_walk_range(s->tables, va, len, budget, fn, ctx, fail);
+    enum fl_err err = inside(s, va, len, fail);
+    err = FL_THEN(err, vram_alive(c->v, fail));
+    return FL_THEN(err, gpu_tables_walk_range(s->tables, va, len, budget, fn, ctx, fail));
 }
 
 /* ---- contents by VA ---- */

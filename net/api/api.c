@@ -132,6 +132,12 @@ static const struct http_route routes[] = {
     {"/api/v1/gpus/{gpu}/report", HTTP_METHOD_GET, api_get_gpu,
      "all of a GPU that can be known afterwards, as a tar archive", 0, 0, "gpuReport",
      "application/x-tar", BYTES},
+    {"/api/v1/gpus/{gpu}/memory", HTTP_METHOD_GET, api_get_memory,
+     "a GPU's video memory, raw, in ranges", ACCESS_TOKEN, 0, "gpuMemory",
+     "application/octet-stream", BYTES},
+    {"/api/v1/gpus/{gpu}/memory", HTTP_METHOD_PUT, api_put_memory,
+     "writes a part of it: Content-Range, or ?offset=", ACCESS_TOKEN, HTTP_BODY_MOST,
+     "putGpuMemory", "application/octet-stream", BYTES},
     {"/rpc", HTTP_METHOD_POST, rpc_post, "JSON-RPC 2.0; rpc.discover describes the methods",
      ACCESS_JSON, RPC_BODY_MAX, "rpc", "application/json",
      "{\"oneOf\":[{\"$ref\":\"#/components/schemas/Answer\"},{\"type\":\"array\",\"items\":{"

@@ -6,7 +6,7 @@
 #include "net/api/report.h"
 
 /* "/api/v1/gpus/12/logs/rm" -> 12 and "logs/rm"; false when there is no number. */
-static bool split_path(const char *path, uint32_t *index, const char **rest)
+bool api_split_gpu(const char *path, uint32_t *index, const char **rest)
 {
     const char *p = path + strlen("/api/v1/gpus/");
     uint32_t n = 0;
@@ -59,7 +59,7 @@ void api_get_gpu(const struct http_request *req, struct http_response *res)
 {
     uint32_t index;
     const char *rest;
-    if (!split_path(req->path, &index, &rest)) {
+    if (!api_split_gpu(req->path, &index, &rest)) {
         http_error(res, 404, "a GPU is named by its number, as in /api/v1/gpus/0/flight");
         return;
     }

@@ -25,6 +25,11 @@ void api_put_fail(struct jw *j, const char *key, const struct fl_fail *f);
 void api_put_attempts(struct jw *j, const char *key, struct gsp_gpu *g); /* g may be NULL */
 /* Its RPC history from a cursor on; g may be NULL. */
 void api_put_history(struct jw *j, const char *key, struct gsp_gpu *g, uint64_t cursor);
+/* "/api/v1/gpus/12/logs/rm" -> 12 and "logs/rm"; false when there is no number. */
+bool api_split_gpu(const char *path, uint32_t *index, const char **rest);
+/* /api/v1/gpus/N/memory (api_memory.c). */
+void api_get_memory(const struct http_request *req, struct http_response *res);
+void api_put_memory(const struct http_request *req, struct http_response *res);
 /* All that is known of a GPU. */
 void api_put_gpu(struct jw *j, const char *key, uint32_t index);
 void api_get_gpu(const struct http_request *req,

@@ -27,7 +27,13 @@ static void put_answers(struct jw *j, const struct http_route *r)
 {
     const bool health = strcmp(r->path, "/healthz") == 0;
     jw_object(j, "responses");
-    put_answer(j, "200", r->summary, r->type, r->schema);
+    if ((r->methods & HTTP_METHOD_PUT) != 0) {
+        jw_object(j, "204");
+        jw_str(j, "description", "written");
+        jw_end_object(j);
+    } else {
+        put_answer(j, "200", r->summary, r->type, r->schema);
+    }
     put_answer(j, "4XX", "what is wrong with the request (RFC 9457)", "application/problem+json",
                "{\"$ref\":\"#/components/schemas/Problem\"}");
     if (health) {
@@ -62,12 +68,13 @@ static void put_parameters(struct jw *j, const char *path)
 static void put_operation(struct jw *j, const struct http_route *r)
 {
     const bool post = (r->methods & HTTP_METHOD_POST) != 0;
-    jw_object(j, post ? "post" : "get");
+    const bool put = (r->methods & HTTP_METHOD_PUT) != 0;
+    jw_object(j, post ? "post" : put ? "put" : "get");
     jw_str(j, "operationId", r->id);
     jw_str(j, "summary", r->summary);
     jw_str(j, "description", r->summary);
     jw_array(j, "tags");
-    jw_str(j, NULL, post ? "rpc" : "read");
+    jw_str(j, NULL, post ? "rpc" : put ? "write" : "read");
     jw_end_array(j);
     jw_raw(j, "security", "[{},{\"token\":[]}]");
     put_parameters(j, r->path);
@@ -78,6 +85,12 @@ static void put_operation(struct jw *j, const struct http_route *r)
             j, "application/json",
             "{\"oneOf\":[{\"$ref\":\"#/components/schemas/Call\"},{\"type\":\"array\",\"items\":"
             "{\"$ref\":\"#/components/schemas/Call\"},\"minItems\":1,\"maxItems\":64}]}");
+        jw_end_object(j);
+    }
+    if (put) {
+        jw_object(j, "requestBody");
+        jw_bool(j, "required", true);
+        put_content(j, r->type, r->schema);
         jw_end_object(j);
     }
     put_answers(j, r);
@@ -117,14 +130,17 @@ void api_get_openapi(const struct http_request *req, struct http_response *res)
     jw_raw(&j, "contact", "{\"name\":\"Firstlight\"}");
     jw_end_object(&j);
     jw_raw(&j, "servers", "[{\"url\":\"/\",\"description\":\"this appliance\"}]");
-    jw_raw(
-        &j, "tags",
-        "[{\"name\":\"read\",\"description\":\"what is known\"},{\"name\":\"rpc\",\"description\":"
-        "\"JSON-RPC 2.0\"}]");
+    jw_raw(&j, "tags",
+           "[{\"name\":\"read\",\"description\":\"what is known\"},{\"name\":\"write\","
+           "\"description\":\"what is changed without JSON\"},{\"name\":\"rpc\",\"description\":"
+           "\"JSON-RPC 2.0\"}]");
     jw_object(&j, "paths");
     for (const struct http_route *r = api_routes(); r->path != NULL; r++) {
         jw_object(&j, r->path);
         put_operation(&j, r);
+        while (r[1].path != NULL && strcmp(r[1].path, r->path) == 0) { /* another method of it */
+            put_operation(&j, ++r);
+        }
         jw_end_object(&j);
     }
     jw_end_object(&j);

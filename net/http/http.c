@@ -132,6 +132,9 @@ const struct http_route *http_find_route(const char *path, enum http_method meth
 static const char *allow_line(unsigned methods)
 {
     const bool get = (methods & HTTP_METHOD_GET) != 0, post = (methods & HTTP_METHOD_POST) != 0;
+    if ((methods & HTTP_METHOD_PUT) != 0) {
+        return get ? "Allow: GET, HEAD, PUT, OPTIONS\r\n" : "Allow: PUT, OPTIONS\r\n";
+    }
     return get && post ? "Allow: GET, HEAD, POST, OPTIONS\r\n"
            : post      ? "Allow: POST, OPTIONS\r\n"
                        : "Allow: GET, HEAD, OPTIONS\r\n";

@@ -22,7 +22,8 @@ enum http_method {
     HTTP_METHOD_HEAD = 2,
     HTTP_METHOD_POST = 4,
     HTTP_METHOD_OPTIONS = 8,
-    HTTP_METHOD_OTHER = 16
+    HTTP_METHOD_OTHER = 16,
+    HTTP_METHOD_PUT = 32
 };
 
 #define HTTP_TARGET_MAX  2048 /* bytes of a request's target as sent, with query */
@@ -47,6 +48,7 @@ struct http_fields {
     char content_type[96];
     char accept[128];
     char range[64];
+    char content_range[64];
     char if_none_match[96];
     char expect[24];
 };
@@ -110,6 +112,9 @@ void http_set_gate(bool (*gate)(const struct http_request *req, const struct htt
 /* A problem in the one form that errors have (RFC 9457): {"type":"about:blank","title":"Not
  * Found","status":404,"detail":"..."}. Replaces what was written. */
 void http_error(struct http_response *res, int status, const char *fmt, ...) FL_PRINTF(3, 4);
+/* The part of a body of so many bytes that a request's Range asks for, as the answer will be cut;
+ * all of it where none is. *bytes 0: it lies outside. */
+void http_asked(const struct http_request *req, uint64_t length, uint64_t *first, uint64_t *bytes);
 /* "Not Found"; "Unknown" for a status that this server does not use. */
 const char *http_reason(int status);
 

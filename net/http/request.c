@@ -152,6 +152,7 @@ static const struct {
     FIELD("content-type", content_type, true, true),
     FIELD("accept", accept, false, false),
     FIELD("range", range, true, false),
+    FIELD("content-range", content_range, true, true),
     FIELD("if-none-match", if_none_match, false, false),
     FIELD("expect", expect, false, false),
 #undef FIELD
@@ -258,6 +259,8 @@ static enum http_method method_of(const llhttp_t *p)
         return HTTP_METHOD_HEAD;
     case HTTP_POST:
         return HTTP_METHOD_POST;
+    case HTTP_PUT:
+        return HTTP_METHOD_PUT;
     case HTTP_OPTIONS:
         return HTTP_METHOD_OPTIONS;
     default:

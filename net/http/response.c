@@ -155,6 +155,14 @@ static struct range parse_range(const char *text, uint64_t length)
     return r;
 }
 
+void http_asked(const struct http_request *req, uint64_t length, uint64_t *first, uint64_t *bytes)
+{
+    const struct range r =
+        req->method == HTTP_METHOD_GET ? parse_range(req->field.range, length) : (struct range){0};
+    *first = r.asked ? r.first : 0;
+    *bytes = !r.asked ? length : r.possible ? r.last - r.first + 1 : 0;
+}
+
 static void add_content_range(struct http_conn *c, const struct range *r, uint64_t length)
 {
     head_add(c, "Content-Range: bytes ");

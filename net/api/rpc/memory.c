@@ -6,6 +6,7 @@
 #include "net/api/rpc/session.h"
 
 #define DATA_MAX KIB(256) /* of one call */
+#define LIST_MAX 256u     /* objects: finding each one takes a look at all */
 
 /* ---- what calls have in common ---- */
 
@@ -31,6 +32,8 @@ static void put_object(struct jw *j, const char *key, const struct gsp_vram_info
     jw_u64(j, "object", o->handle);
     jw_u64(j, "bytes", o->bytes);
     jw_u64(j, "uses", o->mappings);
+    jw_bool(j, "pinned", o->pinned);
+    jw_bool(j, "evicted", o->evicted);
     jw_u64(j, "extent_count", o->extent_count);
     jw_array(j, "extents");
     for (uint32_t i = 0; i < o->extent_count && i < GSP_VRAM_EXTENTS_SHOWN; i++) {
@@ -52,7 +55,8 @@ enum {
     ALLOC_MIN,
     ALLOC_MAX,
     ALLOC_CONTIGUOUS,
-    ALLOC_CLEAR
+    ALLOC_CLEAR,
+    ALLOC_PINNED
 };
 
 static void alloc_in(struct rpc_call *c, struct gsp_vram_client *m)
@@ -62,7 +66,8 @@ static void alloc_in(struct rpc_call *c, struct gsp_vram_client *m)
                                           .min = c->arg[ALLOC_MIN].u,
                                           .max = c->arg[ALLOC_MAX].u,
                                           .contiguous = c->arg[ALLOC_CONTIGUOUS].b,
-                                          .clear = c->arg[ALLOC_CLEAR].b};
+                                          .clear = c->arg[ALLOC_CLEAR].b,
+                                          .pinned = c->arg[ALLOC_PINNED].b};
     struct gsp_vram_info info;
     uint32_t handle;
     enum fl_err err = gsp_vram_alloc(m, &want, &handle, &c->fail);
@@ -99,16 +104,20 @@ static void free_object(struct rpc_call *c) { session_with_memory(c, free_in); }
 enum { AT_SESSION, AT_OBJECT, AT_OFFSET, AT_ADDRESS, AT_VM, AT_VA, AT_BYTES, AT_WAY };
 enum { AT_DATA = AT_BYTES };
 
-/* Where a call reads or writes: exactly one of an object, an address and a VA is given. */
+/* Where a call reads or writes: exactly one of an object, an address and a VA is given, and nothing
+ * that would mean nothing there. */
 static bool one_place(struct rpc_call *c)
 {
     const int given = rpc_given(c, AT_OBJECT) + rpc_given(c, AT_ADDRESS) + rpc_given(c, AT_VA);
     if (given != 1 || rpc_given(c, AT_VA) != rpc_given(c, AT_VM)) {
         rpc_fail(c, RPC_INVALID_PARAMS,
                  "expected one of: object (with offset), address, vm with va");
-        return false;
+    } else if (rpc_given(c, AT_OFFSET) && !rpc_given(c, AT_OBJECT)) {
+        rpc_fail(c, RPC_INVALID_PARAMS, "offset: of an object only");
+    } else if (rpc_given(c, AT_WAY) && rpc_given(c, AT_VA)) {
+        rpc_fail(c, RPC_INVALID_PARAMS, "through: an address space has one way only");
     }
-    return true;
+    return c->code == 0;
 }
 
 static enum gsp_vram_way way_of(const struct rpc_call *c, unsigned param)
@@ -170,11 +179,11 @@ static void write_in(struct rpc_call *c, struct gsp_vram_client *m)
     if (!one_place(c)) {
         return;
     }
-    uint8_t *buf = rpc_decode(c, c->arg[AT_DATA].text, &n);
+    uint8_t *buf = rpc_decode(c, "data", c->arg[AT_DATA].text, &n);
     if (buf == NULL && c->code != 0) {
         return;
     }
-    if (n > 0 && put(c, m, buf, n) != FL_OK) {
+    if (put(c, m, buf, n) != FL_OK) {
         rpc_failed(c);
     } else {
         jw_object(c->out, "result");
@@ -190,7 +199,7 @@ enum { FILL_SESSION, FILL_OBJECT, FILL_OFFSET, FILL_BYTES, FILL_PATTERN, FILL_WA
 static void fill_in(struct rpc_call *c, struct gsp_vram_client *m)
 {
     size_t n;
-    uint8_t *pattern = rpc_decode(c, c->arg[FILL_PATTERN].text, &n);
+    uint8_t *pattern = rpc_decode(c, "pattern", c->arg[FILL_PATTERN].text, &n);
     if (pattern == NULL && c->code != 0) {
         return;
     }
@@ -235,6 +244,10 @@ static void stats(struct rpc_call *c)
     jw_u64(c->out, "largest_free_bytes", s.largest_bytes);
     jw_u64(c->out, "objects", s.objects);
     jw_u64(c->out, "object_bytes", s.object_bytes);
+    jw_u64(c->out, "evicted_bytes", s.evicted_bytes);
+    jw_u64(c->out, "evicted_limit_bytes", s.evicted_limit_bytes);
+    jw_u64(c->out, "evictions", s.evictions);
+    jw_u64(c->out, "returns", s.returns);
     jw_u64(c->out, "address_spaces", s.spaces);
     jw_u64(c->out, "page_table_bytes", s.table_bytes);
     jw_array(c->out, "zones");
@@ -267,12 +280,14 @@ static void stats(struct rpc_call *c)
     jw_end_object(c->out);
 }
 
+enum { LIST_GPU, LIST_AFTER };
+
 static void list(struct rpc_call *c)
 {
     struct gsp_vram_info o;
-    uint32_t cursor = 0;
+    uint32_t cursor = (uint32_t)c->arg[LIST_AFTER].u;
     jw_array(c->out, "result");
-    while (gsp_vram_list(c->gpu, &cursor, &o)) {
+    for (unsigned i = 0; i < LIST_MAX && gsp_vram_list(c->gpu, &cursor, &o); i++) {
         put_object(c->out, NULL, &o);
     }
     jw_end_array(c->out);
@@ -295,6 +310,9 @@ static const struct rpc_param alloc_params[] = {
     {.name = "max", .type = RPC_UINT, .summary = "and below this one; 0: no limit"},
     {.name = "contiguous", .type = RPC_BOOL, .summary = "in one piece"},
     {.name = "clear", .type = RPC_BOOL, .summary = "filled with zeros"},
+    {.name = "pinned",
+     .type = RPC_BOOL,
+     .summary = "never moved to RAM when others are short of memory"},
     {.name = NULL},
 };
 static const struct rpc_param free_params[] = {PARAM_SESSION, PARAM_OBJECT, {.name = NULL}};
@@ -336,6 +354,14 @@ static const struct rpc_param fill_params[] = {
     {.name = NULL},
 };
 static const struct rpc_param gpu_params[] = {RPC_PARAM_GPU, {.name = NULL}};
+static const struct rpc_param list_params[] = {
+    RPC_PARAM_GPU,
+    {.name = "after",
+     .type = RPC_UINT,
+     .most = UINT32_MAX,
+     .summary = "the last object of the list before"},
+    {.name = NULL},
+};
 
 const struct rpc_method rpc_memory_methods[] = {
     {.name = "memory.alloc",
@@ -370,8 +396,8 @@ const struct rpc_method rpc_memory_methods[] = {
      .params = gpu_params,
      .run = stats},
     {.name = "memory.list",
-     .summary = "the objects of all sessions",
-     .params = gpu_params,
+     .summary = "the objects of all sessions, at most 256",
+     .params = list_params,
      .result = "{\"type\":\"array\",\"items\":{\"type\":\"object\"}}",
      .run = list},
     {.name = NULL},

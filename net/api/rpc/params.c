@@ -229,7 +229,7 @@ bool rpc_take_params(struct rpc_call *c, const json_t *params)
     return c->code == 0;
 }
 
-void *rpc_decode(struct rpc_call *c, const char *text, size_t *len)
+void *rpc_decode(struct rpc_call *c, const char *name, const char *text, size_t *len)
 {
     const size_t n = strlen(text);
     *len = 0;
@@ -240,7 +240,7 @@ void *rpc_decode(struct rpc_call *c, const char *text, size_t *len)
     if (out == NULL) {
         rpc_fail(c, RPC_INTERNAL_ERROR, "no memory for %zu bytes of data", n);
     } else if (mbedtls_base64_decode(out, n, len, (const unsigned char *)text, n) != 0) {
-        rpc_fail(c, RPC_INVALID_PARAMS, "data: this is not base64");
+        rpc_fail(c, RPC_INVALID_PARAMS, "%s: this is not base64", name);
         free(out);
         out = NULL;
         *len = 0;

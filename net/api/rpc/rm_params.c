@@ -48,7 +48,7 @@ static void put_one(struct rpc_call *c, struct rm_params *p, const struct rm_fie
                                            json_string_length(v), &c->fail));
     } else if (f->kind == RM_BYTES && json_is_string(v)) {
         size_t len;
-        void *bytes = rpc_decode(c, json_string_value(v), &len);
+        void *bytes = rpc_decode(c, "data", json_string_value(v), &len);
         if (c->code == 0) {
             (void)failed(c, rm_field_put_bytes(p->data, p->size, f, index,
                                                bytes != NULL ? bytes : "", len, &c->fail));
@@ -86,7 +86,7 @@ static void put_field(struct rpc_call *c, struct rm_params *p, const char *name,
 static bool take_bytes(struct rpc_call *c, const char *base64, struct rm_params *out)
 {
     size_t len;
-    out->data = rpc_decode(c, base64, &len);
+    out->data = rpc_decode(c, "data", base64, &len);
     out->size = (uint32_t)len;
     if (c->code == 0 && out->layout != NULL && len != rm_struct_size(out->layout)) {
         rpc_fail(c, RPC_INVALID_PARAMS, "data: %zu bytes, and this firmware's structure has %u",

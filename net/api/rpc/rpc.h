@@ -102,9 +102,9 @@ void rpc_fail(struct rpc_call *c, enum rpc_code code, const char *fmt, ...) FL_P
 void rpc_failed(struct rpc_call *c);
 /* Refused by the resource manager with an NV_STATUS. */
 void rpc_refused(struct rpc_call *c, uint32_t nv_status, const char *what);
-/* base64 of a string parameter, decoded; owned by the caller. NULL: failed (the call says why), or
- * empty (*len 0). */
-void *rpc_decode(struct rpc_call *c, const char *text, size_t *len);
+/* base64 of the string parameter of this name, decoded; owned by the caller. NULL: failed (the call
+ * says why), or empty (*len 0). */
+void *rpc_decode(struct rpc_call *c, const char *name, const char *text, size_t *len);
 
 /* Tables of methods, each ends with a name NULL. */
 extern const struct rpc_method rpc_gpu_methods[], rpc_rm_methods[], rpc_register_methods[],

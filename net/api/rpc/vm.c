@@ -247,9 +247,10 @@ static void dump_in(struct rpc_call *c, struct gsp_vram_client *m)
         return;
     }
     const uint64_t va = rpc_given(c, DUMP_VA) ? c->arg[DUMP_VA].u : info.base;
+    const uint64_t in = va - info.base; /* outside: as nothing, which is refused below */
     const uint64_t len = rpc_given(c, DUMP_BYTES) ? c->arg[DUMP_BYTES].u
-                         : va >= info.base        ? info.bytes - (va - info.base)
-                                                  : info.bytes;
+                         : in < info.bytes        ? info.bytes - in
+                                                  : 0;
     jw_object(c->out, "result");
     jw_array(c->out, "runs");
     const enum fl_err err = gsp_vm_dump(m, vm, va, len, DUMP_ENTRIES, put_run, &d, &c->fail);
@@ -286,7 +287,10 @@ static const struct rpc_param map_params[] = {
      .summary = "what memory.alloc gave; 0: sparse, reads as zero"},
     {.name = "bytes", .type = RPC_UINT, .required = true, .summary = "a multiple of 4 KiB"},
     {.name = "offset", .type = RPC_UINT, .summary = "in the object, a multiple of 4 KiB"},
-    {.name = "va", .type = RPC_UINT, .summary = "where; absent: a free place is chosen"},
+    {.name = "va",
+     .type = RPC_UINT,
+     .most = GSP_VM_ANYWHERE - 1,
+     .summary = "where; absent: a free place is chosen"},
     {.name = "page",
      .type = RPC_TEXT,
      .most = 4,
