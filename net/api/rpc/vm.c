@@ -132,6 +132,10 @@ static void map_in(struct rpc_call *c, struct gsp_vram_client *m)
                              .largest = page_of(c),
                              .read_only = c->arg[MAP_READ_ONLY].b,
                              .kind = (uint8_t)c->arg[MAP_KIND].u};
+    if (rpc_given(c, MAP_VA) && map.va == GSP_VM_ANYWHERE) {
+        rpc_fail(c, RPC_INVALID_PARAMS, "va: expected a multiple of 4 KiB");
+        return;
+    }
     if (gsp_vm_map(m, (uint32_t)c->arg[VM].u, &map, &c->fail) != FL_OK) {
         rpc_failed(c);
         return;
@@ -287,10 +291,7 @@ static const struct rpc_param map_params[] = {
      .summary = "what memory.alloc gave; 0: sparse, reads as zero"},
     {.name = "bytes", .type = RPC_UINT, .required = true, .summary = "a multiple of 4 KiB"},
     {.name = "offset", .type = RPC_UINT, .summary = "in the object, a multiple of 4 KiB"},
-    {.name = "va",
-     .type = RPC_UINT,
-     .most = GSP_VM_ANYWHERE - 1,
-     .summary = "where; absent: a free place is chosen"},
+    {.name = "va", .type = RPC_UINT, .summary = "where; absent: a free place is chosen"},
     {.name = "page",
      .type = RPC_TEXT,
      .most = 4,
