@@ -158,4 +158,8 @@ struct vram_object *vram_object_find(struct gsp_vram_client *c, uint32_t handle,
                                      struct fl_fail *fail);
 void vram_objects_drop(struct gsp_vram_client *c); /* all */
 void vram_orphans_drop(struct gsp_vram *v);        /* nothing is mapped any more */
-void vram_spaces_drop(struct gsp_vram_client *c);  /* all. Yields */
+struct vram_space *vram_space_find(struct gsp_vram_client *c, uint32_t vm, struct fl_fail *fail);
+/* FL_EINVAL: [va, va + len) is empty, or not where mappings may lie. */
+FL_MUST_CHECK enum fl_err vram_space_holds(const struct vram_space *s, uint64_t va, uint64_t len,
+                                           struct fl_fail *fail);
+void vram_spaces_drop(struct gsp_vram_client *c); /* all. Yields */
