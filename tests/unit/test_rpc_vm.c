@@ -5,23 +5,6 @@
 
 static const struct rig_options strict = {.strict = MODEL_STRICT};
 
-static const char *with(const char *fmt, ...) FL_PRINTF(1, 2);
-static const char *with(const char *fmt, ...)
-{
-    static char rest[400];
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(rest, sizeof(rest), fmt, ap);
-    va_end(ap);
-    return with_session(rest);
-}
-
-static uint64_t number_at(const json_t *v, const char *key)
-{
-    assert_true(json_is_integer(json_object_get(v, key)));
-    return (uint64_t)json_integer_value(json_object_get(v, key));
-}
-
 static uint64_t hex_at(const json_t *v, const char *key)
 {
     return strtoull(text_at(v, key), NULL, 16);
@@ -32,17 +15,10 @@ static bool is_true(const json_t *v, const char *key)
     return json_is_true(json_object_get(v, key));
 }
 
-static unsigned make(const char *rest)
-{
-    return (unsigned)number_at(result("memory.alloc", with_session(rest)), "object");
-}
-
 static unsigned create(const char *rest)
 {
     return (unsigned)number_at(result("vm.create", with_session(rest)), "vm");
 }
-
-static void close_it(void) { (void)result("session.close", with_session("")); }
 
 /* ---- what is asked for wrongly ---- */
 
