@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -200,3 +201,29 @@ static inline void open_one(const char *params)
 {
     snprintf(session, sizeof(session), "%s", text_at(result("session.open", params), "session"));
 }
+
+/* Parameters of a call in the session, put together. */
+static inline const char *with(const char *fmt, ...) FL_PRINTF(1, 2);
+static inline const char *with(const char *fmt, ...)
+{
+    static char rest[600];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(rest, sizeof(rest), fmt, ap);
+    va_end(ap);
+    return with_session(rest);
+}
+
+static inline uint64_t number_at(const json_t *v, const char *key)
+{
+    assert_true(json_is_integer(json_object_get(v, key)));
+    return (uint64_t)json_integer_value(json_object_get(v, key));
+}
+
+/* An object. */
+static inline unsigned make(const char *rest)
+{
+    return (unsigned)number_at(result("memory.alloc", with_session(rest)), "object");
+}
+
+static inline void close_it(void) { (void)result("session.close", with_session("")); }

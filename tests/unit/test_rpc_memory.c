@@ -7,32 +7,7 @@
 
 static const struct rig_options strict = {.strict = MODEL_STRICT};
 
-/* Parameters of a call in the session, put together. */
-static const char *with(const char *fmt, ...) FL_PRINTF(1, 2);
-static const char *with(const char *fmt, ...)
-{
-    static char rest[600];
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(rest, sizeof(rest), fmt, ap);
-    va_end(ap);
-    return with_session(rest);
-}
-
-static uint64_t number_at(const json_t *v, const char *key)
-{
-    assert_true(json_is_integer(json_object_get(v, key)));
-    return (uint64_t)json_integer_value(json_object_get(v, key));
-}
-
 static uint64_t stat(const char *key) { return number_at(result("memory.stats", "{}"), key); }
-
-static unsigned make(const char *rest)
-{
-    return (unsigned)number_at(result("memory.alloc", with_session(rest)), "object");
-}
-
-static void close_it(void) { (void)result("session.close", with_session("")); }
 
 /* ---- what is asked for wrongly ---- */
 

@@ -5,23 +5,6 @@
 
 static const struct rig_options strict = {.strict = MODEL_STRICT};
 
-static const char *with(const char *fmt, ...) FL_PRINTF(1, 2);
-static const char *with(const char *fmt, ...)
-{
-    static char rest[400];
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(rest, sizeof(rest), fmt, ap);
-    va_end(ap);
-    return with_session(rest);
-}
-
-static uint64_t number_at(const json_t *v, const char *key)
-{
-    assert_true(json_is_integer(json_object_get(v, key)));
-    return (uint64_t)json_integer_value(json_object_get(v, key));
-}
-
 static uint64_t hex_at(const json_t *v, const char *key)
 {
     return strtoull(text_at(v, key), NULL, 16);
@@ -32,17 +15,10 @@ static bool is_true(const json_t *v, const char *key)
     return json_is_true(json_object_get(v, key));
 }
 
-static unsigned make(const char *rest)
-{
-    return (unsigned)number_at(result("memory.alloc", with_session(rest)), "object");
-}
-
 static unsigned create(const char *rest)
 {
     return (unsigned)number_at(result("vm.create", with_session(rest)), "vm");
 }
-
-static void close_it(void) { (void)result("session.close", with_session("")); }
 
 /* ---- what is asked for wrongly ---- */
 
@@ -336,6 +312,37 @@ static void test_faults(void **state)
     broken_rule = NULL;
 }
 
+/* ---- a call that is under way when the GPU goes ---- */
+
+static void meanwhile_body(void *arg)
+{
+    struct text_buf body = {0};
+    int status;
+    (void)arg;
+    until(GSP_READY);
+    open_one("{}");
+    const unsigned o = make(",\"bytes\":16777216");
+    text_printf(&body, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"memory.fill\",\"params\":%s}",
+                with(",\"object\":%u,\"bytes\":16777216,\"pattern\":\"AQ==\"", o));
+    struct http_conn *c = begin(body.data);
+    text_free(&body);
+    fiber_sleep_us(US_PER_MS);
+    assert_true(http_conn_working(c));
+    (void)result("gpu.unload", "{}");
+    json_t *v = end(c, &status);
+    assert_non_null(
+        strstr(text_at(json_object_get(v, "error"), "message"), "was unloaded or reset"));
+    json_decref(v);
+    close_it();
+    stops();
+}
+
+static void test_meanwhile(void **state)
+{
+    (void)state;
+    on_a_gpu(&strict, meanwhile_body);
+}
+
 /* ---- two GPUs ---- */
 
 static struct rig other;
@@ -411,9 +418,9 @@ static void test_two(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_refusals), cmocka_unit_test(test_mapping),
-        cmocka_unit_test(test_dump),     cmocka_unit_test(test_faults),
-        cmocka_unit_test(test_two),
+        cmocka_unit_test(test_refusals),  cmocka_unit_test(test_mapping),
+        cmocka_unit_test(test_dump),      cmocka_unit_test(test_faults),
+        cmocka_unit_test(test_meanwhile), cmocka_unit_test(test_two),
     };
     api_init(&ctx);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -323,8 +323,18 @@ static void test_eviction(void **state)
 
 /* ---- the end of a life ---- */
 
+static bool ignore_run(void *ctx, const struct gpu_run *run)
+{
+    (void)ctx;
+    (void)run;
+    return true;
+}
+
 static void unload_within(void)
 {
+    struct gsp_vm_info info;
+    struct range hidden;
+    uint64_t bytes;
     uint32_t vm, handle;
     const uint32_t o = alloc(MIB(4));
     struct gsp_vm_map m = {.object = o, .len = MIB(4), .va = GSP_VM_ANYWHERE};
@@ -340,6 +350,11 @@ static void unload_within(void)
     ERR(FL_ECANCELED,
         gsp_vram_alloc(client, &(struct gsp_vram_request){.bytes = 1}, &handle, &fail));
     ERR(FL_ECANCELED, gsp_vm_unmap(client, vm, m.va, m.len, &fail));
+    ERR(FL_ECANCELED, gsp_vm_dump(client, vm, m.va, m.len, 100, ignore_run, NULL, &fail));
+    ERR(FL_ECANCELED, gsp_vm_describe(client, vm, &info, &fail));
+    ERR(FL_ECANCELED, gsp_vm_destroy(client, vm, &fail));
+    ERR(FL_ECANCELED, gsp_vram_free(client, o, &fail));
+    ERR(FL_ECANCELED, gsp_vram_reach(client, &bytes, &hidden, &fail));
     ERR(FL_ECANCELED, gsp_vm_create(client, GSP_VM_ENGINES, 0, &vm, &fail));
     assert_non_null(strstr(fail.hint, "new session"));
     assert_null(gsp_vram_open(rig.gpu, &fail));
