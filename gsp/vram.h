@@ -113,7 +113,7 @@ FL_MUST_CHECK enum fl_err gsp_vram_fill(struct gsp_vram_client *c, uint32_t hand
 FL_MUST_CHECK enum fl_err gsp_vram_reach(struct gsp_vram_client *c, uint64_t *bytes,
                                          struct range *hidden, struct fl_fail *fail);
 /* Video memory by address, whoever owns it. FL_EINVAL: beyond its end, or in WPR2, which the CPU
- * cannot reach. */
+ * cannot reach; FL_EINVAL: a write to what is never given out, for it is RM's. */
 FL_MUST_CHECK enum fl_err gsp_vram_read_at(struct gsp_vram_client *c, uint64_t addr, void *buf,
                                            uint64_t len, enum gsp_vram_way way,
                                            struct fl_fail *fail);

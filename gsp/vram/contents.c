@@ -147,6 +147,20 @@ enum fl_err gsp_vram_reach(struct gsp_vram_client *c, uint64_t *bytes, struct ra
     return err;
 }
 
+/* The first stretch of [addr, addr + len) that is never given out: its bytes are RM's, or nobody
+ * knows whose. */
+static const struct zone_span *kept(const struct gsp_vram *v, uint64_t addr, uint64_t len)
+{
+    for (uint32_t i = 0; i < v->zones.span_count; i++) {
+        const struct zone_span *s = &v->zones.spans[i];
+        if (s->zone != ZONE_LOW && s->zone != ZONE_USABLE && addr < s->range.base + s->range.size &&
+            addr + len > s->range.base) {
+            return s;
+        }
+    }
+    return NULL;
+}
+
 static enum fl_err raw(struct gsp_vram_client *c, uint64_t addr, const struct vram_copy *copy,
                        enum gsp_vram_way way, struct fl_fail *fail)
 {
@@ -157,6 +171,7 @@ static enum fl_err raw(struct gsp_vram_client *c, uint64_t addr, const struct vr
         return err;
     }
     struct gsp_gpu *g = v->g;
+    const struct zone_span *held = NULL;
     if (!range_ok(addr, copy->len, v->mem.vram_bytes)) {
         err = FL_FAIL(fail, FL_EINVAL, "GPU memory",
                       "0x%llx bytes at 0x%llx; the GPU has 0x%llx bytes of video memory",
@@ -167,6 +182,14 @@ static enum fl_err raw(struct gsp_vram_client *c, uint64_t addr, const struct vr
                       "0x%llx bytes at 0x%llx; the CPU cannot reach WPR2, 0x%llx to 0x%llx",
                       (unsigned long long)copy->len, (unsigned long long)addr,
                       (unsigned long long)g->wpr2.start, (unsigned long long)g->wpr2.end);
+    } else if (copy->from != NULL && (held = kept(v, addr, copy->len)) != NULL) {
+        err = FL_FAIL_MORE(fail, FL_EINVAL, "GPU memory",
+                           (.hint = "memory.stats has a map of what may be written"),
+                           "0x%llx bytes at 0x%llx; from 0x%llx to 0x%llx video memory is %s",
+                           (unsigned long long)copy->len, (unsigned long long)addr,
+                           (unsigned long long)held->range.base,
+                           (unsigned long long)(held->range.base + held->range.size),
+                           zone_name(held->zone));
     } else {
         err = vram_copy_at(v, addr, copy, way, fail);
     }

@@ -40,13 +40,18 @@ static void try_again(struct http_response *res, const char *why)
     res->extra = "Retry-After: 1\r\n";
 }
 
+static bool is_conflict(enum fl_err err)
+{
+    return err == FL_ESTATE || err == FL_ECANCELED || err == FL_EINVAL;
+}
+
 static void problem(struct http_response *res, const struct fl_fail *f)
 {
     const bool full = f->err == FL_ENOMEM || f->err == FL_ENOSPC || f->err == FL_EBUSY;
     if (full) {
         try_again(res, f->text);
     } else {
-        http_error(res, f->err == FL_ESTATE || f->err == FL_ECANCELED ? 409 : 500, "%s", f->text);
+        http_error(res, is_conflict(f->err) ? 409 : 500, "%s", f->text);
     }
 }
 

@@ -5,7 +5,7 @@
 #include "tests/unit/rpc_lab.h"
 
 #define PATH  "/api/v1/gpus/0/memory"
-#define WHERE (MIB(2) - KIB(100)) /* across two windows of BAR1 */
+#define WHERE (GIB(1) + MIB(2) - KIB(100)) /* across two windows of BAR1 */
 #define BYTES 300000u
 
 static const struct rig_options strict = {.strict = MODEL_STRICT};
@@ -93,12 +93,12 @@ static void contents_body(void *arg)
     assert_int_equal(n, BYTES);
     assert_memory_equal(body, data, BYTES);
     /* one byte, by its offset; the length at the end of the range is optional */
-    answers(begin_request("PUT " PATH "?offset=4097", "", "x", 1), "204", "");
-    answers(get(4097, 1), "206", "\r\n\r\nx");
-    snprintf(text, sizeof(text), "Content-Range: bytes 4097-4098/%llu\r\n",
+    answers(begin_request("PUT " PATH "?offset=1073745921", "", "x", 1), "204", "");
+    answers(get(GIB(1) + 4097, 1), "206", "\r\n\r\nx");
+    snprintf(text, sizeof(text), "Content-Range: bytes 1073745921-1073745922/%llu\r\n",
              (unsigned long long)vram);
     answers(begin_request("PUT " PATH, text, "yz", 2), "204", "");
-    answers(get(4096, 4), "206", "Content-Length: 4\r\n");
+    answers(get(GIB(1) + 4096, 4), "206", "Content-Length: 4\r\n");
     assert_memory_equal(body_of(&n) + 1, "yz", 2);
     /* its length, without a byte of it */
     snprintf(text, sizeof(text), "Content-Length: %llu\r\n", (unsigned long long)vram);
@@ -147,6 +147,7 @@ static void refusals_body(void *arg)
         {"PUT " PATH, "Content-Range: bytes 1-1/*\r\nContent-Range: bytes 2-2/*\r\n", "a", "400",
          "comes twice"},
         {"PUT " PATH "?offset=18446744073709551615", "", "a", "416", "bytes of video memory"},
+        {"PUT " PATH "?offset=0", "", "a", "409", "video memory is rm-reserved"},
     };
     (void)arg;
     struct http_conn *c = begin_request("GET " PATH, "", "", 0);
