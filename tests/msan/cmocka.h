@@ -48,6 +48,7 @@ msan_fail(const char *file, int line, const char *fmt, ...)
 
 #define fail_msg(...)      msan_fail(__FILE__, __LINE__, __VA_ARGS__)
 #define print_message(...) printf("# " __VA_ARGS__)
+#define print_error(...)   printf("# " __VA_ARGS__)
 #define MSAN_SAYS(ok, ...)                                                                         \
     do {                                                                                           \
         if (!(ok)) {                                                                               \

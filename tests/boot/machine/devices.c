@@ -273,7 +273,7 @@ static void check_ioapic(void)
     enum { IOREGSEL = 0x00, IOWIN = 0x10, SPAN_BYTES = 0x20 }; /* 82093AA data sheet, 3.1 */
     enum { IOREDTBL_20 = 0x10 + 2 * 20 };
     const uint32_t masked = 1u << 16;
-    const struct acpi_info *acpi = x86_acpi();
+    const struct acpi_info *acpi = machine_acpi();
     struct mmio m;
     CHECK("ioapic", (acpi->ioapic_count != 0) != case_poor_machine(), "%u of them",
           acpi->ioapic_count);
