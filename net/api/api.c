@@ -78,7 +78,8 @@ static void get_page(const struct http_request *req, struct http_response *res)
     res->type = "text/html; charset=utf-8";
     res->extra = "Content-Security-Policy: default-src 'none'; connect-src 'self'; style-src "
                  "'unsafe-inline'; "
-                 "script-src 'unsafe-inline'; img-src data:\r\n";
+                 "script-src 'unsafe-inline'; img-src data:; form-action 'none'; base-uri 'none'; "
+                 "frame-ancestors 'none'\r\n";
     res->static_body = web_page;
     res->static_len = web_page_len;
 }

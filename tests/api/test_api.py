@@ -43,6 +43,8 @@ TOOLS = WORK / "node_modules/.bin"
 with Test("api") as test:
     with test.machine(image("debug", "log_level = debug\n")) as m:
         m.wait_gpu(deadline_s=60)
+        status, text = run(["node", HERE / "page.mjs", TOP / "net/page/index.html"])
+        test.ok("page", status == 0, text)
         (WORK / "openapi.json").write_text(m.get("/openapi.json")[1])
         _, _, body = m.request("POST", "/rpc", headers={"Content-Type": "application/json"},
                                body=json.dumps({"jsonrpc": "2.0", "method": "rpc.discover", "id": 1}))

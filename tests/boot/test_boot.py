@@ -11,6 +11,9 @@ VRAM_TAKEN_MAX = 64 << 20  # a board's usable memory is up to 61 MiB less (measu
 STAGES = ["identify", "devinit", "firmware", "vbios", "fb-layout", "frts", "booter", "riscv",
           "init-done", "static-info"]  # in this order, others between them
 COPIED_MAX = 1 << 20  # of a 63 MB image: signatures and boot loaders, never the image itself
+# It loads nothing, asks this machine only, and no other page may frame it or take its form.
+PAGE_POLICY = ("default-src 'none'", "connect-src 'self'", "form-action 'none'", "base-uri 'none'",
+               "frame-ancestors 'none'")
 
 
 def serial(t, m):
@@ -69,9 +72,14 @@ def endpoints(t, m, vram):
     t.ok("flight", code == 200 and "NV_" in text, f"status {code}: {text[:200]}")
     code, text = m.get("/api/v1/log")
     t.ok("log", code == 200 and "ga102 is ready" in text, f"status {code}: {text[-200:]}")
-    code, text = m.get("/")
+    code, headers, body = m.request("GET", "/")
+    text = body.decode()
     t.ok("page", code == 200 and "<html" in text.lower() and "Firstlight" in text,
          f"status {code}: {text[:100]}")
+    policy = headers.get("Content-Security-Policy", "")
+    missing = [rule for rule in PAGE_POLICY if rule not in policy.split("; ")]
+    t.ok("page-policy", not missing and "http" not in policy and "*" not in policy,
+         f"without {missing}: {policy}")
     t.equal("unknown-path", m.get("/nowhere")[0], 404)
     t.equal("unknown-gpu", m.get("/api/v1/gpus/7/flight")[0], 404)
     code, _, _ = m.request("POST", "/api/v1/status", body=b"{}")

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""The checks of the tree notice what they are for: floors.py and lines.py are run in trees made here,
-one fault in each, and in the same tree without it."""
+"""The checks of the tree notice what they are for: floors.py, lines.py and live_page.py are run in
+trees made here, one fault in each, and in the same tree without it."""
 import shutil
 import subprocess
 import sys
@@ -63,6 +63,31 @@ CASES = {
                                  "gsp/c.list": LONG + LONG}, None),
     "no text": ("lines", {"docs/a.png": "\0" + LONG + LONG}, None),
 }
+PAGE = "net/page/index.html"
+# A line of the live page, what is said of it; None: nothing.
+PAGE_LINES = (
+    ("e.textContent = text;", None),
+    ("<svg xmlns='http://www.w3.org/2000/svg'>", None),
+    ('<a href="/metrics">', None),
+    ('<input id="a"> // a remark', None),
+    ("setTimeout(tick, 1000);", None),
+    ("e.innerHTML = text;", "text put in as markup: innerHTML"),
+    ("e.insertAdjacentHTML('beforeend', text);", "text put in as markup"),
+    ("document.write(text);", "text put in as markup"),
+    ("eval(text);", "text run as a program"),
+    ("setTimeout('tick()', 1000);", "text run as a program"),
+    ('localStorage.token = "x";', "something kept in the browser"),
+    ('document.cookie = "x";', "something kept in the browser"),
+    ('fetch("https://example.com/x")', "something from elsewhere"),
+    ('fetch("//example.com/x")', "something from elsewhere"),
+    ('<script src="/x.js"></script>', "something from elsewhere"),
+    ('<b onclick="x()">', "a handler in the markup"),
+    ('<input id="a" name="token">', "a field that a form would put into an address"),
+    ("x" * 28 * 1024, None),
+    ("x" * (28 * 1024 + 1), "28673 bytes, at most 28672"),
+)
+CASES |= {f"{line[:40]}, {len(line)} bytes": ("live_page", {PAGE: line}, said) for line, said in PAGE_LINES}
+CASES["no page"] = ("live_page", {}, f"{PAGE}: is not there")
 
 
 def run(check, tree):

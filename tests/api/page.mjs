@@ -1,0 +1,340 @@
+// SPDX-License-Identifier: MIT
+// The script of the live page, run on a document made here that knows text only: page.mjs PAGE
+// Prints a line for each case that fails; the exit status says whether there was one.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import vm from "node:vm";
+
+const page = readFileSync(process.argv[2], "utf8");
+const script = page.match(/<script>([\s\S]*)<\/script>/)[1];
+const ids = [...page.matchAll(/ id="(\w+)"/g)].map(m => m[1]);
+const HOSTILE = `<img src=x onerror=alert(1)>"'&`;
+const MIB = 2 ** 20, GIB = 2 ** 30;
+
+// ---- a document
+
+class Element {
+    constructor(tag) {
+        Object.assign(this, { tag, children: [], text: "", parent: null, dataset: {}, style: {}, attributes: {},
+                              listeners: {}, className: "", value: "", title: "", writes: 0 });
+    }
+    get textContent() { return this.text + this.children.map(c => c.textContent).join(""); }
+    set textContent(text) { this.writes++; this.children = []; this.text = String(text); }
+    get firstElementChild() { return this.children[0] ?? null; }
+    get nextElementSibling() { return this.parent?.children[this.parent.children.indexOf(this) + 1] ?? null; }
+    setAttribute(name, value) { this.attributes[name] = value; }
+    addEventListener(name, then) { this.listeners[name] = then; }
+    remove() {
+        if (this.parent) this.parent.children = this.parent.children.filter(c => c !== this);
+        this.parent = null;
+        if (document.activeElement === this) document.activeElement = null;
+    }
+    insertBefore(child, before) {
+        child.remove();
+        child.parent = this;
+        this.children.splice(before ? this.children.indexOf(before) : this.children.length, 0, child);
+    }
+    append(...all) {
+        for (const a of all) {
+            const child = a instanceof Element ? a : Object.assign(new Element("#text"), { text: String(a) });
+            this.insertBefore(child, null);
+        }
+    }
+    prepend(child) { this.insertBefore(child, this.firstElementChild); }
+    replaceChildren(...all) { for (const c of [...this.children]) c.remove(); this.append(...all); }
+    focus() { document.activeElement = this; this.listeners.focus?.(); }
+}
+for (const sink of ["innerHTML", "outerHTML", "insertAdjacentHTML"]) {
+    Object.defineProperty(Element.prototype, sink, { set() { throw new Error(`${sink} is written`); },
+                                                     get() { throw new Error(`${sink} is used`); } });
+}
+
+let document;
+// The page just loaded, and what it asks for.
+function load(answers = {}) {
+    const elements = Object.fromEntries(ids.map(id => [id, new Element(id)]));
+    document = { hidden: false, activeElement: null, listeners: {}, getElementById: id => elements[id],
+                 createElement: tag => new Element(tag), addEventListener(name, then) { this.listeners[name] = then; } };
+    const asked = [];
+    async function fetch(path, options) {
+        if (path !== "/rpc") return new Promise(() => {}); // the status: never answered here
+        if (answers.down) throw new TypeError("Failed to fetch");
+        const body = JSON.parse(options.body);
+        asked.push({ body, headers: options.headers });
+        const one = call => ({ jsonrpc: "2.0", id: call.id, ...answers[call.method](call.params) });
+        const text = answers.raw ?? JSON.stringify(Array.isArray(body) ? body.map(one) : one(body));
+        return { status: answers.status ?? 200, text: async () => text };
+    }
+    const timers = [];
+    const context = vm.createContext({ document, Node: Element, fetch, AbortSignal, console, timers,
+                                       setTimeout: (then, ms) => timers.push({ then, ms }), clearTimeout: () => timers.pop() });
+    vm.runInContext(script, context);
+    return { ...elements, asked, timers, run: text => vm.runInContext(text, context),
+             call: (name, ...args) => vm.runInContext(name, context)(...args) };
+}
+const plain = value => JSON.parse(JSON.stringify(value));
+const at = (base, bytes) => ({ address: `0x${base.toString(16)}`, bytes });
+
+// ---- answers
+
+const GPU = { index: 0, name: HOSTILE, chip: "ga102", state: HOSTILE, pci: { address: "0000:01:00.0" },
+              vram: { bytes: 0, regions: [], wpr2: { lo: 0, hi: 0 } } };
+const OBJECT = { object: 7, bytes: 3 * MIB, uses: 1, pinned: false, evicted: false, extent_count: 2,
+                 extents: [at(GIB, 2 * MIB), at(2 * GIB, MIB)] };
+const STATS = { managed: true, total_bytes: 4 * GIB, free_bytes: 3 * GIB, largest_free_bytes: GIB, objects: 1,
+                object_bytes: 3 * MIB, evicted_bytes: 0, address_spaces: 1, page_table_bytes: 8192,
+                zones: [{ name: "usable", total_bytes: 4 * GIB, free_bytes: 3 * GIB }],
+                map: [{ address: "0x0", bytes: "0x1000", zone: HOSTILE },
+                      { address: "0x1000", bytes: "0xfffff000", zone: "usable" }],
+                free_blocks_by_order: [2, 0, 1] };
+const WALK = { va: "0x10000", end: "mapped", reason: null, shadow_agrees: true, address: "0x5e8000000", page: "64K",
+               aperture: "video memory", read_only: true, volatile: false, privileged: false, kind: 0,
+               levels: [{ name: "PD0", table: "0x1000", index: 3, entry_at: "0x1030", entry: ["0x1", HOSTILE] },
+                        { name: "PT64K", table: "0x2000", index: 1, entry_at: "0x2008", entry: ["0x41"] }] };
+const answers = () => ({ "memory.stats": () => ({ result: STATS }), "memory.list": () => ({ result: [OBJECT] }),
+                         "vm.walk": () => ({ result: WALK }) });
+// The page with the section open.
+function opened(more = {}, gpu = GPU) {
+    const p = load({ ...answers(), ...more });
+    p.call("showGpus", { gpus: [gpu] });
+    p.memory.open = true;
+    return p;
+}
+async function walked(p, token, session, vm_, va) {
+    Object.assign(p.wtoken, { value: token });
+    Object.assign(p.wsession, { value: session });
+    Object.assign(p.wvm, { value: vm_ });
+    Object.assign(p.wva, { value: va });
+    await p.walk.listeners.submit({ preventDefault() {} });
+    return p.wend.textContent;
+}
+
+// ---- cases
+
+const cases = {
+    "size: exact where it can be"() {
+        const p = load();
+        const said = [0, 1023, 4096, 3 * MIB + 4096, 64 * MIB, 24 * GIB, 2048 * GIB].map(n => p.call("size", n));
+        assert.deepEqual(said, ["0 B", "1023 B", "4 KiB", "3.00 MiB", "64 MiB", "24 GiB", "2048 GiB"]);
+    },
+    "layout: all of it, to scale, nothing too thin"() {
+        const p = load();
+        for (const sizes of [[1], [1, 1], [1, 1e9], [1e9, 1, 1, 1e9], [0, 5], Array(96).fill(1).concat(1e10),
+                             [1, 100, 100, 12000], [3, 4, 5, 1e6]]) {
+            const widths = plain(p.call("layout", sizes)), least = Math.min(0.8, 50 / sizes.length);
+            assert.ok(Math.abs(widths.reduce((a, b) => a + b) - 100) < 1e-6, `${sizes}: ${widths}`);
+            assert.ok(widths.every(w => w >= least - 1e-9), `${sizes}: ${widths}`);
+            const large = widths.map((w, i) => w > least + 1e-9 ? w / sizes[i] : 0).filter(Boolean);
+            assert.ok(large.every(l => Math.abs(l / large[0] - 1) < 1e-6), `${sizes}: ${widths}`);
+        }
+    },
+    "place: an address on the widened map"() {
+        const p = load();
+        const spans = p.call("laid", [{ base: 0, bytes: 4096 }, { base: 4096, bytes: GIB }]);
+        const [first, second] = plain(spans);
+        assert.equal(p.call("place", spans, 2048), first.width / 2);
+        assert.equal(p.call("place", spans, 4096), first.width);
+        assert.equal(p.call("place", spans, 4096 + GIB / 2), first.width + second.width / 2);
+        assert.equal(p.call("place", spans, 4096 + GIB), 100);
+    },
+    "memory that nobody used: from the status, without gaps"() {
+        const p = load();
+        const region = (base, limit, more) => ({ base, limit, reserved: 0, compressed: true, protected: false, ...more });
+        const spans = plain(p.call("fromStatus", { bytes: 1000, wpr2: { lo: 800, hi: 900 }, regions: [
+            region(100, 499), region(500, 949, { reserved: 250 }), region(950, 979, { protected: true }),
+            region(980, 989, { compressed: false })] }));
+        assert.deepEqual(spans.map(s => [s.base, s.bytes, s.zone]), [
+            [0, 100, "unknown"], [100, 600, "usable"], [700, 100, "rm-reserved"], [800, 100, "wpr"],
+            [900, 50, "rm-reserved"], [950, 40, "unusable"], [990, 10, "unknown"]]);
+        assert.deepEqual(plain(p.call("fromStatus", GPU.vram)), []);
+    },
+    async "the map is drawn: zones, pieces, words, table, legend"() {
+        const p = opened();
+        await p.run("memory()");
+        assert.deepEqual(plain(p.asked.map(a => a.body.map(c => [c.method, c.params]))),
+                         [[["memory.stats", { gpu: 0 }], ["memory.list", { gpu: 0 }]]]);
+        assert.equal(p.asked[0].headers.Authorization, undefined);
+        const map = p.mmap.children;
+        assert.deepEqual(map.map(b => b.className),
+                         ["piece z-unknown", "piece z-usable", "piece object", "piece object"]);
+        assert.equal(map[2].title, "0x40000000 to 0x401fffff, 2 MiB: object 7, 3 MiB, mapped 1 time, piece 1 of 2");
+        assert.equal(map[2].attributes["aria-label"], map[2].title);
+        assert.ok(map[0].title.endsWith(`zone ${HOSTILE}`));
+        assert.match(p.mwords.textContent, /^3 GiB of 4 GiB is free for objects, the largest piece 1 GiB\. 1 object of 3 MiB; page tables take 8 KiB for 1 address space/);
+        assert.equal(p.mblocks.textContent, "Free blocks: 1 of 16 KiB, 2 of 4 KiB.");
+        assert.equal(p.mrows.children.length, 4);
+        assert.deepEqual(p.mrows.children[3].children.slice(0, 3).map(c => c.textContent),
+                         ["0x80000000", "0x800fffff", "1 MiB"]);
+        assert.equal(p.mlegend.children[0].textContent, `${HOSTILE} 4 KiB`);
+        assert.equal(p.mlegend.children[1].textContent, "usable (for objects) 4.00 GiB, 3 GiB free");
+    },
+    async "an evicted object is in the table only, pieces not told are said"() {
+        const p = opened({ "memory.list": () => ({ result: [{ ...OBJECT, evicted: true, extents: [], extent_count: 0 },
+                                                            { ...OBJECT, object: 8, extent_count: 9 }] }) });
+        await p.run("memory()");
+        assert.equal(p.mmap.children.length, 4);
+        assert.deepEqual(p.mrows.children.at(-1).children.map(c => c.textContent),
+                         ["in RAM", "", "3 MiB", "object 7, 3 MiB, mapped 1 time, evicted to RAM"]);
+        assert.ok(p.mmap.children[3].title.endsWith("piece 2 of 9; the others are not told"));
+        assert.ok(!p.mmap.children[2].title.includes("told"));
+        assert.equal(p.mlegend.children[2].textContent, "objects 3 MiB");
+    },
+    async "drawn again in place: focus stays, what has gone goes, what is the same is not written"() {
+        let list = [OBJECT, { ...OBJECT, object: 8, extents: [at(3 * GIB, MIB)], extent_count: 1 }];
+        const p = opened({ "memory.list": () => ({ result: list }) });
+        await p.run("memory()");
+        const kept = p.mmap.children.at(-1), cell = p.mrows.children.at(-1).children[3], writes = cell.writes;
+        kept.focus();
+        assert.equal(p.mwhat.textContent, kept.title);
+        list = [{ ...list[1] }, { ...OBJECT, object: 9, extents: [at(MIB, MIB)], extent_count: 1 }];
+        await p.run("memory()");
+        assert.equal(p.mmap.children.at(-1), kept);
+        assert.equal(document.activeElement, kept);
+        assert.equal(p.mrows.children.at(-1).children[3], cell);
+        assert.equal(cell.writes, writes);
+        assert.deepEqual(p.mmap.children.map(c => c.dataset.key), ["z0", "z4096", "o9.0", "o8.0"]);
+        list = [{ ...list[0], uses: 5 }];
+        await p.run("memory()");
+        assert.match(p.mwhat.textContent, /mapped 5 times/);
+    },
+    async "one tab stop; arrow keys move along the map"() {
+        const p = opened();
+        await p.run("memory()");
+        const map = p.mmap.children;
+        const key = name => p.mmap.listeners.keydown({ key: name, preventDefault() {} });
+        assert.equal(map[0].tabIndex, 0);
+        map[0].focus();
+        for (const [name, to] of [["ArrowRight", 1], ["End", 3], ["ArrowRight", 3], ["ArrowLeft", 2], ["Home", 0], ["ArrowLeft", 0], ["x", 0]]) {
+            key(name);
+            assert.equal(map.indexOf(document.activeElement), to, name);
+            assert.deepEqual(map.map(b => b.tabIndex), map.map((_, i) => i === to ? 0 : -1), name);
+        }
+    },
+    async "nothing is asked while the section is closed or the page hidden"() {
+        const p = opened();
+        p.memory.open = false;
+        p.memory.listeners.toggle();
+        p.memory.open = true;
+        document.hidden = true;
+        await document.listeners.visibilitychange();
+        assert.equal(p.asked.length, 0);
+        document.hidden = false;
+        await document.listeners.visibilitychange();
+        assert.equal(p.asked.length, 1);
+        assert.equal(p.timers.at(-1).ms, 3000);
+    },
+    async "not two questions at once, and the next one soon when another GPU is chosen"() {
+        const p = opened();
+        p.call("showGpus", { gpus: [GPU, { ...GPU, index: 1 }] });
+        assert.equal(p.mpick.hidden, false);
+        assert.ok(p.mgpu.children[0].textContent.includes(HOSTILE));
+        p.mgpu.value = "0";
+        const first = p.run("memory()");
+        p.mgpu.value = "1";
+        await p.mgpu.listeners.change();
+        await first;
+        assert.equal(p.asked.length, 1);
+        assert.equal(p.timers.at(-1).ms, 0);
+        await p.timers.at(-1).then();
+        assert.equal(p.asked[1].body[0].params.gpu, 1);
+    },
+    async "a long list is asked for in parts"() {
+        const part = (from, n) => Array.from({ length: n }, (_, i) => ({ ...OBJECT, object: from + i, extents: [], extent_count: 0 }));
+        const p = opened({ "memory.list": ({ after = 0 }) => ({ result: part(after + 1, after ? 3 : 256) }),
+                           "memory.stats": () => ({ result: { ...STATS, objects: 300 } }) });
+        await p.run("memory()");
+        assert.equal(p.asked[1].body.params.after, 256);
+        assert.match(p.mwords.textContent, /300 objects of 3 MiB, 259 shown/);
+    },
+    async "not managed: what the status says, or that it says nothing"() {
+        const unused = { "memory.stats": () => ({ result: { ...STATS, managed: false, map: [] } }), "memory.list": () => ({ result: [] }) };
+        let p = opened(unused);
+        await p.run("memory()");
+        assert.equal(p.mwords.textContent, `Nothing is known of this GPU's memory yet: it is ${HOSTILE}.`);
+        assert.equal(p.mmap.hidden, true);
+        p = opened(unused, { ...GPU, vram: { bytes: GIB, regions: [], wpr2: { lo: MIB, hi: 2 * MIB } } });
+        await p.run("memory()");
+        assert.match(p.mwords.textContent, /^Nobody has used this memory/);
+        assert.deepEqual(p.mmap.children.map(c => c.dataset.key), ["z0", "z1048576", "z2097152"]);
+    },
+    async "what goes wrong is said, and it asks again"() {
+        const saying = { message: HOSTILE, data: { hint: "boot it" } };
+        for (const [more, said] of [
+            [{ "memory.stats": () => ({ error: saying }) }, `GPU 0: ${HOSTILE}. Try: boot it`],
+            [{ raw: `{"title":"Forbidden","status":403,"detail":"no"}` }, "GPU 0: Forbidden: no"],
+            [{ raw: "[]" }, "GPU 0: an answer that is none"], [{ raw: "null" }, "GPU 0: an answer that is none"],
+            [{ down: true }, "GPU 0: no answer from the appliance"], [{ raw: "", status: 502 }, "GPU 0: status 502: an empty answer"]]) {
+            const p = opened(more);
+            await p.run("memory()");
+            assert.equal(p.mwords.textContent, said);
+            assert.equal(p.mwords.className, "bad");
+            assert.equal(p.timers.at(-1).ms, 3000);
+        }
+        const p = opened();
+        p.call("showGpus", { gpus: [] });
+        await p.run("memory()");
+        assert.equal(p.mwords.textContent, "No GPU is known.");
+        assert.equal(p.timers.at(-1).ms, 3000);
+    },
+    async "a walk: the call, the end, every level"() {
+        const p = opened();
+        assert.equal(await walked(p, " secret ", "abc", "6", "0x1_0000"),
+                     "0x10000 is mapped to 0x5e8000000 in video memory, a 64K page, read-only.");
+        assert.deepEqual(plain(p.asked[0].body.params), { session: "abc", vm: 6, va: "0x10000" });
+        assert.equal(p.asked[0].headers.Authorization, "Bearer secret");
+        assert.deepEqual(p.wlevels.children.map(l => l.textContent), [
+            `PD0 link to PT64K at 0x2000table 0x1000, index 3, entry at 0x10300x1 ${HOSTILE}`,
+            "PT64K 64K pagetable 0x2000, index 1, entry at 0x20080x41"]);
+        assert.equal(p.wgo.disabled, false);
+    },
+    "a walk: an address of 64 bits goes as it is"() {
+        assert.equal(load().call("asked", "t", "s", "1", "FFFFFFFFFFFFFFFF").va, "0xFFFFFFFFFFFFFFFF");
+    },
+    "a walk: both halves of PD0, and how it can end"() {
+        const p = load(), levels = [...WALK.levels, { name: "PT4K", table: "0x3000" }];
+        const w = { ...WALK, levels };
+        assert.deepEqual([0, 1, 2].map(i => p.call("meaning", w, i)),
+                         ["link to PT64K at 0x2000 and PT4K at 0x3000", "no page here, PT4K is asked", "64K page"]);
+        assert.equal(p.call("meaning", { ...WALK, end: "unmapped" }, 1), "invalid");
+        assert.equal(p.call("endWords", { ...WALK, end: "unmapped", reason: "PT64K: not valid" }), "0x10000 is unmapped: PT64K: not valid.");
+        assert.equal(p.call("endWords", { ...WALK, end: "sparse", reason: "PT64K: sparse" }), "0x10000 is sparse: it reads as zero and swallows writes.");
+        assert.match(p.call("endWords", { ...WALK, shadow_agrees: false, read_only: false, kind: 6 }), /read and write, kind 6\. The appliance's own copy/);
+    },
+    async "a walk: mistakes in the form ask nobody"() {
+        for (const [token, session, vm_, va, said] of [
+            ["", "s", "1", "0", "Token: "], ["pa\u00dfwort", "s", "1", "0", "Token: "], ["a b", "s", "1", "0", "Token: "],
+            ["t", "", "1", "0", "Session: "], ["t", "s", "", "0", "Address space: "], ["t", "s", "-1", "0", "Address space: "],
+            ["t", "s", "1", "", "Virtual address: "], ["t", "s", "1", "0xg", "Virtual address: "],
+            ["t", "s", "1", "0x12345678901234567", "Virtual address: "]]) {
+            const p = opened();
+            const text = await walked(p, token, session, vm_, va);
+            assert.ok(text.startsWith(said), `${[token, session, vm_, va]}: ${text}`);
+            assert.equal(p.asked.length, 0);
+            assert.equal(p.wend.className, "bad");
+        }
+    },
+    async "a walk: errors in words, and no levels of the one before"() {
+        let answer = { result: WALK };
+        const refuses = opened({ "vm.walk": () => answer });
+        await walked(refuses, "t", "s", "1", "0");
+        assert.equal(refuses.wlevels.children.length, 2);
+        answer = { error: { message: HOSTILE } };
+        assert.equal(await walked(refuses, "t", "s", "1", "0"), HOSTILE);
+        assert.equal(refuses.wlevels.children.length, 0);
+        assert.equal(refuses.wgo.disabled, false);
+        const wrong = opened({ raw: `{"title":"Unauthorized","status":401,"detail":"the token is wrong"}`, status: 401 });
+        assert.equal(await walked(wrong, "t", "s", "1", "0"), "Unauthorized: the token is wrong");
+    },
+};
+
+let failed = 0;
+for (const [name, run] of Object.entries(cases)) {
+    try {
+        await run();
+    } catch (e) {
+        failed++;
+        console.log(`${name}: ${e.stack.split("\n").slice(0, 12).join("\n")}`);
+    }
+}
+console.log(`${Object.keys(cases).length - failed} of ${Object.keys(cases).length} cases`);
+process.exit(failed ? 1 : 0);
