@@ -22,6 +22,7 @@
 #include "gsp/rpc/events.h"
 #include "gsp/rpc/rpc.h"
 #include "gsp/rpc/version.h"
+#include "gsp/sensors.h"
 #include "mm/dma.h"
 
 /* Bits of addresses that every GPU's engines can put on the bus (nova: 47 up to Ada, then 52). */
@@ -146,6 +147,7 @@ struct gsp_gpu {
     uint32_t fb_bus_width, fb_ram_type;
     uint32_t fb_region_count;
     struct gsp_fb_region fb_region[GSP_MAX_FB_REGIONS];
+    struct gsp_sensors sensors; /* as measured last */
     uint32_t xid_count, last_xid;
     char last_xid_text[256];
 };
