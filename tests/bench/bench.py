@@ -75,6 +75,18 @@ def record(name, value, unit, against, yardstick):
     results.append({"name": name, "value": round(value, 4), "unit": unit, "against": against, "ratio": ratio})
 
 
+def show(out):
+    """The table for people, and the file for programs."""
+    width = max(len(r["name"]) for r in results)
+    print(f"\n{'':{width}}  {'value':>14}          ratio  against")
+    for r in results:
+        ratio = f"{r['ratio']:9.3f}" if r["ratio"] is not None else " " * 9
+        print(f"{r['name']:{width}}  {r['value']:14,.2f} {r['unit']:8} {ratio}  {r['against']}")
+    out.write_text(json.dumps(results, indent=1) + "\n")
+    print(f"\n{len(results)} figures in {out.relative_to(TOP)}")
+    print(f"ok bench: {len(results)} figures")
+
+
 def load(port, path, *args, timeout_s=120):
     done = subprocess.run([str(LOAD), str(port), path, *map(str, args)], text=True, capture_output=True,
                           timeout=timeout_s, check=False)
@@ -364,14 +376,8 @@ def main():
     bench_rpc(image)
     bench_tls()
     bench_libc(args.boots)
-    width = max(len(r["name"]) for r in results)
-    print(f"\n{'':{width}}  {'value':>14}          ratio  against")
-    for r in results:
-        ratio = f"{r['ratio']:9.3f}" if r["ratio"] is not None else " " * 9
-        print(f"{r['name']:{width}}  {r['value']:14,.2f} {r['unit']:8} {ratio}  {r['against']}")
-    OUT.write_text(json.dumps(results, indent=1) + "\n")
-    print(f"\n{len(results)} figures in {OUT.relative_to(TOP)}")
-    print(f"ok bench: {len(results)} figures")
+    show(OUT)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A bounded HTTP client for the bench, loopback only: one keep-alive connection, either as fast as
- * answers come (closed loop) or at a fixed rate. Prints one JSON object with the rate and the
- * latency distribution.
+ * A bounded HTTP client for the bench, loopback only: keep-alive connections, either as fast as
+ * answers come (closed loop) or one at a fixed rate. Prints one JSON object with the rate, the
+ * bytes of bodies and the latency distribution.
  *
- *   http_load PORT PATH --requests N
+ *   http_load PORT PATH --requests N [--connections C]
+ *   http_load PORT PATH --seconds S [--connections C]
  *   http_load PORT PATH --rate PER_SECOND --seconds S
  *   http_load PORT PATH --first SECONDS        new connections until one is answered: QEMU's user
  * network takes connections before the guest is up and retries too slowly
@@ -13,6 +14,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -22,7 +24,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MAX_SAMPLES = 1000000, TIMEOUT_S = 30, ANSWER_MAX = 65536 };
+enum { MAX_SAMPLES = 1000000, MAX_CONNECTIONS = 64, TIMEOUT_S = 30, ANSWER_MAX = 65536 };
 
 static uint64_t now_ns(void)
 {
@@ -50,36 +52,97 @@ static int dial(uint16_t port)
     return fd;
 }
 
-/* Sends one request and reads one whole answer. Returns its status. */
-static int exchange(int fd, const char *request, size_t len)
+struct conn {
+    int fd, status;
+    char head[ANSWER_MAX]; /* until its end is known; then what comes is only counted */
+    size_t have;
+    uint64_t body, left; /* bytes of the body in all, and still to come */
+    bool in_body;
+    uint64_t since_ns; /* when its request was sent, or due */
+};
+
+static void ask(struct conn *c, const char *request, size_t len)
 {
-    static char answer[ANSWER_MAX];
-    size_t have = 0, need = 0;
-    if (send(fd, request, len, MSG_NOSIGNAL) != (ssize_t)len) {
+    if (send(c->fd, request, len, MSG_NOSIGNAL) != (ssize_t)len) {
         fprintf(stderr, "http_load: send: %s\n", strerror(errno));
         exit(1);
     }
-    for (;;) {
-        ssize_t r = recv(fd, answer + have, sizeof(answer) - 1 - have, 0);
-        if (r <= 0) {
-            fprintf(stderr, "http_load: no answer: %s\n",
-                    r == 0 ? "connection closed" : strerror(errno));
+    c->have = 0;
+    c->in_body = false;
+}
+
+/* Reads what is there; true when the answer is whole. */
+static bool take(struct conn *c)
+{
+    ssize_t r = recv(c->fd, c->head + c->have, sizeof(c->head) - 1 - c->have, 0);
+    if (r <= 0) {
+        fprintf(stderr, "http_load: no answer: %s\n",
+                r == 0 ? "connection closed" : strerror(errno));
+        exit(1);
+    }
+    uint64_t got = (uint64_t)r;
+    if (!c->in_body) {
+        c->have += (size_t)r;
+        c->head[c->have] = '\0';
+        const char *end = strstr(c->head, "\r\n\r\n");
+        if (end == NULL) {
+            return false;
+        }
+        const char *cl = strstr(c->head, "Content-Length: ");
+        c->body = c->left = cl != NULL && cl < end ? strtoull(cl + 16, NULL, 10) : 0;
+        c->status = atoi(c->head + 9);
+        c->in_body = true;
+        got = (uint64_t)(c->head + c->have - (end + 4));
+        c->have = 0;
+    }
+    c->left -= got < c->left ? got : c->left;
+    return c->left == 0;
+}
+
+/* Sends one request and reads one whole answer. Returns its status. */
+static int exchange(struct conn *c, const char *request, size_t len)
+{
+    ask(c, request, len);
+    while (!take(c)) {
+    }
+    return c->status;
+}
+
+/* All connections, each with its next request as soon as it has its answer, until so many are
+ * answered or the time is over; how many were answered. */
+static uint64_t as_fast_as_it_goes(struct conn *conns, unsigned count, const char *request,
+                                   size_t len, uint64_t requests, uint64_t seconds,
+                                   uint64_t *samples, uint64_t *ok, uint64_t *bytes)
+{
+    struct pollfd fds[MAX_CONNECTIONS];
+    uint64_t start = now_ns(), sent = 0, answered = 0;
+    for (unsigned i = 0; i < count; i++) {
+        fds[i] = (struct pollfd){.fd = conns[i].fd, .events = POLLIN};
+        conns[i].since_ns = now_ns();
+        ask(&conns[i], request, len);
+        sent++;
+    }
+    while (answered < sent) {
+        if (poll(fds, count, TIMEOUT_S * 1000) <= 0) {
+            fprintf(stderr, "http_load: no answer within %d s\n", TIMEOUT_S);
             exit(1);
         }
-        have += (size_t)r;
-        answer[have] = '\0';
-        if (need == 0) {
-            const char *end = strstr(answer, "\r\n\r\n");
-            const char *cl = strstr(answer, "Content-Length: ");
-            if (end == NULL) {
+        for (unsigned i = 0; i < count; i++) {
+            if (fds[i].revents == 0 || !take(&conns[i])) {
                 continue;
             }
-            need = (size_t)(end + 4 - answer) + (cl != NULL ? strtoul(cl + 16, NULL, 10) : 0);
-        }
-        if (have >= need) {
-            return atoi(answer + 9);
+            uint64_t now = now_ns();
+            samples[answered++] = now - conns[i].since_ns;
+            *ok += conns[i].status == 200;
+            *bytes += conns[i].body;
+            if (sent < requests && (seconds == 0 || now - start < seconds * 1000000000ull)) {
+                conns[i].since_ns = now;
+                ask(&conns[i], request, len);
+                sent++;
+            }
         }
     }
+    return answered;
 }
 
 /* One short-lived connection; true when it was answered within the patience. */
@@ -130,7 +193,7 @@ static double us(const uint64_t *samples, size_t n, double quantile)
 
 int main(int argc, char **argv)
 {
-    uint64_t requests = 0, rate = 0, seconds = 0, first = 0;
+    uint64_t requests = 0, rate = 0, seconds = 0, first = 0, connections = 1;
     for (int i = 3; i + 1 < argc; i += 2) {
         uint64_t v = strtoull(argv[i + 1], NULL, 10);
         if (strcmp(argv[i], "--requests") == 0) {
@@ -139,23 +202,31 @@ int main(int argc, char **argv)
             rate = v;
         } else if (strcmp(argv[i], "--seconds") == 0) {
             seconds = v;
+        } else if (strcmp(argv[i], "--connections") == 0) {
+            connections = v;
         } else if (strcmp(argv[i], "--first") == 0) {
             first = v;
         }
     }
     if (rate != 0) {
         requests = rate * seconds;
+    } else if (requests == 0 && seconds != 0) {
+        requests = MAX_SAMPLES;
     }
-    if (argc < 5 || (first == 0 && requests == 0) || requests > MAX_SAMPLES) {
+    if (argc < 5 || (first == 0 && requests == 0) || requests > MAX_SAMPLES || connections == 0 ||
+        connections > MAX_CONNECTIONS || connections > requests + first ||
+        (rate != 0 && connections != 1)) {
         fprintf(stderr,
-                "usage: http_load PORT PATH --requests N | --rate R --seconds S | --first S (at "
-                "most %d requests)\n",
-                MAX_SAMPLES);
+                "usage: http_load PORT PATH --requests N [--connections C] | --seconds S "
+                "[--connections C] | --rate R --seconds S | --first S (at most %d requests, %d "
+                "connections)\n",
+                MAX_SAMPLES, MAX_CONNECTIONS);
         return 2;
     }
     char request[512];
     int len =
-        snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n", argv[2]);
+        snprintf(request, sizeof(request),
+                 "GET %s HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: gzip\r\n\r\n", argv[2]);
     if (len <= 0 || (size_t)len >= sizeof(request)) {
         return 2;
     }
@@ -166,38 +237,40 @@ int main(int argc, char **argv)
     if (samples == NULL) {
         return 2;
     }
-    int fd = dial((uint16_t)atoi(argv[1]));
-    if (fd < 0) {
-        fprintf(stderr, "http_load: port %s: %s\n", argv[1], strerror(errno));
-        return 1;
-    }
-    uint64_t ok = 0, start = now_ns();
-    for (uint64_t i = 0; i < requests; i++) {
-        if (rate !=
-            0) { /* latency counts from when the request was due: a stall shows in all it delayed */
-            uint64_t due = start + i * (1000000000ull / rate), now = now_ns();
-            if (now < due) {
-                struct timespec ts = {.tv_sec = (time_t)((due - now) / 1000000000ull),
-                                      .tv_nsec = (long)((due - now) % 1000000000ull)};
-                nanosleep(&ts, NULL);
-            }
-            ok += exchange(fd, request, (size_t)len) == 200;
-            samples[i] = now_ns() - due;
-        } else {
-            uint64_t t = now_ns();
-            ok += exchange(fd, request, (size_t)len) == 200;
-            samples[i] = now_ns() - t;
+    static struct conn conns[MAX_CONNECTIONS];
+    for (unsigned i = 0; i < connections; i++) {
+        conns[i].fd = dial((uint16_t)atoi(argv[1]));
+        if (conns[i].fd < 0) {
+            fprintf(stderr, "http_load: port %s: %s\n", argv[1], strerror(errno));
+            return 1;
         }
+    }
+    uint64_t ok = 0, bytes = 0, start = now_ns();
+    if (rate == 0) {
+        requests = as_fast_as_it_goes(conns, (unsigned)connections, request, (size_t)len, requests,
+                                      seconds, samples, &ok, &bytes);
+    }
+    for (uint64_t i = 0; rate != 0 && i < requests; i++) {
+        /* latency counts from when the request was due: a stall shows in all it delayed */
+        uint64_t due = start + i * (1000000000ull / rate), now = now_ns();
+        if (now < due) {
+            struct timespec ts = {.tv_sec = (time_t)((due - now) / 1000000000ull),
+                                  .tv_nsec = (long)((due - now) % 1000000000ull)};
+            nanosleep(&ts, NULL);
+        }
+        ok += exchange(&conns[0], request, (size_t)len) == 200;
+        bytes += conns[0].body;
+        samples[i] = now_ns() - due;
     }
     double elapsed = (double)(now_ns() - start) / 1e9;
     qsort(samples, requests, sizeof(*samples), by_value);
-    printf("{\"requests\":%llu,\"ok\":%llu,\"seconds\":%.3f,\"per_second\":%.1f,\"p50_us\":%.1f,"
+    printf("{\"requests\":%llu,\"ok\":%llu,\"bytes\":%llu,\"seconds\":%.3f,\"per_second\":%.1f,"
+           "\"p50_us\":%.1f,"
            "\"p90_us\":%.1f,"
            "\"p99_us\":%.1f,\"max_us\":%.1f}\n",
-           (unsigned long long)requests, (unsigned long long)ok, elapsed,
+           (unsigned long long)requests, (unsigned long long)ok, (unsigned long long)bytes, elapsed,
            (double)requests / elapsed, us(samples, requests, 0.5), us(samples, requests, 0.9),
            us(samples, requests, 0.99), us(samples, requests, 1.0));
-    close(fd);
     free(samples);
     return 0;
 }

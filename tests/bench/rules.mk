@@ -6,3 +6,7 @@ build/linux/read_cost: tests/bench/read_cost.c
 	    -static -o $@ $<
 
 bench: build/linux/read_cost
+
+.PHONY: bench-nginx
+bench-nginx: all benches ## work: Firstlight beside Debian's Linux with nginx on the same machine; 130 MB once
+	$(Q)python3 tests/bench/beside_nginx.py $(BENCH_ARGS)

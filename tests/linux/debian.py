@@ -50,7 +50,7 @@ def choose(apt):
                        f"cannot be reached, or has none (LINUX_KERNEL names another series)")
 
 
-def _fill(apt, release, debs):
+def _fill(apt, release, debs, drivers):
     def fill(into):
         work = apt.folder / "unpacked"
         work.mkdir()
@@ -65,7 +65,7 @@ def _fill(apt, release, debs):
         modules = next(p for p in (work / "usr/lib/modules" / release, work / "lib/modules" / release)
                        if p.exists())
         index = initramfs.Modules(modules / "kernel")
-        for name in {m for driver in DRIVERS for m in index.order(driver)}:
+        for name in {m for driver in drivers for m in index.order(driver)}:
             path = index.paths[name]
             target = into / "modules" / path.relative_to(modules)
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -74,20 +74,21 @@ def _fill(apt, release, debs):
     return fill
 
 
-def _in_cache():
+def _in_cache(kind):
     wanted = os.environ.get("LINUX_KERNEL") or SERIES
-    for entry in sorted(cache.CACHE.glob(f"linux-{wanted}*"), reverse=True):
+    for entry in sorted(cache.CACHE.glob(f"{kind}-{wanted}*"), reverse=True):
         if cache.is_whole(entry):
             return entry
     return None
 
 
-def get():
-    """The directory with vmlinuz, busybox, release and modules/kernel/...; fetched once."""
+def get(kind="linux", drivers=DRIVERS):
+    """The directory with vmlinuz, busybox, release and modules/kernel/...; fetched once. kind: its name in
+    the cache, one for each list of drivers."""
     cache.CACHE.mkdir(parents=True, exist_ok=True)
     with open(cache.CACHE / ".lock-linux", "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        found = _in_cache()
+        found = _in_cache(kind)
         if found:
             return found
         with tempfile.TemporaryDirectory(prefix="firstlight-") as folder:
@@ -97,16 +98,16 @@ def get():
                                        ("deb", f"{private_apt.BACKPORTS} main")])
                 apt.update()
                 release = choose(apt)
-                if cache.is_whole(cache.CACHE / f"linux-{release}"):
-                    return cache.CACHE / f"linux-{release}"
+                entry = cache.CACHE / f"{kind}-{release}"
+                if cache.is_whole(entry):
+                    return entry
                 debs = apt.folder / "debs"
                 debs.mkdir()
                 apt.get("download of a kernel (about 120 MB)", "download", f"linux-binary-{release}",
                         f"linux-modules-{release}", "busybox-static", cwd=debs)
             except cache.SetupError as e:
                 raise NotReachable(str(e)) from e
-            entry = cache.CACHE / f"linux-{release}"
-            cache.make_entry(entry, _fill(apt, release, sorted(debs.glob("*.deb"))))
+            cache.make_entry(entry, _fill(apt, release, sorted(debs.glob("*.deb")), drivers))
             return entry
 
 
