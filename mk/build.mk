@@ -69,7 +69,7 @@ third_CONFIG_jansson := net/http/jansson/jansson_config.h
 define third-rule
 $(1)/third/$(2)/%.o: $(third_DIR_$(2))/%.c $(1)/.flags $(third_CONFIG_$(2))
 	@mkdir -p $$(@D)
-	$$(Q)$(3) -w -MMD -MP -c -o $$@ $$<
+	$$(Q)$(3) $$(EXTRA_CFLAGS) -w -MMD -MP -c -o $$@ $$<
 endef
 
 # Objects are rebuilt when the flags change, not only when files do: the flags lie in a file that

@@ -80,7 +80,7 @@ BOOT_DIR := build/boot$(if $(filter newlib,$(LIBC)),-newlib)
 # Debian's gcc defaults to PIE, a TLS-based stack guard and CET: all switched off or replaced by
 # name. SSE stays on (the C library needs it); files that run in interrupts say
 #   $(KERNEL_DIR)/<file>.o: EXTRA_CFLAGS := -mgeneral-regs-only
-KERNEL_MACHINE := -ffreestanding -march=x86-64 -mno-red-zone -mcmodel=kernel -fno-pic -fno-pie \
+KERNEL_MACHINE := -ffreestanding -fbuiltin -march=x86-64 -mno-red-zone -mcmodel=kernel -fno-pic -fno-pie \
                   -fcf-protection=none -fno-omit-frame-pointer -fno-asynchronous-unwind-tables \
                   -ffunction-sections -fdata-sections
 KERNEL_CPPFLAGS := -nostdinc $(if $(LIBC_DIR),-isystem $(LIBC_DIR)/include) \
