@@ -16,6 +16,7 @@ void rpc_post(const struct http_request *req, struct http_response *res);
 #define RPC_BODY_MAX KIB(512)              /* bytes of such a request */
 const struct http_route *api_routes(void); /* ends with path NULL */
 void api_put_log(struct text_buf *out);    /* the appliance's log as text, without local lines */
+void api_get_speed(const struct http_request *req, struct http_response *res); /* api_speed.c */
 void api_get_metrics(const struct http_request *req, struct http_response *res);
 void api_put_acpi(struct jw *j, const char *key); /* the machine, as ACPI told */
 void api_put_acpi(struct jw *j, const char *key); /* the machine, as ACPI told */

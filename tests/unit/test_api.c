@@ -75,6 +75,42 @@ static void test_doors_are_told(void **state)
 }
 
 /* As many GPUs as there can be, each with a failure to tell. */
+/* As many zeros as asked for; nothing else passes for a number. */
+static void test_speed(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"?bytes=",
+                                      "?bytes=-1",
+                                      "?bytes=1x",
+                                      "?byte=1",
+                                      "?bytes=0x10",
+                                      "?bytes=68719476737",
+                                      "?bytes=99999999999999999999999"};
+    const char *text = get("/api/v1/speed?bytes=100000");
+    assert_non_null(strstr(text, "200 OK"));
+    assert_non_null(strstr(text, "Content-Length: 100000\r\n"));
+    const char *body = strstr(text, "\r\n\r\n") + 4;
+    for (size_t i = 0; i < 100000; i++) {
+        assert_int_equal(body[i], 0);
+    }
+    assert_non_null(strstr(get("/api/v1/speed?bytes=0"), "Content-Length: 0\r\n"));
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+        char path[64];
+        snprintf(path, sizeof(path), "/api/v1/speed%s", bad[i]);
+        assert_non_null(strstr(get(path), "400 Bad Request"));
+    }
+    /* The most there is; the head alone. */
+    struct http_conn *c = http_conn_new();
+    static const char head[] =
+        "HEAD /api/v1/speed?bytes=68719476736 HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    size_t n;
+    assert_int_equal(http_conn_input(c, head, strlen(head)), strlen(head));
+    const char *out = http_conn_output(c, &n);
+    assert_non_null(out);
+    assert_non_null(strstr(out, "Content-Length: 68719476736\r\n"));
+    http_conn_free(c);
+}
+
 static void test_many_gpus(void **state)
 {
     (void)state;
@@ -113,6 +149,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_doors_are_told),
+        cmocka_unit_test(test_speed),
         cmocka_unit_test(test_many_gpus),
     };
     return cmocka_run_group_tests_name("api", tests, group_setup, group_teardown);
