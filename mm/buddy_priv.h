@@ -4,11 +4,23 @@
 
 #include "mm/buddy.h"
 
-/* heads[page]: 0 where no allocated block begins. */
+/*
+ * heads[page]: 0 where no allocated block begins. The order is kept as what it lacks to the largest
+ * one: a block in the middle of its allocation is smaller than the pool, so its head is not 0.
+ */
 #define HEAD_ORDER_MASK 0x1fu
 #define HEAD_CLEAR      0x20u /* known to be zero when it was handed out */
-#define HEAD_CONTINUES  0x40u /* a further block of the allocation before it */
-#define HEAD_USED       0x80u
+#define HEAD_FIRST      0x40u /* of the allocation's blocks */
+#define HEAD_LAST       0x80u
+
+static inline uint32_t head_order(uint8_t head)
+{
+    return BUDDY_ORDERS - 1 - (head & HEAD_ORDER_MASK);
+}
+static inline uint8_t head_of(uint32_t order, uint32_t flags)
+{
+    return (uint8_t)((BUDDY_ORDERS - 1 - order) | flags);
+}
 
 static inline uint32_t floor_log2(uint64_t v) { return 63u - (uint32_t)__builtin_clzll(v); }
 static inline uint32_t ceil_log2(uint64_t v) { return v <= 1 ? 0 : floor_log2(v - 1) + 1; }
@@ -54,16 +66,9 @@ struct buddy_block {
     bool clear;
 };
 
-static inline struct bitset *buddy_set(struct buddy *b, uint32_t order, bool clear)
-{
-    return clear ? &b->clear[order] : &b->free[order];
-}
 static inline bool buddy_has(const struct buddy *b, uint32_t order, bool clear, uint64_t page)
 {
-    uint32_t orders = clear ? b->clear_orders : b->free_orders;
-
-    return (orders >> order & 1) != 0 &&
-           bitset_has(clear ? &b->clear[order] : &b->free[order], page >> order);
+    return bitset_has(clear ? &b->clear[order] : &b->free[order], page >> order);
 }
 
 /* Whether a block is free as clear memory, given its head and what the caller says of it. */
@@ -83,9 +88,9 @@ bool buddy_block_at(const struct buddy *b, uint64_t page, struct buddy_block *ou
  * buddy_track_clear). within: see runs_set(). */
 void buddy_block_merge(struct buddy *b, struct buddy_block block, uint32_t within);
 void buddy_block_remove(struct buddy *b, struct buddy_block block);
-/* Takes pages [from, to) out of a free block; flags: of the first head. */
+/* Takes pages [from, to) out of a free block; flags: whether an allocation begins, and ends. */
 void buddy_block_take(struct buddy *b, struct buddy_block block, uint64_t from, uint64_t to,
-                      uint8_t flags);
+                      uint32_t flags);
 /* Takes a run of free pages out of all the blocks that it touches, as one allocation. */
 void buddy_run_take(struct buddy *b, uint64_t page, uint64_t pages);
 /* Pages that were part of an allocated block of order `within` become free memory. */
@@ -100,6 +105,14 @@ uint64_t buddy_used_pages(const struct buddy *b, uint64_t page);
 /* Converts a range of addresses to pages; false when it is misaligned, empty or outside. */
 bool buddy_to_run(const struct buddy *b, uint64_t addr, uint64_t size, uint64_t *page,
                   uint64_t *pages);
+/* The same for one page. */
+static inline bool buddy_to_page(const struct buddy *b, uint64_t addr, uint64_t *page)
+{
+    const uint64_t bytes = addr - b->base;
+
+    *page = bytes >> b->page_shift;
+    return *page << b->page_shift == bytes && *page - b->first < b->pages;
+}
 
 /* ---- buddy_find.c ---- */
 
@@ -113,11 +126,5 @@ struct buddy_search {
  * sense. */
 bool buddy_to_search(const struct buddy *b, const struct buddy_request *want,
                      struct buddy_search *s);
-/* The smallest free block with room for an aligned block of 2^order pages in [min, max), of the
- * kind that is preferred or else of the other, and the place in it. */
-bool buddy_find_block(const struct buddy *b, const struct buddy_search *s, uint32_t order,
-                      struct buddy_block *out, uint64_t *place);
-/* A run that fits although no single block does. */
-bool buddy_find_run(struct buddy *b, const struct buddy_search *s, uint64_t *place);
 /* Finds and takes; in a block only, or in a run of them too. */
 bool buddy_take(struct buddy *b, const struct buddy_search *s, bool runs, uint64_t *place);
