@@ -2,8 +2,10 @@
 /* Where a request fits, in one free block or in a run of neighbours; and taking it. */
 #include "mm/buddy_priv.h"
 
-bool buddy_to_search(const struct buddy *b, const struct buddy_request *want,
-                     struct buddy_search *s)
+#include "arch/fail_point.h"
+
+static inline bool to_search(const struct buddy *b, const struct buddy_request *want,
+                             struct buddy_search *s)
 {
     uint64_t page_bytes = UINT64_C(1) << b->page_shift;
     uint64_t align = max_u64(want->align, page_bytes);
@@ -23,6 +25,12 @@ bool buddy_to_search(const struct buddy *b, const struct buddy_request *want,
     s->max = max > b->base ? (max - b->base) >> b->page_shift : 0;
     s->min = min < max ? (min - b->base + page_bytes - 1) >> b->page_shift : s->max;
     return true;
+}
+
+bool buddy_to_search(const struct buddy *b, const struct buddy_request *want,
+                     struct buddy_search *s)
+{
+    return to_search(b, want, s);
 }
 
 /* In a set of free blocks of order o: the highest place for 2^order pages. Free blocks of one order
@@ -113,7 +121,7 @@ static bool find_run(struct buddy *b, const struct buddy_search *s, uint64_t *pl
                                         : runs_find(&b->runs, &q, place);
 }
 
-bool buddy_take(struct buddy *b, const struct buddy_search *s, bool runs, uint64_t *place)
+static inline bool take(struct buddy *b, const struct buddy_search *s, bool runs, uint64_t *place)
 {
     const uint32_t order = ceil_log2(max_u64(s->pages, s->align));
     struct buddy_block block;
@@ -128,4 +136,25 @@ bool buddy_take(struct buddy *b, const struct buddy_search *s, bool runs, uint64
         return true;
     }
     return false;
+}
+
+bool buddy_take(struct buddy *b, const struct buddy_search *s, bool runs, uint64_t *place)
+{
+    return take(b, s, runs, place);
+}
+
+enum fl_err buddy_alloc(struct buddy *b, const struct buddy_request *want, uint64_t *addr)
+{
+    struct buddy_search s;
+    uint64_t place = 0;
+
+    if (!to_search(b, want, &s)) {
+        return FL_EINVAL;
+    }
+    if ((!b->part_of_many && fail_point_alloc()) || !take(b, &s, true, &place)) {
+        b->stats.failures++;
+        return FL_ENOMEM;
+    }
+    *addr = b->base + (place << b->page_shift);
+    return FL_OK;
 }

@@ -185,7 +185,7 @@ static void runs_that_are_off(void **state)
     assert_false(buddy_check(&b));
     runs_set(&b.runs, 1, 0, 0, false);
     assert_true(buddy_check(&b));
-    b.runs.group[0].sums[RUNS_GROUP_WORDS] ^= 1; /* the first word's prefix */
+    b.runs.group[0].leaf[0].sums ^= 1; /* its prefix */
     assert_false(buddy_check(&b));
 }
 
