@@ -322,19 +322,27 @@ static inline void set_mixed(struct runs *r, uint32_t level, uint64_t i)
 }
 
 /* The block of order `within` around page is cut: what its nodes say goes down to their children,
- * as far as the level of the piece. A node that was cut before is neither full nor empty. */
+ * as far as the level of the piece, which the caller writes. A node that was cut before is neither
+ * full nor empty. */
 static void cut(struct runs *r, uint64_t page, uint32_t level, uint32_t within)
 {
-    for (uint32_t l = within - RUNS_LEAF_ORDER; l > level; l--) {
-        uint64_t i = page >> runs_height(l);
-        struct runs_node n = runs_get(r, l, i);
-        bool full = runs_full(&n, l);
-        if (full || runs_empty(&n)) {
-            set_uniform(r, l - 1, 2 * i, full);
-            set_uniform(r, l - 1, 2 * i + 1, full);
-            set_mixed(r, l, i);
-            r->stale |= UINT64_C(1) << l;
+    uint32_t l = within - RUNS_LEAF_ORDER;
+    struct runs_node n = {0};
+
+    for (; l > level; l--) {
+        n = runs_get(r, l, page >> runs_height(l));
+        if (runs_full(&n, l) || runs_empty(&n)) {
+            break;
         }
+    }
+    const bool full = l > level && runs_full(&n, l);
+    if (l > level && level == 0) {
+        *runs_word(r, page >> RUNS_LEAF_ORDER) = full ? UINT64_MAX : 0;
+    }
+    for (; l > level; l--) { /* those below on the way to the piece are cut in their turn */
+        set_uniform(r, l - 1, page >> runs_height(l - 1) ^ 1, full);
+        set_mixed(r, l, page >> runs_height(l));
+        r->stale |= UINT64_C(1) << l;
     }
 }
 
