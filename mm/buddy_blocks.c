@@ -25,46 +25,12 @@ bool buddy_block_at(const struct buddy *b, uint64_t page, struct buddy_block *ou
     return false;
 }
 
-static inline void block_insert(struct buddy *b, struct buddy_block block)
-{
-    const uint32_t o = block.order;
-
-    b->stats.free_blocks[o]++;
-    if (block.clear) {
-        bitset_add(&b->clear[o], block.start >> o);
-        b->stats.clear_blocks[o]++;
-        b->stats.clear_pages += order_pages(o);
-        b->clear_orders |= UINT32_C(1) << o;
-    } else {
-        bitset_add(&b->free[o], block.start >> o);
-        b->free_orders |= UINT32_C(1) << o;
-    }
-}
-
-static inline void block_remove(struct buddy *b, struct buddy_block block)
-{
-    const uint32_t o = block.order;
-
-    b->stats.free_blocks[o]--;
-    if (block.clear) {
-        bitset_remove(&b->clear[o], block.start >> o);
-        b->stats.clear_blocks[o]--;
-        b->stats.clear_pages -= order_pages(o);
-        b->clear_orders &= ~((uint32_t)bitset_empty(&b->clear[o]) << o);
-    } else {
-        bitset_remove(&b->free[o], block.start >> o);
-        b->free_orders &= ~((uint32_t)bitset_empty(&b->free[o]) << o);
-    }
-}
-
-void buddy_block_remove(struct buddy *b, struct buddy_block block) { block_remove(b, block); }
-
 /* Inserts a run whose neighbours cannot merge with it: what is left of a block that was cut. */
 static void run_insert(struct buddy *b, uint64_t page, uint64_t pages, bool clear)
 {
     while (pages > 0) {
         uint32_t order = leading_order(b, page, pages);
-        block_insert(b, (struct buddy_block){.start = page, .order = order, .clear = clear});
+        buddy_block_insert(b, (struct buddy_block){.start = page, .order = order, .clear = clear});
         page += order_pages(order);
         pages -= order_pages(order);
     }
@@ -82,31 +48,20 @@ void buddy_block_merge(struct buddy *b, struct buddy_block block, uint32_t withi
             clear = !clear; /* a pair of both kinds is not clear */
             block.clear = false;
         }
-        block_remove(b, (struct buddy_block){.start = other, .order = block.order, .clear = clear});
+        buddy_block_remove(
+            b, (struct buddy_block){.start = other, .order = block.order, .clear = clear});
         block.start &= ~order_pages(block.order);
         block.order++;
     }
-    block_insert(b, block);
+    buddy_block_insert(b, block);
     runs_set(&b->runs, block.start, block.order, within > block.order ? within : block.order, true);
 }
 
-void buddy_block_take(struct buddy *b, struct buddy_block block, uint64_t from, uint64_t to,
-                      uint32_t flags)
+void buddy_block_take_part(struct buddy *b, struct buddy_block block, uint64_t from, uint64_t to,
+                           uint32_t flags)
 {
-    const uint64_t pages = to - from;
-
     flags |= block.clear ? HEAD_CLEAR : 0;
-    block_remove(b, block);
-    if (((pages - 1) & (pages | from)) == 0) { /* a block itself: the buddies on its way stay */
-        const uint32_t order = floor_log2(pages);
-        for (uint32_t o = order; o < block.order; o++) {
-            block_insert(b, (struct buddy_block){
-                                .start = (from >> o ^ 1) << o, .order = o, .clear = block.clear});
-        }
-        b->heads[from] = head_of(order, flags);
-        runs_set(&b->runs, from, order, block.order, false);
-        return;
-    }
+    buddy_block_remove(b, block);
     run_insert(b, block.start, from - block.start, block.clear);
     run_insert(b, to, block.start + order_pages(block.order) - to, block.clear);
     while (from < to) {

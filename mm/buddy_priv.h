@@ -71,6 +71,39 @@ static inline bool buddy_has(const struct buddy *b, uint32_t order, bool clear, 
     return bitset_has(clear ? &b->clear[order] : &b->free[order], page >> order);
 }
 
+/* Its neighbours cannot merge with it. */
+static inline void buddy_block_insert(struct buddy *b, struct buddy_block block)
+{
+    const uint32_t o = block.order;
+
+    b->stats.free_blocks[o]++;
+    if (block.clear) {
+        bitset_add(&b->clear[o], block.start >> o);
+        b->stats.clear_blocks[o]++;
+        b->stats.clear_pages += order_pages(o);
+        b->clear_orders |= UINT32_C(1) << o;
+    } else {
+        bitset_add(&b->free[o], block.start >> o);
+        b->free_orders |= UINT32_C(1) << o;
+    }
+}
+
+static inline void buddy_block_remove(struct buddy *b, struct buddy_block block)
+{
+    const uint32_t o = block.order;
+
+    b->stats.free_blocks[o]--;
+    if (block.clear) {
+        bitset_remove(&b->clear[o], block.start >> o);
+        b->stats.clear_blocks[o]--;
+        b->stats.clear_pages -= order_pages(o);
+        b->clear_orders &= ~((uint32_t)bitset_empty(&b->clear[o]) << o);
+    } else {
+        bitset_remove(&b->free[o], block.start >> o);
+        b->free_orders &= ~((uint32_t)bitset_empty(&b->free[o]) << o);
+    }
+}
+
 /* Whether a block is free as clear memory, given its head and what the caller says of it. */
 static inline bool buddy_clear_now(const struct buddy *b, uint8_t head,
                                    enum buddy_contents contents)
@@ -87,10 +120,27 @@ bool buddy_block_at(const struct buddy *b, uint64_t page, struct buddy_block *ou
 /* Inserts a block and merges it with its buddy as long as that one is free and of its kind (see
  * buddy_track_clear). within: see runs_set(). */
 void buddy_block_merge(struct buddy *b, struct buddy_block block, uint32_t within);
-void buddy_block_remove(struct buddy *b, struct buddy_block block);
 /* Takes pages [from, to) out of a free block; flags: whether an allocation begins, and ends. */
-void buddy_block_take(struct buddy *b, struct buddy_block block, uint64_t from, uint64_t to,
-                      uint32_t flags);
+void buddy_block_take_part(struct buddy *b, struct buddy_block block, uint64_t from, uint64_t to,
+                           uint32_t flags);
+static inline void buddy_block_take(struct buddy *b, struct buddy_block block, uint64_t from,
+                                    uint64_t to, uint32_t flags)
+{
+    const uint64_t pages = to - from;
+
+    if (((pages - 1) & (pages | from)) != 0) { /* not a block itself */
+        buddy_block_take_part(b, block, from, to, flags);
+        return;
+    }
+    const uint32_t order = floor_log2(pages);
+    buddy_block_remove(b, block);
+    for (uint32_t o = order; o < block.order; o++) { /* the buddies on its way stay */
+        buddy_block_insert(b, (struct buddy_block){
+                                  .start = (from >> o ^ 1) << o, .order = o, .clear = block.clear});
+    }
+    b->heads[from] = head_of(order, flags | (block.clear ? HEAD_CLEAR : 0));
+    runs_set(&b->runs, from, order, block.order, false);
+}
 /* Takes a run of free pages out of all the blocks that it touches, as one allocation. */
 void buddy_run_take(struct buddy *b, uint64_t page, uint64_t pages);
 /* Pages that were part of an allocated block of order `within` become free memory. */
