@@ -74,25 +74,6 @@ void buddy_block_take_part(struct buddy *b, struct buddy_block block, uint64_t f
     }
 }
 
-void buddy_count_alloc(struct buddy *b, uint64_t pages)
-{
-    struct buddy_stats *s = &b->stats;
-
-    s->allocs++;
-    s->free_pages -= pages;
-    s->peak_pages = max_u64(s->peak_pages, s->total_pages - s->free_pages);
-    s->rounded_pages += order_pages(ceil_log2(pages));
-    s->peak_rounded_pages = max_u64(s->peak_rounded_pages, s->rounded_pages);
-    s->largest_request = max_u64(s->largest_request, order_pages(ceil_log2(pages)));
-}
-
-void buddy_count_free(struct buddy *b, uint64_t pages)
-{
-    b->stats.frees++;
-    b->stats.free_pages += pages;
-    b->stats.rounded_pages -= order_pages(ceil_log2(pages));
-}
-
 void buddy_run_take(struct buddy *b, uint64_t page, uint64_t pages)
 {
     uint64_t end = page + pages;

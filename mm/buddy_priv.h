@@ -104,6 +104,26 @@ static inline void buddy_block_remove(struct buddy *b, struct buddy_block block)
     }
 }
 
+/* Counts an allocation, and one that is gone. */
+static inline void buddy_count_alloc(struct buddy *b, uint64_t pages)
+{
+    struct buddy_stats *s = &b->stats;
+
+    s->allocs++;
+    s->free_pages -= pages;
+    s->peak_pages = max_u64(s->peak_pages, s->total_pages - s->free_pages);
+    s->rounded_pages += order_pages(ceil_log2(pages));
+    s->peak_rounded_pages = max_u64(s->peak_rounded_pages, s->rounded_pages);
+    s->largest_request = max_u64(s->largest_request, order_pages(ceil_log2(pages)));
+}
+
+static inline void buddy_count_free(struct buddy *b, uint64_t pages)
+{
+    b->stats.frees++;
+    b->stats.free_pages += pages;
+    b->stats.rounded_pages -= order_pages(ceil_log2(pages));
+}
+
 /* Whether a block is free as clear memory, given its head and what the caller says of it. */
 static inline bool buddy_clear_now(const struct buddy *b, uint8_t head,
                                    enum buddy_contents contents)
@@ -147,9 +167,6 @@ void buddy_run_take(struct buddy *b, uint64_t page, uint64_t pages);
 void buddy_run_free(struct buddy *b, uint64_t page, uint64_t pages, uint32_t within, bool clear);
 /* True when all pages of the run are free. */
 bool buddy_run_is_free(const struct buddy *b, uint64_t page, uint64_t pages);
-/* Counts an allocation, and one that is gone. */
-void buddy_count_alloc(struct buddy *b, uint64_t pages);
-void buddy_count_free(struct buddy *b, uint64_t pages);
 /* Pages of the allocation that begins at page, 0 when none does. */
 uint64_t buddy_used_pages(const struct buddy *b, uint64_t page);
 /* Converts a range of addresses to pages; false when it is misaligned, empty or outside. */

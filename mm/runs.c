@@ -346,7 +346,7 @@ static void cut(struct runs *r, uint64_t page, uint32_t level, uint32_t within)
     }
 }
 
-void runs_set(struct runs *r, uint64_t page, uint32_t order, uint32_t within, bool is_free)
+void runs_set_anywhere(struct runs *r, uint64_t page, uint32_t order, uint32_t within, bool is_free)
 {
     const uint32_t level = order < RUNS_LEAF_ORDER ? 0 : order - RUNS_LEAF_ORDER;
 
@@ -358,10 +358,7 @@ void runs_set(struct runs *r, uint64_t page, uint32_t order, uint32_t within, bo
         cut(r, page, level, within);
     }
     if (order < RUNS_LEAF_ORDER) {
-        uint64_t *word = runs_word(r, page >> RUNS_LEAF_ORDER);
-        uint64_t pages = ((UINT64_C(1) << (1u << order)) - 1) << page % RUNS_LEAF_PAGES;
-        *word = is_free ? *word | pages : *word & ~pages;
-        r->stale |= 1;
+        runs_set_in_word(r, page, order, is_free);
     } else {
         set_uniform(r, level, page >> order, is_free);
         r->stale |= UINT64_C(2) << level;

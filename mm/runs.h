@@ -66,7 +66,29 @@ void runs_init(struct runs *r, uint64_t pages, void *memory);
 
 /* The block of 2^order pages at page, a multiple of that, is free now, or is not any more. within:
  * the order of the block that it was told of as a part of, or its own order. */
-void runs_set(struct runs *r, uint64_t page, uint32_t order, uint32_t within, bool is_free);
+void runs_set_anywhere(struct runs *r, uint64_t page, uint32_t order, uint32_t within,
+                       bool is_free);
+static inline void runs_set_in_word(struct runs *r, uint64_t page, uint32_t order, bool is_free)
+{
+    uint64_t *word = &r->group[page >> RUNS_GROUP_ORDER]
+                          .leaf[page >> RUNS_LEAF_ORDER & (RUNS_GROUP_WORDS - 1)]
+                          .free;
+    const uint64_t pages = ((UINT64_C(1) << (1u << order)) - 1) << (page & 63);
+
+    *word = is_free ? *word | pages : *word & ~pages;
+    r->last = page;
+    r->stale |= 1;
+}
+static inline void runs_set(struct runs *r, uint64_t page, uint32_t order, uint32_t within,
+                            bool is_free)
+{
+    if (order < RUNS_LEAF_ORDER && within <= RUNS_LEAF_ORDER &&
+        (r->last ^ page) >> RUNS_LEAF_ORDER == 0) { /* in the word of the last change */
+        runs_set_in_word(r, page, order, is_free);
+    } else {
+        runs_set_anywhere(r, page, order, within, is_free);
+    }
+}
 
 /* Says that runs_set() is about to come for this page: hides the latency of memory. */
 static inline void runs_prefetch(const struct runs *r, uint64_t page)
