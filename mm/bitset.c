@@ -27,6 +27,7 @@ void bitset_init(struct bitset *s, uint64_t bits, uint64_t *words)
     uint64_t n = bits;
 
     memset(words, 0, bitset_words(bits) * sizeof(*words));
+    s->end = 0;
     s->bits = bits;
     s->levels = 0;
     do {
@@ -61,14 +62,25 @@ void bitset_remove_word(struct bitset *s, uint64_t i)
     }
 }
 
-uint64_t bitset_last_to(const struct bitset *s, uint64_t i)
+void bitset_remove_last(struct bitset *s)
+{
+    uint64_t i = 0;
+
+    if (s->level[s->levels - 1][0] == 0) {
+        s->end = 0;
+        return;
+    }
+    for (uint32_t k = s->levels; k-- > 0;) {
+        i = i << WORD_SHIFT | (WORD_MASK - (uint64_t)__builtin_clzll(s->level[k][i]));
+    }
+    bitset_remove_bit(s, i);
+    s->end = i + 1;
+}
+
+uint64_t bitset_find_down(const struct bitset *s, uint64_t i)
 {
     uint32_t k = 0;
 
-    if (s->bits == 0) {
-        return BITSET_NONE;
-    }
-    i = min_u64(i, s->bits - 1);
     /* Up, until a word has a bit at or below where we are ... */
     for (;;) {
         uint64_t word = s->level[k][i >> WORD_SHIFT] & UINT64_MAX >> (WORD_MASK - (i & WORD_MASK));
@@ -90,29 +102,26 @@ uint64_t bitset_last_to(const struct bitset *s, uint64_t i)
     return i;
 }
 
-uint64_t bitset_first_from(const struct bitset *s, uint64_t i)
+uint64_t bitset_find_up(const struct bitset *s, uint64_t i)
 {
     uint64_t bits = s->bits;
     uint32_t k = 0;
 
-    for (;;) {
-        if (i >= bits) {
-            return BITSET_NONE;
-        }
+    while (i < bits) {
         uint64_t word = s->level[k][i >> WORD_SHIFT] & UINT64_MAX << (i & WORD_MASK);
         if (word != 0) {
             i = (i & ~(uint64_t)WORD_MASK) | (uint64_t)__builtin_ctzll(word);
-            break;
+            while (k > 0) {
+                k--;
+                i = i << WORD_SHIFT | (uint64_t)__builtin_ctzll(s->level[k][i]);
+            }
+            return i;
         }
         if (++k == s->levels) {
-            return BITSET_NONE;
+            break;
         }
         i = (i >> WORD_SHIFT) + 1;
         bits = words_for(bits);
     }
-    while (k > 0) {
-        k--;
-        i = i << WORD_SHIFT | (uint64_t)__builtin_ctzll(s->level[k][i]);
-    }
-    return i;
+    return s->end - 1; /* that one is in no bitmap */
 }

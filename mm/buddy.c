@@ -4,8 +4,6 @@
 
 #include <string.h>
 
-#include "arch/fail_point.h"
-
 #define PAGE_SHIFT_MIN 12u
 #define PAGE_SHIFT_MAX 30u
 #define PAGES_MAX      (UINT64_C(1) << 31)
@@ -90,7 +88,7 @@ static bool run_is_unknown(struct buddy *b, uint64_t page, uint64_t pages)
     }
     for (uint32_t o = 0; o <= b->max_order; o++) {
         uint8_t head = b->heads[page >> o << o]; /* of a block that reaches into the run? */
-        if ((head & HEAD_USED) != 0 && (head & HEAD_ORDER_MASK) >= o) {
+        if (head != 0 && head_order(head) >= o) {
             return false;
         }
     }
@@ -116,39 +114,6 @@ enum fl_err buddy_add(struct buddy *b, uint64_t addr, uint64_t size)
     return FL_OK;
 }
 
-bool buddy_take(struct buddy *b, const struct buddy_search *s, bool runs, uint64_t *place)
-{
-    const uint32_t order = ceil_log2(max_u64(s->pages, s->align));
-    struct buddy_block block;
-
-    if (buddy_find_block(b, s, order, &block, place)) {
-        buddy_block_take(b, block, *place, *place + s->pages, HEAD_USED);
-        buddy_count_alloc(b, s->pages);
-        return true;
-    }
-    if (runs && b->stats.free_pages >= s->pages && order > 0 && buddy_find_run(b, s, place)) {
-        buddy_run_take(b, *place, s->pages);
-        return true;
-    }
-    return false;
-}
-
-enum fl_err buddy_alloc(struct buddy *b, const struct buddy_request *want, uint64_t *addr)
-{
-    struct buddy_search s;
-    uint64_t place = 0;
-
-    if (!buddy_to_search(b, want, &s)) {
-        return FL_EINVAL;
-    }
-    if ((!b->part_of_many && fail_point_alloc()) || !buddy_take(b, &s, true, &place)) {
-        b->stats.failures++;
-        return FL_ENOMEM;
-    }
-    *addr = b->base + (place << b->page_shift);
-    return FL_OK;
-}
-
 enum fl_err buddy_reserve(struct buddy *b, uint64_t addr, uint64_t size)
 {
     uint64_t page;
@@ -167,41 +132,42 @@ enum fl_err buddy_reserve(struct buddy *b, uint64_t addr, uint64_t size)
 uint64_t buddy_pages_at(const struct buddy *b, uint64_t addr)
 {
     uint64_t page;
-    uint64_t pages;
 
-    if (!buddy_to_run(b, addr, UINT64_C(1) << b->page_shift, &page, &pages)) {
-        return 0;
-    }
-    return buddy_used_pages(b, page);
+    return buddy_to_page(b, addr, &page) ? buddy_used_pages(b, page) : 0;
 }
 
 enum fl_err buddy_free_as(struct buddy *b, uint64_t addr, uint64_t pages,
                           enum buddy_contents contents)
 {
     uint64_t page;
-    uint64_t count;
 
-    if (!buddy_to_run(b, addr, UINT64_C(1) << b->page_shift, &page, &count)) {
+    if (!buddy_to_page(b, addr, &page)) {
         return FL_EINVAL;
     }
-    /* Three places in memory that are far apart: looked up at a time. */
+    /* Places in memory that are far apart: looked up at a time. The order is a guess so far. */
+    const uint32_t order = leading_order(b, page, pages | 1);
+    const uint32_t merged = order < b->max_order ? order + 1 : order;
     runs_prefetch(&b->runs, page);
-    bitset_prefetch(&b->free[0], page);
-    if (pages == 0 || buddy_used_pages(b, page) != pages) {
+    bitset_prefetch(&b->free[order], page >> order);
+    bitset_prefetch(&b->free[merged], page >> merged);
+    const uint8_t first = b->heads[page];
+    if ((first & (HEAD_FIRST | HEAD_LAST)) == (HEAD_FIRST | HEAD_LAST)
+            ? order_pages(head_order(first)) != pages
+            : pages == 0 || buddy_used_pages(b, page) != pages) {
         return FL_EINVAL;
     }
     buddy_count_free(b, pages);
     while (pages > 0) {
         uint8_t head = b->heads[page];
-        uint32_t order = head & HEAD_ORDER_MASK;
+        uint32_t o = head_order(head);
         b->heads[page] = 0;
         buddy_block_merge(b,
                           (struct buddy_block){.start = page,
-                                               .order = order,
+                                               .order = o,
                                                .clear = buddy_clear_now(b, head, contents)},
-                          order);
-        page += order_pages(order);
-        pages -= order_pages(order);
+                          o);
+        page += order_pages(o);
+        pages -= order_pages(o);
     }
     return FL_OK;
 }

@@ -25,43 +25,12 @@ bool buddy_block_at(const struct buddy *b, uint64_t page, struct buddy_block *ou
     return false;
 }
 
-static void block_insert(struct buddy *b, struct buddy_block block)
-{
-    const uint32_t o = block.order;
-
-    bitset_add(buddy_set(b, o, block.clear), block.start >> o);
-    b->stats.free_blocks[o]++;
-    if (block.clear) {
-        b->stats.clear_blocks[o]++;
-        b->stats.clear_pages += order_pages(o);
-        b->clear_orders |= UINT32_C(1) << o;
-    } else {
-        b->free_orders |= UINT32_C(1) << o;
-    }
-}
-
-void buddy_block_remove(struct buddy *b, struct buddy_block block)
-{
-    const uint32_t o = block.order;
-
-    bitset_remove(buddy_set(b, o, block.clear), block.start >> o);
-    b->stats.free_blocks[o]--;
-    if (block.clear) {
-        b->stats.clear_pages -= order_pages(o);
-        if (--b->stats.clear_blocks[o] == 0) {
-            b->clear_orders &= ~(UINT32_C(1) << o);
-        }
-    } else if (b->stats.free_blocks[o] == b->stats.clear_blocks[o]) {
-        b->free_orders &= ~(UINT32_C(1) << o);
-    }
-}
-
 /* Inserts a run whose neighbours cannot merge with it: what is left of a block that was cut. */
 static void run_insert(struct buddy *b, uint64_t page, uint64_t pages, bool clear)
 {
     while (pages > 0) {
         uint32_t order = leading_order(b, page, pages);
-        block_insert(b, (struct buddy_block){.start = page, .order = order, .clear = clear});
+        buddy_block_insert(b, (struct buddy_block){.start = page, .order = order, .clear = clear});
         page += order_pages(order);
         pages -= order_pages(order);
     }
@@ -84,58 +53,38 @@ void buddy_block_merge(struct buddy *b, struct buddy_block block, uint32_t withi
         block.start &= ~order_pages(block.order);
         block.order++;
     }
-    block_insert(b, block);
+    buddy_block_insert(b, block);
     runs_set(&b->runs, block.start, block.order, within > block.order ? within : block.order, true);
 }
 
-void buddy_block_take(struct buddy *b, struct buddy_block block, uint64_t from, uint64_t to,
-                      uint8_t flags)
+void buddy_block_take_part(struct buddy *b, struct buddy_block block, uint64_t from, uint64_t to,
+                           uint32_t flags)
 {
-    const uint8_t clear = block.clear ? HEAD_CLEAR : 0;
-
+    flags |= block.clear ? HEAD_CLEAR : 0;
     buddy_block_remove(b, block);
     run_insert(b, block.start, from - block.start, block.clear);
     run_insert(b, to, block.start + order_pages(block.order) - to, block.clear);
     while (from < to) {
         uint32_t order = leading_order(b, from, to - from);
-        b->heads[from] = (uint8_t)(flags | clear | order);
+        bool last = order_pages(order) == to - from;
+        b->heads[from] = head_of(order, last ? flags : flags & ~HEAD_LAST);
         runs_set(&b->runs, from, order, block.order, false);
-        flags = HEAD_USED | HEAD_CONTINUES;
+        flags &= ~HEAD_FIRST;
         from += order_pages(order);
     }
-}
-
-void buddy_count_alloc(struct buddy *b, uint64_t pages)
-{
-    struct buddy_stats *s = &b->stats;
-
-    s->allocs++;
-    s->free_pages -= pages;
-    s->peak_pages = max_u64(s->peak_pages, s->total_pages - s->free_pages);
-    s->rounded_pages += order_pages(ceil_log2(pages));
-    s->peak_rounded_pages = max_u64(s->peak_rounded_pages, s->rounded_pages);
-    s->largest_request = max_u64(s->largest_request, order_pages(ceil_log2(pages)));
-}
-
-void buddy_count_free(struct buddy *b, uint64_t pages)
-{
-    b->stats.frees++;
-    b->stats.free_pages += pages;
-    b->stats.rounded_pages -= order_pages(ceil_log2(pages));
 }
 
 void buddy_run_take(struct buddy *b, uint64_t page, uint64_t pages)
 {
     uint64_t end = page + pages;
     uint64_t at = page;
-    uint8_t flags = HEAD_USED;
 
     while (at < end) {
         struct buddy_block block = {0};
         (void)buddy_block_at(b, at, &block); /* free, says the caller */
         uint64_t to = min_u64(block.start + order_pages(block.order), end);
-        buddy_block_take(b, block, at, to, flags);
-        flags = HEAD_USED | HEAD_CONTINUES;
+        buddy_block_take(b, block, at, to,
+                         (at == page ? HEAD_FIRST : 0) | (to == end ? HEAD_LAST : 0));
         at = to;
     }
     buddy_count_alloc(b, pages);
@@ -167,23 +116,24 @@ bool buddy_run_is_free(const struct buddy *b, uint64_t page, uint64_t pages)
 uint64_t buddy_used_pages(const struct buddy *b, uint64_t page)
 {
     uint64_t at = page;
+    uint8_t head = b->heads[at];
 
-    if ((b->heads[at] & (HEAD_USED | HEAD_CONTINUES)) != HEAD_USED) {
+    if ((head & HEAD_FIRST) == 0) {
         return 0;
     }
-    do {
-        at += order_pages(b->heads[at] & HEAD_ORDER_MASK);
-    } while (at < end_page(b) && (b->heads[at] & HEAD_CONTINUES) != 0);
-    return at - page;
+    for (;;) {
+        at += order_pages(head_order(head));
+        if ((head & HEAD_LAST) != 0) {
+            return at - page;
+        }
+        head = b->heads[at];
+    }
 }
 
 bool buddy_to_run(const struct buddy *b, uint64_t addr, uint64_t size, uint64_t *page,
                   uint64_t *pages)
 {
-    if (size == 0 || addr < b->base || !is_aligned_u64(addr | size, UINT64_C(1) << b->page_shift)) {
-        return false;
-    }
-    *page = (addr - b->base) >> b->page_shift;
     *pages = size >> b->page_shift;
-    return *page >= b->first && range_ok(*page - b->first, *pages, b->pages);
+    return size != 0 && *pages << b->page_shift == size && buddy_to_page(b, addr, page) &&
+           range_ok(*page - b->first, *pages, b->pages);
 }

@@ -52,7 +52,7 @@ bool buddy_check(struct buddy *b)
             free_pages += order_pages(order);
             page += order_pages(order);
         } else if (head != 0) {
-            order = head & HEAD_ORDER_MASK;
+            order = head_order(head);
             if (!is_aligned_u64(page, order_pages(order))) {
                 return false;
             }

@@ -30,7 +30,7 @@ static bool is_clear(const struct buddy *b, uint64_t page, uint64_t pages)
 
     for (uint64_t at = page; at < page + pages;) {
         clear = clear && (b->heads[at] & HEAD_CLEAR) != 0;
-        at += order_pages(b->heads[at] & HEAD_ORDER_MASK);
+        at += order_pages(head_order(b->heads[at]));
     }
     return clear;
 }
@@ -95,14 +95,18 @@ enum fl_err buddy_alloc_scattered(struct buddy *b, const struct buddy_request *w
 
 /* ---- trim ---- */
 
-/* Pages [page, page + pages) of an allocated block of an order become blocks of their own. */
-static void heads_write(struct buddy *b, uint64_t page, uint64_t pages, uint8_t head)
+/* Pages [page, page + pages) of an allocated block become blocks of their own, in the middle of an
+ * allocation; returns the last one's first page. */
+static uint64_t heads_write(struct buddy *b, uint64_t page, uint64_t pages, bool clear)
 {
-    while (pages > 0) {
+    for (;;) {
         uint32_t order = leading_order(b, page, pages);
-        b->heads[page] = (uint8_t)((head & ~HEAD_ORDER_MASK) | order);
-        page += order_pages(order);
+        b->heads[page] = head_of(order, clear ? HEAD_CLEAR : 0);
         pages -= order_pages(order);
+        if (pages == 0) {
+            return page;
+        }
+        page += order_pages(order);
     }
 }
 
@@ -113,6 +117,7 @@ enum fl_err buddy_trim(struct buddy *b, uint64_t addr, uint64_t pages, uint64_t 
     uint64_t page;
     uint64_t keep;
     uint64_t count;
+    uint64_t last = 0; /* the last block that stays */
 
     if (pages == 0 || keep_pages == 0 || buddy_pages_at(b, addr) != pages || keep_addr < addr ||
         !is_aligned_u64(keep_addr, UINT64_C(1) << shift) ||
@@ -126,7 +131,7 @@ enum fl_err buddy_trim(struct buddy *b, uint64_t addr, uint64_t pages, uint64_t 
     b->stats.rounded_pages -= order_pages(ceil_log2(pages)) - order_pages(ceil_log2(keep_pages));
     for (; pages > 0; pages -= count, page += count) {
         const uint8_t head = b->heads[page];
-        const uint32_t order = head & HEAD_ORDER_MASK;
+        const uint32_t order = head_order(head);
         count = order_pages(order);
         uint64_t from = max_u64(page, keep);
         uint64_t to = min_u64(page + count, keep_end);
@@ -136,11 +141,12 @@ enum fl_err buddy_trim(struct buddy *b, uint64_t addr, uint64_t pages, uint64_t 
             buddy_run_free(b, page, count, order, clear);
             continue;
         }
-        heads_write(b, from, to - from, head | HEAD_CONTINUES);
+        last = heads_write(b, from, to - from, (head & HEAD_CLEAR) != 0);
         buddy_run_free(b, page, from - page, order, clear);
         buddy_run_free(b, to, page + count - to, order, clear);
     }
-    b->heads[keep] &= (uint8_t)~HEAD_CONTINUES;
+    b->heads[keep] |= HEAD_FIRST;
+    b->heads[last] |= HEAD_LAST;
     return FL_OK;
 }
 

@@ -24,7 +24,7 @@ uint64_t runs_bytes(uint64_t pages)
     uint64_t bytes = group_count(pages) * sizeof(struct runs_group);
 
     for (uint32_t l = RUNS_GROUP_LEVEL + 1; node_count(pages, l - 1) > 1; l++) {
-        bytes += node_count(pages, l) * sizeof(struct runs_node);
+        bytes += node_count(pages, l) * sizeof(struct runs_above);
     }
     return bytes;
 }
@@ -35,7 +35,7 @@ void runs_init(struct runs *r, uint64_t pages, void *memory)
     memset(r, 0, sizeof(*r));
     r->pages = pages;
     r->group = memory;
-    struct runs_node *next = (struct runs_node *)(void *)(r->group + group_count(pages));
+    struct runs_above *next = (struct runs_above *)(void *)(r->group + group_count(pages));
     r->levels = 1;
     while (node_count(pages, r->levels - 1) > 1) {
         if (r->levels > RUNS_GROUP_LEVEL) {
@@ -129,102 +129,168 @@ static void set_uniform(struct runs *r, uint32_t level, uint64_t i, bool is_free
         *runs_packed(r, level, i) = uniform(level, is_free);
         return;
     }
-    struct runs_node *n = &r->node[level][i];
-    const uint32_t pages = is_free ? (uint32_t)runs_size(level) : 0;
-    n->prefix = pages;
-    n->suffix = pages;
-    n->best[0] = pages;
-    n->best[1] = pages;
-    n->best[2] = pages;
-    n->largest = is_free ? runs_height(level) + 1 : 0;
+    const uint64_t pages = is_free ? runs_size(level) : 0;
+    r->node[level][i] = (struct runs_above){
+        .ends = runs_pair(pages, pages),
+        .best = runs_pair(pages, pages),
+        .more = runs_pair(pages, is_free ? runs_height(level) + 1 : 0),
+    };
 }
 
-static inline uint32_t max_u32(uint32_t a, uint32_t b) { return a > b ? a : b; }
-
-/* Two halves of height `half`; a run may cross the middle, which is a multiple of 2^half. The third
- * class is left to the caller. */
-static inline void join(struct runs_node *n, const struct runs_node *a, const struct runs_node *b,
-                        uint32_t half)
+/* The larger one in each field from the longest run up; the others are 0. */
+static inline uint64_t maxima(uint64_t x, uint64_t y)
 {
-    const uint32_t size = UINT32_C(1) << half;
-    const uint32_t crossing = a->suffix + b->prefix;
-    const uint32_t from_16 = crossing - (a->suffix & ((1u << RUNS_ORDER_16) - 1));
-    const bool a_full = a->prefix == size;
-    const bool b_full = b->prefix == size;
+    const uint64_t fields = pack(0, 0, RUNS_FIELD_MASK, RUNS_FIELD_MASK, RUNS_FIELD_MASK);
+    const uint64_t top = 1u << (RUNS_FIELD_BITS - 1); /* no value has this bit */
+    const uint64_t guards = pack(0, 0, top, top, top);
+    const uint64_t not_less = (((x & fields) | guards) - (y & fields)) & guards;
+    const uint64_t take_x = not_less - (not_less >> (RUNS_FIELD_BITS - 1));
 
-    n->prefix = a_full ? size + b->prefix : a->prefix;
-    n->suffix = b_full ? size + a->suffix : b->suffix;
-    n->best[0] = max_u32(max_u32(a->best[0], b->best[0]), crossing);
-    n->best[1] = max_u32(max_u32(a->best[1], b->best[1]), from_16);
-    n->largest = a_full && b_full ? half + 2 : max_u32(a->largest, b->largest);
+    return (y ^ ((x ^ y) & take_x)) & fields;
 }
 
-/* Recomputes a node of a group from its halves; true when that changed it. */
-static inline bool recompute_packed(struct runs *r, uint32_t level, uint64_t i)
+/* Two halves of 2^half pages in one node; a run may cross the middle, which is a multiple of
+ * 2^half. */
+static inline uint64_t join_packed(uint64_t a, uint64_t b, uint32_t half)
 {
-    const uint64_t *halves = runs_packed(r, level - 1, 2 * i);
-    uint64_t *sums = runs_packed(r, level, i);
-    const uint64_t before = *sums;
-    const struct runs_node a = runs_unpack(halves[0], level - 1);
-    const struct runs_node b = runs_unpack(halves[1], level - 1);
-    struct runs_node n;
+    const uint64_t full = uniform(half - RUNS_LEAF_ORDER, true);
+    const uint64_t a_prefix = runs_field(a, RUNS_PREFIX);
+    const uint64_t a_suffix = runs_field(a, RUNS_SUFFIX);
+    const uint64_t b_prefix = runs_field(b, RUNS_PREFIX);
+    const uint64_t b_suffix = runs_field(b, RUNS_SUFFIX);
+    const uint64_t crossing = a_suffix + b_prefix;
+    const uint64_t from_16 = crossing - (a_suffix & ((1u << RUNS_ORDER_16) - 1));
 
-    join(&n, &a, &b, runs_height(level - 1));
-    *sums = pack(n.prefix, n.suffix, n.best[0], n.best[1], n.largest);
-    return *sums != before;
+    if (a == full && b == full) {
+        return uniform(half - RUNS_LEAF_ORDER + 1, true);
+    }
+    return maxima(maxima(a, b), pack(0, 0, crossing, from_16, 0)) |
+           pack(a_prefix + (b_prefix & -(a_prefix >> half)),
+                b_suffix + (a_suffix & -(b_prefix >> half)), 0, 0, 0);
 }
 
-/* The same above the groups. */
+/* Recomputes a node of a group from what it has below; true when that changed it. k: its number
+ * among those of its level. */
+static inline bool recompute_in(struct runs_group *group, uint32_t level, uint64_t k)
+{
+    uint64_t *sums = &group->leaf[k].sums;
+    uint64_t now;
+
+    if (level == 0) {
+        now = leaf_sums(group->leaf[k].free);
+    } else {
+        const uint64_t *below =
+            &group->inner[2 * ((UINT64_C(1) << (RUNS_GROUP_LEVEL - level)) + k)];
+        sums = &group->inner[(UINT64_C(1) << (RUNS_GROUP_LEVEL - level)) + k];
+        now = level == 1 ? join_packed(group->leaf[2 * k].sums, group->leaf[2 * k + 1].sums,
+                                       RUNS_LEAF_ORDER)
+                         : join_packed(below[0], below[1], runs_height(level - 1));
+    }
+    bool changed = *sums != now;
+    *sums = now;
+    return changed;
+}
+
+/* The same above the groups; true when that changed the node. */
+static inline bool join_above(struct runs_above *n, const struct runs_above *a,
+                              const struct runs_above *b, uint32_t half)
+{
+    const uint64_t a_prefix = (uint32_t)a->ends;
+    const uint64_t a_suffix = a->ends >> 32;
+    const uint64_t b_prefix = (uint32_t)b->ends;
+    const uint64_t b_suffix = b->ends >> 32;
+    const uint64_t crossing = a_suffix + b_prefix;
+    const uint64_t from_16 = crossing - (a_suffix & ((1u << RUNS_ORDER_16) - 1));
+    const uint64_t from_512 = crossing - (a_suffix & ((1u << RUNS_ORDER_512) - 1));
+    const uint64_t a_full = a_prefix >> half;
+    const uint64_t b_full = b_prefix >> half;
+    const uint64_t largest = max_u64(a->more >> 32, b->more >> 32);
+    const uint64_t ends =
+        runs_pair(a_prefix + (b_prefix & -a_full), b_suffix + (a_suffix & -b_full));
+    const uint64_t best =
+        runs_pair(max_u64(max_u64((uint32_t)a->best, (uint32_t)b->best), crossing),
+                  max_u64(max_u64(a->best >> 32, b->best >> 32), from_16));
+    const uint64_t more =
+        runs_pair(max_u64(max_u64((uint32_t)a->more, (uint32_t)b->more), from_512),
+                  largest + (a_full & b_full));
+    const bool changed = ((n->ends ^ ends) | (n->best ^ best) | (n->more ^ more)) != 0;
+
+    n->ends = ends;
+    n->best = best;
+    n->more = more;
+    return changed;
+}
+
+static inline struct runs_above widen(uint64_t sums)
+{
+    const uint64_t prefix = runs_field(sums, RUNS_PREFIX);
+
+    return (struct runs_above){
+        .ends = runs_pair(prefix, runs_field(sums, RUNS_SUFFIX)),
+        .best = runs_pair(runs_field(sums, RUNS_BEST), runs_field(sums, RUNS_BEST_16)),
+        .more = runs_pair(prefix, runs_field(sums, RUNS_LARGEST))};
+}
+
 static inline bool recompute_above(struct runs *r, uint32_t level, uint64_t i)
 {
-    struct runs_node unpacked[2];
-    const struct runs_node *halves = unpacked;
-    struct runs_node *old = &r->node[level][i];
-    struct runs_node n;
-
     if (level == RUNS_GROUP_LEVEL + 1) {
-        unpacked[0] = runs_unpack(*runs_packed(r, level - 1, 2 * i), level - 1);
-        unpacked[1] = runs_unpack(*runs_packed(r, level - 1, 2 * i + 1), level - 1);
-    } else {
-        halves = &r->node[level - 1][2 * i];
+        const struct runs_above a = widen(r->group[2 * i].inner[1]);
+        const struct runs_above b = widen(r->group[2 * i + 1].inner[1]);
+        return join_above(&r->node[level][i], &a, &b, RUNS_GROUP_ORDER);
     }
-    join(&n, &halves[0], &halves[1], runs_height(level - 1));
-    n.best[2] = max_u32(max_u32(halves[0].best[2], halves[1].best[2]),
-                        (halves[0].suffix & ~((1u << RUNS_ORDER_512) - 1)) + halves[1].prefix);
-    uint32_t differs = (old->prefix ^ n.prefix) | (old->suffix ^ n.suffix) |
-                       (old->best[0] ^ n.best[0]) | (old->best[1] ^ n.best[1]) |
-                       (old->best[2] ^ n.best[2]) | (old->largest ^ n.largest);
-    *old = n;
-    return differs != 0;
+    const struct runs_above *halves = &r->node[level - 1][2 * i];
+    return join_above(&r->node[level][i], &halves[0], &halves[1], runs_height(level - 1));
 }
 
 /* Recomputes a node from what it has below; true when that changed it. */
 static inline bool recompute(struct runs *r, uint32_t level, uint64_t i)
 {
+    const uint32_t shift = level < RUNS_GROUP_LEVEL ? RUNS_GROUP_LEVEL - level : 0;
+
     r->steps++;
-    if (level > RUNS_GROUP_LEVEL) {
-        return recompute_above(r, level, i);
-    }
-    if (level > 0) {
-        return recompute_packed(r, level, i);
-    }
-    uint64_t *sums = runs_packed(r, 0, i);
-    uint64_t before = *sums;
-    *sums = leaf_sums(*runs_word(r, i));
-    return *sums != before;
+    return level > RUNS_GROUP_LEVEL
+               ? recompute_above(r, level, i)
+               : recompute_in(&r->group[i >> shift], level, i & ((1u << shift) - 1));
 }
 
 /* ---- changes ---- */
 
-/* Recomputes what is stale above the last change, in the levels of a mask. */
-static inline void freshen(struct runs *r, uint64_t levels)
+/* Recomputes the node of a level above the last change if it is among those levels that are to be;
+ * returns those that are then. */
+static inline uint64_t freshen_one(struct runs *r, uint64_t stale, uint64_t levels, uint32_t l)
 {
-    while ((r->stale & levels) != 0) {
-        uint32_t l = (uint32_t)__builtin_ctzll(r->stale);
-        uint64_t bit = UINT64_C(1) << l;
-        r->stale &= ~bit;
-        r->stale |= recompute(r, l, r->last >> runs_height(l)) ? bit << 1 : 0;
+    const uint64_t bit = UINT64_C(1) << l;
+
+    if ((stale & levels & bit) == 0) {
+        return stale;
     }
+    bool changed = recompute(r, l, r->last >> runs_height(l));
+    return (stale & ~bit) | (changed ? bit << 1 : 0);
+}
+
+/* Recomputes what is stale above the last change, in the levels of a mask. Level by level, so that
+ * each one up to the group's is code of its own, with its sizes in it. */
+static void freshen(struct runs *r, uint64_t levels)
+{
+    uint64_t stale = r->stale;
+
+    if ((stale & levels & ((UINT64_C(1) << (RUNS_GROUP_LEVEL + 2)) - 1)) != 0) {
+        stale = freshen_one(r, stale, levels, 0);
+        stale = freshen_one(r, stale, levels, 1);
+        stale = freshen_one(r, stale, levels, 2);
+        stale = freshen_one(r, stale, levels, RUNS_GROUP_LEVEL);
+        stale = freshen_one(r, stale, levels, RUNS_GROUP_LEVEL + 1);
+    }
+    while ((stale & levels) != 0) {
+        const uint32_t l = (uint32_t)__builtin_ctzll(stale);
+        const uint64_t i = r->last >> runs_height(l);
+        const struct runs_above *halves = &r->node[l - 1][2 * i];
+        r->steps++;
+        stale &= stale - 1;
+        stale |= (uint64_t)join_above(&r->node[l][i], &halves[0], &halves[1], runs_height(l - 1))
+                 << (l + 1);
+    }
+    r->stale = stale;
 }
 
 /* Up to the lowest node that has both the last change and this page; that one and those above it
@@ -249,31 +315,38 @@ void runs_bring_up_to_date(struct runs *r)
 static inline void set_mixed(struct runs *r, uint32_t level, uint64_t i)
 {
     if (level > RUNS_GROUP_LEVEL) {
-        r->node[level][i].prefix = 0;
-        r->node[level][i].largest = 1;
+        r->node[level][i] = (struct runs_above){.more = runs_pair(0, 1)};
     } else {
         *runs_packed(r, level, i) = pack(0, 0, 0, 0, 1);
     }
 }
 
 /* The block of order `within` around page is cut: what its nodes say goes down to their children,
- * as far as the level of the piece. A node that was cut before is neither full nor empty. */
+ * as far as the level of the piece, which the caller writes. A node that was cut before is neither
+ * full nor empty. */
 static void cut(struct runs *r, uint64_t page, uint32_t level, uint32_t within)
 {
-    for (uint32_t l = within - RUNS_LEAF_ORDER; l > level; l--) {
-        uint64_t i = page >> runs_height(l);
-        struct runs_node n = runs_get(r, l, i);
-        bool full = runs_full(&n, l);
-        if (full || runs_empty(&n)) {
-            set_uniform(r, l - 1, 2 * i, full);
-            set_uniform(r, l - 1, 2 * i + 1, full);
-            set_mixed(r, l, i);
-            r->stale |= UINT64_C(1) << l;
+    uint32_t l = within - RUNS_LEAF_ORDER;
+    struct runs_node n = {0};
+
+    for (; l > level; l--) {
+        n = runs_get(r, l, page >> runs_height(l));
+        if (runs_full(&n, l) || runs_empty(&n)) {
+            break;
         }
+    }
+    const bool full = l > level && runs_full(&n, l);
+    if (l > level && level == 0) {
+        *runs_word(r, page >> RUNS_LEAF_ORDER) = full ? UINT64_MAX : 0;
+    }
+    for (; l > level; l--) { /* those below on the way to the piece are cut in their turn */
+        set_uniform(r, l - 1, page >> runs_height(l - 1) ^ 1, full);
+        set_mixed(r, l, page >> runs_height(l));
+        r->stale |= UINT64_C(1) << l;
     }
 }
 
-void runs_set(struct runs *r, uint64_t page, uint32_t order, uint32_t within, bool is_free)
+void runs_set_anywhere(struct runs *r, uint64_t page, uint32_t order, uint32_t within, bool is_free)
 {
     const uint32_t level = order < RUNS_LEAF_ORDER ? 0 : order - RUNS_LEAF_ORDER;
 
@@ -285,10 +358,7 @@ void runs_set(struct runs *r, uint64_t page, uint32_t order, uint32_t within, bo
         cut(r, page, level, within);
     }
     if (order < RUNS_LEAF_ORDER) {
-        uint64_t *word = runs_word(r, page >> RUNS_LEAF_ORDER);
-        uint64_t pages = ((UINT64_C(1) << (1u << order)) - 1) << page % RUNS_LEAF_PAGES;
-        *word = is_free ? *word | pages : *word & ~pages;
-        r->stale |= 1;
+        runs_set_in_word(r, page, order, is_free);
     } else {
         set_uniform(r, level, page >> order, is_free);
         r->stale |= UINT64_C(2) << level;

@@ -26,11 +26,14 @@
 #define RUNS_GROUP_ORDER 9u /* 512 pages: levels 0 .. 3 lie together in memory */
 #define RUNS_GROUP_WORDS (1u << (RUNS_GROUP_ORDER - RUNS_LEAF_ORDER))
 
-/* 512 pages, three cache lines: a random change touches little else. */
+/* 512 pages in three cache lines, of which a change touches two: that of the word, and the inner
+ * nodes. Nodes are packed, see runs_priv.h. */
 struct runs_group {
-    uint64_t free[RUNS_GROUP_WORDS]; /* bit p of word w: page 64 w + p is free */
-    uint64_t
-        sums[2 * RUNS_GROUP_WORDS]; /* nodes, packed: [1] of all, [2] and [3] of its halves ... */
+    struct {
+        uint64_t free; /* bit p: page p is free */
+        uint64_t sums;
+    } leaf[RUNS_GROUP_WORDS];
+    uint64_t inner[RUNS_GROUP_WORDS]; /* [1] of all, [2] and [3] of its halves, [4] to [7] */
 };
 
 struct runs_node {
@@ -39,9 +42,16 @@ struct runs_node {
     uint32_t largest;            /* order + 1 of the largest aligned free block; 0: none */
 };
 
+/* The same in memory, from level 4 on: pairs of 32 bits, read and written as one. */
+struct runs_above {
+    uint64_t ends; /* prefix, suffix */
+    uint64_t best; /* best[0], best[1] */
+    uint64_t more; /* best[2], largest */
+};
+
 struct runs {
-    struct runs_group *group;            /* borrowed; levels 0 .. 3 */
-    struct runs_node *node[RUNS_LEVELS]; /* borrowed; from level 4 on */
+    struct runs_group *group;             /* borrowed; levels 0 .. 3 */
+    struct runs_above *node[RUNS_LEVELS]; /* borrowed; from level 4 on */
     uint64_t pages;
     uint32_t levels;
     uint64_t last;  /* the page of the last change */
@@ -56,16 +66,37 @@ void runs_init(struct runs *r, uint64_t pages, void *memory);
 
 /* The block of 2^order pages at page, a multiple of that, is free now, or is not any more. within:
  * the order of the block that it was told of as a part of, or its own order. */
-void runs_set(struct runs *r, uint64_t page, uint32_t order, uint32_t within, bool is_free);
+void runs_set_anywhere(struct runs *r, uint64_t page, uint32_t order, uint32_t within,
+                       bool is_free);
+static inline void runs_set_in_word(struct runs *r, uint64_t page, uint32_t order, bool is_free)
+{
+    uint64_t *word = &r->group[page >> RUNS_GROUP_ORDER]
+                          .leaf[page >> RUNS_LEAF_ORDER & (RUNS_GROUP_WORDS - 1)]
+                          .free;
+    const uint64_t pages = ((UINT64_C(1) << (1u << order)) - 1) << (page & 63);
+
+    *word = is_free ? *word | pages : *word & ~pages;
+    r->last = page;
+    r->stale |= 1;
+}
+static inline void runs_set(struct runs *r, uint64_t page, uint32_t order, uint32_t within,
+                            bool is_free)
+{
+    if (order < RUNS_LEAF_ORDER && within <= RUNS_LEAF_ORDER &&
+        (r->last ^ page) >> RUNS_LEAF_ORDER == 0) { /* in the word of the last change */
+        runs_set_in_word(r, page, order, is_free);
+    } else {
+        runs_set_anywhere(r, page, order, within, is_free);
+    }
+}
 
 /* Says that runs_set() is about to come for this page: hides the latency of memory. */
 static inline void runs_prefetch(const struct runs *r, uint64_t page)
 {
     const struct runs_group *group = &r->group[page >> RUNS_GROUP_ORDER];
 
-    __builtin_prefetch(&group->free, 1);
-    __builtin_prefetch(&group->sums, 1);
-    __builtin_prefetch(&group->sums[RUNS_GROUP_WORDS], 1);
+    __builtin_prefetch(&group->leaf[page >> RUNS_LEAF_ORDER & (RUNS_GROUP_WORDS - 1)], 1);
+    __builtin_prefetch(&group->inner, 1);
 }
 
 struct runs_query {

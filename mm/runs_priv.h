@@ -29,7 +29,7 @@ static inline uint32_t runs_field(uint64_t sums, uint32_t i)
 
 static inline uint64_t *runs_word(const struct runs *r, uint64_t i)
 {
-    return &r->group[i / RUNS_GROUP_WORDS].free[i % RUNS_GROUP_WORDS];
+    return &r->group[i / RUNS_GROUP_WORDS].leaf[i % RUNS_GROUP_WORDS].free;
 }
 
 /* The packed node i of a level up to RUNS_GROUP_LEVEL. */
@@ -38,7 +38,8 @@ static inline uint64_t *runs_packed(const struct runs *r, uint32_t level, uint64
     const uint32_t shift = RUNS_GROUP_LEVEL - level;
     const uint64_t in_group = UINT64_C(1) << shift;
 
-    return &r->group[i >> shift].sums[in_group + (i & (in_group - 1))];
+    return level == 0 ? &r->group[i >> shift].leaf[i & (in_group - 1)].sums
+                      : &r->group[i >> shift].inner[in_group + (i & (in_group - 1))];
 }
 
 static inline struct runs_node runs_unpack(uint64_t sums, uint32_t level)
@@ -52,9 +53,20 @@ static inline struct runs_node runs_unpack(uint64_t sums, uint32_t level)
                               .largest = runs_field(sums, RUNS_LARGEST)};
 }
 
+static inline uint64_t runs_pair(uint64_t low, uint64_t high) { return low | high << 32; }
+
+static inline struct runs_node runs_unpack_above(const struct runs_above *n)
+{
+    return (struct runs_node){
+        .prefix = (uint32_t)n->ends,
+        .suffix = (uint32_t)(n->ends >> 32),
+        .best = {(uint32_t)n->best, (uint32_t)(n->best >> 32), (uint32_t)n->more},
+        .largest = (uint32_t)(n->more >> 32)};
+}
+
 static inline struct runs_node runs_get(const struct runs *r, uint32_t level, uint64_t i)
 {
-    return level > RUNS_GROUP_LEVEL ? r->node[level][i]
+    return level > RUNS_GROUP_LEVEL ? runs_unpack_above(&r->node[level][i])
                                     : runs_unpack(*runs_packed(r, level, i), level);
 }
 

@@ -10,7 +10,8 @@
 #define APART_ORDER_USABLE 9u
 
 /* The zones that a class tries, in order. */
-static const struct {
+static const struct class
+{
     enum zone zones[ZONES_BUDDIES];
     bool ignores_watermark, visible;
 } classes[ZONES_CLASS_COUNT] = {
@@ -103,6 +104,15 @@ bool zones_visible(const struct zones *z, uint64_t addr)
     return addr < z->bar1_bytes && addr < z->vram_bytes;
 }
 
+/* The zone whose allocator has whatever is allocated at an address: none of them has what it spans
+ * and does not own. */
+static inline enum zone owner_of(const struct zones *z, uint64_t addr)
+{
+    return range_contains(z->hulls[ZONE_USABLE], addr) ? ZONE_USABLE
+           : range_contains(z->hulls[ZONE_LOW], addr)  ? ZONE_LOW
+                                                       : ZONE_UNKNOWN;
+}
+
 /* The allocator that has an address; NULL: none has. */
 static struct buddy *buddy_of(struct zones *z, uint64_t addr)
 {
@@ -113,50 +123,47 @@ static struct buddy *buddy_of(struct zones *z, uint64_t addr)
 
 /* ---- requests ---- */
 
-/* Whether a class may take pages from a zone, and the request within it. */
-static bool may_take(const struct zones *z, enum zones_class class, enum zone zone,
-                     struct buddy_request *want)
+/* Whether a class may take pages from a zone. */
+static inline bool may_take(const struct zones *z, const struct class *class, enum zone zone,
+                            uint64_t pages)
 {
     const uint64_t free_pages = z->buddies[zone].stats.free_pages;
 
-    if (z->hulls[zone].size == 0) {
-        return false;
-    }
-    if (classes[class].visible) {
-        if (z->bar1_bytes == 0) {
-            return false;
-        }
-        want->max = want->max == 0 ? z->bar1_bytes : min_u64(want->max, z->bar1_bytes);
-    }
-    return zone != ZONE_LOW || classes[class].ignores_watermark ||
-           (want->pages <= free_pages &&
-            free_pages - want->pages >= div_up_u64(z->low_watermark, FL_PAGE_SIZE));
+    return z->hulls[zone].size != 0 &&
+           (zone != ZONE_LOW || class->ignores_watermark ||
+            (pages <= free_pages &&
+             free_pages - pages >= div_up_u64(z->low_watermark, FL_PAGE_SIZE)));
 }
 
-/* One run of pages (room 0: its address is put into out) or several, from the first zone that
- * serves. A lack of memory in one zone is made up for by the next. */
-static enum fl_err alloc(struct zones *z, enum zones_class class, const struct buddy_request *want,
-                         uint64_t block_pages, struct buddy_extent *out, uint32_t room,
-                         uint32_t *count)
+/* Whether a request of a class is looked at. */
+static inline enum fl_err admit(const struct zones *z, enum zones_class class)
 {
-    enum fl_err err = FL_ENOMEM;
-
     if ((unsigned)class >= ZONES_CLASS_COUNT) {
         return FL_EINVAL;
     }
-    if (fail_point_alloc()) {
-        return FL_ENOMEM;
-    }
-    for (uint32_t i = 0; i < ZONES_BUDDIES && (err == FL_ENOMEM || err == FL_ENOSPC); i++) {
-        const enum zone zone = classes[class].zones[i];
-        struct buddy_request here = *want;
-        if (!may_take(z, class, zone, &here)) {
-            continue;
+    return fail_point_alloc() || (classes[class].visible && z->bar1_bytes == 0) ? FL_ENOMEM : FL_OK;
+}
+
+/* A request below the end of what can be seen through BAR1. */
+static struct buddy_request below_bar1(const struct zones *z, const struct buddy_request *want)
+{
+    struct buddy_request visible = *want;
+
+    visible.max = want->max == 0 ? z->bar1_bytes : min_u64(want->max, z->bar1_bytes);
+    return visible;
+}
+
+/* One run of pages, from the first zone that serves. */
+static inline enum fl_err one_run(struct zones *z, const struct class *class,
+                                  const struct buddy_request *want, uint64_t *addr)
+{
+    enum fl_err err = FL_ENOMEM;
+
+    for (uint32_t i = 0; i < ZONES_BUDDIES && err == FL_ENOMEM; i++) {
+        const enum zone zone = class->zones[i];
+        if (may_take(z, class, zone, want->pages)) {
+            err = buddy_alloc(&z->buddies[zone], want, addr);
         }
-        enum fl_err one = room == 0 ? buddy_alloc(&z->buddies[zone], &here, &out->addr)
-                                    : buddy_alloc_scattered(&z->buddies[zone], &here, block_pages,
-                                                            out, room, count);
-        err = one == FL_ENOMEM && err == FL_ENOSPC ? err : one; /* there was memory somewhere */
     }
     return err;
 }
@@ -164,42 +171,63 @@ static enum fl_err alloc(struct zones *z, enum zones_class class, const struct b
 enum fl_err zones_alloc(struct zones *z, enum zones_class class, const struct buddy_request *want,
                         uint64_t *addr)
 {
-    struct buddy_extent one;
-    uint32_t count;
+    enum fl_err err = admit(z, class);
 
-    enum fl_err err = alloc(z, class, want, 0, &one, 0, &count);
-    if (err == FL_OK) {
-        *addr = one.addr;
+    if (err == FL_OK && classes[class].visible) {
+        const struct buddy_request visible = below_bar1(z, want);
+        return one_run(z, &classes[class], &visible, addr);
     }
-    return err;
+    return err == FL_OK ? one_run(z, &classes[class], want, addr) : err;
 }
 
+/* A lack of memory in one zone is made up for by the next. */
 enum fl_err zones_alloc_scattered(struct zones *z, enum zones_class class,
                                   const struct buddy_request *want, uint64_t block_pages,
                                   struct buddy_extent *out, uint32_t room, uint32_t *count)
 {
+    enum fl_err err = room == 0 ? FL_EINVAL : admit(z, class);
+    struct buddy_request here = *want;
+
     *count = 0;
-    return room == 0 ? FL_EINVAL : alloc(z, class, want, block_pages, out, room, count);
+    if (err != FL_OK) {
+        return err;
+    }
+    if (classes[class].visible) {
+        here = below_bar1(z, want);
+    }
+    err = FL_ENOMEM;
+    for (uint32_t i = 0; i < ZONES_BUDDIES && (err == FL_ENOMEM || err == FL_ENOSPC); i++) {
+        const enum zone zone = classes[class].zones[i];
+        if (may_take(z, &classes[class], zone, want->pages)) {
+            enum fl_err one =
+                buddy_alloc_scattered(&z->buddies[zone], &here, block_pages, out, room, count);
+            err = one == FL_ENOMEM && err == FL_ENOSPC ? err : one; /* there was memory somewhere */
+        }
+    }
+    return err;
 }
 
 enum fl_err zones_free(struct zones *z, uint64_t addr, uint64_t pages, enum buddy_contents contents)
 {
-    struct buddy *b = buddy_of(z, addr);
+    const enum zone zone = owner_of(z, addr);
 
-    return b == NULL ? FL_EINVAL : buddy_free_as(b, addr, pages, contents);
+    return zone < ZONES_BUDDIES ? buddy_free_as(&z->buddies[zone], addr, pages, contents)
+                                : FL_EINVAL;
 }
 
 enum fl_err zones_trim(struct zones *z, uint64_t addr, uint64_t pages, uint64_t keep_addr,
                        uint64_t keep_pages, enum buddy_contents contents)
 {
-    struct buddy *b = buddy_of(z, addr);
+    const enum zone zone = owner_of(z, addr);
 
-    return b == NULL ? FL_EINVAL : buddy_trim(b, addr, pages, keep_addr, keep_pages, contents);
+    return zone < ZONES_BUDDIES
+               ? buddy_trim(&z->buddies[zone], addr, pages, keep_addr, keep_pages, contents)
+               : FL_EINVAL;
 }
 
 bool zones_was_clear(const struct zones *z, uint64_t addr)
 {
-    enum zone zone = zones_of(z, addr);
+    const enum zone zone = owner_of(z, addr);
 
     return zone < ZONES_BUDDIES && buddy_was_clear(&z->buddies[zone], addr);
 }

@@ -15,7 +15,7 @@
 #include "mm/buddy.h"
 
 enum { SHIFT = 12, PAGE = 1 << SHIFT, PAGES = 16 };
-enum { USED = 0x80, CONTINUES = 0x40 }; /* of a head: mm/buddy.c */
+enum { FIRST = 0x40, LAST = 0x80, ORDER_0 = 31 }; /* of a head: mm/buddy_priv.h */
 
 static struct buddy b;
 static uint64_t meta[128];
@@ -76,10 +76,10 @@ static void buddies_that_were_not_merged(void **state)
 static void heads_in_free_memory(void **state)
 {
     (void)state;
-    b.heads[4] = USED;
+    b.heads[4] = FIRST | LAST | ORDER_0;
     assert_false(buddy_check(&b));
     b.heads[4] = 0;
-    b.heads[7] = USED | CONTINUES;
+    b.heads[7] = LAST | ORDER_0;
     assert_false(buddy_check(&b));
     b.heads[7] = 0;
     assert_true(buddy_check(&b));
@@ -89,13 +89,13 @@ static void an_allocation_at_an_odd_place(void **state)
 {
     (void)state;
     set_taken(4, 2);
-    b.heads[0] = USED;
-    b.heads[1] = USED | CONTINUES | 1; /* two pages at page 1 */
-    b.heads[3] = USED | CONTINUES;
-    b.heads[4] = USED | CONTINUES | 2;
+    b.heads[0] = FIRST | ORDER_0;
+    b.heads[1] = ORDER_0 - 1; /* two pages at page 1 */
+    b.heads[3] = ORDER_0;
+    b.heads[4] = LAST | (ORDER_0 - 2);
     b.stats.free_pages -= 4;
     assert_false(buddy_check(&b));
-    b.heads[1] = b.heads[2] = USED | CONTINUES;
+    b.heads[1] = b.heads[2] = ORDER_0;
     assert_true(buddy_check(&b));
 }
 
@@ -185,7 +185,7 @@ static void runs_that_are_off(void **state)
     assert_false(buddy_check(&b));
     runs_set(&b.runs, 1, 0, 0, false);
     assert_true(buddy_check(&b));
-    b.runs.group[0].sums[RUNS_GROUP_WORDS] ^= 1; /* the first word's prefix */
+    b.runs.group[0].leaf[0].sums ^= 1; /* its prefix */
     assert_false(buddy_check(&b));
 }
 
