@@ -141,25 +141,12 @@ enum fl_err gsp_vram_free(struct gsp_vram_client *c, uint32_t handle, struct fl_
 
 void vram_objects_drop(struct gsp_vram_client *c)
 {
+    mutex_lock(&c->v->evict_lock); /* another client may just send one of them away */
     while (c->objects != NULL) {
-        struct vram_object *o = c->objects;
-        if (take_out(c, o, NULL) != FL_OK) { /* mapped in BAR1 and out of reach */
-            c->objects = o->next;
-            o->next = c->v->orphans;
-            c->v->orphans = o;
-        }
+        const enum fl_err err = take_out(c, c->objects, NULL);
+        FL_ASSERT(err == FL_OK); /* nothing of it is mapped, and nobody is in a call */
     }
-}
-
-void vram_orphans_drop(struct gsp_vram *v)
-{
-    while (v->orphans != NULL) {
-        struct vram_object *o = v->orphans;
-        const enum fl_err err = gpu_object_free(o->gpu, NULL);
-        FL_ASSERT(err == FL_OK);
-        v->orphans = o->next;
-        drop(v, o);
-    }
+    mutex_unlock(&c->v->evict_lock);
 }
 
 static void describe(const struct vram_object *o, struct gsp_vram_info *out)

@@ -88,7 +88,7 @@ static void reset_within(void *arg)
     assert_non_null(c);
     OK(gsp_vm_create(c, GSP_VM_ENGINES, 0, &vm, &fail));
     struct gsp_vm_map m = {.object = alloc(c, MIB(1)), .len = MIB(1), .va = GSP_VM_ANYWHERE};
-    OK(gsp_vm_map(c, vm, &m, &fail));
+    OK(gsp_vm_map(c, vm, &m, NULL, &fail));
     gsp_vram_close(c);
 }
 
@@ -184,7 +184,7 @@ static void hangs(void *arg)
     struct gsp_vm_map m = {.object = alloc(c, MIB(1)), .len = MIB(1), .va = GSP_VM_ANYWHERE};
     OK(gsp_vm_create(c, GSP_VM_ENGINES, 0, &vm, &fail));
     fl_fail_clear(&fail);
-    assert_int_equal(gsp_vm_map(c, vm, &m, &fail), FL_ETIMEDOUT);
+    assert_int_equal(gsp_vm_map(c, vm, &m, NULL, &fail), FL_ETIMEDOUT);
     if (strstr(fail.text, "MMU_INVALIDATE") == NULL || strstr(fail.hint, "reset") == NULL) {
         fail_msg("%s [%s]", fail.text, fail.hint);
     }
@@ -226,7 +226,7 @@ static void work(void *arg)
         assert_int_equal(gsp_vm_create(c, GSP_VM_ENGINES, 0, &vm, &why), FL_OK);
         struct gsp_vm_map m = {
             .object = object, .len = MIB(3), .va = GSP_VM_ANYWHERE, .largest = GPU_PAGE_64K};
-        assert_int_equal(gsp_vm_map(c, vm, &m, &why), FL_OK);
+        assert_int_equal(gsp_vm_map(c, vm, &m, NULL, &why), FL_OK);
         memset(out[w->seed], (int)(w->seed + round * 16), sizeof(out[0]));
         assert_int_equal(
             gsp_vm_write(c, vm, m.va + MIB(2) - 99, out[w->seed], sizeof(out[0]), &why), FL_OK);

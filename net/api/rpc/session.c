@@ -114,6 +114,21 @@ void session_with_memory(struct rpc_call *c,
     session_leave(s);
 }
 
+void session_beside(struct rpc_call *c, void (*fn)(struct rpc_call *c, struct gsp_vram_client *m))
+{
+    struct session *s = session_enter(c, c->arg[0].text);
+    if (s == NULL) {
+        return;
+    }
+    if (s->vram != NULL) {
+        fn(c, s->vram);
+    } else {
+        rpc_fail(c, RPC_FAILED,
+                 "this session has used no memory yet: it has no fences and no jobs");
+    }
+    session_leave(s);
+}
+
 /* --- those that nobody uses
  * ----------------------------------------------------------------------- */
 
@@ -232,7 +247,8 @@ static void close_session(struct rpc_call *c)
     if (s == NULL) {
         return;
     }
-    s->closing = true; /* whoever is still in it ends it on leaving */
+    s->closing = true;         /* whoever is still in it ends it on leaving */
+    gsp_vram_give_up(s->vram); /* and waits for nothing any more */
     session_leave(s);
     jw_object(c->out, "result");
     jw_bool(c->out, "closed", true);
