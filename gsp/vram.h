@@ -32,6 +32,9 @@ void gsp_vram_close(struct gsp_vram_client *c);
 /* It is about to be closed: what waits in its queues and for its fences ends with FL_ECANCELED, so
  * that nobody is left in a call. NULL is fine. Does not yield. */
 void gsp_vram_give_up(struct gsp_vram_client *c);
+/* Whoever calls in next is there as long as wanted(ctx) is true: what takes long is given up with
+ * FL_ECANCELED when it is not. Asked often; must not yield. NULL: for ever. */
+void gsp_vram_while(struct gsp_vram_client *c, bool (*wanted)(void *ctx), void *ctx);
 
 /* How the CPU gets at video memory. */
 enum gsp_vram_way {
@@ -47,11 +50,13 @@ struct gsp_vram_request {
     uint64_t min, max; /* all of it in [min, max) of video memory; max 0: no limit */
     bool contiguous;   /* in one piece; else in as few as there is room for */
     bool pinned;       /* never evicted */
-    bool clear;        /* filled with zeros; costs the time of a write */
+    bool clear;        /* filled with zeros; costs the time of a write, GSP_VRAM_CLEAR_US at most */
 };
+#define GSP_VRAM_CLEAR_US (60 * US_PER_S)
 /* *handle: never 0, never used again in this life. Short of room, objects that are
  * not pinned go to RAM and come back when they are used. FL_EINVAL, FL_ENOMEM (with the largest
- * piece that is free in words), FL_ENOSPC: as many objects as may be, FL_ECANCELED. */
+ * piece that is free in words), FL_ENOSPC: as many objects as may be, FL_ECANCELED, FL_ETIMEDOUT:
+ * to clear it takes too long. */
 FL_MUST_CHECK enum fl_err gsp_vram_alloc(struct gsp_vram_client *c,
                                          const struct gsp_vram_request *want, uint32_t *handle,
                                          struct fl_fail *fail);
@@ -107,10 +112,12 @@ FL_MUST_CHECK enum fl_err gsp_vram_read(struct gsp_vram_client *c, uint32_t hand
 FL_MUST_CHECK enum fl_err gsp_vram_write(struct gsp_vram_client *c, uint32_t handle,
                                          uint64_t offset, const void *buf, uint64_t len,
                                          enum gsp_vram_way way, struct fl_fail *fail);
-/* Repeats the n bytes of pattern, 1 .. 256, over the range. */
+/* Repeats the n bytes of pattern, 1 .. 256, over the range, for `us` at most: *done is how far it
+ * got, len unless time was over. Whole patterns, but at the end of the range. */
 FL_MUST_CHECK enum fl_err gsp_vram_fill(struct gsp_vram_client *c, uint32_t handle, uint64_t offset,
                                         uint64_t len, const void *pattern, uint32_t n,
-                                        enum gsp_vram_way way, struct fl_fail *fail);
+                                        enum gsp_vram_way way, uint64_t us, uint64_t *done,
+                                        struct fl_fail *fail);
 /* What there is by address: all of video memory, and the part of it that the CPU cannot reach
  * (WPR2; size 0: none). FL_ECANCELED. Does not yield. */
 FL_MUST_CHECK enum fl_err gsp_vram_reach(struct gsp_vram_client *c, uint64_t *bytes,

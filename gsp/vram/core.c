@@ -219,6 +219,20 @@ void vram_leave(struct gsp_vram *v, struct gsp_gpu *g)
     gsp_gpu_leave(g);
 }
 
+void gsp_vram_while(struct gsp_vram_client *c, bool (*wanted)(void *ctx), void *ctx)
+{
+    c->wanted = wanted;
+    c->wanted_ctx = ctx;
+}
+
+enum fl_err vram_wanted(const struct gsp_vram_client *c, struct fl_fail *fail)
+{
+    if (c->wanted == NULL || c->wanted(c->wanted_ctx)) {
+        return FL_OK;
+    }
+    return FL_FAIL(fail, FL_ECANCELED, "GPU memory", "who asked for it has gone");
+}
+
 static struct gsp_vram_client *open_client(struct gsp_gpu *g, struct fl_fail *fail)
 {
     if (g->state != GSP_READY || !g->undo.rm) {

@@ -97,7 +97,17 @@ enum fl_err gsp_vram_alloc(struct gsp_vram_client *c, const struct gsp_vram_requ
     }
     *handle = o->handle;
     if (want->clear) {
-        err = gsp_vram_fill(c, o->handle, 0, o->bytes, &zero, 1, GSP_VRAM_BAR1, fail);
+        const uint64_t bytes = o->bytes;
+        uint64_t done;
+        err = gsp_vram_fill(c, o->handle, 0, bytes, &zero, 1, GSP_VRAM_BAR1, GSP_VRAM_CLEAR_US,
+                            &done, fail);
+        if (err == FL_OK && done < bytes) {
+            err = FL_FAIL_MORE(fail, FL_ETIMEDOUT, "GPU memory",
+                               (FL_SAW(done, bytes, GSP_VRAM_CLEAR_US),
+                                .hint = "allocate it without clear, and fill it in parts"),
+                               "of 0x%llx bytes 0x%llx were cleared in time",
+                               (unsigned long long)bytes, (unsigned long long)done);
+        }
         if (err != FL_OK) {
             const enum fl_err freed = gsp_vram_free(c, *handle, NULL);
             (void)freed; /* of a life that is over it goes with the session */

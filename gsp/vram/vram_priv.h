@@ -120,7 +120,8 @@ struct gsp_vram_client {
     struct vram_space *spaces;
     struct vram_fence *fences; /* and jobs */
     uint32_t object_count, space_count;
-    uint32_t users; /* calls that are in it */
+    bool (*wanted)(void *ctx); /* gsp_vram_while() */
+    void *wanted_ctx;
 };
 
 /* ---- core.c ---- */
@@ -130,6 +131,8 @@ FL_MUST_CHECK enum fl_err vram_alive(const struct gsp_vram *v, struct fl_fail *f
 /* Around every call: the GPU's object stays, and so does the window's register. */
 FL_MUST_CHECK enum fl_err vram_enter(struct gsp_vram *v, struct fl_fail *fail);
 void vram_leave(struct gsp_vram *v, struct gsp_gpu *g);
+/* Somebody still wants what the call does? Else FL_ECANCELED. */
+FL_MUST_CHECK enum fl_err vram_wanted(const struct gsp_vram_client *c, struct fl_fail *fail);
 /* Of a vm whose jobs run by themselves. */
 struct gpu_vm_options vram_vm_options(const char *name);
 

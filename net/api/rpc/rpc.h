@@ -72,7 +72,8 @@ struct rpc_call {
     uint32_t given;                    /* bits: which of them the request has */
     uint32_t gpu_index;
     struct gsp_gpu *gpu; /* NULL only for methods that have RPC_PARAM_GPU and RPC_NO_GPU_OK */
-    struct jw *out;      /* the method writes one value with the key "result" */
+    const struct http_later *later; /* of who waits for the answer; NULL: answered at once */
+    struct jw *out;                 /* the method writes one value with the key "result" */
     /* How it failed; code 0: it did not. */
     enum rpc_code code;
     struct fl_fail fail; /* text says what; its err is FL_OK where there is no record to show */

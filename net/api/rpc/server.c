@@ -174,7 +174,8 @@ static void run(struct rpc_call *c, const json_t *request, bool authorised)
 }
 
 /* Runs one request and writes its answer, unless it is a notification. The code it ended with. */
-static enum rpc_code serve(struct jw *j, const json_t *request, bool authorised)
+static enum rpc_code serve(struct jw *j, const json_t *request, bool authorised,
+                           const struct http_later *later)
 {
     struct rpc_call *c = calloc(1, sizeof(*c)); /* too large for a stack */
     if (c == NULL) {
@@ -185,6 +186,7 @@ static enum rpc_code serve(struct jw *j, const json_t *request, bool authorised)
     const size_t len = j->out->len;
     const json_t *id = json_object_get(request, "id");
     c->out = j;
+    c->later = later;
     rpc.stats.calls++;
     if (!is_request(c, request)) {
         put_failure(j, json_is_string(id) || json_is_integer(id) ? id : NULL, c);
@@ -237,12 +239,13 @@ static void finish(struct http_response *res)
 }
 
 /* root is a request, or an array of 1 to RPC_BATCH_MAX. */
-static void serve_all(const json_t *root, bool authorised, struct http_response *res)
+static void serve_all(const json_t *root, bool authorised, const struct http_later *later,
+                      struct http_response *res)
 {
     struct jw j;
     jw_begin(&j, &res->body);
     if (!json_is_array(root)) {
-        if (serve(&j, root, authorised) == RPC_NEEDS_TOKEN && res->body.len != 0) {
+        if (serve(&j, root, authorised, later) == RPC_NEEDS_TOKEN && res->body.len != 0) {
             res->status = 401;
             res->extra = "WWW-Authenticate: Bearer realm=\"firstlight\"\r\n";
         }
@@ -252,7 +255,7 @@ static void serve_all(const json_t *root, bool authorised, struct http_response 
     jw_array(&j, NULL);
     const size_t empty = res->body.len;
     for (size_t i = 0; i < json_array_size(root); i++) {
-        (void)serve(&j, json_array_get(root, i), authorised);
+        (void)serve(&j, json_array_get(root, i), authorised, later);
     }
     jw_end_array(&j);
     if (res->body.len == empty + 1 && !res->body.failed) { /* "[]" is no answer */
@@ -274,7 +277,7 @@ static void count(uint32_t place, int by)
 static void job_fiber(void *arg)
 {
     struct job *job = arg;
-    serve_all(job->root, job->authorised, http_later_response(job->later));
+    serve_all(job->root, job->authorised, job->later, http_later_response(job->later));
     json_decref(job->root);
     count(job->place, -1);
     http_later_done(job->later);
@@ -384,7 +387,7 @@ void rpc_post(const struct http_request *req, struct http_response *res)
         serve_later(req, res, root, authorised, place);
         return;
     } else {
-        serve_all(root, authorised, res);
+        serve_all(root, authorised, NULL, res);
     }
     json_decref(root);
 }

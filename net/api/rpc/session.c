@@ -94,6 +94,18 @@ void session_leave(struct session *s)
     event_signal(&sessions.changed);
 }
 
+struct caller {
+    const struct session *session;
+    const struct http_later *later;
+};
+
+/* Neither has the session been closed, nor the connection that waits for the answer. */
+static bool is_wanted(void *ctx)
+{
+    const struct caller *w = ctx;
+    return !w->session->closing && (w->later == NULL || http_later_wanted(w->later));
+}
+
 void session_with_memory(struct rpc_call *c,
                          void (*fn)(struct rpc_call *c, struct gsp_vram_client *m))
 {
@@ -106,7 +118,10 @@ void session_with_memory(struct rpc_call *c,
         s->vram = gsp_vram_open(c->gpu, &c->fail);
     }
     if (s->vram != NULL) {
+        struct caller caller = {s, c->later};
+        gsp_vram_while(s->vram, is_wanted, &caller);
         fn(c, s->vram);
+        gsp_vram_while(s->vram, NULL, NULL);
     } else {
         rpc_failed(c);
     }
