@@ -9,7 +9,8 @@ COMMON_SRCS += build/gen/gsp_layout.c $(addprefix gsp/rpc/,version.c status.c qu
 COMMON_SRCS += $(addprefix gsp/rm/,rm.c session.c static_info.c messages.c script.c host.c fields.c sensor_list.c) build/gen/rm_tables.c
 COMMON_SRCS += $(addprefix gsp/boot/,boot.c booter.c fmc.c fwsec.c gen_bootloader.c init_rpc.c reset.c \
     suspend.c unload.c wpr.c)
-COMMON_SRCS += $(addprefix gsp/vram/,core.c pool.c evict.c bar1.c contents.c objects.c spaces.c by_va.c vaspace.c)
+COMMON_SRCS += $(addprefix gsp/vram/,core.c pool.c evict.c bar1.c contents.c objects.c spaces.c \
+    mapping.c places.c queue.c fences.c by_va.c vaspace.c)
 COMMON_SRCS += $(addprefix gsp/,gpu.c life.c snapshot.c serve.c attempts.c orders.c registers.c)
 
 UNIT_TESTS += tests/unit/test_vram.c tests/unit/test_vram_life.c

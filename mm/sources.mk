@@ -10,7 +10,7 @@ UNIT_TESTS += tests/unit/test_bitset.c tests/unit/test_runs.c tests/unit/test_bu
 COMMON_SRCS += mm/heap.c mm/tree.c $(addprefix mm/gpu/,va.c object.c maps.c steps.c jobs.c jobs_submit.c \
     jobs_run.c jobs_evict.c jobs_look.c)
 UNIT_TESTS += $(addprefix tests/unit/,test_tree.c test_va.c test_object.c test_steps.c test_bind.c \
-    test_bind_queue.c test_bind_faults.c test_bind_random.c test_bind_evict.c)
+    test_bind_queue.c test_bind_states.c test_bind_faults.c test_bind_random.c test_bind_evict.c)
 COMMON_SRCS += $(addprefix mm/gpu/,format.c tables.c tables_adopt.c tables_change.c tables_list.c \
     tables_need.c tables_sync.c walk.c walk_range.c)
 UNIT_TESTS += tests/unit/test_gpu_format.c tests/unit/test_gpu_tables.c tests/unit/test_gpu_tables_adopt.c tests/unit/test_gpu_tables_model.c tests/unit/test_gpu_tables_need.c tests/unit/test_gpu_tables_order.c tests/unit/test_gpu_tables_random.c tests/unit/test_gpu_walk.c

@@ -3,9 +3,10 @@
 #include <string.h>
 
 #include "gsp/vram/vram_priv.h"
+#include "mm/heap.h"
 
-#define PRAMIN_CHUNK 256u /* between looks at the clock */
-#define FILL_CHUNK   2048u
+#define PRAMIN_CHUNK 256u    /* between looks at the clock */
+#define FILL_CHUNK   KIB(64) /* between looks at who waits, and one use of PRAMIN's window */
 #define PATTERN_MAX  256u
 
 static enum fl_err pramin_copy(struct gsp_vram *v, uint64_t addr, const struct vram_copy *c,
@@ -106,28 +107,39 @@ enum fl_err gsp_vram_write(struct gsp_vram_client *c, uint32_t handle, uint64_t 
 }
 
 enum fl_err gsp_vram_fill(struct gsp_vram_client *c, uint32_t handle, uint64_t offset, uint64_t len,
-                          const void *pattern, uint32_t n, enum gsp_vram_way way,
-                          struct fl_fail *fail)
+                          const void *pattern, uint32_t n, enum gsp_vram_way way, uint64_t us,
+                          uint64_t *done, struct fl_fail *fail)
 {
-    uint8_t chunk[FILL_CHUNK];
-    enum fl_err err = FL_OK;
+    const struct deadline until = deadline_in_us(us);
 
+    *done = 0;
     if (n == 0 || n > PATTERN_MAX) {
         return FL_FAIL(fail, FL_EINVAL, "GPU memory", "a pattern of %u bytes; expected 1 to %u",
                        (unsigned)n, PATTERN_MAX);
-    }
-    const uint32_t whole = FILL_CHUNK - FILL_CHUNK % n;
-    for (uint32_t i = 0; i < whole; i += n) {
-        memcpy(chunk + i, pattern, n);
     }
     const struct vram_object *o = vram_object_find(c, handle, fail);
     if (o == NULL) {
         return FL_ENOENT;
     }
-    err = within(o, offset, len, fail); /* before anything is written */
-    for (uint64_t at = 0; at < len && err == FL_OK; at += whole) {
-        err = gsp_vram_write(c, handle, offset + at, chunk, min_u64(len - at, whole), way, fail);
+    enum fl_err err = within(o, offset, len, fail); /* before anything is written */
+    if (err != FL_OK) {
+        return err;
     }
+    const uint64_t whole = FILL_CHUNK - FILL_CHUNK % n;
+    uint8_t *chunk = heap_zalloc(whole);
+    if (chunk == NULL) {
+        return FL_FAIL(fail, FL_ENOMEM, "GPU memory", "no memory for a pattern");
+    }
+    for (uint64_t i = 0; i < whole; i += n) {
+        memcpy(chunk + i, pattern, n);
+    }
+    do {
+        const uint64_t piece = min_u64(len - *done, whole);
+        err = vram_wanted(c, fail);
+        err = FL_THEN(err, gsp_vram_write(c, handle, offset + *done, chunk, piece, way, fail));
+        *done += err == FL_OK ? piece : 0;
+    } while (err == FL_OK && *done < len && !deadline_passed(until));
+    heap_free(chunk);
     return err;
 }
 

@@ -86,6 +86,28 @@ static enum fl_err ops_invalidate(void *ctx, uint64_t root, bool root_in_sysmem,
 static const struct gpu_mem_ops vram_ops = {
     .read = ops_read, .write = ops_write, .flush = ops_flush, .invalidate = ops_invalidate};
 
+/* Around a job's run stage: the window's register is read and put back once. */
+static void *begin_job(void *ctx)
+{
+    struct gsp_vram *v = ctx;
+    const enum fl_err err = vram_enter(v, NULL);
+
+    return err == FL_OK ? v->g : NULL; /* else the job finds out itself */
+}
+
+static void end_job(void *ctx, void *begun)
+{
+    if (begun != NULL) {
+        vram_leave(ctx, begun);
+    }
+}
+
+struct gpu_vm_options vram_vm_options(const char *name)
+{
+    return (struct gpu_vm_options){
+        .name = name, .worker = true, .begin = begin_job, .end = end_job};
+}
+
 /* ---- its life ---- */
 
 static const struct gpu_mmu_format *format_of(enum chip_family family)
@@ -103,7 +125,6 @@ static const struct gpu_mmu_format *format_of(enum chip_family family)
 static void destroy(struct gsp_vram *v)
 {
     vram_bar1_close(v);
-    vram_orphans_drop(v);
     vram_pool_close(v);
     heap_free(v);
 }
@@ -115,14 +136,29 @@ static void put(struct gsp_vram *v)
     }
 }
 
+/* What waits in the client's queues and for its fences ends with why. Does not yield. */
+static void end_waits(struct gsp_vram_client *c, const struct fl_fail *why)
+{
+    for (struct vram_space *s = c->spaces; s != NULL; s = s->next) {
+        gpu_vm_kill(s->vm, why);
+    }
+    vram_fences_abandon(c, why);
+}
+
 void gsp_vram_down(struct gsp_gpu *g)
 {
     struct gsp_vram *v = g->vram;
+    struct fl_fail why = {0};
 
     if (v != NULL) {
         g->vram = NULL;
         v->g = NULL;
         gsp_window_forget(&g->hw);
+        const enum fl_err err = vram_alive(v, &why);
+        FL_ASSERT(err == FL_ECANCELED);
+        for (struct gsp_vram_client *c = v->clients; c != NULL; c = c->next) {
+            end_waits(c, &why);
+        }
         put(v);
     }
 }
@@ -183,6 +219,20 @@ void vram_leave(struct gsp_vram *v, struct gsp_gpu *g)
     gsp_gpu_leave(g);
 }
 
+void gsp_vram_while(struct gsp_vram_client *c, bool (*wanted)(void *ctx), void *ctx)
+{
+    c->wanted = wanted;
+    c->wanted_ctx = ctx;
+}
+
+enum fl_err vram_wanted(const struct gsp_vram_client *c, struct fl_fail *fail)
+{
+    if (c->wanted == NULL || c->wanted(c->wanted_ctx)) {
+        return FL_OK;
+    }
+    return FL_FAIL(fail, FL_ECANCELED, "GPU memory", "who asked for it has gone");
+}
+
 static struct gsp_vram_client *open_client(struct gsp_gpu *g, struct fl_fail *fail)
 {
     if (g->state != GSP_READY || !g->undo.rm) {
@@ -229,14 +279,27 @@ struct gsp_vram_client *gsp_vram_open(struct gsp_gpu *g, struct fl_fail *fail)
     return c;
 }
 
+void gsp_vram_give_up(struct gsp_vram_client *c)
+{
+    struct fl_fail why = {0};
+
+    if (c != NULL) {
+        (void)FL_FAIL(&why, FL_ECANCELED, "GPU memory",
+                      "the session that it belonged to has ended");
+        end_waits(c, &why);
+    }
+}
+
 void gsp_vram_close(struct gsp_vram_client *c)
 {
     if (c == NULL) {
         return;
     }
     struct gsp_vram *v = c->v;
+    gsp_vram_give_up(c);
     vram_spaces_drop(c);
     vram_objects_drop(c);
+    vram_fences_drop(c);
     struct gsp_vram_client **at = &v->clients;
     while (*at != c) {
         at = &(*at)->next;

@@ -97,7 +97,17 @@ enum fl_err gsp_vram_alloc(struct gsp_vram_client *c, const struct gsp_vram_requ
     }
     *handle = o->handle;
     if (want->clear) {
-        err = gsp_vram_fill(c, o->handle, 0, o->bytes, &zero, 1, GSP_VRAM_BAR1, fail);
+        const uint64_t bytes = o->bytes;
+        uint64_t done;
+        err = gsp_vram_fill(c, o->handle, 0, bytes, &zero, 1, GSP_VRAM_BAR1, GSP_VRAM_CLEAR_US,
+                            &done, fail);
+        if (err == FL_OK && done < bytes) {
+            err = FL_FAIL_MORE(fail, FL_ETIMEDOUT, "GPU memory",
+                               (FL_SAW(done, bytes, GSP_VRAM_CLEAR_US),
+                                .hint = "allocate it without clear, and fill it in parts"),
+                               "of 0x%llx bytes 0x%llx were cleared in time",
+                               (unsigned long long)bytes, (unsigned long long)done);
+        }
         if (err != FL_OK) {
             const enum fl_err freed = gsp_vram_free(c, *handle, NULL);
             (void)freed; /* of a life that is over it goes with the session */
@@ -141,25 +151,12 @@ enum fl_err gsp_vram_free(struct gsp_vram_client *c, uint32_t handle, struct fl_
 
 void vram_objects_drop(struct gsp_vram_client *c)
 {
+    mutex_lock(&c->v->evict_lock); /* another client may just send one of them away */
     while (c->objects != NULL) {
-        struct vram_object *o = c->objects;
-        if (take_out(c, o, NULL) != FL_OK) { /* mapped in BAR1 and out of reach */
-            c->objects = o->next;
-            o->next = c->v->orphans;
-            c->v->orphans = o;
-        }
+        const enum fl_err err = take_out(c, c->objects, NULL);
+        FL_ASSERT(err == FL_OK); /* nothing of it is mapped, and nobody is in a call */
     }
-}
-
-void vram_orphans_drop(struct gsp_vram *v)
-{
-    while (v->orphans != NULL) {
-        struct vram_object *o = v->orphans;
-        const enum fl_err err = gpu_object_free(o->gpu, NULL);
-        FL_ASSERT(err == FL_OK);
-        v->orphans = o->next;
-        drop(v, o);
-    }
+    mutex_unlock(&c->v->evict_lock);
 }
 
 static void describe(const struct vram_object *o, struct gsp_vram_info *out)

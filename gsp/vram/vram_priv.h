@@ -50,9 +50,7 @@ struct gsp_vram {
     uint64_t uses, hits, misses;
 
     struct gsp_vram_client *clients;
-    struct vram_object
-        *orphans;     /* of clients that went, still mapped where it could not be undone */
-    uint32_t handles; /* given so far */
+    uint32_t handles; /* given so far: to objects, spaces, fences and jobs */
 };
 
 struct vram_object {
@@ -80,13 +78,39 @@ struct vram_space {
     uint32_t handle;
     enum gsp_vm_kind kind;
     struct gpu_tables *tables; /* BAR1: shared */
-    struct gpu_vm *vm;         /* BAR1: shared */
-    struct range range;        /* where mappings may lie */
-    struct gpu_va_space va;    /* of range */
+    struct gpu_vm *vm;
+    struct range range;     /* where mappings may lie */
+    struct gpu_va_space va; /* of range */
     struct vm_place *places;
     struct gpu_va_node bar1_node; /* BAR1: the range in BAR1's */
     struct gpu_va_node server;    /* ENGINES: what RM keeps for itself */
-    struct gsp_rm_session *rm;    /* ENGINES: the client that knows the directory */
+    bool told;                    /* ENGINES: RM knows the directory */
+};
+
+/* A fence with a number: a client's own (fences.c), or the first member of a job. */
+struct vram_fence {
+    struct vram_fence *next; /* of its client, by number */
+    uint32_t handle;
+    uint32_t refs; /* the client's list, who waits, and where `fence` lies in here */
+    bool is_job;
+    struct fence *fence;           /* a reference */
+    struct gpu_bind_report report; /* .fail: why it was signalled with an error */
+};
+
+struct vram_job {
+    struct vram_fence base;
+    uint32_t vm;
+    struct gpu_bind_op op;
+    uint32_t object;
+    struct vram_object *held; /* in video memory until it is over; NULL: none */
+    bool over, settled;       /* what its end changes in our books is done */
+    uint64_t submitted_us;
+    struct fence_callback ended;
+    uint32_t after_count;
+    struct {
+        uint32_t handle;
+        struct fence *fence; /* a reference */
+    } after[];
 };
 
 struct gsp_vram_client {
@@ -94,8 +118,10 @@ struct gsp_vram_client {
     struct gsp_vram *v;
     struct vram_object *objects;
     struct vram_space *spaces;
+    struct vram_fence *fences; /* and jobs */
     uint32_t object_count, space_count;
-    uint32_t users; /* calls that are in it */
+    bool (*wanted)(void *ctx); /* gsp_vram_while() */
+    void *wanted_ctx;
 };
 
 /* ---- core.c ---- */
@@ -105,6 +131,10 @@ FL_MUST_CHECK enum fl_err vram_alive(const struct gsp_vram *v, struct fl_fail *f
 /* Around every call: the GPU's object stays, and so does the window's register. */
 FL_MUST_CHECK enum fl_err vram_enter(struct gsp_vram *v, struct fl_fail *fail);
 void vram_leave(struct gsp_vram *v, struct gsp_gpu *g);
+/* Somebody still wants what the call does? Else FL_ECANCELED. */
+FL_MUST_CHECK enum fl_err vram_wanted(const struct gsp_vram_client *c, struct fl_fail *fail);
+/* Of a vm whose jobs run by themselves. */
+struct gpu_vm_options vram_vm_options(const char *name);
 
 /* ---- pool.c ---- */
 FL_MUST_CHECK enum fl_err vram_pool_open(struct gsp_vram *v, struct fl_fail *fail);
@@ -157,9 +187,39 @@ struct vram_object *vram_object_of(struct gsp_vram *v, const struct gpu_object *
 struct vram_object *vram_object_find(struct gsp_vram_client *c, uint32_t handle,
                                      struct fl_fail *fail);
 void vram_objects_drop(struct gsp_vram_client *c); /* all */
-void vram_orphans_drop(struct gsp_vram *v);        /* nothing is mapped any more */
 struct vram_space *vram_space_find(struct gsp_vram_client *c, uint32_t vm, struct fl_fail *fail);
 /* FL_EINVAL: [va, va + len) is empty, or not where mappings may lie. */
 FL_MUST_CHECK enum fl_err vram_space_holds(const struct vram_space *s, uint64_t va, uint64_t len,
                                            struct fl_fail *fail);
 void vram_spaces_drop(struct gsp_vram_client *c); /* all. Yields */
+
+/* ---- places.c: addresses that we choose ---- */
+/* An address for m, of a place that is kept until it is unmapped. */
+FL_MUST_CHECK enum fl_err vram_place_choose(struct gsp_vram_client *c, struct vram_space *s,
+                                            struct gsp_vm_map *m, struct fl_fail *fail);
+/* [va, va + len) is unmapped: places there are free again, whole or in part. */
+void vram_place_give_back(struct vram_space *s, uint64_t va, uint64_t len);
+void vram_places_drop(struct vram_space *s); /* all */
+
+/* ---- queue.c ---- */
+/* Submits an operation for when (NULL: at once); o: the object that it names, or NULL. Yields. */
+FL_MUST_CHECK enum fl_err vram_submit(struct gsp_vram_client *c, struct vram_space *s,
+                                      struct vram_object *o, const struct gpu_bind_op *op,
+                                      struct gsp_vm_when *when, struct fl_fail *fail);
+/* What jobs that are over change in our books. */
+void vram_jobs_settle(struct gsp_vram_client *c);
+/* A range that a job of this space, which is not over, will map within `where`; false: none. */
+bool vram_jobs_claim(const struct gsp_vram_client *c, const struct vram_space *s,
+                     struct range where, struct range *claimed);
+void vram_job_free(struct vram_job *job);
+
+/* ---- fences.c ---- */
+/* Of any client of v. NULL, and words. */
+struct vram_fence *vram_fence_find(struct gsp_vram *v, uint32_t handle, struct fl_fail *fail);
+struct vram_fence *vram_fence_of(struct gsp_vram_client *c, uint32_t handle, struct fl_fail *fail);
+void vram_fence_add(struct gsp_vram_client *c, struct vram_fence *f);  /* gives it a number */
+void vram_fence_take(struct gsp_vram_client *c, struct vram_fence *f); /* out of the list */
+void vram_fence_put(struct vram_fence *f);
+/* Those of the client itself that are pending are signalled with why. */
+void vram_fences_abandon(struct gsp_vram_client *c, const struct fl_fail *why);
+void vram_fences_drop(struct gsp_vram_client *c); /* all, and all jobs, which are over */

@@ -44,6 +44,19 @@ static void count(struct gpu_vm *vm, const struct gpu_job *job, enum fl_err err)
     vm->stats.waiting--;
 }
 
+static void report(const struct gpu_job *job)
+{
+    struct gpu_bind_report *r = job->report;
+
+    if (r != NULL) {
+        r->maps = job->maps;
+        r->unmaps = job->unmaps;
+        r->remaps = job->remaps;
+        r->kept = job->kept;
+        r->ended_us = clock_now_us();
+    }
+}
+
 /* The first job is over: signals, in order, and cleans up. */
 static void finish(struct gpu_vm *vm, struct gpu_job *job, enum fl_err err)
 {
@@ -52,6 +65,7 @@ static void finish(struct gpu_vm *vm, struct gpu_job *job, enum fl_err err)
     vm->first = job->next;
     vm->last = job->next == NULL ? NULL : vm->last;
     count(vm, job, err);
+    report(job);
     lockorder_noalloc_begin(FL_WHERE);
     lockorder_signal_begin(FL_WHERE);
     const enum fl_err signalled = fence_signal(job->out, err);
@@ -71,20 +85,28 @@ static void fill(struct fl_fail *to, const struct fl_fail *from)
 
 static void run(struct gpu_vm *vm, struct gpu_job *job)
 {
+    const struct gpu_vm_options *o = &vm->options;
     struct fl_fail fail = {0};
 
     vm->running = job;
+    if (job->report != NULL) {
+        job->report->begun_us = clock_now_us();
+    }
+    void *begun = o->begin != NULL ? o->begin(vm->mem->ctx) : NULL;
     lockorder_noalloc_begin(FL_WHERE);
     lockorder_signal_begin(FL_WHERE);
-    mutex_lock(&vm->lock);
+    mutex_lock(vm->lock);
     const enum fl_err err = gpu_job_run(job, &fail);
-    mutex_unlock(&vm->lock);
+    mutex_unlock(vm->lock);
     vm->running = NULL;
     if (err != FL_OK) {
         fill(job->fail, &fail);
     }
     lockorder_signal_end();
     lockorder_noalloc_end();
+    if (o->end != NULL) {
+        o->end(vm->mem->ctx, begun);
+    }
     finish(vm, job, err);
     if (err != FL_OK) {
         log_failure(vm, &fail);
@@ -160,13 +182,25 @@ static void worker(void *arg)
 {
     struct gpu_vm *vm = arg;
 
-    while (!vm->stopping) {
+    while (vm->first != NULL) {
         if (!step(vm)) {
             wait_for_change(vm);
         }
     }
     vm->worker_there = false;
     event_signal(&vm->event);
+}
+
+/* Before there is a job for it: then a fiber that cannot be had changes nothing. */
+static enum fl_err call_worker(struct gpu_vm *vm, struct fl_fail *fail)
+{
+    if (vm->options.worker && !vm->worker_there) {
+        vm->worker_there = fiber_spawn("gpu vm", worker, vm, FIBER_STACK_DEFAULT) != NULL;
+        if (!vm->worker_there) {
+            return FL_FAIL(fail, FL_ENOMEM, vm->options.name, "no memory for a fiber");
+        }
+    }
+    return FL_OK;
 }
 
 uint32_t gpu_vm_run(struct gpu_vm *vm)
@@ -196,13 +230,13 @@ static enum fl_err submit(struct gpu_vm *vm, const struct gpu_bind *bind, struct
                           struct fl_fail *wait_fail, struct fl_fail *fail)
 {
     struct gpu_job *job = NULL;
-    enum fl_err err = check_open(vm, fail);
+    const enum fl_err err = gpu_job_new(vm, bind, &job, fail);
 
-    err = FL_THEN(err, gpu_job_new(vm, bind, &job, fail));
     if (err != FL_OK) {
         return err;
     }
-    job->fail = wait_fail;
+    job->report = bind->report;
+    job->fail = wait_fail != NULL ? wait_fail : bind->report != NULL ? &bind->report->fail : NULL;
     if (vm->last != NULL) {
         vm->last->next = job;
     } else {
@@ -221,14 +255,18 @@ static enum fl_err submit(struct gpu_vm *vm, const struct gpu_bind *bind, struct
 enum fl_err gpu_vm_bind(struct gpu_vm *vm, const struct gpu_bind *bind, struct fence **out,
                         struct fl_fail *fail)
 {
-    return submit(vm, bind, out, NULL, fail);
+    enum fl_err err = check_open(vm, fail);
+
+    err = FL_THEN(err, call_worker(vm, fail));
+    return FL_THEN(err, submit(vm, bind, out, NULL, fail));
 }
 
 enum fl_err gpu_vm_bind_sync(struct gpu_vm *vm, const struct gpu_bind *bind, struct fl_fail *fail)
 {
     struct fence *out = NULL;
-    enum fl_err err = submit(vm, bind, &out, fail, fail);
+    enum fl_err err = check_open(vm, fail);
 
+    err = FL_THEN(err, submit(vm, bind, &out, fail, fail));
     if (err != FL_OK) {
         return err;
     }
@@ -257,6 +295,26 @@ enum fl_err gpu_vm_cancel(struct gpu_vm *vm, const struct fence *out)
         return FL_OK;
     }
     return FL_ENOENT;
+}
+
+enum gpu_job_state gpu_vm_job_state(const struct gpu_vm *vm, const struct fence *out)
+{
+    const struct gpu_job *job = vm->first;
+
+    while (job != NULL && job->out != out) {
+        job = job->next;
+    }
+    return job == NULL          ? GPU_JOB_OVER
+           : job == vm->running ? GPU_JOB_RUNNING
+           : job != vm->first   ? GPU_JOB_QUEUED
+           : job->pending > 0   ? GPU_JOB_WAITING
+                                : GPU_JOB_READY;
+}
+
+void gpu_vm_kill(struct gpu_vm *vm, const struct fl_fail *why)
+{
+    gpu_vm_died(vm, why->err, why);
+    event_signal(&vm->event);
 }
 
 /* ---- a vm comes and goes ---- */
@@ -304,16 +362,10 @@ enum fl_err gpu_vm_create(const struct gpu_mem *mem, struct gpu_tables *tables,
     if (vm->options.in_fence_us == 0) {
         vm->options.in_fence_us = GPU_BIND_IN_FENCE_US;
     }
-    mutex_init(&vm->lock, &vm_lock_class);
+    mutex_init(&vm->own_lock, &vm_lock_class);
+    vm->lock = options->beside != NULL ? options->beside->lock : &vm->own_lock;
     event_init(&vm->event);
     fence_context_init(&vm->fences, options->name);
-    if (options->worker) {
-        vm->worker_there = fiber_spawn("gpu vm", worker, vm, FIBER_STACK_DEFAULT) != NULL;
-        if (!vm->worker_there) {
-            vm_free(vm);
-            return FL_FAIL(fail, FL_ENOMEM, options->name, "no memory for a fiber");
-        }
-    }
     *out = vm;
     return FL_OK;
 }
@@ -324,7 +376,7 @@ static void unmap_all(struct gpu_vm *vm)
     struct gpu_table_pool pool = {0};
     enum fl_err err = FL_OK;
 
-    mutex_lock(&vm->lock);
+    mutex_lock(vm->lock);
     for (const struct gpu_mapping *m = gpu_maps_from(&vm->maps, 0); m != NULL;
          m = gpu_maps_next(m)) {
         const enum fl_err now = gpu_tables_unmap(vm->tables, &pool, m->va, m->len, false, NULL);
@@ -332,7 +384,7 @@ static void unmap_all(struct gpu_vm *vm)
         err = err != FL_OK ? err : now;
     }
     err = FL_THEN(err, gpu_tables_commit(vm->tables, NULL));
-    mutex_unlock(&vm->lock);
+    mutex_unlock(vm->lock);
     gpu_tables_release(vm->tables, &pool);
     if (err != FL_OK) {
         log_warn("gpu vm", "%s: the GPU could not be told that nothing is mapped (%s)",
@@ -351,7 +403,6 @@ void gpu_vm_destroy(struct gpu_vm *vm)
             wait_for_event(vm, deadline_never());
         }
     }
-    vm->stopping = true;
     event_signal(&vm->event);
     while (vm->worker_there) {
         wait_for_event(vm, deadline_never());
@@ -366,9 +417,9 @@ enum fl_err gpu_vm_revive(struct gpu_vm *vm, struct fl_fail *fail)
         return FL_OK;
     }
     (void)gpu_vm_run(vm); /* what waits has the old error */
-    mutex_lock(&vm->lock);
+    mutex_lock(vm->lock);
     const enum fl_err err = gpu_tables_commit(vm->tables, fail);
-    mutex_unlock(&vm->lock);
+    mutex_unlock(vm->lock);
     if (err == FL_OK) {
         fl_fail_clear(&vm->dead);
         unpark(vm);

@@ -19,6 +19,7 @@
  * gpu_vm_revive(). The page tables' shadow and the mappings agree at any time.
  *
  * Jobs run in the vm's worker fiber, in gpu_vm_run(), or in who waits in gpu_vm_bind_sync().
+ * Nothing that makes room waits in a queue: evicting takes the vm's lock, and no job's turn.
  */
 #pragma once
 
@@ -41,7 +42,13 @@ struct gpu_vm_options {
     const char *name;     /* static, for people */
     struct range va;      /* where mappings may lie; size 0: all of the address space */
     uint64_t in_fence_us; /* 0: GPU_BIND_IN_FENCE_US */
-    bool worker;          /* jobs run by themselves, in a fiber of their own */
+    bool worker; /* jobs run by themselves, in a fiber that is there while gpu_vm_bind's wait */
+    /* Around each run stage, with what gpu_mem_ops has as ctx; begun is handed on. May be NULL. */
+    void *(*begin)(void *ctx);
+    void (*end)(void *ctx, void *begun);
+    /* NULL, or a vm over the same tables: the two have different ranges, queues of their own, and
+     * take turns at the tables. It lives longer than this one. */
+    struct gpu_vm *beside;
 };
 
 /* A vm without mappings over tables without mappings of ours. mem and tables are borrowed until
@@ -62,11 +69,18 @@ struct gpu_bind_op {
     enum gpu_bind_kind kind;
     struct gpu_want want; /* multiples of 4 KiB */
 };
+/* How a job went; complete before its out-fence is signalled. */
+struct gpu_bind_report {
+    struct fl_fail fail;                 /* why it failed or was cancelled */
+    uint64_t maps, unmaps, remaps, kept; /* steps, of a job that is done */
+    uint64_t begun_us, ended_us;         /* of its run stage, and of the job; 0: not yet */
+};
 struct gpu_bind {
-    const struct gpu_bind_op *ops; /* in this order; read during the call only */
-    uint32_t op_count;             /* 1 .. GPU_BIND_OPS_MAX */
-    uint32_t in_count;             /* 0 .. GPU_BIND_IN_MAX */
-    struct fence *const *in;       /* the job takes references of its own */
+    const struct gpu_bind_op *ops;  /* in this order; read during the call only */
+    uint32_t op_count;              /* 1 .. GPU_BIND_OPS_MAX */
+    uint32_t in_count;              /* 0 .. GPU_BIND_IN_MAX */
+    struct fence *const *in;        /* the job takes references of its own */
+    struct gpu_bind_report *report; /* zeroed; lives until the out-fence is signalled; or NULL */
 };
 
 /* Submits a job. *out (out may be NULL) gets its out-fence, with a reference for the caller; its
@@ -84,6 +98,18 @@ FL_MUST_CHECK enum fl_err gpu_vm_bind_sync(struct gpu_vm *vm, const struct gpu_b
 /* The job of that out-fence will not run; the fence is signalled with FL_ECANCELED when all before
  * it are. FL_EBUSY: it runs, and will finish; FL_ENOENT: no job here has it (any more). */
 FL_MUST_CHECK enum fl_err gpu_vm_cancel(struct gpu_vm *vm, const struct fence *out);
+/* Where the job of that out-fence stands. */
+enum gpu_job_state {
+    GPU_JOB_OVER,    /* its fence is signalled, or no job here has it */
+    GPU_JOB_QUEUED,  /* behind others */
+    GPU_JOB_WAITING, /* it is the first; in-fences are missing */
+    GPU_JOB_READY,   /* it is the first, and will run */
+    GPU_JOB_RUNNING,
+};
+enum gpu_job_state gpu_vm_job_state(const struct gpu_vm *vm, const struct fence *out);
+/* The GPU, or who owns this, has gone: what waits ends with this failure, in order, and nothing
+ * more is taken, as after an error of the GPU's memory. What runs, finishes. Does not yield. */
+void gpu_vm_kill(struct gpu_vm *vm, const struct fl_fail *why);
 /* Finishes all jobs whose turn it is and that need not wait; returns how many. Yields. */
 uint32_t gpu_vm_run(struct gpu_vm *vm);
 
@@ -114,7 +140,8 @@ struct gpu_vm_stats {
     uint64_t parked; /* mappings that the GPU may still see although they are gone (dead queue) */
 };
 void gpu_vm_get_stats(const struct gpu_vm *vm, struct gpu_vm_stats *out);
-/* The mappings agree with each other and the page tables with the mappings; for tests. Slow. */
+/* The mappings agree with each other and the page tables with the mappings; for tests, and where it
+ * is alone with its tables. Slow. */
 bool gpu_vm_check(const struct gpu_vm *vm);
 
 /* ---- eviction ---- */

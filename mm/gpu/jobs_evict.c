@@ -29,7 +29,7 @@ static enum fl_err evict_from(struct gpu_vm *vm, struct gpu_object *o, struct fl
     enum fl_err err = FL_OK;
 
     lockorder_noalloc_begin(FL_WHERE);
-    mutex_lock(&vm->lock);
+    mutex_lock(vm->lock);
     for (struct gpu_mapping *m = o->mappings; m != NULL; m = m->object_next) {
         if (m->owner == vm && m->epoch != 0) {
             const enum fl_err now =
@@ -47,7 +47,7 @@ static enum fl_err evict_from(struct gpu_vm *vm, struct gpu_object *o, struct fl
             *fail = first;
         }
     }
-    mutex_unlock(&vm->lock);
+    mutex_unlock(vm->lock);
     lockorder_noalloc_end();
     gpu_tables_release(vm->tables, &pool);
     return err;
@@ -85,7 +85,7 @@ static enum fl_err restore_in(struct gpu_vm *vm, struct gpu_object *o, uint64_t 
         return err;
     }
     lockorder_noalloc_begin(FL_WHERE);
-    mutex_lock(&vm->lock);
+    mutex_lock(vm->lock);
     for (struct gpu_mapping *m = gpu_maps_first_in(&vm->maps, va, len); m != NULL && err == FL_OK;
          m = gpu_maps_next_in(m, va, len)) {
         if (m->object != o || gpu_mapping_valid(m) || m->va < va || m->va + m->len > va + len) {
@@ -98,7 +98,7 @@ static enum fl_err restore_in(struct gpu_vm *vm, struct gpu_object *o, uint64_t 
         err = gpu_write_part(vm, &pool, &part, &first);
     }
     err = FL_THEN(err, gpu_tables_commit(vm->tables, &first));
-    mutex_unlock(&vm->lock);
+    mutex_unlock(vm->lock);
     lockorder_noalloc_end();
     gpu_tables_release(vm->tables, &pool);
     if (err != FL_OK) {

@@ -29,8 +29,9 @@ struct job_in {
 struct gpu_job {
     struct gpu_job *next; /* in the queue */
     struct gpu_vm *vm;
-    struct fence *out;      /* a reference */
-    struct fl_fail *fail;   /* of who waits for it; may be NULL */
+    struct fence *out;              /* a reference */
+    struct fl_fail *fail;           /* of who waits for it, or of its report; may be NULL */
+    struct gpu_bind_report *report; /* may be NULL */
     uint64_t turn_until_us; /* when its in-fences must have come; 0: it is not its turn yet */
     uint32_t pending;       /* in-fences that are not signalled */
     enum fl_err in_err;     /* of the first in-fence that had one */
@@ -48,15 +49,15 @@ struct gpu_vm {
     struct gpu_vm_options options;
     struct gpu_maps maps;
     /* Held while page tables are written, by the run stage and by eviction; never while allocating
-     * or waiting for a fence. */
-    struct mutex lock;
+     * or waiting for a fence. Vms over the same tables have one. */
+    struct mutex own_lock, *lock;
     struct gpu_job *first, *last; /* in order; the first runs or waits for its in-fences */
     struct gpu_job *running;
     struct event event; /* something has changed that somebody may wait for */
     struct fence_context fences;
     struct gpu_mapping *parked; /* gone, but the GPU may not know */
     uint32_t guests;            /* evictions that are in here */
-    bool ending, stopping, worker_there;
+    bool ending, worker_there;
     struct fl_fail dead; /* what killed the queue; err FL_OK: it is alive */
     struct gpu_vm_stats stats;
 };

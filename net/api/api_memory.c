@@ -4,6 +4,7 @@
  * yields and takes long; a stream hands on what it has read, one buffer at a time: who reads slowly
  * slows down the fiber, and costs a buffer.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -22,7 +23,10 @@ struct transfer {
     struct http_conn *conn;
     struct gsp_gpu *gpu;
     uint32_t index;
-    uint64_t at, left; /* of video memory, still to be transferred */
+    uint64_t at, left;   /* of video memory, still to be transferred */
+    bool holes_zero;     /* what the CPU cannot reach is read as zeros */
+    struct range hidden; /* that */
+    char extra[80];      /* a line of the answer's head that says so */
     /* Reading: what the stream has not taken yet is [taken, buf.len). */
     struct text_buf buf;
     size_t taken;
@@ -55,24 +59,34 @@ static void problem(struct http_response *res, const struct fl_fail *f)
     }
 }
 
-/* WPR2 is the GPU's alone. */
-static bool is_hidden(struct http_response *res, const struct transfer *t, struct range hidden)
+static bool meets_hidden(const struct transfer *t)
 {
-    if (t->left == 0 || t->at >= hidden.base + hidden.size || hidden.base >= t->at + t->left) {
+    const struct range *h = &t->hidden;
+    return t->left != 0 && t->at < h->base + h->size && h->base < t->at + t->left;
+}
+
+/* WPR2 is the GPU's alone. */
+static bool is_hidden(struct http_response *res, const struct transfer *t)
+{
+    const struct range *h = &t->hidden;
+    if (t->holes_zero || !meets_hidden(t)) {
         return false;
     }
     http_error(res, 409,
                "the CPU cannot reach WPR2, bytes %llu to %llu: ask for what lies before it "
-               "(Range: bytes=0-%llu) or behind it",
-               (unsigned long long)hidden.base, (unsigned long long)(hidden.base + hidden.size - 1),
-               (unsigned long long)hidden.base - 1);
+               "(Range: bytes=0-%llu) or behind it%s",
+               (unsigned long long)h->base, (unsigned long long)(h->base + h->size - 1),
+               (unsigned long long)h->base - 1,
+               http_later_request(t->later)->method == HTTP_METHOD_PUT
+                   ? ""
+                   : ", or have it read as zeros (?holes=zero)");
     return true;
 }
 
 /* ---- a fiber for it ---- */
 
 static void begin(const struct http_request *req, struct http_response *res, void (*fn)(void *),
-                  uint64_t offset)
+                  uint64_t offset, bool holes_zero)
 {
     const struct api_context *ctx = api_context();
     uint32_t index;
@@ -96,6 +110,7 @@ static void begin(const struct http_request *req, struct http_response *res, voi
                            .index = index,
                            .at = offset,
                            .left = req->body_len,
+                           .holes_zero = holes_zero,
                            .buf = {.budget = http_memory()}};
     event_init(&t->wake);
     t->later = http_defer(req, res);
@@ -154,9 +169,8 @@ static bool answer(struct transfer *t, struct gsp_vram_client *m, struct fl_fail
 {
     const struct http_request *req = http_later_request(t->later);
     struct http_response *res = http_later_response(t->later);
-    struct range hidden;
     uint64_t bytes;
-    if (m == NULL || gsp_vram_reach(m, &bytes, &hidden, fail) != FL_OK) {
+    if (m == NULL || gsp_vram_reach(m, &bytes, &t->hidden, fail) != FL_OK) {
         problem(res, fail);
         return false;
     }
@@ -164,8 +178,14 @@ static bool answer(struct transfer *t, struct gsp_vram_client *m, struct fl_fail
     if (req->method == HTTP_METHOD_HEAD) {
         t->left = 0;
     }
-    if (is_hidden(res, t, hidden)) {
+    if (is_hidden(res, t)) {
         return false;
+    }
+    if (meets_hidden(t)) {
+        snprintf(t->extra, sizeof(t->extra), "Firstlight-Holes: bytes %llu-%llu\r\n",
+                 (unsigned long long)t->hidden.base,
+                 (unsigned long long)(t->hidden.base + t->hidden.size - 1));
+        res->extra = t->extra;
     }
     if (text_reserve(&t->buf, BUFFER_BYTES) == NULL) {
         try_again(res, "no memory for a transfer");
@@ -177,12 +197,27 @@ static bool answer(struct transfer *t, struct gsp_vram_client *m, struct fl_fail
     return true;
 }
 
+/* The n bytes at t->at, or fewer: as far as they are all of one kind. */
+static enum fl_err read_piece_of(struct transfer *t, struct gsp_vram_client *m, size_t *n,
+                                 struct fl_fail *fail)
+{
+    const struct range *h = &t->hidden;
+    if (t->at >= h->base && t->at - h->base < h->size) {
+        *n = (size_t)min_u64(*n, h->base + h->size - t->at);
+        memset(t->buf.data, 0, *n);
+        fiber_yield_if_long();
+        return FL_OK;
+    }
+    *n = t->at < h->base ? (size_t)min_u64(*n, h->base - t->at) : *n;
+    return gsp_vram_read_at(m, t->at, t->buf.data, *n, GSP_VRAM_BAR1, fail);
+}
+
 /* The next buffer, when the last one is taken. */
 static void read_next(struct transfer *t, struct gsp_vram_client *m, struct fl_fail *fail)
 {
-    const size_t n = (size_t)min_u64(t->left, BUFFER_BYTES);
+    size_t n = (size_t)min_u64(t->left, BUFFER_BYTES);
     t->buf.len = t->taken = 0;
-    if (gsp_vram_read_at(m, t->at, t->buf.data, n, GSP_VRAM_BAR1, fail) == FL_OK) {
+    if (read_piece_of(t, m, &n, fail) == FL_OK) {
         t->buf.len = n;
         t->at += n;
         t->left -= n;
@@ -219,7 +254,12 @@ static void get_fiber(void *arg)
 
 void api_get_memory(const struct http_request *req, struct http_response *res)
 {
-    begin(req, res, get_fiber, 0);
+    const bool holes_zero = strcmp(req->query, "holes=zero") == 0;
+    if (req->query[0] != '\0' && !holes_zero) {
+        http_error(res, 400, "the only thing to ask for is holes=zero");
+        return;
+    }
+    begin(req, res, get_fiber, 0, holes_zero);
 }
 
 /* ---- writing ---- */
@@ -231,15 +271,14 @@ static void put_fiber(void *arg)
     struct gsp_vram_client *m = gsp_vram_open(t->gpu, &fail);
     struct http_response *res = http_later_response(t->later);
     const char *body = http_later_request(t->later)->body;
-    struct range hidden;
     uint64_t bytes;
-    if (m == NULL || gsp_vram_reach(m, &bytes, &hidden, &fail) != FL_OK) {
+    if (m == NULL || gsp_vram_reach(m, &bytes, &t->hidden, &fail) != FL_OK) {
         problem(res, &fail);
     } else if (!range_ok(t->at, t->left, bytes)) {
         http_error(res, 416, "%llu bytes at %llu; the GPU has %llu bytes of video memory",
                    (unsigned long long)t->left, (unsigned long long)t->at,
                    (unsigned long long)bytes);
-    } else if (!is_hidden(res, t, hidden)) {
+    } else if (!is_hidden(res, t)) {
         if (gsp_vram_write_at(m, t->at, body, t->left, GSP_VRAM_BAR1, &fail) == FL_OK) {
             res->status = 204;
         } else {
@@ -304,6 +343,6 @@ void api_put_memory(const struct http_request *req, struct http_response *res)
                    "(bytes FIRST-LAST/*), or ?offset=, in decimal",
                    req->body_len);
     } else {
-        begin(req, res, put_fiber, first);
+        begin(req, res, put_fiber, first, false);
     }
 }

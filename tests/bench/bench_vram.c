@@ -55,10 +55,10 @@ static void work(void *arg)
     for (size_t i = 0; i < ARRAY_SIZE(pages); i++) {
         struct gsp_vm_map m = {
             .object = object, .len = MIB(2), .va = GIB(64) + i * GIB(1), .largest = pages[i].page};
-        must(gsp_vm_map(c, vm, &m, &fail), &fail); /* makes the tables above */
-        must(gsp_vm_unmap(c, vm, m.va, m.len, &fail), &fail);
+        must(gsp_vm_map(c, vm, &m, NULL, &fail), &fail); /* makes the tables above */
+        must(gsp_vm_unmap(c, vm, m.va, m.len, NULL, &fail), &fail);
         before = accesses();
-        must(gsp_vm_map(c, vm, &m, &fail), &fail);
+        must(gsp_vm_map(c, vm, &m, NULL, &fail), &fail);
         tell(pages[i].name, before);
     }
     must(gsp_vram_write(c, object, 0, page, sizeof(page), GSP_VRAM_BAR1, &fail), &fail);

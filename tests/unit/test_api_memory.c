@@ -124,6 +124,7 @@ static void refusals_body(void *arg)
         const char *line, *headers, *body, *status, *words;
     } wrong[] = {
         {"GET " PATH, "", "", "409", "WPR2"},
+        {"GET " PATH "?holes=no", "", "", "400", "holes=zero"},
         {"GET /api/v1/gpus/1/memory", "", "", "404", "this machine has 1"},
         {"GET /api/v1/gpus/x/memory", "", "", "404", "no such GPU"},
         {"HEAD /api/v1/gpus/1/memory", "", "", "404", ""},
@@ -164,7 +165,7 @@ static void refusals_body(void *arg)
     char line[100];
     answers(get(w->start - 4096, 4096), "206", "Content-Length: 4096\r\n");
     answers(get(w->start - 4096, 4097), "409", "WPR2");
-    answers(get(w->end - 1, 1), "409", "WPR2");
+    answers(get(w->end - 1, 1), "409", "?holes=zero");
     snprintf(line, sizeof(line), "PUT " PATH "?offset=%llu", (unsigned long long)w->start - 1);
     answers(begin_request(line, "", "ab", 2), "409", "WPR2");
     snprintf(line, sizeof(line), "PUT " PATH "?offset=%llu",
@@ -187,6 +188,74 @@ static void test_refusals(void **state)
 {
     (void)state;
     on_a_gpu(&strict, refusals_body);
+}
+
+/* ---- over what the CPU cannot reach ---- */
+
+static struct http_conn *get_zero(const char *method, uint64_t first, uint64_t bytes)
+{
+    char line[80], range[80];
+    snprintf(line, sizeof(line), "%s " PATH "?holes=zero", method);
+    snprintf(range, sizeof(range), "Range: bytes=%llu-%llu\r\n", (unsigned long long)first,
+             (unsigned long long)(first + bytes - 1));
+    return begin_request(line, bytes != 0 ? range : "", "", 0);
+}
+
+static void holes_body(void *arg)
+{
+    enum { AROUND = 4096, BYTES_OUTSIDE = KIB(200) };
+    char line[80];
+    size_t n;
+    (void)arg;
+    until(GSP_READY);
+    const struct gsp_wpr2 *w = &rig.gpu->wpr2;
+    const uint64_t from = w->start - BYTES_OUTSIDE;
+    assert_true(w->end - w->start > BYTES);
+    memset(data, 0, sizeof(data));
+    snprintf(line, sizeof(line), "Firstlight-Holes: bytes %llu-%llu\r\n",
+             (unsigned long long)w->start, (unsigned long long)w->end - 1);
+    /* what lies before it and behind it, where it belongs, and zeros in between */
+    answers(get(from, BYTES_OUTSIDE), "206", "");
+    const char *body = body_of(&n);
+    uint8_t *before = malloc(n);
+    assert_non_null(before);
+    memcpy(before, body, n);
+    answers(get_zero("GET", from, BYTES_OUTSIDE + BYTES), "206", line);
+    body = body_of(&n);
+    assert_int_equal(n, BYTES_OUTSIDE + BYTES);
+    assert_memory_equal(body, before, BYTES_OUTSIDE);
+    assert_memory_equal(body + BYTES_OUTSIDE, data, BYTES);
+    const uint64_t behind = min_u64(AROUND, rig.gpu->fb.fb_bytes - w->end);
+    answers(get(w->end, behind), "206", "");
+    memcpy(before, body_of(&n), behind);
+    answers(get_zero("GET", w->end - BYTES, BYTES + behind), "206", line);
+    body = body_of(&n);
+    assert_int_equal(n, BYTES + behind);
+    assert_memory_equal(body, data, BYTES);
+    assert_memory_equal(body + BYTES, before, behind);
+    free(before);
+    answers(get_zero("GET", w->end - 3, 3), "206", "\r\n\r\n");
+    body = body_of(&n);
+    assert_memory_equal(body, "\0\0\0", 3);
+    /* nothing is said where nothing is hidden; all of it may be asked for */
+    answers(get_zero("GET", from, 8), "206", "Content-Length: 8\r\n");
+    assert_null(strstr(out.data, "Firstlight-Holes"));
+    answers(get_zero("HEAD", 0, 0), "200", "Accept-Ranges: bytes\r\n");
+    struct http_conn *c = get_zero("GET", 0, 0);
+    while (http_conn_output(c, &n) == NULL) {
+        fiber_sleep_us(100);
+        http_collect();
+    }
+    assert_non_null(memmem(http_conn_output(c, &n), n, line, strlen(line)));
+    http_conn_free(c);
+    settle();
+    stops();
+}
+
+static void test_holes(void **state)
+{
+    (void)state;
+    on_a_gpu(&strict, holes_body);
 }
 
 /* ---- clients ---- */
@@ -275,9 +344,8 @@ static void test_unload(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_contents),
-        cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_clients),
+        cmocka_unit_test(test_contents), cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_holes),    cmocka_unit_test(test_clients),
         cmocka_unit_test(test_unload),
     };
     api_init(&ctx);

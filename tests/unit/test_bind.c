@@ -132,12 +132,15 @@ static void limits_of_a_vm(void **state)
     (void)host_fail_alloc_at(1);
     assert_int_equal(gpu_vm_create(&r.s.mem, r.s.t, &o, &vm, NULL), FL_ENOMEM);
     o.worker = true;
-    (void)host_fail_alloc_at(2);
-    assert_int_equal(gpu_vm_create(&r.s.mem, r.s.t, &o, &vm, NULL), FL_ENOMEM);
-    o.worker = false;
     assert_int_equal(gpu_vm_create(&r.s.mem, r.s.t, &o, &vm, NULL), FL_OK);
     struct gpu_bind_op op = rig_map(&r, MIB(1) - KIB(4), KIB(8), 0, 0);
     const struct gpu_bind bind = {.ops = &op, .op_count = 1};
+    const uint64_t live = heap_live();
+    (void)host_fail_alloc_at(1); /* the fiber that would run it */
+    assert_int_equal(gpu_vm_bind(vm, &bind, NULL, &r.s.fail), FL_ENOMEM);
+    assert_non_null(strstr(r.s.fail.text, "no memory for a fiber"));
+    fl_fail_clear(&r.s.fail);
+    assert_int_equal(heap_live(), live);
     assert_int_equal(gpu_vm_bind_sync(vm, &bind, NULL), FL_EINVAL);
     op.want.va = MIB(2) - KIB(4);
     assert_int_equal(gpu_vm_bind_sync(vm, &bind, NULL), FL_EINVAL);

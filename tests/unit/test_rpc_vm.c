@@ -337,6 +337,50 @@ static void meanwhile_body(void *arg)
     stops();
 }
 
+/* Who asked goes in the middle, with his connection or his session: so does the call. */
+static void gone_body(void *arg)
+{
+    struct text_buf body = {0};
+    int status;
+    (void)arg;
+    until(GSP_READY);
+    for (unsigned closes = 0; closes < 2; closes++) {
+        open_one("{}");
+        const unsigned o = make(",\"bytes\":67108864");
+        text_free(&body);
+        text_printf(&body,
+                    "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"memory.fill\",\"params\":%s}",
+                    with(",\"object\":%u,\"bytes\":67108864,\"pattern\":\"AQ==\"", o));
+        struct http_conn *c = begin(body.data);
+        fiber_sleep_us(US_PER_MS);
+        assert_true(http_conn_working(c));
+        if (closes != 0) {
+            close_it();
+            json_t *v = end(c, &status);
+            assert_non_null(strstr(text_at(json_object_get(v, "error"), "message"),
+                                   "who asked for it has gone"));
+            json_decref(v);
+            continue;
+        }
+        http_conn_free(c);
+        const json_t *r =
+            result("memory.read", with(",\"object\":%u,\"offset\":67108860,\"bytes\":3", o));
+        assert_string_equal(text_at(r, "data"), "AAAA"); /* it has not come so far */
+        r = result("memory.fill", with(",\"object\":%u,\"bytes\":65536,\"pattern\":\"AQ==\"", o));
+        assert_true(is_true(r, "complete"));
+        assert_int_equal(number_at(r, "bytes"), 65536);
+        close_it();
+    }
+    text_free(&body);
+    stops();
+}
+
+static void test_gone(void **state)
+{
+    (void)state;
+    on_a_gpu(&strict, gone_body);
+}
+
 static void test_meanwhile(void **state)
 {
     (void)state;
@@ -420,7 +464,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_refusals),  cmocka_unit_test(test_mapping),
         cmocka_unit_test(test_dump),      cmocka_unit_test(test_faults),
-        cmocka_unit_test(test_meanwhile), cmocka_unit_test(test_two),
+        cmocka_unit_test(test_meanwhile), cmocka_unit_test(test_gone),
+        cmocka_unit_test(test_two),
     };
     api_init(&ctx);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,7 +10,7 @@
 #include "arch/lockorder.h"
 #include "gsp/gpu.h"
 #include "gsp/hw/window.h"
-#include "gsp/vram.h"
+#include "gsp/vram/vram_priv.h"
 #include "mm/heap.h"
 
 static const char *const chips[] = {"tu102", "ga102", "gh100", "gb202"};
@@ -73,6 +73,13 @@ static uint32_t alloc(uint64_t bytes)
     return handle;
 }
 
+static void fill(uint32_t o, uint64_t offset, uint64_t len, const char *bytes, uint32_t n)
+{
+    uint64_t done;
+    OK(gsp_vram_fill(client, o, offset, len, bytes, n, GSP_VRAM_BAR1, UINT64_MAX, &done, &fail));
+    assert_int_equal(done, len);
+}
+
 static void pattern(uint8_t *p, size_t n, unsigned seed)
 {
     for (size_t i = 0; i < n; i++) {
@@ -103,7 +110,7 @@ static void both_ways(void)
     ERR(FL_EINVAL, gsp_vram_read(client, o, MIB(3), in, 8193, GSP_VRAM_BAR1, &fail));
     ERR(FL_EINVAL, gsp_vram_write(client, o, UINT64_MAX, out, 2, GSP_VRAM_BAR1, &fail));
     ERR(FL_ENOENT, gsp_vram_read(client, o + 100, 0, in, 1, GSP_VRAM_BAR1, &fail));
-    OK(gsp_vram_fill(client, o, 4093, 5000, "abc", 3, GSP_VRAM_BAR1, &fail));
+    fill(o, 4093, 5000, "abc", 3);
     OK(gsp_vram_read(client, o, 4092, in, 5002, GSP_VRAM_PRAMIN, &fail));
     assert_memory_equal(in + 1, "abcabcabc", 9);
     assert_int_equal(in[5000], "abc"[4999 % 3]);
@@ -117,6 +124,46 @@ static void test_both_ways(void **state)
     on_each_chip(both_ways);
 }
 
+/* A fill stops when its time is over, and says how far it got; or when nobody wants it any more. */
+static bool is_wanted(void *ctx) { return (*(unsigned *)ctx)-- > 0; }
+
+static void fill_stops(void)
+{
+    const uint32_t o = alloc(MIB(2));
+    unsigned pieces = 3;
+    uint64_t done;
+
+    fill(o, 0, MIB(2), "a", 1);
+    OK(gsp_vram_fill(client, o, 0, MIB(2), "abc", 3, GSP_VRAM_BAR1, 0, &done, &fail));
+    assert_in_range(done, 1, MIB(2) - 1);
+    assert_int_equal(done % 3, 0); /* it goes on from there */
+    OK(gsp_vram_read(client, o, done - 3, in, 5, GSP_VRAM_BAR1, &fail));
+    assert_memory_equal(in, "abcaa", 5);
+    gsp_vram_while(client, is_wanted, &pieces);
+    ERR(FL_ECANCELED,
+        gsp_vram_fill(client, o, 0, MIB(2), "x", 1, GSP_VRAM_BAR1, UINT64_MAX, &done, &fail));
+    assert_non_null(strstr(fail.text, "who asked for it has gone"));
+    assert_true(done >= 3 * 4096 && done < MIB(1));
+    OK(gsp_vram_read(client, o, done - 1, in, 2, GSP_VRAM_BAR1, &fail));
+    assert_true(in[0] == 'x' && in[1] != 'x');
+    const uint64_t objects = client->object_count;
+    uint32_t cleared;
+    pieces = 1;
+    ERR(FL_ECANCELED,
+        gsp_vram_alloc(client, &(struct gsp_vram_request){.bytes = MIB(1), .clear = true}, &cleared,
+                       &fail));
+    assert_int_equal(client->object_count, objects);
+    gsp_vram_while(client, NULL, NULL);
+    OK(gsp_vram_fill(client, o, 0, 0, "x", 1, GSP_VRAM_BAR1, 0, &done, &fail));
+    assert_int_equal(done, 0);
+    OK(gsp_vram_free(client, o, &fail));
+}
+static void test_fill_stops(void **state)
+{
+    (void)state;
+    on_each_chip(fill_stops);
+}
+
 /* The window is where it was found, also when somebody moves it by hand in between; neighbours cost
  * no move. */
 static void window_is_put_back(void)
@@ -127,7 +174,7 @@ static void window_is_put_back(void)
     uint32_t value = 0;
     uint64_t moves;
 
-    OK(gsp_vram_fill(client, o, 0, MIB(4), "q", 1, GSP_VRAM_BAR1, &fail));
+    fill(o, 0, MIB(4), "q", 1);
     OK(gsp_reg_write(rig.gpu, off, 0x123, &fail));
     OK(gsp_vram_read(client, o, MIB(1) - 64, in, 4096, GSP_VRAM_PRAMIN, &fail));
     OK(gsp_reg_read(rig.gpu, off, &value, &fail));
@@ -220,7 +267,7 @@ static void map_and_look(enum gsp_vm_kind kind)
             .object = o, .len = MIB(8), .va = GSP_VM_ANYWHERE, .largest = pages[i]};
         struct gpu_walk w;
         bool agrees = false;
-        OK(gsp_vm_map(client, vm, &m, &fail));
+        OK(gsp_vm_map(client, vm, &m, NULL, &fail));
         OK(gsp_vm_walk(client, vm, m.va + MIB(3) + 12345, &w, &agrees, &fail));
         assert_int_equal(w.end, GPU_WALK_MAPPED);
         assert_int_equal(w.page, pages[i]);
@@ -251,6 +298,61 @@ static void test_spaces(void **state)
     on_each_chip(bar1);
 }
 
+/* ---- places that are chosen ---- */
+
+static uint64_t choose(uint32_t vm, uint32_t o, uint64_t len)
+{
+    struct gsp_vm_map m = {.object = o, .len = len, .va = GSP_VM_ANYWHERE};
+    OK(gsp_vm_map(client, vm, &m, NULL, &fail));
+    return m.va;
+}
+
+/* What is unmapped of a place is free, wherever in it; the rest is not. */
+static void places(void)
+{
+    static const uint64_t cuts[][2] = {{2, 3}, {0, 1}, {7, 8}, {3, 5}, {1, 2}, {5, 7}};
+    const uint32_t o = alloc(MIB(8));
+    struct gsp_vm_map m = {.object = o, .len = MIB(1), .va = GSP_VM_ANYWHERE};
+    struct gpu_walk w;
+    uint32_t vm;
+
+    OK(gsp_vm_create(client, GSP_VM_BAR1, MIB(8), &vm, &fail));
+    const uint64_t base = choose(vm, o, MIB(8));
+    ERR(FL_ENOSPC, gsp_vm_map(client, vm, &m, NULL, &fail));
+    for (size_t i = 0; i < ARRAY_SIZE(cuts); i++) {
+        const uint64_t va = base + cuts[i][0] * MIB(1), len = (cuts[i][1] - cuts[i][0]) * MIB(1);
+        OK(gsp_vm_unmap(client, vm, va, len, NULL, &fail));
+        assert_int_equal(choose(vm, o, len), va);
+        m.va = GSP_VM_ANYWHERE;
+        ERR(FL_ENOSPC, gsp_vm_map(client, vm, &m, NULL, &fail));
+        OK(gsp_vm_walk(client, vm, va, &w, NULL, &fail));
+        assert_int_equal(w.end, GPU_WALK_MAPPED);
+    }
+    /* over two places and a part of a third */
+    OK(gsp_vm_unmap(client, vm, base + MIB(2), MIB(4), NULL, &fail));
+    assert_int_equal(choose(vm, o, MIB(4)), base + MIB(2));
+    /* said where, then unmapped in part: what is left is not chosen */
+    OK(gsp_vm_unmap(client, vm, base, MIB(8), NULL, &fail));
+    m.va = base + MIB(1);
+    m.len = MIB(4);
+    OK(gsp_vm_map(client, vm, &m, NULL, &fail));
+    assert_int_equal(choose(vm, o, MIB(2)), base + MIB(5));
+    OK(gsp_vm_unmap(client, vm, base + MIB(2), MIB(2), NULL, &fail));
+    assert_int_equal(choose(vm, o, MIB(2)), base + MIB(2));
+    assert_int_equal(choose(vm, o, MIB(1)), base);
+    assert_int_equal(choose(vm, o, MIB(1)), base + MIB(7));
+    m.len = KIB(4);
+    m.va = GSP_VM_ANYWHERE;
+    ERR(FL_ENOSPC, gsp_vm_map(client, vm, &m, NULL, &fail));
+    OK(gsp_vm_destroy(client, vm, &fail));
+    OK(gsp_vram_free(client, o, &fail));
+}
+static void test_places(void **state)
+{
+    (void)state;
+    on_each_chip(places);
+}
+
 /* ---- eviction ---- */
 
 static bool is_evicted(uint32_t o)
@@ -272,10 +374,10 @@ static void eviction(void)
     OK(gsp_vram_alloc(client, &(struct gsp_vram_request){.bytes = MIB(1), .pinned = true}, &pinned,
                       &fail));
     OK(gsp_vm_create(client, GSP_VM_ENGINES, 0, &vm, &fail));
-    OK(gsp_vm_map(client, vm, &m, &fail));
+    OK(gsp_vm_map(client, vm, &m, NULL, &fail));
     pattern(out, sizeof(out), 77);
     OK(gsp_vm_write(client, vm, m.va + MIB(2) - 50, out, sizeof(out), &fail));
-    OK(gsp_vram_fill(client, second, 0, MIB(2), "x", 1, GSP_VRAM_BAR1, &fail));
+    fill(second, 0, MIB(2), "x", 1);
     gsp_vram_get_stats(rig.gpu, &s);
     OK(gsp_vram_alloc(client, &(struct gsp_vram_request){.bytes = s.free_bytes, .pinned = true},
                       &rest, &fail));
@@ -309,7 +411,7 @@ static void eviction(void)
     extra = alloc(4096);
     assert_true(is_evicted(first) || is_evicted(second));
     assert_false(is_evicted(pinned));
-    OK(gsp_vm_unmap(client, vm, m.va, MIB(3), &fail));
+    OK(gsp_vm_unmap(client, vm, m.va, MIB(3), NULL, &fail));
     OK(gsp_vram_free(client, first, &fail));
     OK(gsp_vram_free(client, second, &fail));
     gsp_vram_get_stats(rig.gpu, &s);
@@ -340,18 +442,19 @@ static void unload_within(void)
     struct gsp_vm_map m = {.object = o, .len = MIB(4), .va = GSP_VM_ANYWHERE};
 
     OK(gsp_vm_create(client, GSP_VM_BAR1, MIB(8), &vm, &fail)); /* stays mapped when all ends */
-    OK(gsp_vm_map(client, vm, &m, &fail));
+    OK(gsp_vm_map(client, vm, &m, NULL, &fail));
     m.va = GSP_VM_ANYWHERE;
     OK(gsp_vm_create(client, GSP_VM_ENGINES, 0, &vm, &fail));
-    OK(gsp_vm_map(client, vm, &m, &fail));
-    OK(gsp_vram_fill(client, o, 0, MIB(4), "z", 1, GSP_VRAM_BAR1, &fail));
+    OK(gsp_vm_map(client, vm, &m, NULL, &fail));
+    fill(o, 0, MIB(4), "z", 1);
     assert_int_equal(gsp_unload(rig.gpu), FL_OK);
     ERR(FL_ECANCELED, gsp_vram_read(client, o, 0, in, 16, GSP_VRAM_BAR1, &fail));
     ERR(FL_ECANCELED,
         gsp_vram_alloc(client, &(struct gsp_vram_request){.bytes = 1}, &handle, &fail));
-    ERR(FL_ECANCELED, gsp_vm_unmap(client, vm, m.va, m.len, &fail));
+    ERR(FL_ECANCELED, gsp_vm_unmap(client, vm, m.va, m.len, NULL, &fail));
     ERR(FL_ECANCELED, gsp_vm_dump(client, vm, m.va, m.len, 100, ignore_run, NULL, &fail));
-    ERR(FL_ECANCELED, gsp_vm_describe(client, vm, &info, &fail));
+    OK(gsp_vm_describe(client, vm, &info, &fail)); /* how it stood */
+    assert_int_equal(info.mappings, 1);
     ERR(FL_ECANCELED, gsp_vm_destroy(client, vm, &fail));
     ERR(FL_ECANCELED, gsp_vram_free(client, o, &fail));
     ERR(FL_ECANCELED, gsp_vram_reach(client, &bytes, &hidden, &fail));
@@ -374,9 +477,10 @@ static void test_unload(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_both_ways),  cmocka_unit_test(test_window),
-        cmocka_unit_test(test_allocation), cmocka_unit_test(test_spaces),
-        cmocka_unit_test(test_eviction),   cmocka_unit_test(test_unload),
+        cmocka_unit_test(test_both_ways), cmocka_unit_test(test_fill_stops),
+        cmocka_unit_test(test_window),    cmocka_unit_test(test_allocation),
+        cmocka_unit_test(test_spaces),    cmocka_unit_test(test_places),
+        cmocka_unit_test(test_eviction),  cmocka_unit_test(test_unload),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,6 +6,7 @@
 #include "tests/unit/rig_assert.h"
 
 #include "arch/lockorder.h"
+#include "arch/log.h"
 #include "gsp/vram/vram_priv.h"
 #include "mm/heap.h"
 
@@ -88,7 +89,7 @@ static void reset_within(void *arg)
     assert_non_null(c);
     OK(gsp_vm_create(c, GSP_VM_ENGINES, 0, &vm, &fail));
     struct gsp_vm_map m = {.object = alloc(c, MIB(1)), .len = MIB(1), .va = GSP_VM_ANYWHERE};
-    OK(gsp_vm_map(c, vm, &m, &fail));
+    OK(gsp_vm_map(c, vm, &m, NULL, &fail));
     gsp_vram_close(c);
 }
 
@@ -184,7 +185,7 @@ static void hangs(void *arg)
     struct gsp_vm_map m = {.object = alloc(c, MIB(1)), .len = MIB(1), .va = GSP_VM_ANYWHERE};
     OK(gsp_vm_create(c, GSP_VM_ENGINES, 0, &vm, &fail));
     fl_fail_clear(&fail);
-    assert_int_equal(gsp_vm_map(c, vm, &m, &fail), FL_ETIMEDOUT);
+    assert_int_equal(gsp_vm_map(c, vm, &m, NULL, &fail), FL_ETIMEDOUT);
     if (strstr(fail.text, "MMU_INVALIDATE") == NULL || strstr(fail.hint, "reset") == NULL) {
         fail_msg("%s [%s]", fail.text, fail.hint);
     }
@@ -199,6 +200,50 @@ static void test_invalidate_hangs(void **state)
     assert_int_equal(rig_boot(&rig), FL_OK);
     rig_run(hangs, NULL);
     close_all();
+}
+
+/* ---- an address space that RM does not take ---- */
+
+static enum fl_err created;
+static void create_one(void *arg)
+{
+    struct gsp_vram_client *c = gsp_vram_open(rig.gpu, &fail);
+    uint32_t vm;
+
+    (void)arg;
+    assert_non_null(c);
+    fl_fail_clear(&fail);
+    created = gsp_vm_create(c, GSP_VM_ENGINES, 0, &vm, &fail);
+    assert_int_equal(c->space_count, created == FL_OK);
+    gsp_vram_close(c);
+}
+
+/* The reply to GSP_RM_ALLOC of FERMI_VASPACE_A does not come: that is said, and nothing of a space
+ * that is left in RM, for there is none that we know of. */
+static void test_create_fails(void **state)
+{
+    char spec[60];
+    const char *const faults[] = {spec, NULL};
+    uint64_t at = 0;
+    unsigned n = 1;
+
+    (void)state;
+    for (created = FL_OK; created == FL_OK; n++) { /* those before it belong to the boot */
+        assert_true(n < 20);
+        snprintf(spec, sizeof(spec), "message:function=103:n=%u:drop", n);
+        rig_open(&rig, &(struct rig_options){.faults = faults});
+        log_set_level(LOG_WARN);
+        for (struct log_entry old; log_read(&at, &old, NULL);) {
+        }
+        if (rig_boot(&rig) == FL_OK) {
+            rig_run(create_one, NULL);
+        }
+        for (struct log_entry e; log_read(&at, &e, NULL);) {
+            assert_null(strstr(e.text, "left in RM"));
+        }
+        close_all();
+    }
+    assert_int_equal(created, FL_ETIMEDOUT);
 }
 
 /* ---- two GPUs at once ---- */
@@ -226,7 +271,7 @@ static void work(void *arg)
         assert_int_equal(gsp_vm_create(c, GSP_VM_ENGINES, 0, &vm, &why), FL_OK);
         struct gsp_vm_map m = {
             .object = object, .len = MIB(3), .va = GSP_VM_ANYWHERE, .largest = GPU_PAGE_64K};
-        assert_int_equal(gsp_vm_map(c, vm, &m, &why), FL_OK);
+        assert_int_equal(gsp_vm_map(c, vm, &m, NULL, &why), FL_OK);
         memset(out[w->seed], (int)(w->seed + round * 16), sizeof(out[0]));
         assert_int_equal(
             gsp_vm_write(c, vm, m.va + MIB(2) - 99, out[w->seed], sizeof(out[0]), &why), FL_OK);
@@ -267,9 +312,8 @@ static void test_two_gpus(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_reset_in_a_queue),
-        cmocka_unit_test(test_reset_while_copying),
-        cmocka_unit_test(test_invalidate_hangs),
+        cmocka_unit_test(test_reset_in_a_queue), cmocka_unit_test(test_reset_while_copying),
+        cmocka_unit_test(test_invalidate_hangs), cmocka_unit_test(test_create_fails),
         cmocka_unit_test(test_two_gpus),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -42,6 +42,11 @@ static void put_schema(struct jw *j, const struct rpc_param *p)
         jw_str(j, "type", "boolean");
         jw_bool(j, "default", p->fallback != 0);
         break;
+    case RPC_UINTS:
+        jw_str(j, "type", "array");
+        jw_u64(j, "maxItems", p->most);
+        jw_raw(j, "items", "{\"type\":[\"integer\",\"string\"]}");
+        break;
     case RPC_OBJECT:
         jw_str(j, "type", "object");
         break;

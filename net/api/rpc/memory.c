@@ -5,8 +5,9 @@
 
 #include "net/api/rpc/session.h"
 
-#define DATA_MAX KIB(256) /* of one call */
-#define LIST_MAX 256u     /* objects: finding each one takes a look at all */
+#define DATA_MAX KIB(256)        /* of one call */
+#define FILL_US  (10 * US_PER_S) /* of one call: it says how far it got */
+#define LIST_MAX 256u            /* objects: finding each one takes a look at all */
 
 /* ---- what calls have in common ---- */
 
@@ -203,13 +204,15 @@ static void fill_in(struct rpc_call *c, struct gsp_vram_client *m)
     if (pattern == NULL && c->code != 0) {
         return;
     }
+    uint64_t filled;
     if (gsp_vram_fill(m, (uint32_t)c->arg[FILL_OBJECT].u, c->arg[FILL_OFFSET].u,
-                      c->arg[FILL_BYTES].u, pattern, (uint32_t)n, way_of(c, FILL_WAY),
-                      &c->fail) != FL_OK) {
+                      c->arg[FILL_BYTES].u, pattern, (uint32_t)n, way_of(c, FILL_WAY), FILL_US,
+                      &filled, &c->fail) != FL_OK) {
         rpc_failed(c);
     } else {
         jw_object(c->out, "result");
-        jw_u64(c->out, "bytes", c->arg[FILL_BYTES].u);
+        jw_u64(c->out, "bytes", filled);
+        jw_bool(c->out, "complete", filled == c->arg[FILL_BYTES].u);
         jw_end_object(c->out);
     }
     free(pattern);
@@ -387,9 +390,12 @@ const struct rpc_method rpc_memory_methods[] = {
      .flags = RPC_TOKEN | RPC_SLOW,
      .run = write},
     {.name = "memory.fill",
-     .summary = "repeats a pattern over a part of an object",
+     .summary =
+         "repeats a pattern over a part of an object, for 10 s at most: `bytes` is how far it "
+         "got, `complete` whether that is all",
      .params = fill_params,
      .flags = RPC_TOKEN | RPC_SLOW,
+     .result = "{\"type\":\"object\",\"required\":[\"bytes\",\"complete\"]}",
      .run = fill},
     {.name = "memory.stats",
      .summary = "how much is free, in which pieces, and what page tables take",

@@ -45,6 +45,33 @@ static void take_uint(struct rpc_call *c, const struct rpc_param *p, const json_
     }
 }
 
+static void take_uints(struct rpc_call *c, const struct rpc_param *p, const json_t *v)
+{
+    uint64_t n;
+    if (!json_is_array(v) || json_array_size(v) > p->most) {
+        rpc_fail(c, RPC_INVALID_PARAMS, "%s: expected an array of at most %llu numbers", p->name,
+                 (unsigned long long)p->most);
+        return;
+    }
+    for (size_t i = 0; i < json_array_size(v); i++) {
+        if (!number_of(json_array_get(v, i), &n) || n > UINT32_MAX) {
+            rpc_fail(c, RPC_INVALID_PARAMS, "%s[%zu]: expected a number below 2^32", p->name, i);
+            return;
+        }
+    }
+}
+
+uint32_t rpc_uints(const struct rpc_call *c, unsigned param, uint32_t *out)
+{
+    const size_t count = rpc_given(c, param) ? json_array_size(c->arg[param].value) : 0;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t n = 0;
+        (void)number_of(json_array_get(c->arg[param].value, i), &n); /* as it was when taken */
+        out[i] = (uint32_t)n;
+    }
+    return (uint32_t)count;
+}
+
 static void take_text(struct rpc_call *c, const struct rpc_param *p, const json_t *v,
                       union rpc_arg *a)
 {
@@ -160,6 +187,10 @@ static void take(struct rpc_call *c, const struct rpc_param *p, const json_t *v,
         if (!json_is_object(v)) {
             wrong(c, p, "an object");
         }
+        break;
+    case RPC_UINTS:
+        take_uints(c, p, v);
+        a->value = v;
         break;
     default:
         break;

@@ -38,14 +38,15 @@ enum rpc_type {
     RPC_BOOL,
     RPC_NAME,   /* a string, or a number: for what has a name and a number */
     RPC_OBJECT, /* a JSON object */
+    RPC_UINTS,  /* an array of numbers, as RPC_UINT has them, below 2^32; rpc_uints() */
 };
 
-#define RPC_PARAMS_MAX 10
+#define RPC_PARAMS_MAX 12
 struct rpc_param {
     const char *name; /* NULL ends the table */
     enum rpc_type type;
     bool required;
-    uint64_t most;              /* UINT: the largest value (0: any); TEXT, NAME: the longest */
+    uint64_t most; /* UINT: the largest value (0: any); TEXT, NAME: the longest; UINTS: how many */
     uint64_t fallback;          /* UINT, BOOL: when it is absent */
     const char *const *choices; /* TEXT: the only ones; NULL-terminated; NULL: any */
     const char *summary;
@@ -71,7 +72,8 @@ struct rpc_call {
     uint32_t given;                    /* bits: which of them the request has */
     uint32_t gpu_index;
     struct gsp_gpu *gpu; /* NULL only for methods that have RPC_PARAM_GPU and RPC_NO_GPU_OK */
-    struct jw *out;      /* the method writes one value with the key "result" */
+    const struct http_later *later; /* of who waits for the answer; NULL: answered at once */
+    struct jw *out;                 /* the method writes one value with the key "result" */
     /* How it failed; code 0: it did not. */
     enum rpc_code code;
     struct fl_fail fail; /* text says what; its err is FL_OK where there is no record to show */
@@ -82,6 +84,7 @@ enum {
     RPC_TOKEN = 1,     /* the token is needed */
     RPC_SLOW = 2,      /* may have to wait for the GPU: runs in a fiber of its own */
     RPC_NO_GPU_OK = 4, /* also for a GPU that could not even be created */
+    RPC_FENCE = 8,     /* RPC_SLOW, and waits for a fence only: holds no GPU's place */
 };
 struct rpc_method {
     const char *name, *summary;
@@ -102,6 +105,9 @@ void rpc_fail(struct rpc_call *c, enum rpc_code code, const char *fmt, ...) FL_P
 void rpc_failed(struct rpc_call *c);
 /* Refused by the resource manager with an NV_STATUS. */
 void rpc_refused(struct rpc_call *c, uint32_t nv_status, const char *what);
+/* The numbers of a parameter of type RPC_UINTS, into out, which has room for as many as it may
+ * have. How many; 0 where it is absent. */
+uint32_t rpc_uints(const struct rpc_call *c, unsigned param, uint32_t *out);
 /* base64 of the string parameter of this name, decoded; owned by the caller. NULL: failed (the call
  * says why), or empty (*len 0). */
 void *rpc_decode(struct rpc_call *c, const char *name, const char *text, size_t *len);
@@ -109,7 +115,7 @@ void *rpc_decode(struct rpc_call *c, const char *name, const char *text, size_t 
 /* Tables of methods, each ends with a name NULL. */
 extern const struct rpc_method rpc_gpu_methods[], rpc_rm_methods[], rpc_register_methods[],
     rpc_pci_methods[], rpc_appliance_methods[], rpc_session_methods[], rpc_memory_methods[],
-    rpc_vm_methods[];
+    rpc_vm_methods[], rpc_vm_job_methods[];
 /* Method i of all, NULL at the end; by name, NULL when there is none. */
 const struct rpc_method *rpc_method_at(size_t i);
 const struct rpc_method *rpc_method_find(const char *name);
@@ -123,9 +129,10 @@ void rpc_discover(struct jw *j, const char *key);
 #define RPC_BATCH_MAX    64u /* calls of one request */
 #define RPC_JOBS_MAX     16u /* requests that wait for GPUs, at a time */
 #define RPC_JOBS_PER_GPU 4u  /* of these, for one GPU: a hung one leaves room for the others */
+#define RPC_FENCES_MAX   8u  /* requests that wait for fences, besides */
 
 struct rpc_stats {
     uint64_t requests, calls, notifications, errors, busy;
-    uint32_t jobs;
+    uint32_t jobs, fences; /* requests that wait now, for GPUs and for fences */
 };
 void rpc_get_stats(struct rpc_stats *out);

@@ -17,12 +17,13 @@ struct job {
     struct http_later *later;
     json_t *root;
     bool authorised;
-    uint32_t gpu; /* that it counts for */
+    uint32_t place; /* that it takes: a GPU's, or FENCES */
 };
+#define FENCES ((uint32_t)API_MAX_GPUS) /* the place of those that wait for a fence only */
 
 static struct {
     struct rpc_stats stats;
-    uint32_t jobs_of[API_MAX_GPUS];
+    uint32_t jobs_of[API_MAX_GPUS + 1]; /* by place */
 } rpc;
 
 void rpc_get_stats(struct rpc_stats *out) { *out = rpc.stats; }
@@ -40,9 +41,9 @@ static const struct rpc_method own_methods[] = {
 };
 
 static const struct rpc_method *const tables[] = {
-    own_methods,          rpc_gpu_methods,    rpc_rm_methods,
-    rpc_register_methods, rpc_pci_methods,    rpc_appliance_methods,
-    rpc_session_methods,  rpc_memory_methods, rpc_vm_methods,
+    own_methods,     rpc_gpu_methods,       rpc_rm_methods,      rpc_register_methods,
+    rpc_pci_methods, rpc_appliance_methods, rpc_session_methods, rpc_memory_methods,
+    rpc_vm_methods,  rpc_vm_job_methods,
 };
 
 const struct rpc_method *rpc_method_at(size_t i)
@@ -173,7 +174,8 @@ static void run(struct rpc_call *c, const json_t *request, bool authorised)
 }
 
 /* Runs one request and writes its answer, unless it is a notification. The code it ended with. */
-static enum rpc_code serve(struct jw *j, const json_t *request, bool authorised)
+static enum rpc_code serve(struct jw *j, const json_t *request, bool authorised,
+                           const struct http_later *later)
 {
     struct rpc_call *c = calloc(1, sizeof(*c)); /* too large for a stack */
     if (c == NULL) {
@@ -184,6 +186,7 @@ static enum rpc_code serve(struct jw *j, const json_t *request, bool authorised)
     const size_t len = j->out->len;
     const json_t *id = json_object_get(request, "id");
     c->out = j;
+    c->later = later;
     rpc.stats.calls++;
     if (!is_request(c, request)) {
         put_failure(j, json_is_string(id) || json_is_integer(id) ? id : NULL, c);
@@ -236,12 +239,13 @@ static void finish(struct http_response *res)
 }
 
 /* root is a request, or an array of 1 to RPC_BATCH_MAX. */
-static void serve_all(const json_t *root, bool authorised, struct http_response *res)
+static void serve_all(const json_t *root, bool authorised, const struct http_later *later,
+                      struct http_response *res)
 {
     struct jw j;
     jw_begin(&j, &res->body);
     if (!json_is_array(root)) {
-        if (serve(&j, root, authorised) == RPC_NEEDS_TOKEN && res->body.len != 0) {
+        if (serve(&j, root, authorised, later) == RPC_NEEDS_TOKEN && res->body.len != 0) {
             res->status = 401;
             res->extra = "WWW-Authenticate: Bearer realm=\"firstlight\"\r\n";
         }
@@ -251,7 +255,7 @@ static void serve_all(const json_t *root, bool authorised, struct http_response 
     jw_array(&j, NULL);
     const size_t empty = res->body.len;
     for (size_t i = 0; i < json_array_size(root); i++) {
-        (void)serve(&j, json_array_get(root, i), authorised);
+        (void)serve(&j, json_array_get(root, i), authorised, later);
     }
     jw_end_array(&j);
     if (res->body.len == empty + 1 && !res->body.failed) { /* "[]" is no answer */
@@ -263,19 +267,25 @@ static void serve_all(const json_t *root, bool authorised, struct http_response 
 /* --- in a fiber of its own
  * ------------------------------------------------------------------------- */
 
+static void count(uint32_t place, int by)
+{
+    uint32_t *of_kind = place == FENCES ? &rpc.stats.fences : &rpc.stats.jobs;
+    rpc.jobs_of[place] += (uint32_t)by;
+    *of_kind += (uint32_t)by;
+}
+
 static void job_fiber(void *arg)
 {
     struct job *job = arg;
-    serve_all(job->root, job->authorised, http_later_response(job->later));
+    serve_all(job->root, job->authorised, job->later, http_later_response(job->later));
     json_decref(job->root);
-    rpc.jobs_of[job->gpu]--;
-    rpc.stats.jobs--;
+    count(job->place, -1);
     http_later_done(job->later);
     free(job);
 }
 
-/* The GPU that a request would wait for; false: it never waits. */
-static bool waits_for(const json_t *request, bool authorised, uint32_t *gpu)
+/* The place that a request would take while it waits; false: it never waits. */
+static bool waits_for(const json_t *request, bool authorised, uint32_t *place)
 {
     const char *name = json_string_value(json_object_get(request, "method"));
     const struct rpc_method *m = name != NULL ? rpc_method_find(name) : NULL;
@@ -287,28 +297,34 @@ static bool waits_for(const json_t *request, bool authorised, uint32_t *gpu)
     if (c != NULL) {
         c->method = m;
         waits = rpc_take_params(c, json_object_get(request, "params"));
-        *gpu = c->gpu_index;
+        *place = c->gpu_index;
         for (unsigned i = 0; waits && m->params != NULL && m->params[i].name != NULL; i++) {
             if (rpc_given(c, i) && strcmp(m->params[i].name, "session") == 0) {
-                waits = session_gpu(c->arg[i].text, gpu); /* else it fails at once */
+                waits = session_gpu(c->arg[i].text, place); /* else it fails at once */
             }
         }
+        *place = (m->flags & RPC_FENCE) != 0 ? FENCES : *place;
         free(c);
     }
     return waits;
 }
 
-static bool any_waits(const json_t *root, bool authorised, uint32_t *gpu)
+/* A batch takes the place of the first GPU that one of its calls waits for. */
+static bool any_waits(const json_t *root, bool authorised, uint32_t *place)
 {
+    bool waits = false;
     if (!json_is_array(root)) {
-        return waits_for(root, authorised, gpu);
+        return waits_for(root, authorised, place);
     }
-    for (size_t i = 0; i < json_array_size(root); i++) {
-        if (waits_for(json_array_get(root, i), authorised, gpu)) {
-            return true;
+    *place = FENCES;
+    for (size_t i = 0; i < json_array_size(root) && *place == FENCES; i++) {
+        uint32_t one;
+        if (waits_for(json_array_get(root, i), authorised, &one)) {
+            waits = true;
+            *place = one;
         }
     }
-    return false;
+    return waits;
 }
 
 static void busy(struct http_response *res, const char *text)
@@ -321,21 +337,22 @@ static void busy(struct http_response *res, const char *text)
 
 /* Takes root over. */
 static void serve_later(const struct http_request *req, struct http_response *res, json_t *root,
-                        bool authorised, uint32_t gpu)
+                        bool authorised, uint32_t place)
 {
     struct job *job = NULL;
     struct http_later *later = NULL;
-    if (rpc.stats.jobs == RPC_JOBS_MAX) {
+    if (place == FENCES && rpc.stats.fences == RPC_FENCES_MAX) {
+        busy(res, "too many requests wait for fences; try again");
+    } else if (place != FENCES && rpc.stats.jobs == RPC_JOBS_MAX) {
         busy(res, "too many requests wait for GPUs; try again");
-    } else if (rpc.jobs_of[gpu] == RPC_JOBS_PER_GPU) {
+    } else if (place != FENCES && rpc.jobs_of[place] == RPC_JOBS_PER_GPU) {
         busy(res, "too many requests wait for this GPU; try again");
     } else if ((job = calloc(1, sizeof(*job))) == NULL) {
         busy(res, "no memory for a request that waits; try again");
     } else if ((later = http_defer(req, res)) != NULL) {
-        *job = (struct job){.later = later, .root = root, .authorised = authorised, .gpu = gpu};
+        *job = (struct job){.later = later, .root = root, .authorised = authorised, .place = place};
         if (fiber_spawn("rpc", job_fiber, job, JOB_STACK_BYTES) != NULL) {
-            rpc.jobs_of[gpu]++;
-            rpc.stats.jobs++;
+            count(place, 1);
             return;
         }
         busy(http_later_response(later), "no memory for a fiber; try again");
@@ -349,7 +366,7 @@ void rpc_post(const struct http_request *req, struct http_response *res)
 {
     char why[200];
     bool no_memory;
-    uint32_t gpu = 0;
+    uint32_t place = 0;
     rpc.stats.requests++;
     json_t *root =
         json_in(req->body != NULL ? req->body : "", req->body_len, why, sizeof(why), &no_memory);
@@ -366,11 +383,11 @@ void rpc_post(const struct http_request *req, struct http_response *res)
     if (count == 0 || count > RPC_BATCH_MAX) {
         one_failure(res, RPC_INVALID_REQUEST,
                     count == 0 ? "an empty batch" : "more than 64 calls in one request");
-    } else if (any_waits(root, authorised, &gpu)) {
-        serve_later(req, res, root, authorised, gpu);
+    } else if (any_waits(root, authorised, &place)) {
+        serve_later(req, res, root, authorised, place);
         return;
     } else {
-        serve_all(root, authorised, res);
+        serve_all(root, authorised, NULL, res);
     }
     json_decref(root);
 }

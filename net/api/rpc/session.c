@@ -94,6 +94,18 @@ void session_leave(struct session *s)
     event_signal(&sessions.changed);
 }
 
+struct caller {
+    const struct session *session;
+    const struct http_later *later;
+};
+
+/* Neither has the session been closed, nor the connection that waits for the answer. */
+static bool is_wanted(void *ctx)
+{
+    const struct caller *w = ctx;
+    return !w->session->closing && (w->later == NULL || http_later_wanted(w->later));
+}
+
 void session_with_memory(struct rpc_call *c,
                          void (*fn)(struct rpc_call *c, struct gsp_vram_client *m))
 {
@@ -106,11 +118,29 @@ void session_with_memory(struct rpc_call *c,
         s->vram = gsp_vram_open(c->gpu, &c->fail);
     }
     if (s->vram != NULL) {
+        struct caller caller = {s, c->later};
+        gsp_vram_while(s->vram, is_wanted, &caller);
         fn(c, s->vram);
+        gsp_vram_while(s->vram, NULL, NULL);
     } else {
         rpc_failed(c);
     }
     mutex_unlock(&s->vram_lock);
+    session_leave(s);
+}
+
+void session_beside(struct rpc_call *c, void (*fn)(struct rpc_call *c, struct gsp_vram_client *m))
+{
+    struct session *s = session_enter(c, c->arg[0].text);
+    if (s == NULL) {
+        return;
+    }
+    if (s->vram != NULL) {
+        fn(c, s->vram);
+    } else {
+        rpc_fail(c, RPC_FAILED,
+                 "this session has used no memory yet: it has no fences and no jobs");
+    }
     session_leave(s);
 }
 
@@ -232,7 +262,8 @@ static void close_session(struct rpc_call *c)
     if (s == NULL) {
         return;
     }
-    s->closing = true; /* whoever is still in it ends it on leaving */
+    s->closing = true;         /* whoever is still in it ends it on leaving */
+    gsp_vram_give_up(s->vram); /* and waits for nothing any more */
     session_leave(s);
     jw_object(c->out, "result");
     jw_bool(c->out, "closed", true);

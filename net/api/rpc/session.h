@@ -25,6 +25,9 @@ struct gsp_rm_session *session_rm(struct session *s);
  * is first asked for: one call at a time. Otherwise the call has failed. Yields. */
 void session_with_memory(struct rpc_call *c,
                          void (*fn)(struct rpc_call *c, struct gsp_vram_client *m));
+/* The same beside calls that are under way, for what does not yield, or waits for a fence; memory
+ * that was not used yet is not made. */
+void session_beside(struct rpc_call *c, void (*fn)(struct rpc_call *c, struct gsp_vram_client *m));
 uint32_t session_count(void);
 /* The GPU of a session; false: there is no such session. */
 bool session_gpu(const char *id, uint32_t *gpu);

@@ -2,31 +2,15 @@
 /* vm.*: GPU address spaces, what is mapped in them, and how the GPU gets there. */
 #include <string.h>
 
-#include "net/api/rpc/session.h"
+#include "net/api/rpc/vm.h"
 
-#define SESSION 0
-#define VM      1
-#define PARAM_SESSION                                                                              \
-    {.name = "session",                                                                            \
-     .type = RPC_TEXT,                                                                             \
-     .required = true,                                                                             \
-     .most = SESSION_ID_TEXT,                                                                      \
-     .summary = "what session.open gave"}
-#define PARAM_VM                                                                                   \
-    {.name = "vm",                                                                                 \
-     .type = RPC_UINT,                                                                             \
-     .required = true,                                                                             \
-     .most = UINT32_MAX,                                                                           \
-     .summary = "what vm.create gave"}
-
-/* ---- vm.create, .destroy, .jobs ---- */
+/* ---- vm.create, .destroy ---- */
 
 enum { CREATE_SESSION, CREATE_KIND, CREATE_BYTES };
 static const char *const kinds[] = {"engines", "bar1", NULL};
 
-static void put_info(struct rpc_call *c, const struct gsp_vm_info *i)
+void vm_put_info(struct rpc_call *c, const struct gsp_vm_info *i)
 {
-    jw_object(c->out, "result");
     jw_u64(c->out, "vm", i->vm);
     jw_str(c->out, "kind", kinds[i->kind]);
     jw_hex(c->out, "base", i->base);
@@ -42,7 +26,6 @@ static void put_info(struct rpc_call *c, const struct gsp_vm_info *i)
     jw_u64(c->out, "cancelled", i->jobs_cancelled);
     jw_u64(c->out, "waiting", i->jobs_waiting);
     jw_end_object(c->out);
-    jw_end_object(c->out);
 }
 
 static void describe(struct rpc_call *c, struct gsp_vram_client *m, uint32_t vm)
@@ -52,7 +35,9 @@ static void describe(struct rpc_call *c, struct gsp_vram_client *m, uint32_t vm)
         rpc_failed(c);
         return;
     }
-    put_info(c, &info);
+    jw_object(c->out, "result");
+    vm_put_info(c, &info);
+    jw_end_object(c->out);
 }
 
 static void create_in(struct rpc_call *c, struct gsp_vram_client *m)
@@ -90,12 +75,6 @@ static void destroy_in(struct rpc_call *c, struct gsp_vram_client *m)
 }
 static void destroy(struct rpc_call *c) { session_with_memory(c, destroy_in); }
 
-static void jobs_in(struct rpc_call *c, struct gsp_vram_client *m)
-{
-    describe(c, m, (uint32_t)c->arg[VM].u);
-}
-static void jobs(struct rpc_call *c) { session_with_memory(c, jobs_in); }
-
 /* ---- vm.map, .unmap ---- */
 
 enum {
@@ -107,7 +86,9 @@ enum {
     MAP_VA,
     MAP_PAGE,
     MAP_READ_ONLY,
-    MAP_KIND
+    MAP_KIND,
+    MAP_QUEUED,
+    MAP_AFTER
 };
 static const char *const pages[] = {"4K", "64K", "2M", "512M", "256G", NULL};
 
@@ -123,6 +104,28 @@ static enum gpu_page page_of(const struct rpc_call *c)
     return (enum gpu_page)i;
 }
 
+/* The parameters `queued` and `after`, which follow each other. */
+struct when {
+    struct gsp_vm_when when;
+    uint32_t after[GSP_VM_AFTER_MAX];
+};
+
+static struct gsp_vm_when *take_when(const struct rpc_call *c, unsigned queued, struct when *w)
+{
+    w->when = (struct gsp_vm_when){.queued = c->arg[queued].b,
+                                   .after = w->after,
+                                   .after_count = rpc_uints(c, queued + 1, w->after)};
+    return &w->when;
+}
+
+static void put_job(struct rpc_call *c, const struct gsp_vm_when *w)
+{
+    if (w->queued) {
+        jw_u64(c->out, "job", w->job);
+        jw_u64(c->out, "fence", w->job); /* one number for both */
+    }
+}
+
 static void map_in(struct rpc_call *c, struct gsp_vram_client *m)
 {
     struct gsp_vm_map map = {.object = (uint32_t)c->arg[MAP_OBJECT].u,
@@ -136,25 +139,35 @@ static void map_in(struct rpc_call *c, struct gsp_vram_client *m)
         rpc_fail(c, RPC_INVALID_PARAMS, "va: expected a multiple of 4 KiB");
         return;
     }
-    if (gsp_vm_map(m, (uint32_t)c->arg[VM].u, &map, &c->fail) != FL_OK) {
+    struct when w;
+    if (gsp_vm_map(m, (uint32_t)c->arg[VM].u, &map, take_when(c, MAP_QUEUED, &w), &c->fail) !=
+        FL_OK) {
         rpc_failed(c);
         return;
     }
     jw_object(c->out, "result");
     jw_hex(c->out, "va", map.va);
     jw_hex(c->out, "bytes", map.len);
+    put_job(c, &w.when);
     jw_end_object(c->out);
 }
 static void map(struct rpc_call *c) { session_with_memory(c, map_in); }
 
-enum { UNMAP_SESSION, UNMAP_VM, UNMAP_VA, UNMAP_BYTES };
+enum { UNMAP_SESSION, UNMAP_VM, UNMAP_VA, UNMAP_BYTES, UNMAP_QUEUED, UNMAP_AFTER };
 
 static void unmap_in(struct rpc_call *c, struct gsp_vram_client *m)
 {
-    done(c,
-         gsp_vm_unmap(m, (uint32_t)c->arg[VM].u, c->arg[UNMAP_VA].u, c->arg[UNMAP_BYTES].u,
-                      &c->fail),
-         "unmapped");
+    struct when w;
+    const enum fl_err err =
+        gsp_vm_unmap(m, (uint32_t)c->arg[VM].u, c->arg[UNMAP_VA].u, c->arg[UNMAP_BYTES].u,
+                     take_when(c, UNMAP_QUEUED, &w), &c->fail);
+    if (err != FL_OK || !w.when.queued) {
+        done(c, err, "unmapped");
+        return;
+    }
+    jw_object(c->out, "result");
+    put_job(c, &w.when);
+    jw_end_object(c->out);
 }
 static void unmap(struct rpc_call *c) { session_with_memory(c, unmap_in); }
 
@@ -281,6 +294,14 @@ static const struct rpc_param create_params[] = {
     {.name = NULL},
 };
 static const struct rpc_param vm_params[] = {PARAM_SESSION, PARAM_VM, {.name = NULL}};
+#define PARAMS_WHEN                                                                                \
+    {.name = "queued",                                                                             \
+     .type = RPC_BOOL,                                                                             \
+     .summary = "answers at once, with a job and its fence; else when the GPU sees it"},           \
+        {.name = "after",                                                                          \
+         .type = RPC_UINTS,                                                                        \
+         .most = GSP_VM_AFTER_MAX,                                                                 \
+         .summary = "fences, of any session of this GPU, that it waits for"}
 static const struct rpc_param map_params[] = {
     PARAM_SESSION,
     PARAM_VM,
@@ -299,6 +320,7 @@ static const struct rpc_param map_params[] = {
      .summary = "the largest page to use; absent: 2M"},
     {.name = "read_only", .type = RPC_BOOL, .summary = "writes are faults"},
     {.name = "kind", .type = RPC_UINT, .most = 15, .summary = "of the pages; 0: pitch"},
+    PARAMS_WHEN,
     {.name = NULL},
 };
 static const struct rpc_param unmap_params[] = {
@@ -306,6 +328,7 @@ static const struct rpc_param unmap_params[] = {
     PARAM_VM,
     {.name = "va", .type = RPC_UINT, .required = true, .summary = "from where"},
     {.name = "bytes", .type = RPC_UINT, .required = true, .summary = "how much"},
+    PARAMS_WHEN,
     {.name = NULL},
 };
 static const struct rpc_param walk_params[] = {
@@ -322,9 +345,6 @@ static const struct rpc_param dump_params[] = {
     {.name = NULL},
 };
 
-#define INFO_SCHEMA                                                                                \
-    "{\"type\":\"object\",\"required\":[\"vm\",\"kind\",\"base\",\"bytes\",\"jobs\"]}"
-
 const struct rpc_method rpc_vm_methods[] = {
     {.name = "vm.create",
      .summary = "a GPU address space",
@@ -338,7 +358,7 @@ const struct rpc_method rpc_vm_methods[] = {
      .flags = RPC_TOKEN | RPC_SLOW,
      .run = destroy},
     {.name = "vm.map",
-     .summary = "maps a part of an object; replaces what was there; returns when the GPU sees it",
+     .summary = "maps a part of an object; replaces what was there; an error leaves that as it was",
      .params = map_params,
      .flags = RPC_TOKEN | RPC_SLOW,
      .result = "{\"type\":\"object\",\"required\":[\"va\",\"bytes\"]}",
@@ -360,11 +380,5 @@ const struct rpc_method rpc_vm_methods[] = {
      .flags = RPC_TOKEN | RPC_SLOW,
      .result = "{\"type\":\"object\",\"required\":[\"runs\",\"complete\"]}",
      .run = dump},
-    {.name = "vm.jobs",
-     .summary = "an address space and its bind jobs: submitted, done, failed, cancelled, waiting",
-     .params = vm_params,
-     .flags = RPC_TOKEN | RPC_SLOW,
-     .result = INFO_SCHEMA,
-     .run = jobs},
     {.name = NULL},
 };
