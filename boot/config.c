@@ -33,6 +33,7 @@ void config_defaults(struct boot_config *c)
     *c = (struct boot_config){.hostname = "firstlight",
                               .dhcp = true,
                               .ipv6 = true,
+                              .mdns = true,
                               .attempts = ATTEMPTS_DEFAULT,
                               .log_level = LOG_INFO};
 }
@@ -148,6 +149,7 @@ static bool set_read_token(struct boot_config *c, const char *v)
     return set_yes(&c->read_token, v);
 }
 static bool set_ipv6(struct boot_config *c, const char *v) { return set_yes(&c->ipv6, v); }
+static bool set_mdns(struct boot_config *c, const char *v) { return set_yes(&c->mdns, v); }
 static const char *const tls_names[] = {
     [CONFIG_TLS_NO] = "no", [CONFIG_TLS_YES] = "yes", [CONFIG_TLS_ONLY] = "only"};
 static bool set_tls(struct boot_config *c, const char *v)
@@ -194,6 +196,7 @@ static const struct {
     {"gateway", set_gateway, "an IPv4 address", false},
     {"dns", set_dns, "an IPv4 address", false},
     {"ipv6", set_ipv6, "yes or no", false},
+    {"mdns", set_mdns, "yes or no", false},
     {"token", set_token, "1 to 127 visible characters", true},
     {"read_token", set_read_token, "yes or no", false},
     {"hosts", set_hosts, "names with blanks between, at most 191 bytes", false},
@@ -262,13 +265,13 @@ static void parse_line(struct boot_config *c, unsigned number, char *line)
         }
     }
     bool show = may_be_shown(key, value);
-    complain(
-        c, number,
-        "unknown key%s%s%s; known are hostname, ip, gateway, dns, ipv6, token, read_token, hosts, "
-        "tls, firmware, "
-        "attempts, "
-        "log_level",
-        show ? " '" : "", show ? key : "", show ? "'" : "");
+    complain(c, number,
+             "unknown key%s%s%s; known are hostname, ip, gateway, dns, ipv6, mdns, token, "
+             "read_token, hosts, "
+             "tls, firmware, "
+             "attempts, "
+             "log_level",
+             show ? " '" : "", show ? key : "", show ? "'" : "");
 }
 
 void config_parse(struct boot_config *c, const char *text, size_t len)
@@ -326,6 +329,7 @@ void config_text(const struct boot_config *c, char *buf, size_t size)
     put_ipv4(&t, "gateway", c->gateway);
     put_ipv4(&t, "dns", c->dns);
     text_fmt(&t, "ipv6 = %s\n", c->ipv6 ? "yes" : "no");
+    text_fmt(&t, "mdns = %s\n", c->mdns ? "yes" : "no");
     text_fmt(&t, "read_token = %s\n", c->read_token ? "yes" : "no");
     if (c->hosts[0] != '\0') {
         text_fmt(&t, "hosts = %s\n", c->hosts);

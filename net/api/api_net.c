@@ -61,6 +61,11 @@ void api_put_network(struct jw *j)
                n->mac[3], n->mac[4], n->mac[5]);
         jw_str(j, "state", net_nic_state_name(n->state));
         put_ipv4(j, "address", n->ip);
+        if (n->local_name[0] != '\0') {
+            jw_fmt(j, "name", "%s.local", n->local_name);
+        } else {
+            jw_null(j, "name");
+        }
         jw_array(j, "addresses");
         if (n->ip != 0) {
             put_ipv4(j, NULL, n->ip);

@@ -130,6 +130,9 @@ static void start_the_rest(struct net_if *p)
     if (p->cfg->ipv6) {
         net_ipv6_start(&p->ipv6, &p->lw);
     }
+    if (p->cfg->mdns) {
+        discovery_start(&p->discovery, &p->lw, p->cfg);
+    }
 }
 
 /* Of a card that has got no IPv4 address by now. */
@@ -269,6 +272,7 @@ void net_if_status(const struct net_if *p, struct net_nic_status *out)
         .kicks = nic->stats.kicks,
     };
     net_ipv6_status(&p->lw, out);
+    memcpy(out->local_name, p->discovery.name, sizeof(out->local_name));
     pci_name(nic->pci, out->pci);
     memcpy(out->mac, nic->mac, sizeof(out->mac));
     if (nic->broken) {

@@ -5,6 +5,7 @@
 #include "lwip/netif.h"
 
 #include "net/nic/nic.h"
+#include "net/stack/discovery.h"
 #include "net/stack/ipv6.h"
 #include "net/stack/status.h"
 
@@ -16,6 +17,7 @@ struct net_if {
     bool listed;                  /* lwIP knows it */
     const struct net_config *cfg; /* borrowed */
     struct net_ipv6 ipv6;
+    struct net_discovery discovery;
     uint64_t link_us;    /* clock when the link came up last */
     uint64_t address_us; /* clock when it got its address, 0 = none */
 };

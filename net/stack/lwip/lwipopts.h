@@ -6,14 +6,12 @@
 #pragma once
 
 /* --- no operating system --- */
-#define NO_SYS               1
-#define SYS_LIGHTWEIGHT_PROT 0
-#define LWIP_SOCKET          0
-#define LWIP_NETCONN         0
-#define LWIP_TIMERS          1
-#define MEMP_NUM_SYS_TIMEOUT                                                                       \
-    (LWIP_NUM_SYS_TIMEOUT_INTERNAL + 24) /* one per card, and the server                           \
-                                          */
+#define NO_SYS                1
+#define SYS_LIGHTWEIGHT_PROT  0
+#define LWIP_SOCKET           0
+#define LWIP_NETCONN          0
+#define LWIP_TIMERS           1
+#define MEMP_NUM_SYS_TIMEOUT  (LWIP_NUM_SYS_TIMEOUT_INTERNAL + 128) /* counted in netmain.c */
 #define LWIP_ERRNO_STDINCLUDE 1
 #define LWIP_HOOK_FILENAME    "hooks.h"
 
@@ -72,6 +70,13 @@
 #define LWIP_ND6_ALLOW_RA_UPDATES       1
 #define LWIP_ND6_TCP_REACHABILITY_HINTS 1
 
+/* --- found without being told --- */
+#define LWIP_MDNS_RESPONDER        1
+#define LWIP_MDNS_SEARCH           0 /* we are found, we look for nobody */
+#define MDNS_MAX_SERVICES          2 /* _http and _https */
+#define MDNS_OUTPUT_PACKET_SIZE    1450
+#define LWIP_NUM_NETIF_CLIENT_DATA 1 /* mDNS */
+
 /* --- TCP --- */
 #define TCP_MSS                    1460
 #define TCP_SND_BUF                (32 * TCP_MSS)
@@ -92,13 +97,14 @@
 #define SO_REUSE           1
 
 /* --- interfaces --- */
-#define LWIP_HAVE_LOOPIF           1 /* host tests talk to the server through it */
-#define LWIP_NETIF_LOOPBACK        1
-#define LWIP_LOOPBACK_MAX_PBUFS    256
-#define LWIP_NETIF_HOSTNAME        1
-#define LWIP_NETIF_STATUS_CALLBACK 1
-#define LWIP_NETIF_LINK_CALLBACK   0
-#define LWIP_NETIF_TX_SINGLE_PBUF  0 /* drivers gather */
+#define LWIP_HAVE_LOOPIF               1 /* host tests talk to the server through it */
+#define LWIP_NETIF_LOOPBACK            1
+#define LWIP_LOOPBACK_MAX_PBUFS        256
+#define LWIP_NETIF_HOSTNAME            1
+#define LWIP_NETIF_STATUS_CALLBACK     1
+#define LWIP_NETIF_LINK_CALLBACK       0
+#define LWIP_NETIF_EXT_STATUS_CALLBACK 1 /* mDNS starts anew when addresses change */
+#define LWIP_NETIF_TX_SINGLE_PBUF      0 /* drivers gather */
 
 /* --- counters, for the API --- */
 #define LWIP_STATS         1
