@@ -73,13 +73,17 @@ static void probed(struct netif *lw, u8_t result, s8_t slot)
         return;
     }
     if (result == MDNS_PROBING_SUCCESSFUL) {
-        log_limited(&state.log, LOG_INFO, "net", "found as %s.local", d->name);
+        if (!d->said) { /* it is looked for again whenever an address changes */
+            log_limited(&state.log, LOG_INFO, "net", "found as %s.local", d->name);
+        }
+        d->said = true;
         return;
     }
     char first[NET_HOSTNAME_MAX], old[NET_HOSTNAME_MAX];
     memcpy(old, d->name, sizeof(old));
     first_name(d, d->cfg, first);
     d->conflicts++;
+    d->said = false;
     next_name(d, first);
     log_limited(&state.log, LOG_WARN, "net", "%s.local is somebody else's: trying %s.local", old,
                 d->name);

@@ -16,6 +16,7 @@
 
 struct net_discovery {
     bool started;
+    bool said;                   /* the log knows the name */
     unsigned conflicts;          /* how often somebody else had the name */
     char name[NET_HOSTNAME_MAX]; /* without ".local" */
     uint8_t services;            /* that are announced */
