@@ -32,6 +32,8 @@ void config_defaults(struct boot_config *c)
 {
     *c = (struct boot_config){.hostname = "firstlight",
                               .dhcp = true,
+                              .ipv6 = true,
+                              .mdns = true,
                               .attempts = ATTEMPTS_DEFAULT,
                               .log_level = LOG_INFO};
 }
@@ -133,11 +135,21 @@ static bool set_token(struct boot_config *c, const char *v)
 {
     return set_text(c->token, sizeof(c->token), v, is_token_char);
 }
+static bool set_yes(bool *to, const char *v)
+{
+    const bool yes = strcmp(v, "yes") == 0;
+    if (!yes && strcmp(v, "no") != 0) {
+        return false;
+    }
+    *to = yes;
+    return true;
+}
 static bool set_read_token(struct boot_config *c, const char *v)
 {
-    c->read_token = strcmp(v, "yes") == 0;
-    return c->read_token || strcmp(v, "no") == 0;
+    return set_yes(&c->read_token, v);
 }
+static bool set_ipv6(struct boot_config *c, const char *v) { return set_yes(&c->ipv6, v); }
+static bool set_mdns(struct boot_config *c, const char *v) { return set_yes(&c->mdns, v); }
 static const char *const tls_names[] = {
     [CONFIG_TLS_NO] = "no", [CONFIG_TLS_YES] = "yes", [CONFIG_TLS_ONLY] = "only"};
 static bool set_tls(struct boot_config *c, const char *v)
@@ -183,6 +195,8 @@ static const struct {
     {"ip", set_ip, "'dhcp' or an address with prefix such as 192.168.1.20/24", false},
     {"gateway", set_gateway, "an IPv4 address", false},
     {"dns", set_dns, "an IPv4 address", false},
+    {"ipv6", set_ipv6, "yes or no", false},
+    {"mdns", set_mdns, "yes or no", false},
     {"token", set_token, "1 to 127 visible characters", true},
     {"read_token", set_read_token, "yes or no", false},
     {"hosts", set_hosts, "names with blanks between, at most 191 bytes", false},
@@ -252,7 +266,8 @@ static void parse_line(struct boot_config *c, unsigned number, char *line)
     }
     bool show = may_be_shown(key, value);
     complain(c, number,
-             "unknown key%s%s%s; known are hostname, ip, gateway, dns, token, read_token, hosts, "
+             "unknown key%s%s%s; known are hostname, ip, gateway, dns, ipv6, mdns, token, "
+             "read_token, hosts, "
              "tls, firmware, "
              "attempts, "
              "log_level",
@@ -313,6 +328,8 @@ void config_text(const struct boot_config *c, char *buf, size_t size)
     }
     put_ipv4(&t, "gateway", c->gateway);
     put_ipv4(&t, "dns", c->dns);
+    text_fmt(&t, "ipv6 = %s\n", c->ipv6 ? "yes" : "no");
+    text_fmt(&t, "mdns = %s\n", c->mdns ? "yes" : "no");
     text_fmt(&t, "read_token = %s\n", c->read_token ? "yes" : "no");
     if (c->hosts[0] != '\0') {
         text_fmt(&t, "hosts = %s\n", c->hosts);

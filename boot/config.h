@@ -10,7 +10,7 @@
 #include "arch/log.h"
 
 #define CONFIG_MESSAGES_MAX 8
-#define CONFIG_MESSAGE_MAX  160
+#define CONFIG_MESSAGE_MAX  224
 #define CONFIG_HOSTNAME_MAX 64
 #define CONFIG_TOKEN_MAX    128
 #define CONFIG_HOSTS_MAX    192
@@ -21,6 +21,7 @@ struct boot_config {
     char hostname[CONFIG_HOSTNAME_MAX]; /* letters, digits, '-'; default "firstlight" */
     bool dhcp;                          /* default true */
     uint32_t ip, mask, gateway, dns;    /* IPv4, host byte order, 0 = none */
+    bool ipv6, mdns;                    /* default true */
     char token[CONFIG_TOKEN_MAX];       /* "" = none: one is made */
     bool read_token;                    /* readers need it, too; default false */
     char hosts[CONFIG_HOSTS_MAX];       /* further names of this machine, blanks between */

@@ -217,7 +217,11 @@ static void main_fiber(void *arg)
                              .ip = self.config.ip,
                              .mask = self.config.mask,
                              .gateway = self.config.gateway,
-                             .dns = self.config.dns};
+                             .dns = self.config.dns,
+                             .ipv6 = self.config.ipv6,
+                             .mdns = self.config.mdns,
+                             .http = !tls_only(),
+                             .https = tls_enabled()};
     snprintf(net.hostname, sizeof(net.hostname), "%s", self.config.hostname);
     net_start(&self.pci, &net, &(struct net_service){.start = http_start, .poll = http_poll});
     /* The network first: a GPU that does not come up is worth nothing unless somebody can ask. */

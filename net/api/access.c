@@ -11,6 +11,7 @@
 #include "arch/fiber.h"
 #include "arch/log.h"
 #include "arch/machine.h"
+#include "net/stack/netmain.h"
 
 enum token { TOKEN_NONE, TOKEN_WRONG, TOKEN_GOOD };
 
@@ -150,7 +151,7 @@ static bool is_our_host(const char *host)
         len--; /* of a fully qualified name */
     }
     if (len == 0 || is_address(host, len) || is_name(host, len, "localhost") ||
-        is_listed(host, len, cfg->hosts)) {
+        is_listed(host, len, cfg->hosts) || net_is_local_name(host, len)) {
         return true;
     }
     if (cfg->hostname == NULL || is_name(host, len, cfg->hostname)) {

@@ -39,7 +39,9 @@ static void put_stack(struct jw *j, const struct net_status *st)
     jw_u64(j, "short_frames", s.short_frames);
     jw_u64(j, "fragments", s.fragments);
     jw_u64(j, "spoofed", s.spoofed);
+    jw_u64(j, "unwanted", s.unwanted);
     jw_u64(j, "arp_limited", s.arp_limited);
+    jw_u64(j, "mdns_limited", s.mdns_limited);
     jw_u64(j, "assertions", s.assertions);
     jw_end_object(j);
 }
@@ -59,6 +61,21 @@ void api_put_network(struct jw *j)
                n->mac[3], n->mac[4], n->mac[5]);
         jw_str(j, "state", net_nic_state_name(n->state));
         put_ipv4(j, "address", n->ip);
+        if (n->local_name[0] != '\0') {
+            jw_fmt(j, "name", "%s.local", n->local_name);
+        } else {
+            jw_null(j, "name");
+        }
+        jw_array(j, "addresses");
+        if (n->ip != 0) {
+            put_ipv4(j, NULL, n->ip);
+        }
+        for (uint32_t k = 0; k < n->ip6_count; k++) {
+            char text[NET_IP6_TEXT];
+            net_ip6_text(n->ip6[k], text);
+            jw_str(j, NULL, text);
+        }
+        jw_end_array(j);
         put_ipv4(j, "mask", n->mask);
         put_ipv4(j, "gateway", n->gateway);
         jw_u64(j, "address_us", n->address_us);

@@ -10,7 +10,7 @@ enum { HTTP_PORT = 80, HTTPS_PORT = 443 };
 
 static void open_port(u16_t port, const char *mark)
 {
-    struct tcp_pcb *pcb = tcp_new();
+    struct tcp_pcb *pcb = tcp_new_ip_type(IPADDR_TYPE_ANY);
     if (pcb == NULL || tcp_bind(pcb, IP_ANY_TYPE, port) != ERR_OK) {
         log_error("http", "cannot bind port %d: no memory for the listener", port);
         return;

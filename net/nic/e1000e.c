@@ -381,7 +381,7 @@ static void start_rings(struct e1000e *e)
     uint64_t tx = rx + RING * sizeof(struct rx_desc);
 
     for (uint32_t i = 0; i < MTA_WORDS; i++) {
-        wr(e, MTA + 4 * i, 0); /* no multicast group */
+        wr(e, MTA + 4 * i, 0); /* not used: all groups are let in */
     }
     wr(e, RXCSUM, 0);
     wr(e, RFCTL, 0); /* legacy descriptors */
@@ -404,7 +404,7 @@ static void start_rings(struct e1000e *e)
     wr(e, TIPG, TIPG_COPPER);
     wr(e, TCTL, TCTL_EN | TCTL_PSP | TCTL_CT | TCTL_COLD);
 
-    wr(e, RCTL, RCTL_EN | RCTL_BAM | RCTL_SECRC);
+    wr(e, RCTL, RCTL_EN | RCTL_MPE | RCTL_BAM | RCTL_SECRC);
     e->rx_given = RING - 1;
     dma_wmb();
     wr(e, RDT, RING - 1);

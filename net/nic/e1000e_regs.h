@@ -40,6 +40,7 @@
 
 #define RCTL       0x00100u
 #define RCTL_EN    (1u << 1)
+#define RCTL_MPE   (1u << 4) /* every multicast frame */
 #define RCTL_BAM   (1u << 15)
 #define RCTL_SECRC (1u << 26) /* without the check sequence */
 /* BSIZE 17:16 = 0 and BSEX 25 = 0: buffers of 2048 bytes */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * virtio-net (Virtual I/O Device 1.2, section 5.1): one receive and one transmit queue, no
- * offloads.
+ * offloads. Without VIRTIO_NET_F_CTRL_RX the device filters nothing: multicast frames come in.
  *
  * What a request costs decides its speed on an emulated machine: one interrupt for the frame that
  * comes in and one doorbell for what goes out. With event indices neither queue asks for more: the

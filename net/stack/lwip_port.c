@@ -64,6 +64,15 @@ uint32_t net_rand32(void)
 
 /* --- initial sequence numbers ----------------------------------------------------------------- */
 
+#define ADDRESS_MAX 16 /* bytes, of IPv6 */
+
+static uint8_t *put_address(uint8_t *at, const ip_addr_t *ip)
+{
+    const size_t n = IP_IS_V6(ip) ? ADDRESS_MAX : sizeof(ip4_addr_t);
+    memcpy(at, IP_IS_V6(ip) ? (const void *)ip_2_ip6(ip)->addr : &ip_2_ip4(ip)->addr, n);
+    return at + n;
+}
+
 u32_t net_tcp_isn(const ip_addr_t *local_ip, u16_t local_port, const ip_addr_t *remote_ip,
                   u16_t remote_port)
 {
@@ -71,15 +80,14 @@ u32_t net_tcp_isn(const ip_addr_t *local_ip, u16_t local_port, const ip_addr_t *
         random_bytes(state.secret, sizeof(state.secret));
         state.keyed = true;
     }
-    /* Always of this length, one block of SHA-256, of which 32 bits are shown. */
-    uint8_t in[sizeof(state.secret) + 12], hash[32];
-    uint8_t *connection = in + sizeof(state.secret);
+    /* Of one length for each family, at most two blocks of SHA-256, of which 32 bits are shown. */
+    uint8_t in[sizeof(state.secret) + 2 * ADDRESS_MAX + 4], hash[32];
+    uint8_t *at = in + sizeof(state.secret);
     memcpy(in, state.secret, sizeof(state.secret));
-    put_le32(connection, ip_addr_get_ip4_u32(local_ip));
-    put_le32(connection + 4, ip_addr_get_ip4_u32(remote_ip));
-    put_le16(connection + 8, local_port);
-    put_le16(connection + 10, remote_port);
-    (void)mbedtls_sha256(in, sizeof(in), hash, 0); /* it fails for no input */
+    at = put_address(put_address(at, local_ip), remote_ip);
+    put_le16(at, local_port);
+    put_le16(at + 2, remote_port);
+    (void)mbedtls_sha256(in, (size_t)(at + 4 - in), hash, 0); /* it fails for no input */
     return (u32_t)(clock_now_us() / ISN_TICK_US) + get_le32(hash);
 }
 

@@ -23,6 +23,9 @@
 /* An address that comes this late is worth a word in the log. */
 #define DHCP_PATIENCE_MS 10000u
 
+/* IPv6 waits that long for an address of IPv4: the first answer does not wait for IPv6. */
+#define IPV4_PATIENCE_MS 2000u
+
 static struct net_if *to_if(struct netif *lw) { return CONTAINER_OF(lw, struct net_if, lw); }
 
 /* --- out -------------------------------------------------------------------------------------- */
@@ -121,10 +124,23 @@ static void ip_text(const ip4_addr_t *ip, char *buf, size_t size)
              (unsigned)(v >> 8 & 0xff), (unsigned)(v & 0xff));
 }
 
-/* lwIP calls this when the address changes, or the interface goes up or down. */
-static void address_changed(struct netif *lw)
+/* What makes the first answer no faster. */
+static void start_the_rest(struct net_if *p)
 {
-    struct net_if *p = to_if(lw);
+    if (p->cfg->ipv6) {
+        net_ipv6_start(&p->ipv6, &p->lw);
+    }
+    if (p->cfg->mdns) {
+        discovery_start(&p->discovery, &p->lw, p->cfg);
+    }
+}
+
+/* Of a card that has got no IPv4 address by now. */
+static void start_without_ipv4(void *arg) { start_the_rest(arg); }
+
+static void ipv4_changed(struct net_if *p)
+{
+    struct netif *lw = &p->lw;
     char ip[16];
     char gw[16];
 
@@ -144,6 +160,15 @@ static void address_changed(struct netif *lw)
     log_info("net", "net%u: address %s/%d gateway %s%s", p->index, ip,
              __builtin_popcount(ip4_addr_get_u32(netif_ip4_netmask(lw))), gw,
              p->dhcp ? " by DHCP" : "");
+    start_the_rest(p);
+}
+
+/* lwIP calls this when an address changes, or the interface goes up or down. */
+static void address_changed(struct netif *lw)
+{
+    struct net_if *p = to_if(lw);
+    ipv4_changed(p);
+    net_ipv6_changed(&p->ipv6, lw, p->index);
 }
 
 static void dhcp_patience(void *arg)
@@ -165,12 +190,14 @@ static err_t lw_init(struct netif *lw)
     lw->name[0] = 'e';
     lw->name[1] = 'n';
     lw->output = stack_output;
+    lw->output_ip6 = stack_output6;
     lw->linkoutput = link_output;
     lw->mtu = NIC_MTU;
     lw->hwaddr_len = ETH_HWADDR_LEN;
     memcpy(lw->hwaddr, p->nic->mac, ETH_HWADDR_LEN);
-    lw->flags = NETIF_FLAG_BROADCAST | NETIF_FLAG_ETHARP | NETIF_FLAG_ETHERNET;
-    netif_set_hostname(lw, p->hostname);
+    lw->flags = NETIF_FLAG_BROADCAST | NETIF_FLAG_ETHARP | NETIF_FLAG_ETHERNET | NETIF_FLAG_IGMP |
+                NETIF_FLAG_MLD6;
+    netif_set_hostname(lw, p->cfg->hostname[0] != '\0' ? p->cfg->hostname : NULL);
     return ERR_OK;
 }
 
@@ -189,8 +216,7 @@ enum fl_err net_if_add(struct net_if *p, struct nic *nic, unsigned index, bool d
     ip4_addr_t mask = to_lwip(dhcp ? 0 : cfg->mask);
     ip4_addr_t gateway = to_lwip(dhcp ? 0 : cfg->gateway);
 
-    *p = (struct net_if){.nic = nic, .index = index, .dhcp = dhcp};
-    p->hostname = cfg->hostname[0] != '\0' ? cfg->hostname : NULL;
+    *p = (struct net_if){.nic = nic, .index = index, .dhcp = dhcp, .cfg = cfg};
     nic->owner = p;
     nic->receive = receive;
     log_info("net", "net%u: %s at %s, %02x:%02x:%02x:%02x:%02x:%02x%s", index, nic->driver->name,
@@ -209,6 +235,7 @@ enum fl_err net_if_add(struct net_if *p, struct nic *nic, unsigned index, bool d
         netif_set_link_up(&p->lw);
     }
     netif_set_up(&p->lw);
+    sys_timeout(IPV4_PATIENCE_MS, start_without_ipv4, p);
     if (!dhcp) {
         return FL_OK;
     }
@@ -244,6 +271,8 @@ void net_if_status(const struct net_if *p, struct net_nic_status *out)
         .interrupts = nic->stats.interrupts,
         .kicks = nic->stats.kicks,
     };
+    net_ipv6_status(&p->lw, out);
+    memcpy(out->local_name, p->discovery.name, sizeof(out->local_name));
     pci_name(nic->pci, out->pci);
     memcpy(out->mac, nic->mac, sizeof(out->mac));
     if (nic->broken) {

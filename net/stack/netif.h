@@ -5,6 +5,8 @@
 #include "lwip/netif.h"
 
 #include "net/nic/nic.h"
+#include "net/stack/discovery.h"
+#include "net/stack/ipv6.h"
 #include "net/stack/status.h"
 
 struct net_if {
@@ -12,10 +14,12 @@ struct net_if {
     struct nic *nic; /* borrowed, lives for ever */
     unsigned index;
     bool dhcp;
-    bool listed;          /* lwIP knows it */
-    uint64_t link_us;     /* clock when the link came up last */
-    uint64_t address_us;  /* clock when it got its address, 0 = none */
-    const char *hostname; /* borrowed, NULL = none */
+    bool listed;                  /* lwIP knows it */
+    const struct net_config *cfg; /* borrowed */
+    struct net_ipv6 ipv6;
+    struct net_discovery discovery;
+    uint64_t link_us;    /* clock when the link came up last */
+    uint64_t address_us; /* clock when it got its address, 0 = none */
 };
 
 /* Gives the card to lwIP and starts DHCP or sets the static address of cfg. p and cfg live for

@@ -4,12 +4,15 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
+#include "lwip/apps/mdns_opts.h"
 #include "lwip/init.h"
 #include "lwip/netif.h"
 #include "lwip/priv/tcp_priv.h"
 #include "lwip/stats.h"
 #include "lwip/timeouts.h"
+#include "netif/ppp/ppp_opts.h" /* LWIP_NUM_SYS_TIMEOUT_INTERNAL counts its timers, of which there are none */
 
 #include "arch/clock.h"
 #include "arch/fiber.h"
@@ -28,6 +31,13 @@
 
 /* Handlers of the API run on this stack. */
 #define NET_STACK_BYTES KIB(64)
+
+/* Of a card: those that wait for its address (netif.c), and mDNS. One of lwIP's timers too few
+ * would stop the machine. */
+#define CARD_TIMERS (2u + DISCOVERY_TIMERS)
+_Static_assert(LWIP_NUM_SYS_TIMEOUT_INTERNAL + NET_MAX_NICS * CARD_TIMERS + MDNS_MAX_STORED_PKTS <=
+                   MEMP_NUM_SYS_TIMEOUT,
+               "a timer for all who may wait");
 
 static struct {
     bool spawned;
@@ -176,6 +186,9 @@ static void net_fiber(void *arg)
 {
     (void)arg;
     lwip_init();
+    if (state.cfg.mdns) {
+        discovery_init();
+    }
     state.started = true;
     state.service.start();
     if (fiber_spawn("nics", probe_fiber, NULL, FIBER_STACK_DEFAULT) == NULL) {
@@ -231,6 +244,20 @@ const char *net_nic_state_name(enum net_nic_state s)
                                         [NET_NIC_DHCP] = "dhcp",
                                         [NET_NIC_UP] = "up"};
     return (size_t)s < ARRAY_SIZE(names) ? names[s] : "unknown";
+}
+
+bool net_is_local_name(const char *name, size_t len)
+{
+    static const char domain[] = ".local";
+    for (uint32_t i = 0; i < state.count; i++) {
+        const char *ours = state.ifs[i].discovery.name;
+        const size_t n = strlen(ours);
+        if (n != 0 && len == n + sizeof(domain) - 1 && strncasecmp(name, ours, n) == 0 &&
+            strncasecmp(name + n, domain, sizeof(domain) - 1) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 void net_get_status(struct net_status *out)

@@ -34,4 +34,6 @@ FL_MUST_CHECK enum fl_err net_wait_up(struct deadline d);
 
 /* A snapshot; nothing yields. Any fiber. */
 void net_get_status(struct net_status *out);
+/* Whether that is a name of ours, "NAME.local" (mDNS), in letters of any size. */
+bool net_is_local_name(const char *name, size_t len);
 const char *net_nic_state_name(enum net_nic_state state); /* "failed", "no link", "dhcp", "up" */

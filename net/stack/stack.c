@@ -5,28 +5,55 @@
 #include <string.h>
 
 #include "lwip/etharp.h"
+#include "lwip/ethip6.h"
 #include "lwip/netif.h"
 #include "lwip/pbuf.h"
 #include "lwip/priv/tcp_priv.h"
-#include "lwip/prot/ip4.h"
+#include "lwip/prot/dns.h"
+#include "lwip/prot/iana.h"
+#include "lwip/prot/ip.h"
 #include "lwip/prot/udp.h"
 #include "lwip/timeouts.h"
 #include "netif/ethernet.h"
 
 #include "arch/clock.h"
 
+/* So many at once, then so many a second. */
+struct ration {
+    uint64_t us; /* the clock up to which they have been given out; 0: never */
+    uint32_t left;
+};
+
 static struct {
     struct stack_stats stats;
-    /* While a frame is being taken: who sent it. */
-    struct netif *asked_on; /* NULL: no IP packet is being taken */
-    ip4_addr_t asked_by;
+    /* While a packet is being taken: who sent it. */
+    struct netif *asked_on; /* NULL: none is */
+    ip_addr_t asked_by;
     struct eth_addr asked_from;
-    uint64_t arp_us; /* the clock up to which ARP_PER_S has been given out */
-    uint32_t arp_tokens;
+    struct ration neighbours; /* that we ask for, of both families */
+    struct ration mdns;
     uint32_t tick; /* of TCP, when the last look at old connections was */
 } state;
 
 struct stack_stats *stack_stats_mut(void) { return &state.stats; }
+
+static bool take(struct ration *r, uint32_t burst, uint32_t per_s)
+{
+    const uint64_t now_us = clock_now_us();
+    const uint64_t due = (now_us - r->us) * per_s / US_PER_S;
+    if (r->us == 0 || due >= burst - r->left) {
+        r->left = burst;
+        r->us = now_us;
+    } else {
+        r->left += (uint32_t)due;
+        r->us += due * US_PER_S / per_s;
+    }
+    if (r->left == 0) {
+        return false;
+    }
+    r->left--;
+    return true;
+}
 
 /* --- in -------------------------------------------------------------------------------------- */
 
@@ -34,23 +61,16 @@ struct stack_stats *stack_stats_mut(void) { return &state.stats; }
 static uint16_t load16(const uint8_t *p) { return (uint16_t)(p[0] << 8 | p[1]); }
 static uint32_t load32(const uint8_t *p) { return (uint32_t)load16(p) << 16 | load16(p + 2); }
 
-static ip4_addr_t load_ip(const void *p)
-{
-    ip4_addr_t ip;
-    memcpy(&ip.addr, p, sizeof(ip.addr));
-    return ip;
-}
-
 /* A connection request, and only that: SYN without ACK or RST (RFC 9293, 3.10.7.2). */
-static void note_syn(const uint8_t *ip, size_t ip_head)
+static void note_syn(const struct stack_packet *p)
 {
-    const uint8_t *tcp = ip + ip_head;
+    const uint8_t *tcp = p->data;
     if ((tcp[13] & (TCP_SYN | TCP_ACK | TCP_RST)) != TCP_SYN) {
         return;
     }
     struct stack_syn syn = {
-        .from = load_ip(ip + offsetof(struct ip_hdr, src)),
-        .to = load_ip(ip + offsetof(struct ip_hdr, dest)),
+        .from = p->from,
+        .to = p->to,
         .from_port = load16(tcp),
         .to_port = load16(tcp + 2),
         .seq = load32(tcp + 4),
@@ -58,41 +78,53 @@ static void note_syn(const uint8_t *ip, size_t ip_head)
     stack_tcp_syn(&syn);
 }
 
-/* An IPv4 packet behind its Ethernet header. lwIP looks at some fields before it looks at lengths.
- */
-static bool ip_may_pass(struct netif *lw, const uint8_t *frame, size_t len)
+/* A message of mDNS. lwIP reads as many questions and records as its header promises, whether there
+ * are bytes for them or not; none is shorter than a name of one byte with its fixed fields. */
+static bool mdns_may_pass(const uint8_t *dns, size_t len)
+{
+    enum { QUESTION_LEAST = 5, RECORD_LEAST = 11 };
+    if (len < SIZEOF_DNS_HDR) {
+        state.stats.short_frames++;
+        return false;
+    }
+    const size_t questions = load16(dns + offsetof(struct dns_hdr, numquestions));
+    const size_t records = (size_t)load16(dns + offsetof(struct dns_hdr, numanswers)) +
+                           load16(dns + offsetof(struct dns_hdr, numauthrr)) +
+                           load16(dns + offsetof(struct dns_hdr, numextrarr));
+    if (questions * QUESTION_LEAST + records * RECORD_LEAST > len - SIZEOF_DNS_HDR) {
+        state.stats.short_frames++;
+        return false;
+    }
+    if (!take(&state.mdns, NET_MDNS_BURST, NET_MDNS_PER_S)) {
+        state.stats.mdns_limited++;
+        return false;
+    }
+    return true;
+}
+
+static bool udp_may_pass(const struct stack_packet *p)
+{
+    return load16(p->data + offsetof(struct udp_hdr, dest)) != LWIP_IANA_PORT_MDNS ||
+           mdns_may_pass(p->data + UDP_HLEN, p->len - UDP_HLEN);
+}
+
+/* A packet behind its Ethernet header. */
+static bool ip_may_pass(struct netif *lw, const uint8_t *frame, size_t len, bool v6)
 {
     const uint8_t *ip = frame + SIZEOF_ETH_HDR;
-    size_t room = len - SIZEOF_ETH_HDR;
-    if (room < IP_HLEN) {
-        state.stats.short_frames++;
+    const size_t room = len - SIZEOF_ETH_HDR;
+    struct stack_packet p;
+    if (!(v6 ? stack_read_ip6(lw, ip, room, &p) : stack_read_ip4(lw, ip, room, &p)) ||
+        (p.protocol == IP_PROTO_UDP && !udp_may_pass(&p))) {
         return false;
     }
-    size_t head = (size_t)(ip[0] & 0xf) * 4;
-    size_t total = load16(ip + offsetof(struct ip_hdr, _len));
-    uint8_t protocol = ip[offsetof(struct ip_hdr, _proto)];
-    size_t least = head + (protocol == IP_PROTO_TCP   ? TCP_HLEN
-                           : protocol == IP_PROTO_UDP ? UDP_HLEN
-                                                      : 0);
-    if (head < IP_HLEN || total < least || total > room) {
-        state.stats.short_frames++;
-        return false;
+    if (!ip_addr_isany_val(p.from)) {
+        state.asked_on = lw;
+        state.asked_by = p.from;
+        memcpy(&state.asked_from, frame + ETH_HWADDR_LEN, ETH_HWADDR_LEN);
     }
-    if ((load16(ip + offsetof(struct ip_hdr, _offset)) & (IP_OFFMASK | IP_MF)) != 0) {
-        state.stats.fragments++;
-        return false;
-    }
-    ip4_addr_t from = load_ip(ip + offsetof(struct ip_hdr, src));
-    bool ours = !ip4_addr_isany_val(*netif_ip4_addr(lw)) && ip4_addr_eq(&from, netif_ip4_addr(lw));
-    if (ours || ip4_addr_isloopback(&from)) {
-        state.stats.spoofed++; /* else we would answer ourselves */
-        return false;
-    }
-    state.asked_on = lw;
-    state.asked_by = from;
-    memcpy(&state.asked_from, frame + ETH_HWADDR_LEN, ETH_HWADDR_LEN);
-    if (protocol == IP_PROTO_TCP) {
-        note_syn(ip, head);
+    if (p.protocol == IP_PROTO_TCP) {
+        note_syn(&p);
     }
     return true;
 }
@@ -108,12 +140,22 @@ static bool may_pass(struct netif *lw, const struct pbuf *p)
         state.stats.spoofed++;
         return false;
     }
-    uint16_t type = load16(frame + 2 * ETH_HWADDR_LEN);
-    if (type == ETHTYPE_ARP && p->len < SIZEOF_ETH_HDR + SIZEOF_ETHARP_HDR) {
-        state.stats.short_frames++; /* etharp_input() does not look */
-        return false;
+    switch (load16(frame + 2 * ETH_HWADDR_LEN)) {
+    case ETHTYPE_ARP:
+        if (p->len < SIZEOF_ETH_HDR + SIZEOF_ETHARP_HDR) {
+            state.stats.short_frames++; /* etharp_input() does not look */
+            return false;
+        }
+        return true;
+    case ETHTYPE_IP:
+        return ip_may_pass(lw, frame, p->len, false);
+    case ETHTYPE_IPV6:
+        /* Without an address of ours there is nobody to talk to. */
+        return !ip6_addr_isinvalid(netif_ip6_addr_state(lw, 0)) &&
+               ip_may_pass(lw, frame, p->len, true);
+    default:
+        return true;
     }
-    return type != ETHTYPE_IP || ip_may_pass(lw, frame, p->len);
 }
 
 err_t stack_input(struct pbuf *p, struct netif *lw)
@@ -131,49 +173,52 @@ err_t stack_input(struct pbuf *p, struct netif *lw)
 
 /* --- out ------------------------------------------------------------------------------------- */
 
-/* One more request for the address of a neighbour? */
-static bool arp_allowed(void)
+/* Nobody learns more by an answer to where the question came from than by answering our request for
+ * his address, and a flood from invented addresses fills no table. */
+static bool is_answer(const struct netif *lw, const ip_addr_t *to)
 {
-    uint64_t now_us = clock_now_us();
-    uint64_t due = (now_us - state.arp_us) * NET_ARP_PER_S / US_PER_S;
-    if (state.arp_us == 0 || due >= NET_ARP_BURST - state.arp_tokens) {
-        state.arp_tokens = NET_ARP_BURST;
-        state.arp_us = now_us;
-    } else {
-        state.arp_tokens += (uint32_t)due;
-        state.arp_us += due * US_PER_S / NET_ARP_PER_S;
-    }
-    if (state.arp_tokens == 0) {
-        return false;
-    }
-    state.arp_tokens--;
-    return true;
+    return lw == state.asked_on && ip_addr_zoneless_eq(to, &state.asked_by);
 }
 
-static bool must_ask_arp(struct netif *lw, const ip4_addr_t *to)
+static err_t answer(struct netif *lw, struct pbuf *q, uint16_t type)
 {
-    if (ip4_addr_isbroadcast(to, lw) || ip4_addr_ismulticast(to)) {
+    return ethernet_output(lw, q, (const struct eth_addr *)lw->hwaddr, &state.asked_from, type);
+}
+
+/* One more request for the address of a neighbour? */
+static bool may_ask(void)
+{
+    if (!take(&state.neighbours, NET_ARP_BURST, NET_ARP_PER_S)) {
+        state.stats.arp_limited++;
         return false;
     }
-    struct eth_addr *mac;
-    const ip4_addr_t *ip;
-    bool near = ip4_addr_net_eq(to, netif_ip4_addr(lw), netif_ip4_netmask(lw));
-    return etharp_find_addr(lw, near ? to : netif_ip4_gw(lw), &mac, &ip) < 0;
+    return true;
 }
 
 err_t stack_output(struct netif *lw, struct pbuf *q, const ip4_addr_t *to)
 {
-    if (lw == state.asked_on && ip4_addr_eq(to, &state.asked_by)) {
-        /* Nobody learns more by this than by answering our ARP request would tell him, and a flood
-         * from invented addresses fills no table. */
-        return ethernet_output(lw, q, (const struct eth_addr *)lw->hwaddr, &state.asked_from,
-                               ETHTYPE_IP);
+    ip_addr_t peer;
+    ip_addr_copy_from_ip4(peer, *to);
+    if (is_answer(lw, &peer)) {
+        return answer(lw, q, ETHTYPE_IP);
     }
-    if (must_ask_arp(lw, to) && !arp_allowed()) {
-        state.stats.arp_limited++;
+    if (stack_must_ask_arp(lw, to) && !may_ask()) {
         return ERR_RTE; /* TCP comes again */
     }
     return etharp_output(lw, q, to);
+}
+
+err_t stack_output6(struct netif *lw, struct pbuf *q, const ip6_addr_t *to)
+{
+    ip_addr_t peer;
+    ip_addr_copy_from_ip6(peer, *to);
+    if (is_answer(lw, &peer)) {
+        return answer(lw, q, ETHTYPE_IPV6);
+    }
+    if (stack_must_ask_nd(lw, to) && !may_ask()) {
+        return ERR_RTE;
+    }
+    return ethip6_output(lw, q, to);
 }
 
 /* --- timers ----------------------------------------------------------------------------------- */

@@ -10,7 +10,7 @@
 
 #include "arch/base.h"
 #include "lwip/err.h"
-#include "lwip/ip4_addr.h"
+#include "lwip/ip_addr.h"
 
 struct netif;
 struct pbuf;
@@ -29,16 +29,23 @@ struct tcp_pcb;
 #define NET_POOL_RESERVE 512u
 #define NET_OOSEQ_MAX    40u /* per connection: a window of whole segments */
 
-/* Addresses that we ask ARP for because we want to say something unasked: that many at once, then
- * that many per second. An answer goes to where the question came from and asks nobody. */
+/* Addresses that we ask ARP or neighbour discovery for because we want to say something unasked:
+ * that many at once, then that many per second. An answer goes to where the question came from and
+ * asks nobody. */
 #define NET_ARP_BURST 16u
 #define NET_ARP_PER_S 16u
 
+/* Messages of mDNS that are read: a busy network has a few a second. */
+#define NET_MDNS_BURST 32u
+#define NET_MDNS_PER_S 32u
+
 struct stack_stats {
     uint64_t assertions;        /* of lwIP, that cost a connection */
-    uint64_t short_frames;      /* cut off within their ARP, IP, TCP or UDP header */
+    uint64_t short_frames;      /* cut off within a header or message that lwIP would read */
     uint64_t fragments;         /* of IP */
     uint64_t spoofed;           /* from an address of our own, or to be sent to nobody */
+    uint64_t unwanted;          /* of IPv6: headers and messages that nobody here takes */
+    uint64_t mdns_limited;      /* messages of mDNS not read: too many */
     uint64_t half_open_evicted; /* connection requests that made way for newer ones */
     uint64_t half_open_expired;
     uint64_t closing_expired;  /* peers that never acknowledged our FIN */
@@ -49,9 +56,11 @@ struct stack_stats {
 };
 void stack_get_stats(struct stack_stats *out);
 
-/* For struct netif: input takes frames (p is owned), output takes IPv4 packets (q is borrowed). */
+/* For struct netif: input takes frames (p is owned), output takes IPv4 packets, output6 those of
+ * IPv6 (q is borrowed). */
 err_t stack_input(struct pbuf *p, struct netif *lw);
 err_t stack_output(struct netif *lw, struct pbuf *q, const ip4_addr_t *to);
+err_t stack_output6(struct netif *lw, struct pbuf *q, const ip6_addr_t *to);
 
 /* Runs what is due of lwIP's timers, and ours. */
 void stack_timers(void);
@@ -64,9 +73,31 @@ void stack_resume_senders(void);
 
 struct stack_stats *stack_stats_mut(void);
 
-/* Before the stack sees a connection request: makes room for it. All in host byte order. */
+/* A packet as the door reads it before lwIP does (stack_ip.c): its headers are whole, its sender
+ * can be, and somebody here takes it. */
+struct stack_packet {
+    ip_addr_t from, to;  /* without a zone */
+    uint8_t protocol;    /* of what it carries: IP_PROTO_TCP, ... */
+    const uint8_t *data; /* what it carries, borrowed */
+    size_t len;
+};
+
+/* The packet of room bytes at ip, with what Ethernet may have put behind it. For TCP and UDP their
+ * header is whole (without TCP's options); so is a message of ICMPv6 that lwIP acts upon. False: it
+ * does not pass. */
+bool stack_read_ip4(const struct netif *lw, const uint8_t *ip, size_t room,
+                    struct stack_packet *out);
+bool stack_read_ip6(const struct netif *lw, const uint8_t *ip, size_t room,
+                    struct stack_packet *out);
+
+/* Whether lwIP would ask its neighbours for the address of this one, or of the router towards it.
+ */
+bool stack_must_ask_arp(struct netif *lw, const ip4_addr_t *to);
+bool stack_must_ask_nd(const struct netif *lw, const ip6_addr_t *to);
+
+/* Before the stack sees a connection request: makes room for it. Numbers in host byte order. */
 struct stack_syn {
-    ip4_addr_t from, to; /* network byte order, as lwIP has them */
+    ip_addr_t from, to;
     uint16_t from_port, to_port;
     uint32_t seq;
 };

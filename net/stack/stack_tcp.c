@@ -20,6 +20,12 @@ _Static_assert(NET_ARP_BURST + 5 * NET_ARP_PER_S < ARP_TABLE_SIZE,
                "requests never displace what is known");
 _Static_assert(NET_ARP_BURST + 5 * NET_ARP_PER_S <= MEMP_NUM_ARP_QUEUE,
                "a packet that may ask finds room to wait");
+/* A neighbour of IPv6 is asked for LWIP_ND6_MAX_MULTICAST_SOLICIT times, a second apart. */
+_Static_assert(NET_ARP_BURST + (LWIP_ND6_MAX_MULTICAST_SOLICIT + 2) * NET_ARP_PER_S <
+                       LWIP_ND6_NUM_NEIGHBORS &&
+                   NET_ARP_BURST + (LWIP_ND6_MAX_MULTICAST_SOLICIT + 2) * NET_ARP_PER_S <=
+                       MEMP_NUM_ND6_QUEUE,
+               "the same for neighbours of IPv6");
 
 static uint32_t age_ticks(const struct tcp_pcb *pcb) { return tcp_ticks - pcb->tmr; }
 
@@ -32,8 +38,8 @@ static bool is_closing(const struct tcp_pcb *pcb) { return (pcb->flags & TF_RXCL
 static bool is_pair(const struct tcp_pcb *pcb, const struct stack_syn *syn)
 {
     return pcb->remote_port == syn->from_port && pcb->local_port == syn->to_port &&
-           ip4_addr_eq(ip_2_ip4(&pcb->remote_ip), &syn->from) &&
-           ip4_addr_eq(ip_2_ip4(&pcb->local_ip), &syn->to);
+           ip_addr_zoneless_eq(&pcb->remote_ip, &syn->from) &&
+           ip_addr_zoneless_eq(&pcb->local_ip, &syn->to);
 }
 
 static bool is_listening(uint16_t port)

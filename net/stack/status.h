@@ -6,14 +6,21 @@
 #include "arch/fail.h"
 #include "pci/pci.h"
 
-#define NET_MAX_NICS     8
-#define NET_HOSTNAME_MAX 64
+#define NET_MAX_NICS         8
+#define NET_HOSTNAME_MAX     64
+#define NET_HOSTNAME_DEFAULT "firstlight" /* one that nobody chose */
+#define NET_IP6_MAX          4            /* addresses of a card */
+#define NET_IP6_BYTES        16           /* in network byte order */
+#define NET_IP6_TEXT         40           /* written out, with its NUL */
 
 struct net_config {
     bool dhcp;                       /* else the address below, on the first card */
     uint32_t ip, mask, gateway;      /* IPv4, host byte order, 0 = none */
     uint32_t dns;                    /* shown, not used: the appliance asks for no names */
     char hostname[NET_HOSTNAME_MAX]; /* told to the DHCP server; "" = none */
+    bool ipv6;                       /* link-local addresses, and one of each advertised prefix */
+    bool mdns;                       /* a name under .local, and services */
+    bool http, https;                /* announced: ports 80 and 443 */
 };
 
 enum net_nic_state {
@@ -23,15 +30,21 @@ enum net_nic_state {
     NET_NIC_UP,
 };
 
+/* An IPv6 address as RFC 5952 writes it. */
+void net_ip6_text(const uint8_t ip6[NET_IP6_BYTES], char out[NET_IP6_TEXT]);
+
 struct net_nic_status {
     enum net_nic_state state;
     const char *driver; /* static */
     char pci[PCI_NAME_MAX];
     uint8_t mac[6];
     bool link;
-    uint16_t speed_mbps;        /* 0 = unknown */
-    uint32_t ip, mask, gateway; /* host byte order, 0 = none */
-    uint64_t address_us;        /* clock when it got its address, 0 = not yet */
+    uint16_t speed_mbps;               /* 0 = unknown */
+    uint32_t ip, mask, gateway;        /* host byte order, 0 = none */
+    uint64_t address_us;               /* clock when it got its address, 0 = not yet */
+    char local_name[NET_HOSTNAME_MAX]; /* under .local; "" = none */
+    uint8_t ip6_count;                 /* of ip6: those in use, the link-local one first */
+    uint8_t ip6[NET_IP6_MAX][NET_IP6_BYTES];
     uint64_t rx_packets, rx_bytes, rx_errors, rx_dropped;
     uint64_t tx_packets, tx_bytes, tx_full;
     uint64_t interrupts, kicks; /* kicks: doorbell writes */

@@ -29,6 +29,8 @@ static struct {
     struct fl_fail fail;
     bool dhcp_mute;
     unsigned discovers, requests, pongs;
+    unsigned ip6_frames, early_ip6; /* IPv6; those before DHCP was through */
+    bool asked_name;                /* the request named its host */
     bool (*until)(void);
     uint64_t stop_us;
     enum fl_err up; /* what net_wait_up() said, and when */
@@ -106,6 +108,9 @@ static inline void answer_dhcp(const uint8_t *req, size_t len)
     for (size_t i = 240; i + 2 < len && req[i] != 0xff; i += 2u + req[i + 1]) {
         if (req[i] == 53) {
             type = req[i + 2];
+        }
+        if (req[i] == 12 && req[i + 1] == 10 && memcmp(req + i + 2, "firstlight", 10) == 0) {
+            t.asked_name = true;
         }
     }
     t.discovers += type == 1;
@@ -224,6 +229,11 @@ static inline void on_sent(void *ctx, const uint8_t *frame, size_t len)
     assert_memory_equal(frame + 6, t.dev.mac, 6);
     if (be16(frame + 12) == 0x0806) {
         answer_arp(frame + 14);
+        return;
+    }
+    if (be16(frame + 12) == 0x86dd) {
+        t.ip6_frames++;
+        t.early_ip6 += t.requests == 0;
         return;
     }
     if (be16(frame + 12) == ETHERTYPE_TEST) {

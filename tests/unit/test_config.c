@@ -53,6 +53,8 @@ static void test_all_keys(void **state)
     assert_int_equal(c.tls, CONFIG_TLS_ONLY);
     assert_int_equal(parse("tls = yes").tls, CONFIG_TLS_YES);
     assert_int_equal(parse("tls = no").tls, CONFIG_TLS_NO);
+    assert_true(parse("mdns = yes").mdns && parse("").mdns && !parse("mdns = no").mdns);
+    assert_true(parse("ipv6 = yes").ipv6 && parse("").ipv6 && !parse("ipv6 = no").ipv6);
 }
 
 static void test_bad_values(void **state)
@@ -72,6 +74,8 @@ static void test_bad_values(void **state)
         "attempts = 10",    "attempts =",
         "attempts = 3x",    "attempts = -1",
         "tls = maybe",      "tls =",
+        "ipv6 = 6",         "ipv6 =",
+        "mdns = on",        "mdns =",
     };
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
         char text[128];

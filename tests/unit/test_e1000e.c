@@ -79,7 +79,7 @@ static void test_bring_up(void **state)
     assert_int_equal(*reg(RDT), 255);
     assert_int_equal(*reg(CTRL), CTRL_SLU);
     assert_int_equal(*reg(ICR), 0); /* nothing of before keeps a message back */
-    assert_int_equal(*reg(RCTL), RCTL_EN | RCTL_BAM | RCTL_SECRC);
+    assert_int_equal(*reg(RCTL), RCTL_EN | RCTL_MPE | RCTL_BAM | RCTL_SECRC);
     assert_int_equal(*reg(TCTL), TCTL_EN | TCTL_PSP | TCTL_CT | TCTL_COLD);
     assert_int_equal(*reg(TXDCTL), TXDCTL_COUNT_DESC);
     assert_int_equal(*reg(GCR), GCR_L1_ENTRY);

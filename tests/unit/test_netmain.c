@@ -105,7 +105,7 @@ static void enumerate_fiber(void *arg)
 {
     (void)arg;
     assert_int_equal(pci_enumerate(&t.pci, &fv_ops, &t.dev, &t.fail), FL_OK);
-    struct net_config cfg = {.dhcp = true, .hostname = "firstlight"};
+    struct net_config cfg = {.dhcp = true, .hostname = "firstlight", .ipv6 = true};
     net_start(&t.pci, &cfg, &(struct net_service){.start = open_listener, .poll = nothing});
     t.up = net_wait_up(deadline_in_us(US_PER_S));
     t.up_us = clock_now_us();
@@ -156,6 +156,23 @@ static void test_dhcp(void **state)
     assert_int_equal(t.requests, 1);
     assert_int_equal(t.up, FL_OK);
     assert_in_range(t.up_us, s.address_us, s.address_us + US_PER_MS);
+}
+
+static bool card_has_ip6(void) { return card().ip6_count == 1; }
+
+/* IPv6 comes by itself, behind IPv4, and the name was told to the DHCP server. */
+static void test_ipv6(void **state)
+{
+    (void)state;
+    static const uint8_t prefix[8] = {0xfe, 0x80};
+    assert_true(t.asked_name);
+    assert_true(run_until(card_has_ip6, 5 * US_PER_S));
+    struct net_nic_status s = card();
+    assert_memory_equal(s.ip6[0], prefix, sizeof(prefix));
+    assert_memory_equal(s.ip6[0] + 13, t.dev.mac + 3, 3);
+    run_until(NULL, 15 * US_PER_S); /* until nobody looks for a router any more */
+    assert_true(t.ip6_frames >= 3);
+    assert_int_equal(t.early_ip6, 0);
 }
 
 static void ping(size_t payload, uint16_t seq)
@@ -357,10 +374,11 @@ static void test_broken_card(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_dhcp),     cmocka_unit_test(test_ping),
-        cmocka_unit_test(test_download), cmocka_unit_test(test_back_pressure),
-        cmocka_unit_test(test_link),     cmocka_unit_test(test_noise),
-        cmocka_unit_test(test_pieces),   cmocka_unit_test(test_broken_card),
+        cmocka_unit_test(test_dhcp),          cmocka_unit_test(test_ipv6),
+        cmocka_unit_test(test_ping),          cmocka_unit_test(test_download),
+        cmocka_unit_test(test_back_pressure), cmocka_unit_test(test_link),
+        cmocka_unit_test(test_noise),         cmocka_unit_test(test_pieces),
+        cmocka_unit_test(test_broken_card),
     };
     return cmocka_run_group_tests_name("netmain", tests, setup, NULL);
 }

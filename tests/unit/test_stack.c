@@ -160,7 +160,7 @@ static struct udp_pcb *sender;
 static err_t tell(uint32_t to)
 {
     struct pbuf *p = pbuf_alloc(PBUF_TRANSPORT, 10, PBUF_RAM);
-    ip_addr_t ip = {lwip_htonl(to)};
+    ip_addr_t ip = IPADDR4_INIT(lwip_htonl(to));
     err_t err = udp_sendto(sender, p, &ip, 9);
     pbuf_free(p);
     return err;

@@ -17,6 +17,7 @@
 #include "lwip/priv/tcp_priv.h"
 #include "lwip/stats.h"
 #include "net/http/http.h"
+#include "net/nic/nic.h"
 #include "net/stack/stack.h"
 #include "tests/unit/wire.h"
 
@@ -127,6 +128,21 @@ static void test_mss_in_the_middle(void **state)
     wire_run_us(20 * US_PER_S);
     assert_true(p.received > 200000);
     assert_int_equal(stats().assertions, before);
+}
+
+/* A kind of option at the very end of a segment, without its length: nothing behind the frame is
+ * read, and the connection request counts without it. */
+static void test_option_cut_off(void **state)
+{
+    (void)state;
+    static const uint8_t mac[6] = {0x52, 0x55, 10, 0, 2, 9}, kinds[] = {2, 3, 4, 8, 99};
+    for (size_t i = 0; i < sizeof(kinds); i++) {
+        uint8_t frame[NIC_FRAME_MAX];
+        uint8_t tcp[24] = {0x40,          (uint8_t)i, 0,    WIRE_PORT, 0,        0, 0, 1,
+                           [12] = 6 << 4, WIRE_SYN,   0x10, 0,         [20] = 1, 1, 1, kinds[i]};
+        wire_receive_exactly(frame, wire_make_ip(frame, mac, WIRE_PEER + 7, 6, tcp, sizeof(tcp)));
+    }
+    assert_int_equal(wire_counts.synacks, sizeof(kinds));
 }
 
 /* The window was never open when the answer was cut into segments; then it opens less far than one
@@ -447,6 +463,7 @@ int main(void)
         cmocka_unit_test_setup(test_full_ack_at_window_zero, reset),
         cmocka_unit_test_setup(test_part_ack_at_window_zero, reset),
         cmocka_unit_test_setup(test_mss_in_the_middle, reset),
+        cmocka_unit_test_setup(test_option_cut_off, reset),
         cmocka_unit_test_setup(test_window_opens_small, reset),
         cmocka_unit_test_setup(test_assertion_in_a_timer, reset),
         cmocka_unit_test_setup(test_assertion_in_input, reset),

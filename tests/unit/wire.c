@@ -21,6 +21,8 @@
 
 struct wire_counts wire_counts;
 bool wire_answer_arp;
+void (*wire_on_ip6)(const uint8_t *frame, size_t len);
+void (*wire_on_udp)(const uint8_t *frame, size_t len);
 
 static const uint8_t our_mac[6] = {0x52, 0x54, 0, 0x12, 0x34, 0x56};
 
@@ -292,6 +294,14 @@ static err_t link_output(struct netif *lw, struct pbuf *b)
             put_arp(reply, 2, be32(frame + 38), mac);
             enqueue(reply, sizeof(reply));
         }
+    } else if (be16(frame + 12) == 0x86dd) {
+        if (wire_on_ip6 != NULL) {
+            wire_on_ip6(frame, b->tot_len);
+        }
+    } else if (frame[14 + 9] == 17) {
+        if (wire_on_udp != NULL) {
+            wire_on_udp(frame, b->tot_len);
+        }
     } else if (frame[14 + 9] == 1) {
         wire_counts.pongs += frame[34] == 0;
     } else if (frame[14 + 9] == 6) {
@@ -307,11 +317,13 @@ static err_t lw_init(struct netif *lw)
     lw->name[0] = 'w';
     lw->name[1] = 'i';
     lw->output = stack_output;
+    lw->output_ip6 = stack_output6;
     lw->linkoutput = link_output;
     lw->mtu = NIC_MTU;
     lw->hwaddr_len = ETH_HWADDR_LEN;
     memcpy(lw->hwaddr, our_mac, ETH_HWADDR_LEN);
-    lw->flags = NETIF_FLAG_BROADCAST | NETIF_FLAG_ETHARP | NETIF_FLAG_ETHERNET;
+    lw->flags = NETIF_FLAG_BROADCAST | NETIF_FLAG_ETHARP | NETIF_FLAG_ETHERNET | NETIF_FLAG_IGMP |
+                NETIF_FLAG_MLD6;
     return ERR_OK;
 }
 

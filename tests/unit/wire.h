@@ -38,6 +38,11 @@ struct wire_counts {
 extern struct wire_counts wire_counts;
 extern bool wire_answer_arp; /* for every address; true after wire_reset() */
 
+/* What leaves as IPv6, and as UDP over IPv4: the frame, from its Ethernet header on. May queue
+ * frames with wire_receive(). NULL: dropped. */
+extern void (*wire_on_ip6)(const uint8_t *frame, size_t len);
+extern void (*wire_on_udp)(const uint8_t *frame, size_t len);
+
 /* lwIP with this card and nothing else. Once, before all tests. */
 void wire_start(void);
 /* No connections, no known neighbours, no peers, counters at zero. Before each test. */

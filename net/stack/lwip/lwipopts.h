@@ -6,14 +6,12 @@
 #pragma once
 
 /* --- no operating system --- */
-#define NO_SYS               1
-#define SYS_LIGHTWEIGHT_PROT 0
-#define LWIP_SOCKET          0
-#define LWIP_NETCONN         0
-#define LWIP_TIMERS          1
-#define MEMP_NUM_SYS_TIMEOUT                                                                       \
-    (LWIP_NUM_SYS_TIMEOUT_INTERNAL + 24) /* one per card, and the server                           \
-                                          */
+#define NO_SYS                1
+#define SYS_LIGHTWEIGHT_PROT  0
+#define LWIP_SOCKET           0
+#define LWIP_NETCONN          0
+#define LWIP_TIMERS           1
+#define MEMP_NUM_SYS_TIMEOUT  (LWIP_NUM_SYS_TIMEOUT_INTERNAL + 128) /* counted in netmain.c */
 #define LWIP_ERRNO_STDINCLUDE 1
 #define LWIP_HOOK_FILENAME    "hooks.h"
 
@@ -34,16 +32,23 @@
 #define ARP_QUEUEING       1
 #define ARP_QUEUE_LEN      16 /* a first burst waits for one answer */
 #define MEMP_NUM_ARP_QUEUE 128
+/* The same for neighbours of IPv6, which lwIP finds by 8-bit indices. */
+#define LWIP_ND6_NUM_NEIGHBORS    120
+#define LWIP_ND6_NUM_DESTINATIONS 32
+#define MEMP_NUM_ND6_QUEUE        128
+/* For 8 cards: all systems and mDNS; each address's solicited nodes and mDNS. */
+#define MEMP_NUM_IGMP_GROUP 20
+#define MEMP_NUM_MLD6_GROUP 44
 
 /* --- protocols --- */
 #define LWIP_IPV4 1
-#define LWIP_IPV6 0
+#define LWIP_IPV6 1
 #define LWIP_ARP  1
 #define LWIP_ICMP 1
 #define LWIP_RAW  0
 #define LWIP_UDP  1
 #define LWIP_TCP  1
-#define LWIP_IGMP 0
+#define LWIP_IGMP 1 /* for mDNS */
 #define LWIP_DNS  0 /* nobody asks for names */
 #define LWIP_DHCP 1
 /* Conflict detection would hold the address back for 7.8 s; a server that hands out an address in
@@ -55,6 +60,22 @@
 #define IP_REASSEMBLY            0 /* nothing that we serve comes in fragments */
 #define IP_FRAG                  0
 #define IP_OPTIONS_ALLOWED       0 /* source routing and the like: nothing that we want to see */
+
+/* --- IPv6: a link-local address, and one of each prefix that a router advertises --- */
+#define LWIP_IPV6_NUM_ADDRESSES         4
+#define LWIP_IPV6_REASS                 0
+#define LWIP_IPV6_FRAG                  0
+#define LWIP_IPV6_DHCP6                 0
+#define LWIP_ND6_RDNSS_MAX_DNS_SERVERS  0
+#define LWIP_ND6_ALLOW_RA_UPDATES       1
+#define LWIP_ND6_TCP_REACHABILITY_HINTS 1
+
+/* --- found without being told --- */
+#define LWIP_MDNS_RESPONDER        1
+#define LWIP_MDNS_SEARCH           0 /* we are found, we look for nobody */
+#define MDNS_MAX_SERVICES          2 /* _http and _https */
+#define MDNS_OUTPUT_PACKET_SIZE    1450
+#define LWIP_NUM_NETIF_CLIENT_DATA 1 /* mDNS */
 
 /* --- TCP --- */
 #define TCP_MSS                    1460
@@ -76,13 +97,14 @@
 #define SO_REUSE           1
 
 /* --- interfaces --- */
-#define LWIP_HAVE_LOOPIF           1 /* host tests talk to the server through it */
-#define LWIP_NETIF_LOOPBACK        1
-#define LWIP_LOOPBACK_MAX_PBUFS    256
-#define LWIP_NETIF_HOSTNAME        1
-#define LWIP_NETIF_STATUS_CALLBACK 1
-#define LWIP_NETIF_LINK_CALLBACK   0
-#define LWIP_NETIF_TX_SINGLE_PBUF  0 /* drivers gather */
+#define LWIP_HAVE_LOOPIF               1 /* host tests talk to the server through it */
+#define LWIP_NETIF_LOOPBACK            1
+#define LWIP_LOOPBACK_MAX_PBUFS        256
+#define LWIP_NETIF_HOSTNAME            1
+#define LWIP_NETIF_STATUS_CALLBACK     1
+#define LWIP_NETIF_LINK_CALLBACK       0
+#define LWIP_NETIF_EXT_STATUS_CALLBACK 1 /* mDNS starts anew when addresses change */
+#define LWIP_NETIF_TX_SINGLE_PBUF      0 /* drivers gather */
 
 /* --- counters, for the API --- */
 #define LWIP_STATS         1
