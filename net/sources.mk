@@ -15,4 +15,4 @@ UNIT_TESTS += $(addprefix tests/unit/,test_virtio_net.c test_e1000e.c test_netma
     test_rpc_memory.c test_rpc_vm.c test_api_memory.c)
 TEST_SUPPORT_SRCS += tests/unit/fake_virtio.c tests/unit/wire.c
 FUZZ_TARGETS += tests/fuzz/fuzz_virtio_net.c tests/fuzz/fuzz_http.c tests/fuzz/fuzz_rpc.c tests/fuzz/fuzz_tls.c
-BENCH_SRCS += tests/bench/bench_tls.c
+BENCH_SRCS += tests/bench/bench_tls.c tests/bench/bench_api.c

@@ -85,7 +85,7 @@ u32_t net_tcp_isn(const ip_addr_t *local_ip, u16_t local_port, const ip_addr_t *
 
 /* --- checksum --------------------------------------------------------------------------------- */
 
-static uint64_t load64(const uint8_t *p)
+__attribute__((always_inline)) static inline uint64_t load64(const uint8_t *p)
 {
     uint64_t v;
     memcpy(&v, p, 8);
