@@ -92,6 +92,15 @@ bool gsp_history_read(struct gsp_gpu *g, uint64_t *cursor, struct gsp_rpc_record
     return gsp_history_next(&g->rpc.history, cursor, out);
 }
 
+bool gsp_get_rpc_latency(const struct gsp_gpu *g, uint32_t i, struct gsp_rpc_latency *out)
+{
+    if (i >= GSP_RPC_FUNCTIONS || g->rpc.history.latency[i].name == NULL) {
+        return false;
+    }
+    *out = g->rpc.history.latency[i];
+    return true;
+}
+
 size_t gsp_log_read(struct gsp_gpu *g, enum gsp_log l, uint64_t *offset, void *buf, size_t size)
 {
     return (unsigned)l < GSP_LOG_COUNT ? gsp_logs_read(&g->log[l], offset, buf, size) : 0;

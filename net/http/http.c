@@ -187,7 +187,9 @@ static void finish(struct http_conn *c)
     http_response_make(c);
     text_free(&c->body_in);
     http.stats.requests++;
-    http.stats.longest_us = max_u64(http.stats.longest_us, clock_now_us() - c->began_us);
+    const uint64_t took_us = clock_now_us() - c->began_us;
+    http.stats.longest_us = max_u64(http.stats.longest_us, took_us);
+    latency_add(&http.stats.took, took_us);
     log_limited(&http.log, LOG_DEBUG, "http", "%s %s -> %d, %zu bytes",
                 llhttp_method_name((llhttp_method_t)c->parser.method), c->req.path, c->res.status,
                 c->payload_len);

@@ -12,6 +12,7 @@
 #pragma once
 
 #include "arch/base.h"
+#include "arch/latency.h"
 #include "net/http/json.h"
 
 struct http_conn;  /* opaque: the engine's state of one connection */
@@ -46,7 +47,7 @@ struct http_fields {
     char origin[128];
     char authorization[192];
     char content_type[96];
-    char accept[128];
+    char accept[512]; /* Prometheus sends 240 */
     char range[64];
     char content_range[64];
     char if_none_match[96];
@@ -143,6 +144,7 @@ struct http_stats {
     uint32_t deferred;        /* requests that somebody works on, now */
     uint64_t first_answer_us; /* clock when the first answer was handed to TCP, 0 = none yet */
     uint64_t longest_us;      /* slowest handler */
+    struct latency took;      /* from a whole request to its whole answer, all paths */
 };
 void http_get_stats(struct http_stats *out);
 /* The memory that answers, bodies and requests share, for others who work on them. */
