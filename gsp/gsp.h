@@ -89,6 +89,9 @@ struct gsp_options {
     const char *force_version; /* NULL: newest that is complete */
     const char *label;         /* of its lines in the log, where there are several; NULL: "gsp" */
     uint32_t attempts;         /* of a boot by gsp_run(), at most GSP_MAX_ATTEMPTS; 0: 3 */
+    /* There is something new in the feed (feed.h), the snapshot or the sensors. Called by any
+     * fiber, must not yield; NULL: nobody wants to know. */
+    void (*wake)(void);
 };
 
 /* Makes the object and maps BAR0; touches no register. NULL + *fail when memory or BAR0 is missing.

@@ -100,14 +100,13 @@ static enum fl_err unload(struct gsp_gpu *g)
     const enum fl_err err = gsp_unload_run(g, &g->fail);
     g->busy = false;
     g->unloads++;
-    g->state = err == FL_OK ? GSP_UNLOADED : GSP_FAILED;
     if (err != FL_OK) {
         fl_fail_stage(&g->fail, "unload");
         log_error(g->hw.label, "unload failed: %s", g->fail.text);
     } else {
         log_info(g->hw.label, "%s is unloaded", g->hw.chip->name);
     }
-    gsp_gpu_changed(g);
+    gsp_gpu_set_state(g, err == FL_OK ? GSP_UNLOADED : GSP_FAILED);
     return err;
 }
 

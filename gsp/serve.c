@@ -36,8 +36,7 @@ static void fall_over(struct gsp_gpu *g, enum fl_err err, const struct fl_fail *
         log_warn(g->hw.label, "cleaning up after that failed too: %s", second.text);
     }
     g->busy = false;
-    g->state = GSP_FAILED;
-    gsp_gpu_changed(g);
+    gsp_gpu_set_state(g, GSP_FAILED);
 }
 
 /* Now and then: is it still there, does its core run, were lines left out? */
@@ -54,8 +53,12 @@ static enum fl_err look_after(struct gsp_gpu *g, struct fl_fail *fail)
     }
     g->last_ping_us = now_us;
     g->halts_seen = g->hw.intr.halts;
-    const enum fl_err err = gsp_io_ping(&g->hw.io);
-    return err != FL_OK ? err : gsp_core_check(g, fail);
+    enum fl_err err = gsp_io_ping(&g->hw.io);
+    err = err != FL_OK ? err : gsp_core_check(g, fail);
+    if (due && err == FL_OK) {
+        gsp_gpu_look_at_link(g);
+    }
+    return err;
 }
 
 void gsp_serve(struct gsp_gpu *g, const volatile bool *stop)

@@ -82,6 +82,11 @@ void gsp_get_snapshot(struct gsp_gpu *g, struct gsp_snapshot *out)
     }
 }
 
+bool gsp_feed_read(struct gsp_gpu *g, uint64_t *cursor, struct gsp_feed_entry *out, uint64_t *lost)
+{
+    return gsp_feed_next(&g->feed, cursor, out, lost);
+}
+
 size_t gsp_flight_read(struct gsp_gpu *g, uint64_t *cursor, char *buf, size_t size)
 {
     return gsp_recorder_text(&g->hw.rec, cursor, buf, size);

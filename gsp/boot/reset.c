@@ -110,13 +110,12 @@ enum fl_err gsp_reset_run(struct gsp_gpu *g, enum gsp_reset_kind kind, struct fl
     gsp_gpu_flush_log(g);
     gsp_gpu_free_boot(g);
     g->busy = false;
-    g->state = err == FL_OK ? GSP_UNLOADED : GSP_FAILED;
     if (err != FL_OK) {
         FL_FAIL(&g->fail, err, "reset", "the reset failed: %s", fl_err_name(err));
         fl_fail_stage(&g->fail, "reset");
         *fail = g->fail;
         log_error(g->hw.label, "reset failed: %s", g->fail.text);
     }
-    gsp_gpu_changed(g);
+    gsp_gpu_set_state(g, err == FL_OK ? GSP_UNLOADED : GSP_FAILED);
     return err;
 }

@@ -6,6 +6,7 @@
 #include "arch/fiber.h"
 #include "arch/lockorder.h"
 #include "arch/machine.h"
+#include "gsp/xid.h"
 #include "mm/dma.h"
 #include "mm/ram.h"
 #include "net/api/api_priv.h"
@@ -103,6 +104,40 @@ static void put_vram(struct jw *j, const struct gsp_snapshot *s)
     jw_end_object(j);
 }
 
+/* The last one in words, and all of them by number. */
+static void put_xids(struct jw *j, uint32_t index, const struct gsp_snapshot *s)
+{
+    static struct gsp_xid xid[GSP_XIDS_MAX]; /* as the snapshot below */
+    struct gsp_gpu *g = api_context()->gpus[index].gpu;
+    const struct gsp_xid_info *info = gsp_xid_find(s->last_xid);
+    const bool any = s->xid_count > 0;
+    jw_object(j, "xid");
+    jw_u64(j, "count", s->xid_count);
+    jw_u64(j, "last", s->last_xid);
+    jw_str(j, "text", s->last_xid_text);
+    jw_str(j, "meaning", any ? info->meaning : NULL);
+    jw_str(j, "action", any ? info->action : NULL);
+    jw_array(j, "numbers");
+    const uint32_t n = g != NULL ? gsp_get_xids(g, xid, GSP_XIDS_MAX) : 0;
+    for (uint32_t i = 0; i < n; i++) {
+        info = gsp_xid_find(xid[i].number);
+        jw_object(j, NULL);
+        if (xid[i].number == GSP_XID_OTHERS) {
+            jw_null(j, "xid");
+        } else {
+            jw_u64(j, "xid", xid[i].number);
+        }
+        jw_u64(j, "count", xid[i].count);
+        jw_str(j, "meaning", info->meaning);
+        jw_str(j, "action", info->action);
+        jw_u64(j, "first_ms", xid[i].first_us / US_PER_MS);
+        jw_u64(j, "last_ms", xid[i].last_us / US_PER_MS);
+        jw_end_object(j);
+    }
+    jw_end_array(j);
+    jw_end_object(j);
+}
+
 void api_put_gpu(struct jw *j, const char *key, uint32_t index)
 {
     static struct gsp_snapshot s; /* too large for a stack; nothing yields here */
@@ -144,11 +179,7 @@ void api_put_gpu(struct jw *j, const char *key, uint32_t index)
     jw_u64(j, "copied_bytes", s.copied_bytes);
     api_put_fail(j, "passed_over", &s.passed_over);
     jw_end_object(j);
-    jw_object(j, "xid");
-    jw_u64(j, "count", s.xid_count);
-    jw_u64(j, "last", s.last_xid);
-    jw_str(j, "text", s.last_xid_text);
-    jw_end_object(j);
+    put_xids(j, index, &s);
     jw_end_object(j);
 }
 
