@@ -12,6 +12,7 @@ struct gsp_xid_info {
     uint32_t number;
     const char *meaning; /* static: a few words */
     const char *action;  /* static: what to do about it */
+    bool needs_action;   /* the GPU does not simply go on: somebody has to do it */
 };
 /* Never NULL: one that says so for a number that is not in the catalogue. */
 const struct gsp_xid_info *gsp_xid_find(uint32_t number);

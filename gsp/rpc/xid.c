@@ -3,19 +3,19 @@
 #include "gsp/xid.h"
 
 /* What to do, in this appliance's terms. */
-#define APPLICATION "look at what the client asked of the GPU; the GPU goes on"
-#define CHANNEL     "the channel is gone, the GPU goes on: make it anew"
-#define RESET       "gpu.reset, then gpu.boot; if it comes back, have the card looked at"
+#define APPLICATION "look at what the client asked of the GPU; the GPU goes on", false
+#define CHANNEL     "the channel is gone, the GPU goes on: make it anew", false
+#define RESET       "gpu.reset, then gpu.boot; if it comes back, have the card looked at", true
 #define RESET_SOON                                                                                 \
-    "finish what runs, then gpu.reset and gpu.boot: the repair takes effect with a reset"
-#define POWER    "switch the machine off and on; check seat, cables and power of the card"
-#define REPLACE  "gpu.reset and a memory test; if it comes back, the card needs service"
-#define NVLINK   "check the NVLink bridge or fabric, then gpu.reset"
-#define WATCH    "nothing now; note it, and reset the GPU when many come"
-#define INFORM   "nothing: it tells, it is no fault"
-#define FIRMWARE "save the report, try another firmware version, then gpu.reset and gpu.boot"
-#define DISPLAY_ "check monitor and cable; without a display it can be ignored"
-#define SECURITY "what asked for it was refused: check its rights and what it asks for"
+    "finish what runs, then gpu.reset and gpu.boot: the repair takes effect with a reset", true
+#define POWER    "switch the machine off and on; check seat, cables and power of the card", true
+#define REPLACE  "gpu.reset and a memory test; if it comes back, the card needs service", true
+#define NVLINK   "check the NVLink bridge or fabric, then gpu.reset", true
+#define WATCH    "nothing now; note it, and reset the GPU when many come", false
+#define INFORM   "nothing: it tells, it is no fault", false
+#define FIRMWARE "save the report, try another firmware version, then gpu.reset and gpu.boot", true
+#define DISPLAY_ "check monitor and cable; without a display it can be ignored", false
+#define SECURITY "what asked for it was refused: check its rights and what it asks for", false
 
 /* By number. */
 static const struct gsp_xid_info catalogue[] = {
@@ -134,12 +134,14 @@ static const struct gsp_xid_info catalogue[] = {
 static const struct gsp_xid_info not_there = {
     .meaning = "not in the catalogue of this build",
     .action = "look it up: docs.nvidia.com/deploy/xid-errors",
+    .needs_action = true,
 };
 static const struct gsp_xid_info others = {
     .number = GSP_XID_OTHERS,
     .meaning =
         "numbers that the catalogue does not have, and that were too many to count one by one",
     .action = "see the events: a firmware that sends such numbers is not to be trusted",
+    .needs_action = true,
 };
 
 const struct gsp_xid_info *gsp_xid_find(uint32_t number)

@@ -39,7 +39,3 @@ struct api_context {
 
 /* Installs the routes. ctx is kept. */
 void api_init(const struct api_context *ctx);
-
-/* The worst state of all GPUs as /healthz says it: true = every GPU found is ready. reason is
- * written when not. */
-bool api_healthy(char *reason, size_t size);

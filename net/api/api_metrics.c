@@ -5,6 +5,7 @@
  */
 #include "net/api/accept.h"
 #include "net/api/api_priv.h"
+#include "net/api/cache.h"
 #include "net/api/metrics.h"
 
 static void put_all(struct text_buf *out, bool openmetrics)
@@ -24,11 +25,18 @@ static void put_all(struct text_buf *out, bool openmetrics)
     metrics_end(&m);
 }
 
+static void put_text(struct text_buf *out) { put_all(out, false); }
+static void put_openmetrics(struct text_buf *out) { put_all(out, true); }
+
 void api_get_metrics(const struct http_request *req, struct http_response *res)
 {
-    const bool openmetrics = accept_openmetrics(req->field.accept);
-    res->type = openmetrics ? "application/openmetrics-text; version=1.0.0; charset=utf-8"
-                            : "text/plain; version=0.0.4; charset=utf-8";
+    static struct api_kept text, openmetrics;
     res->extra = "Vary: Accept\r\n";
-    put_all(&res->body, openmetrics);
+    if (accept_openmetrics(req->field.accept)) {
+        res->type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+        api_keep(&openmetrics, put_openmetrics, res);
+    } else {
+        res->type = "text/plain; version=0.0.4; charset=utf-8";
+        api_keep(&text, put_text, res);
+    }
 }

@@ -10,6 +10,8 @@
 #include "mm/dma.h"
 #include "mm/ram.h"
 #include "net/api/api_priv.h"
+#include "net/api/cache.h"
+#include "net/api/pci_watch.h"
 #include "net/http/tls.h"
 
 void api_put_fail(struct jw *j, const char *key, const struct fl_fail *f)
@@ -33,7 +35,7 @@ void api_put_fail(struct jw *j, const char *key, const struct fl_fail *f)
     jw_end_object(j);
 }
 
-static void put_pci_ids(struct jw *j, const struct pci_dev *d)
+void api_put_pci(struct jw *j, const struct pci_dev *d)
 {
     char name[PCI_NAME_MAX];
     jw_str(j, "address", pci_name(d, name));
@@ -43,14 +45,13 @@ static void put_pci_ids(struct jw *j, const struct pci_dev *d)
     jw_fmt(j, "revision", "0x%02x", d->revision);
     jw_fmt(j, "class", "0x%06x", (unsigned)d->class_code);
     jw_str(j, "kind", pci_class_name(d->class_code));
-    struct pci_link link;
-    pci_get_link(d, &link);
-    if (link.valid) {
+    const struct pci_link *link = &pci_watch_get(d)->link;
+    if (link->valid) {
         jw_object(j, "link");
-        jw_str(j, "speed", pci_speed_name(link.speed));
-        jw_u64(j, "width", link.width);
-        jw_str(j, "max_speed", pci_speed_name(link.max_speed));
-        jw_u64(j, "max_width", link.max_width);
+        jw_str(j, "speed", pci_speed_name(link->speed));
+        jw_u64(j, "width", link->width);
+        jw_str(j, "max_speed", pci_speed_name(link->max_speed));
+        jw_u64(j, "max_width", link->max_width);
         jw_end_object(j);
     } else {
         jw_null(j, "link");
@@ -145,7 +146,7 @@ void api_put_gpu(struct jw *j, const char *key, uint32_t index)
     jw_object(j, key);
     jw_u64(j, "index", index);
     jw_object(j, "pci");
-    put_pci_ids(j, s.pci);
+    api_put_pci(j, s.pci);
     jw_end_object(j);
     jw_str(j, "chip", s.chip);
     jw_str(j, "name", s.name);
@@ -262,19 +263,18 @@ static void put_appliance(struct jw *j, const struct api_context *ctx)
     jw_end_object(j);
 }
 
-void api_get_status(const struct http_request *req, struct http_response *res)
+static void put_status(struct text_buf *out)
 {
-    (void)req;
     const struct api_context *ctx = api_context();
     struct jw j;
-    jw_begin(&j, &res->body);
+    jw_begin(&j, out);
     jw_object(&j, NULL);
     put_appliance(&j, ctx);
     api_put_network(&j);
     jw_array(&j, "devices");
     for (size_t i = 0; ctx->pci != NULL && i < ctx->pci->count; i++) {
         jw_object(&j, NULL);
-        put_pci_ids(&j, &ctx->pci->dev[i]);
+        api_put_pci(&j, &ctx->pci->dev[i]);
         jw_end_object(&j);
     }
     jw_end_array(&j);
@@ -284,5 +284,12 @@ void api_get_status(const struct http_request *req, struct http_response *res)
     }
     jw_end_array(&j);
     jw_end_object(&j);
-    text_append(&res->body, "\n", 1);
+    text_append(out, "\n", 1);
+}
+
+void api_get_status(const struct http_request *req, struct http_response *res)
+{
+    static struct api_kept status;
+    (void)req;
+    api_keep(&status, put_status, res);
 }

@@ -1,117 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* The metrics of a GPU that is up and of one that is not: both forms, both families of names, what
- * is known and what is left out. Programs of others judge the whole text (tests/boot). */
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
-
-#include <sys/wait.h>
-
-#include "arch/clock.h"
-#include "arch/host/host.h"
-#include "gsp/gpu.h"
+ * is known and what is left out. Programs of others judge the whole text (test_metrics_judged.c).
+ */
 #include "gsp/xid.h"
-#include "net/api/api.h"
 #include "net/api/metrics.h"
-#include "net/http/http.h"
-#include "tests/unit/rig_assert.h"
-
-#define OPENMETRICS "Accept: application/openmetrics-text;version=1.0.0,text/plain;q=0.5\r\n"
-
-static struct api_context ctx;
-static struct text_buf answer;
-static char labels[200]; /* of GPU 0, firstlight's */
-
-static const char *scrape(const char *accept)
-{
-    struct http_conn *c = http_conn_new();
-    char request[300];
-    size_t n;
-    const void *p;
-
-    host_clock_advance(US_PER_S * NS_PER_US); /* nothing that was kept */
-    text_free(&answer);
-    snprintf(request, sizeof(request), "GET /metrics HTTP/1.1\r\nHost: localhost\r\n%s\r\n",
-             accept);
-    assert_int_equal(http_conn_input(c, request, strlen(request)), strlen(request));
-    while ((p = http_conn_output(c, &n)) != NULL) {
-        text_append(&answer, p, n);
-        http_conn_sent(c, n);
-    }
-    http_conn_free(c);
-    return answer.data;
-}
-
-static void has(const char *line)
-{
-    char want[700];
-    snprintf(want, sizeof(want), "\n%s\n", line);
-    if (strstr(answer.data, want) == NULL) {
-        fail_msg("no line '%s' in\n%s", line, answer.data);
-    }
-}
-
-static void has_not(const char *text)
-{
-    const char *at = strstr(answer.data, text);
-    if (at != NULL) {
-        fail_msg("'%s' is there: %.200s", text, at);
-    }
-}
-
-/* A sample of GPU 0: name, further labels, value. */
-static void gpu_has(const char *name, const char *more, const char *value)
-{
-    char line[600];
-    snprintf(line, sizeof(line), "%s{%s%s} %s", name, labels, more, value);
-    has(line);
-}
-
-static void dcgm_has(const char *name, const char *value)
-{
-    const bool v49 = strstr(name, "_BYTES") != NULL || strstr(name, "_CELSIUS") != NULL ||
-                     strstr(name, "_HERTZ") != NULL || strstr(name, "_RATIO") != NULL ||
-                     strstr(name, "_WATTS") != NULL || strcmp(name, "XID_ERROR") == 0 ||
-                     strcmp(name, "GPU_PSTATE") == 0 || strcmp(name, "ROW_REMAP_FAILED") == 0 ||
-                     strcmp(name, "PCIE_REPLAY_TOTAL") == 0 || strstr(name, "TABLE_TOTAL") != NULL;
-    char full[64], more[200];
-    snprintf(full, sizeof(full), "DCGM_FI_DEV_%s", name);
-    snprintf(more, sizeof(more),
-             ",device=\"nvidia0\",modelName=\"NVIDIA GeForce RTX 3090\",hostname=\"bench\","
-             "DCGM_FI_%s_VERSION=\"570.144\"",
-             v49 ? "SYSTEM_DRIVER" : "DRIVER");
-    gpu_has(full, more, value);
-}
-
-static void measured(enum gsp_sensor s, int64_t value)
-{
-    rig.gpu->sensors.sensor[s] =
-        (struct gsp_sensor_value){.known = true, .value = value, .at_us = clock_now_us()};
-}
-
-/* Every sensor gets a value of its own. */
-static void measure_all(void)
-{
-    for (int i = 0; i < GSP_SENSOR_COUNT; i++) {
-        measured((enum gsp_sensor)i, 10 + i);
-    }
-    measured(GSP_SENSOR_TEMP_GPU, 41500);
-    measured(GSP_SENSOR_TEMP_MEMORY, -5500);
-    measured(GSP_SENSOR_POWER_GPU, 100250);
-    measured(GSP_SENSOR_POWER_MODULE, 170001);
-    measured(GSP_SENSOR_CLOCK_SM, 1410500000);
-    measured(GSP_SENSOR_CLOCK_MEMORY, 9501000000);
-    measured(GSP_SENSOR_USE_GPU, 7);
-    measured(GSP_SENSOR_USE_MEMORY, 100);
-    measured(GSP_SENSOR_THROTTLE, 5);
-    measured(GSP_SENSOR_REMAP_PENDING, 1);
-    measured(GSP_SENSOR_REMAP_FAILED, 0);
-    rig.gpu->sensors.samples = 3;
-    rig.gpu->sensors.period_us = US_PER_S;
-    rig.gpu->sensors.torn = 2;
-    rig.gpu->sensors.refusal_count = 1;
-    rig.gpu->sensors.refusal[0] = (struct gsp_refusal){0x2080012f, 0x56, 4};
-}
+#include "tests/unit/metrics_lab.h"
 
 static void nothing_measured(void **state)
 {
@@ -231,6 +124,7 @@ static void all_measured(void **state)
         {"PCIE_REPLAY_TOTAL", "47"},
     };
     (void)state;
+    host_clock_set_step(0); /* the time stands still, so that ages are exact */
     measure_all();
     scrape("");
     for (size_t i = 0; i < ARRAY_SIZE(dcgm); i++) {
@@ -251,6 +145,7 @@ static void all_measured(void **state)
     gpu_has("firstlight_gpu_sensor_discards_total", ",reason=\"torn\"", "2");
     gpu_has("firstlight_gpu_sensor_age_seconds", "", "1.000000");
     gpu_has("firstlight_rm_refused_total", ",cmd=\"0x2080012f\"", "4");
+    host_clock_set_step(HOST_CLOCK_STEP_NS);
     has_not("DCGM_FI_DEV_XID");
 
     /* A board without a meter for all of it says 0 there. */
@@ -351,97 +246,6 @@ static void openmetrics(void **state)
     assert_non_null(strstr(answer.data, "version=0.0.4"));
 }
 
-/* ---- judged by programs of others, where the set-up has them ---- */
-
-/* Gives the text of the last answer to a command; its output, NUL-terminated, and exit status. */
-static int judge(const char *command, char *said, size_t size)
-{
-    char in[] = "/tmp/metrics-XXXXXX", whole[600];
-    const char *body = strstr(answer.data, "\r\n\r\n") + 4;
-    const int fd = mkstemp(in);
-    assert_true(fd >= 0);
-    const size_t len = answer.len - (size_t)(body - answer.data);
-    assert_int_equal(write(fd, body, len), len);
-    close(fd);
-    snprintf(whole, sizeof(whole), "%s < %s 2>&1", command, in);
-    FILE *out = popen(whole, "r");
-    assert_non_null(out);
-    said[fread(said, 1, size - 1, out)] = '\0';
-    const int status = pclose(out);
-    unlink(in);
-    return WEXITSTATUS(status);
-}
-
-static size_t occurrences(const char *text, const char *what)
-{
-    size_t n = 0;
-    for (const char *at = text; (at = strstr(at, what)) != NULL; at += strlen(what)) {
-        n++;
-    }
-    return n;
-}
-
-/* promtool of Prometheus: nothing about firstlight_*; about DCGM_* what their names bring along. */
-static void promtool(void **state)
-{
-    static char said[65536];
-    const char *dir = getenv("PROMETHEUS_DIR");
-    char command[300];
-    (void)state;
-    if (dir == NULL) {
-        skip();
-    }
-    snprintf(command, sizeof(command), "%s/promtool check metrics", dir);
-    measure_all();
-    scrape("");
-    assert_int_equal(judge(command, said, sizeof(said)), 3); /* lints; 1 would be an error */
-    if (strstr(said, "firstlight") != NULL) {
-        fail_msg("%s", said);
-    }
-    const size_t samples = occurrences(answer.data, "\nDCGM_"); /* a lint for each */
-    const size_t counters = occurrences(answer.data, "_ROWS counter\n") +
-                            occurrences(answer.data, "_TOTAL counter\n") +
-                            occurrences(answer.data, "_COUNTER counter\n");
-    const size_t lines = occurrences(said, "\n");
-    assert_true(samples > 40 && counters == 10);
-    assert_int_equal(occurrences(said, " label names should be written in 'snake_case' not "
-                                       "'camelCase'\n"),
-                     samples);
-    assert_int_equal(occurrences(said, " counter metrics should have \"_total\" suffix\n"),
-                     counters);
-    assert_int_equal(occurrences(said, "_PCIE_REPLAY_COUNTER metric name should not include type "
-                                       "'counter'\n"),
-                     1);
-    assert_int_equal(lines, samples + counters + 1);
-}
-
-/* The parser of OpenMetrics in Python's prometheus_client, which is strict: order and completeness
- * of metadata, units, histograms, the end. */
-static void python_parser(void **state)
-{
-    static char said[4096];
-    const char *dir = getenv("PROMETHEUS_DIR");
-    char command[500];
-    (void)state;
-    if (dir == NULL) {
-        skip();
-    }
-    snprintf(
-        command, sizeof(command),
-        "PYTHONPATH=%s/python python3 -c 'import sys\n"
-        "from prometheus_client.openmetrics.parser import text_string_to_metric_families as p\n"
-        "f = list(p(sys.stdin.read()))\n"
-        "print(len(f), sum(len(x.samples) for x in f))'",
-        dir);
-    measure_all();
-    scrape(OPENMETRICS);
-    const int status = judge(command, said, sizeof(said));
-    if (status != 0) {
-        fail_msg("%s", said);
-    }
-    assert_int_equal(strtoul(said, NULL, 10), occurrences(answer.data, "# TYPE "));
-}
-
 /* The host's label as older dcgm-exporters call it, or none; a name with everything in it. */
 static void the_labels(void **state)
 {
@@ -479,29 +283,6 @@ static void failed(void **state)
     has_not("DCGM_FI_DEV_FB_TOTAL");
 }
 
-static int group_setup(void **state)
-{
-    (void)state;
-    open_strict(NULL);
-    boots();
-    ctx = (struct api_context){.version = "test", .gpu_count = 2, .host_label = "hostname"};
-    ctx.access.hostname = "bench";
-    ctx.gpus[0].pci = ctx.gpus[1].pci = rig.dev;
-    ctx.gpus[0].gpu = rig.gpu;
-    (void)FL_FAIL(&ctx.gpus[1].fail, FL_EIO, "BAR0", "reads as all ones");
-    api_init(&ctx);
-    snprintf(labels, sizeof(labels), "gpu=\"0\",UUID=\"%s\",pci_bus_id=\"00000000:00:01.0\"",
-             rig_snapshot(&rig).uuid);
-    return 0;
-}
-
-static int group_teardown(void **state)
-{
-    (void)state;
-    text_free(&answer);
-    return rig_close(&rig) ? 0 : -1;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -511,8 +292,6 @@ int main(void)
         cmocka_unit_test(every_sensor),
         cmocka_unit_test(xids),
         cmocka_unit_test(openmetrics),
-        cmocka_unit_test(promtool),
-        cmocka_unit_test(python_parser),
         cmocka_unit_test(the_labels),
         cmocka_unit_test(failed),
     };
