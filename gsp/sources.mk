@@ -6,7 +6,7 @@ COMMON_SRCS += gsp/hw/regs/regs.c $(addprefix gsp/hw/,chips.c io.c window.c tlb.
 COMMON_SRCS += $(addprefix gsp/files/,digest.c vbios.c vbios_fwsec.c fwbin.c fwelf.c radix3.c fwset.c)
 COMMON_SRCS += build/gen/gsp_layout.c $(addprefix gsp/rpc/,version.c status.c queue.c functions.c history.c intake.c rpc.c \
     rpc_match.c events.c xid.c sequencer.c logs.c)
-COMMON_SRCS += $(addprefix gsp/rm/,rm.c session.c static_info.c messages.c script.c host.c fields.c sensor_list.c) build/gen/rm_tables.c
+COMMON_SRCS += $(addprefix gsp/rm/,rm.c board.c session.c static_info.c messages.c script.c host.c fields.c sensor_list.c) build/gen/rm_tables.c
 COMMON_SRCS += $(addprefix gsp/boot/,boot.c booter.c fmc.c fwsec.c gen_bootloader.c init_rpc.c reset.c \
     suspend.c unload.c wpr.c)
 COMMON_SRCS += $(addprefix gsp/vram/,core.c pool.c evict.c bar1.c contents.c objects.c spaces.c by_va.c vaspace.c)

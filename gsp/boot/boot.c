@@ -26,6 +26,7 @@
 #include "gsp/boot/wpr.h"
 #include "gsp/gpu.h"
 #include "gsp/hw/intr.h"
+#include "gsp/rm/board.h"
 #include "gsp/rm/rm.h"
 #include "gsp/rm/static_info.h"
 #include "gsp/rpc/status.h"
@@ -311,7 +312,12 @@ static enum fl_err interrupts(struct gsp_gpu *g, struct fl_fail *fail)
 /* A client of our own, for controls. */
 static enum fl_err rm_objects(struct gsp_gpu *g, struct fl_fail *fail)
 {
-    return gsp_rm_make_objects(g, fail);
+    const enum fl_err err = gsp_rm_make_objects(g, fail);
+
+    if (err == FL_OK) {
+        gsp_rm_ask_vbios(g);
+    }
+    return FL_THEN(err, gsp_io_check(&g->hw.io));
 }
 
 /* The story. parts: what a family must have for the stage; else it is skipped (family.h). limit: by
