@@ -68,7 +68,7 @@ void gsp_gpu_free_boot(struct gsp_gpu *g)
         &g->mem.bootloader,    &g->mem.wpr_meta,   &g->mem.libos_args, &g->mem.rm_args,
         &g->mem.queues,        &g->mem.fwsec_frts, &g->mem.fwsec_sb,   &g->mem.booter_load,
         &g->mem.booter_unload, &g->mem.fmc_image,  &g->mem.fmc_params, &g->mem.sr_save,
-        &g->mem.sr_radix3,     &g->mem.sr_meta,
+        &g->mem.sr_radix3,     &g->mem.sr_meta,    &g->mem.sensors,
     };
 
     _Static_assert(ARRAY_SIZE(all) * sizeof(struct dma_buf) == sizeof(struct gsp_memory),

@@ -23,7 +23,6 @@
 #include "gsp/rpc/events.h"
 #include "gsp/rpc/rpc.h"
 #include "gsp/rpc/version.h"
-#include "gsp/sensors.h"
 #include "gsp/xid.h"
 #include "mm/dma.h"
 
@@ -48,9 +47,11 @@ struct gsp_memory {
     struct dma_buf fwsec_frts, fwsec_sb;        /* FWSEC with its command patched in */
     struct dma_buf booter_load, booter_unload;  /* with their signatures */
     struct dma_buf fmc_image, fmc_params;       /* path B */
+    struct dma_buf sensors;                     /* a page that the GSP fills (rm/sensors.h) */
     struct dma_buf sr_save, sr_radix3, sr_meta; /* between suspend and resume */
 };
 
+struct gsp_sampler;
 struct gsp_vram;
 
 /* What must be undone when a boot ends, for whatever reason. */
@@ -149,7 +150,7 @@ struct gsp_gpu {
     uint32_t fb_bus_width, fb_ram_type;
     uint32_t fb_region_count;
     struct gsp_fb_region fb_region[GSP_MAX_FB_REGIONS];
-    struct gsp_sensors sensors; /* as measured last */
+    struct gsp_sampler *sampler; /* what is measured (rm/sensors.c); NULL: nothing yet */
     uint32_t xid_count, last_xid;
     char last_xid_text[256];
     struct gsp_xid xid[GSP_XIDS_MAX]; /* by number, in the order of their first */

@@ -11,6 +11,7 @@
 #include "gsp/hw/tlb.h"
 #include "gsp/hw/window.h"
 #include "gsp/rm/host.h"
+#include "gsp/rm/sensors.h"
 #include "gsp/rm/session.h"
 #include "gsp/vram/life.h"
 
@@ -154,6 +155,7 @@ void gsp_destroy(struct gsp_gpu *g)
     for (unsigned i = 0; i < GSP_LOG_COUNT; i++) {
         dma_free(&g->log[i]);
     }
+    gsp_sensors_free(g);
     gsp_rpc_free(&g->rpc);
     gsp_recorder_free(&g->hw.rec);
     free(g);

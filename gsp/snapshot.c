@@ -115,5 +115,3 @@ uint64_t gsp_log_put(struct gsp_gpu *g, enum gsp_log l)
 {
     return (unsigned)l < GSP_LOG_COUNT ? gsp_logs_put(&g->log[l]) : 0;
 }
-
-void gsp_get_sensors(struct gsp_gpu *g, struct gsp_sensors *out) { *out = g->sensors; }

@@ -6,7 +6,7 @@ COMMON_SRCS += $(addprefix net/stack/,lwip_port.c stack.c stack_tcp.c stack_asse
     netmain.c)
 COMMON_SRCS += $(addprefix net/http/,json.c json_in.c request.c response.c http.c http_lwip.c listen.c \
     tls.c tls_conn.c tls_cert.c tls_port.c)
-COMMON_SRCS += $(addprefix net/api/,api.c health.c cache.c api_status.c api_metrics.c metrics_text.c metrics_dcgm.c metrics_gpu.c metrics_sensors.c metrics_appliance.c accept.c pci_watch.c api_gpu.c api_memory.c api_net.c api_acpi.c access.c report.c openapi.c)
+COMMON_SRCS += $(addprefix net/api/,api.c health.c cache.c api_status.c api_metrics.c metrics_text.c metrics_dcgm.c metrics_gpu.c metrics_sensors.c metrics_appliance.c accept.c pci_watch.c api_gpu.c api_memory.c api_net.c api_acpi.c api_sensors.c access.c report.c openapi.c)
 COMMON_SRCS += $(addprefix net/api/rpc/,server.c params.c discover.c gpu.c rm.c rm_params.c session.c registers.c pci.c \
     appliance.c memory.c vm.c)
 

@@ -8,6 +8,7 @@
 #include "gsp/hw/card.h"
 #include "gsp/hw/falcon.h"
 #include "gsp/hw/intr.h"
+#include "gsp/rm/sensors.h"
 #include "gsp/vram/life.h"
 
 #define POWER_CYCLE                                                                                \
@@ -99,6 +100,7 @@ enum fl_err gsp_reset_run(struct gsp_gpu *g, enum gsp_reset_kind kind, struct fl
     gsp_io_begin(&g->hw.io, &g->fail);
     gsp_recorder_stage(&g->hw.rec, "card-reset");
     log_warn(g->hw.label, "reset on request (%s)", gsp_reset_kind_name(kind));
+    gsp_sensors_down(g);
     gsp_vram_down(g);
     gsp_gpu_send_away(g);
     gsp_rpc_close(&g->rpc);

@@ -171,6 +171,7 @@ void api_put_gpu(struct jw *j, const char *key, uint32_t index)
     jw_str(j, "version", s.vbios_version);
     jw_end_object(j);
     put_vram(j, &s);
+    api_put_sensors(j, "sensors", index);
     jw_object(j, "registers");
     jw_u64(j, "reads", s.reg_reads);
     jw_u64(j, "writes", s.reg_writes);

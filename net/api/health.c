@@ -19,12 +19,13 @@
 static void say(char reason[HEALTH_REASON_MAX], const char *fmt, ...) FL_PRINTF(2, 3);
 static void say(char reason[HEALTH_REASON_MAX], const char *fmt, ...)
 {
-    struct text t = text_on(reason + strlen(reason), HEALTH_REASON_MAX - strlen(reason));
+    const size_t used = strlen(reason);
+    struct text t = text_on(reason + used, HEALTH_REASON_MAX - used);
     va_list args;
-    text_str(&t, reason[0] != '\0' ? "; " : "");
     va_start(args, fmt);
     text_vfmt(&t, fmt, args);
     va_end(args);
+    text_str(&t, "\n");
 }
 
 static bool known(const struct gsp_sensors *s, enum gsp_sensor which, int64_t *value)
@@ -35,10 +36,10 @@ static bool known(const struct gsp_sensors *s, enum gsp_sensor which, int64_t *v
 
 /* ---- what makes it fail ---- */
 
-static void say_state(uint32_t index, const struct gsp_snapshot *s, char reason[HEALTH_REASON_MAX])
+static void say_state(const struct gsp_snapshot *s, char reason[HEALTH_REASON_MAX])
 {
     if (s->state == GSP_FAILED) {
-        say(reason, "gpu %u failed: %s: %s", (unsigned)index, s->fail.stage, s->fail.text);
+        say(reason, "failed: %s: %s", s->fail.stage, s->fail.text);
         return;
     }
     const char *stage = "";
@@ -47,42 +48,32 @@ static void say_state(uint32_t index, const struct gsp_snapshot *s, char reason[
             stage = s->stage[k].name;
         }
     }
-    say(reason, "gpu %u is %s%s%s", (unsigned)index, gsp_state_name(s->state),
-        stage[0] != '\0' ? ", stage " : "", stage);
+    say(reason, "is %s%s%s", gsp_state_name(s->state), stage[0] != '\0' ? ", stage " : "", stage);
 }
 
-/* Age of the newest reading; 0: it does not sample, or has not yet. */
-static uint64_t sensor_age_us(const struct gsp_sensors *s, uint64_t now_us)
-{
-    uint64_t newest_us = 0;
-    bool any = false;
-    for (size_t i = 0; i < GSP_SENSOR_COUNT; i++) {
-        if (s->sensor[i].known) {
-            any = true;
-            newest_us = max_u64(newest_us, s->sensor[i].at_us);
-        }
-    }
-    return any && s->period_us != 0 && now_us > newest_us ? now_us - newest_us : 0;
-}
-
-static enum health freshness(uint32_t index, const struct gsp_sensors *s, uint64_t now_us,
+static enum health freshness(const struct health_input *in, uint64_t *newest_us,
                              char reason[HEALTH_REASON_MAX])
 {
-    const uint64_t age_us = sensor_age_us(s, now_us), limit_us = STALE_PERIODS * s->period_us;
-    if (age_us <= limit_us) {
+    const struct gsp_sensors *s = in->sensors;
+    for (size_t i = 0; i < GSP_SENSOR_COUNT; i++) {
+        if (s->sensor[i].known) {
+            *newest_us = max_u64(*newest_us, s->sensor[i].at_us);
+        }
+    }
+    const uint64_t age_us = in->now_us - min_u64(*newest_us, in->now_us);
+    const uint64_t limit_us = STALE_PERIODS * s->period_us;
+    if (*newest_us == 0 || s->period_us == 0 || age_us <= limit_us) {
         return HEALTH_OK;
     }
-    say(reason, "gpu %u: the newest sensor reading is %llu ms old, read every %llu ms",
-        (unsigned)index, (unsigned long long)(age_us / US_PER_MS),
-        (unsigned long long)(s->period_us / US_PER_MS));
+    say(reason, "the newest sensor reading is %llu ms old, read every %llu ms",
+        (unsigned long long)(age_us / US_PER_MS), (unsigned long long)(s->period_us / US_PER_MS));
     return age_us > max_u64(limit_us, TOO_OLD_US) ? HEALTH_FAILED : HEALTH_DEGRADED;
 }
 
 /* ---- what degrades ---- */
 
 /* Since this boot: a reset and a boot are the answer to most of them. */
-static bool xids(uint32_t index, struct gsp_gpu *g, const struct gsp_snapshot *s,
-                 char reason[HEALTH_REASON_MAX])
+static bool xids(struct gsp_gpu *g, const struct gsp_snapshot *s, char reason[HEALTH_REASON_MAX])
 {
     struct gsp_xid x[GSP_XIDS_MAX];
     const uint64_t boot_us = s->stage_count > 0 ? s->stage[0].start_us : 0;
@@ -91,36 +82,33 @@ static bool xids(uint32_t index, struct gsp_gpu *g, const struct gsp_snapshot *s
     for (uint32_t i = 0; i < n; i++) {
         const struct gsp_xid_info *info = gsp_xid_find(x[i].number);
         if (x[i].last_us >= boot_us && info->needs_action) {
-            say(reason, "gpu %u: Xid %u, %s: %s", (unsigned)index, (unsigned)x[i].number,
-                info->meaning, info->action);
+            say(reason, "Xid %u, %s: %s", (unsigned)x[i].number, info->meaning, info->action);
             found = true;
         }
     }
     return found;
 }
 
-static bool memory(uint32_t index, const struct gsp_sensors *s, char reason[HEALTH_REASON_MAX])
+static bool memory(const struct gsp_sensors *s, char reason[HEALTH_REASON_MAX])
 {
     int64_t v;
     bool found = false;
     if (known(s, GSP_SENSOR_REMAP_FAILED, &v) && v != 0) {
-        say(reason, "gpu %u: a memory row could not be remapped: the card needs service",
-            (unsigned)index);
+        say(reason, "a memory row could not be remapped: the card needs service");
         found = true;
     }
     if (known(s, GSP_SENSOR_REMAP_PENDING, &v) && v != 0) {
-        say(reason, "gpu %u: a memory row waits for a reset to be remapped", (unsigned)index);
+        say(reason, "a memory row waits for a reset to be remapped");
         found = true;
     }
     if (known(s, GSP_SENSOR_ECC_UNCORRECTED_VOLATILE, &v) && v != 0) {
-        say(reason, "gpu %u: %lld uncorrected ECC errors since the boot", (unsigned)index,
-            (long long)v);
+        say(reason, "%lld uncorrected ECC errors since the boot", (long long)v);
         found = true;
     }
     return found;
 }
 
-static bool throttled(uint32_t index, const struct gsp_sensors *s, char reason[HEALTH_REASON_MAX])
+static bool throttled(const struct gsp_sensors *s, char reason[HEALTH_REASON_MAX])
 {
     int64_t v;
     if (!known(s, GSP_SENSOR_THROTTLE, &v) || ((uint64_t)v & THROTTLE_BY_HW) == 0) {
@@ -128,14 +116,14 @@ static bool throttled(uint32_t index, const struct gsp_sensors *s, char reason[H
     }
     for (unsigned bit = 0; gsp_throttle_name(bit) != NULL; bit++) {
         if (((uint64_t)v & THROTTLE_BY_HW & 1ull << bit) != 0) {
-            say(reason, "gpu %u: throttled, %s", (unsigned)index, gsp_throttle_name(bit));
+            say(reason, "throttled, %s", gsp_throttle_name(bit));
         }
     }
     return true;
 }
 
 /* An idle GPU lets its link go slow, never narrow: only one that is known to work is judged. */
-static bool link(uint32_t index, const struct gsp_sensors *s, const struct pci_state *pci,
+static bool link(const struct gsp_sensors *s, const struct pci_state *pci,
                  char reason[HEALTH_REASON_MAX])
 {
     int64_t pstate, throttle;
@@ -145,64 +133,92 @@ static bool link(uint32_t index, const struct gsp_sensors *s, const struct pci_s
         return false;
     }
     if (l->width < pci->width) {
-        say(reason, "gpu %u: its link has %u lanes of %u", (unsigned)index, l->width, pci->width);
+        say(reason, "its link has %u lanes of %u", l->width, pci->width);
         found = true;
     }
     const bool busy =
         known(s, GSP_SENSOR_PSTATE, &pstate) && pstate <= PSTATE_BUSY &&
         !(known(s, GSP_SENSOR_THROTTLE, &throttle) && ((uint64_t)throttle & THROTTLE_IDLE) != 0);
     if (l->speed < pci->speed && busy) {
-        say(reason, "gpu %u: its link runs at %s of %s", (unsigned)index, pci_speed_name(l->speed),
+        say(reason, "its link runs at %s of %s", pci_speed_name(l->speed),
             pci_speed_name(pci->speed));
         found = true;
     }
     return found;
 }
 
-enum health health_of_gpu(uint32_t index, struct gsp_gpu *g, const struct gsp_snapshot *s,
-                          const struct gsp_sensors *sensors, const struct pci_state *pci,
-                          uint64_t now_us, char reason[HEALTH_REASON_MAX])
+enum health health_of_gpu(const struct health_input *in, uint64_t *newest_us,
+                          char reason[HEALTH_REASON_MAX])
 {
-    if (s->state != GSP_READY) {
-        say_state(index, s, reason);
+    if (in->s->state != GSP_READY) {
+        *newest_us = 0;
+        say_state(in->s, reason);
         return HEALTH_FAILED;
     }
-    const enum health fresh = freshness(index, sensors, now_us, reason);
-    bool degraded = xids(index, g, s, reason);
-    degraded = memory(index, sensors, reason) || degraded;
-    degraded = throttled(index, sensors, reason) || degraded;
-    degraded = link(index, sensors, pci, reason) || degraded;
+    const enum health fresh = freshness(in, newest_us, reason);
+    bool degraded = xids(in->gpu, in->s, reason);
+    degraded = memory(in->sensors, reason) || degraded;
+    degraded = throttled(in->sensors, reason) || degraded;
+    degraded = link(in->sensors, in->pci, reason) || degraded;
     return fresh == HEALTH_OK && degraded ? HEALTH_DEGRADED : fresh;
+}
+
+enum health api_gpu_health(uint32_t index, char reason[HEALTH_REASON_MAX])
+{
+    static struct gsp_snapshot s; /* large; the API runs in one fiber */
+    static struct gsp_sensors sensors;
+    static uint64_t newest_us[API_MAX_GPUS];
+    struct gsp_gpu *g = api_context()->gpus[index].gpu;
+    reason[0] = '\0';
+    api_snapshot(index, &s);
+    sensors = (struct gsp_sensors){0};
+    if (g != NULL) {
+        gsp_get_sensors(g, &sensors);
+    }
+    const struct health_input in = {g, &s, &sensors, pci_watch_get(s.pci), clock_now_us()};
+    return health_of_gpu(&in, &newest_us[index], reason);
+}
+
+/* Sentences of a GPU, with its name, behind those that stand there. */
+static void add(struct text *out, uint32_t index, const char *lines)
+{
+    for (const char *at = lines; *at != '\0';) {
+        const size_t n = strcspn(at, "\n");
+        const bool state =
+            strncmp(at, "failed", strlen("failed")) == 0 || strncmp(at, "is ", strlen("is ")) == 0;
+        text_fmt(out, "%sgpu %u%s %.*s", out->used > 0 ? "; " : "", (unsigned)index,
+                 state ? "" : ":", (int)n, at);
+        at += n + (at[n] != '\0');
+    }
 }
 
 enum health api_health(char reason[HEALTH_REASON_MAX])
 {
-    static struct gsp_snapshot s; /* large; the API runs in one fiber */
-    static struct gsp_sensors sensors;
     const struct api_context *ctx = api_context();
+    struct text out = text_on(reason, HEALTH_REASON_MAX);
     enum health worst = HEALTH_OK;
-    reason[0] = '\0';
     if (ctx->probing) {
-        say(reason, "looking for GPUs");
+        text_str(&out, "looking for GPUs");
         return HEALTH_FAILED;
     }
     if (ctx->gpu_count < ctx->expect_gpus) {
-        say(reason, "%u of %u GPUs that are expected", (unsigned)ctx->gpu_count,
-            (unsigned)ctx->expect_gpus);
+        text_fmt(&out, "%u of %u GPUs that are expected", (unsigned)ctx->gpu_count,
+                 (unsigned)ctx->expect_gpus);
         worst = HEALTH_FAILED;
     }
     for (uint32_t i = 0; i < ctx->gpu_count; i++) {
-        struct gsp_gpu *g = ctx->gpus[i].gpu;
-        api_snapshot(i, &s);
-        memset(&sensors, 0, sizeof(sensors));
-        if (g != NULL) {
-            gsp_get_sensors(g, &sensors);
-        }
-        const enum health h =
-            health_of_gpu(i, g, &s, &sensors, pci_watch_get(s.pci), clock_now_us(), reason);
+        char lines[HEALTH_REASON_MAX];
+        const enum health h = api_gpu_health(i, lines);
+        add(&out, i, lines);
         worst = h > worst ? h : worst;
     }
     return worst;
+}
+
+const char *health_name(enum health h)
+{
+    static const char *const names[] = {"ok", "degraded", "failed"};
+    return names[h];
 }
 
 /* Judged anew when something happened, or it has become old: probes come often, and from many. */

@@ -15,13 +15,24 @@ enum health {
     HEALTH_FAILED,   /* a GPU is missing, failed, not up, or says nothing new */
 };
 
+const char *health_name(enum health h); /* "ok", "degraded", "failed" */
+
 #define HEALTH_REASON_MAX 512
 /* The worst of all GPUs. reason: "" when OK; else what it is, several with "; " in between, cut at
  * the end. Network fiber only. Does not yield. */
 enum health api_health(char reason[HEALTH_REASON_MAX]);
 
-/* One GPU's part of it; apart, so that tests feed it. sensors and pci of now, now_us the clock.
- * Adds to what stands in reason. */
-enum health health_of_gpu(uint32_t index, struct gsp_gpu *g, const struct gsp_snapshot *s,
-                          const struct gsp_sensors *sensors, const struct pci_state *pci,
-                          uint64_t now_us, char reason[HEALTH_REASON_MAX]);
+/* One GPU's part of it, from what is known of it now, at now_us. reason: sentences, each ending in
+ * a line end, without the GPU's name; is added to. newest_us: the newest reading ever seen, 0 to
+ * begin with and after a boot; what is too old is not known any more, and would not be missed. */
+struct health_input {
+    struct gsp_gpu *gpu; /* NULL: it could not be created */
+    const struct gsp_snapshot *s;
+    const struct gsp_sensors *sensors;
+    const struct pci_state *pci;
+    uint64_t now_us;
+};
+enum health health_of_gpu(const struct health_input *in, uint64_t *newest_us,
+                          char reason[HEALTH_REASON_MAX]);
+/* Of GPU index, now. */
+enum health api_gpu_health(uint32_t index, char reason[HEALTH_REASON_MAX]);

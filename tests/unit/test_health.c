@@ -16,7 +16,15 @@
 
 static struct api_context ctx;
 static struct text_buf answer;
-static struct gsp_sensors *sensors;
+static struct gsp_sensors measures, *sensors = &measures;
+
+/* In the place of the sampler's (rules.mk). */
+void __wrap_gsp_get_sensors(struct gsp_gpu *g, struct gsp_sensors *out);
+void __wrap_gsp_get_sensors(struct gsp_gpu *g, struct gsp_sensors *out)
+{
+    (void)g;
+    *out = measures;
+}
 
 static const char *get(const char *path)
 {
@@ -134,7 +142,8 @@ static void old_readings(void **state)
     (void)state;
     s = rig_snapshot(&rig);
     m->period_us = US_PER_S;
-#define AT(us) health_of_gpu(0, rig.gpu, &s, m, &pci, us, reason)
+    uint64_t newest_us = 0;
+#define AT(us) health_of_gpu(&(struct health_input){rig.gpu, &s, m, &pci, us}, &newest_us, reason)
     assert_int_equal(AT(100 * US_PER_S), HEALTH_OK); /* nothing was read yet */
     m->sensor[GSP_SENSOR_TEMP_GPU] = (struct gsp_sensor_value){true, 1, 50 * US_PER_S};
     m->sensor[GSP_SENSOR_PSTATE] = (struct gsp_sensor_value){true, 8, 20 * US_PER_S};
@@ -142,8 +151,7 @@ static void old_readings(void **state)
     assert_int_equal(AT(49 * US_PER_S), HEALTH_OK);
     assert_string_equal(reason, "");
     assert_int_equal(AT(53 * US_PER_S + 1), HEALTH_DEGRADED);
-    assert_string_equal(reason,
-                        "gpu 0: the newest sensor reading is 3000 ms old, read every 1000 ms");
+    assert_string_equal(reason, "the newest sensor reading is 3000 ms old, read every 1000 ms\n");
     assert_int_equal(AT(60 * US_PER_S), HEALTH_DEGRADED);
     assert_int_equal(AT(60 * US_PER_S + 1), HEALTH_FAILED);
     m->period_us = 20 * US_PER_S; /* slow ones: three periods are the limit for both */
@@ -156,6 +164,14 @@ static void old_readings(void **state)
     measured(GSP_SENSOR_REMAP_PENDING, 1);
     m->sensor[GSP_SENSOR_REMAP_PENDING].at_us = 0;
     assert_int_equal(AT(900 * US_PER_S), HEALTH_FAILED);
+    /* Those too old to be known are missed as well, until the next boot. */
+    memset(m->sensor, 0, sizeof(m->sensor));
+    assert_int_equal(AT(900 * US_PER_S), HEALTH_FAILED);
+    s.state = GSP_UNLOADED;
+    assert_int_equal(AT(900 * US_PER_S), HEALTH_FAILED);
+    s.state = GSP_READY;
+    assert_int_equal(AT(900 * US_PER_S), HEALTH_OK);
+    m->sensor[GSP_SENSOR_TEMP_GPU] = (struct gsp_sensor_value){true, 1, 50 * US_PER_S};
     /* A reason that is longer than there is room is cut, not written over the end. */
     for (int i = 0; i < 20; i++) {
         (void)AT(900 * US_PER_S);
@@ -171,11 +187,13 @@ static void links(void **state)
     struct pci_state pci = {.link = {true, 4, 16, 5, 16}, .speed = 4, .width = 16};
     (void)state;
     s = rig_snapshot(&rig);
-#define NOW() (reason[0] = '\0', health_of_gpu(2, rig.gpu, &s, sensors, &pci, 1, reason))
+    uint64_t newest_us = 0;
+    const struct health_input in = {rig.gpu, &s, sensors, &pci, 1};
+#define NOW() (reason[0] = '\0', health_of_gpu(&in, &newest_us, reason))
     assert_int_equal(NOW(), HEALTH_OK); /* the port cannot do more */
     pci.link.width = 8;
     assert_int_equal(NOW(), HEALTH_DEGRADED);
-    assert_string_equal(reason, "gpu 2: its link has 8 lanes of 16");
+    assert_string_equal(reason, "its link has 8 lanes of 16\n");
     pci.link.width = 16;
     pci.link.speed = 1;
     assert_int_equal(NOW(), HEALTH_OK); /* nobody says that it works */
@@ -183,7 +201,7 @@ static void links(void **state)
     assert_int_equal(NOW(), HEALTH_OK);
     measured(GSP_SENSOR_PSTATE, 4);
     assert_int_equal(NOW(), HEALTH_DEGRADED);
-    assert_string_equal(reason, "gpu 2: its link runs at 2.5 GT/s of 16.0 GT/s");
+    assert_string_equal(reason, "its link runs at 2.5 GT/s of 16.0 GT/s\n");
     measured(GSP_SENSOR_THROTTLE, 1);
     assert_int_equal(NOW(), HEALTH_OK);
     measured(GSP_SENSOR_THROTTLE, 0);
@@ -291,7 +309,6 @@ static int group_setup(void **state)
     ctx = (struct api_context){.version = "test", .gpu_count = 1};
     ctx.gpus[0].pci = rig.dev;
     ctx.gpus[0].gpu = rig.gpu;
-    sensors = &rig.gpu->sensors;
     api_init(&ctx);
     return 0;
 }

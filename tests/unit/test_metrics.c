@@ -153,7 +153,7 @@ static void all_measured(void **state)
     measured(GSP_SENSOR_POWER_MODULE_NOW, 0);
     scrape("");
     dcgm_has("POWER_USAGE", "100.250");
-    rig.gpu->sensors.sensor[GSP_SENSOR_POWER_GPU].known = false;
+    measures.sensor[GSP_SENSOR_POWER_GPU].known = false;
     measured(GSP_SENSOR_POWER_GPU_NOW, 90000);
     scrape("");
     dcgm_has("POWER_USAGE", "90.000");
@@ -171,7 +171,7 @@ static void every_sensor(void **state)
         char value[40];
         const struct gsp_sensor_info *info = gsp_sensor_info((enum gsp_sensor)i);
         for (int k = 0; k < GSP_SENSOR_COUNT; k++) {
-            rig.gpu->sensors.sensor[k].known = false;
+            measures.sensor[k].known = false;
         }
         measured((enum gsp_sensor)i, 1);
         scrape("");
