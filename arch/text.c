@@ -117,19 +117,28 @@ void text_append(struct text_buf *b, const void *data, size_t len)
     b->len += len;
 }
 
+/* Printed once, into the room that there is; a second time only when it was too small. */
 static void text_vprintf(struct text_buf *b, const char *fmt, va_list ap)
 {
+    char *at = text_reserve(b, 0);
+    if (at == NULL) {
+        return;
+    }
+    const size_t room = b->room - b->len;
     va_list again;
     va_copy(again, ap);
-    int n = vsnprintf(NULL, 0, fmt, ap);
-    char *at = n < 0 ? NULL : text_reserve(b, (size_t)n);
-    if (at != NULL) {
-        vsnprintf(at, (size_t)n + 1, fmt, again);
+    int n = vsnprintf(at, room, fmt, ap);
+    if (n >= 0 && (size_t)n >= room) {
+        *at = '\0';
+        at = text_reserve(b, (size_t)n);
+        n = at != NULL ? vsnprintf(at, (size_t)n + 1, fmt, again) : -1;
+    }
+    va_end(again);
+    if (n >= 0) {
         b->len += (size_t)n;
     } else {
         b->failed = true;
     }
-    va_end(again);
 }
 
 void text_printf(struct text_buf *b, const char *fmt, ...)
@@ -138,4 +147,34 @@ void text_printf(struct text_buf *b, const char *fmt, ...)
     va_start(ap, fmt);
     text_vprintf(b, fmt, ap);
     va_end(ap);
+}
+
+void text_append_u64(struct text_buf *b, uint64_t v)
+{
+    char digits[TEXT_U64_MAX];
+    size_t at = sizeof(digits);
+    do {
+        digits[--at] = (char)('0' + v % 10);
+        v /= 10;
+    } while (v != 0);
+    text_append(b, digits + at, sizeof(digits) - at);
+}
+
+void text_append_fixed(struct text_buf *b, uint64_t v, unsigned decimals)
+{
+    char digits[TEXT_U64_MAX + 2];
+    size_t at = sizeof(digits);
+    decimals = decimals < TEXT_U64_MAX ? decimals : TEXT_U64_MAX - 1;
+    for (unsigned i = 0; i < decimals; i++) {
+        digits[--at] = (char)('0' + v % 10);
+        v /= 10;
+    }
+    if (decimals > 0) {
+        digits[--at] = '.';
+    }
+    do {
+        digits[--at] = (char)('0' + v % 10);
+        v /= 10;
+    } while (v != 0);
+    text_append(b, digits + at, sizeof(digits) - at);
 }

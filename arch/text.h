@@ -53,6 +53,11 @@ void text_trim(struct text_buf *b);
 /* data may be NULL when len is 0; then there is a buffer, with an empty string. */
 void text_append(struct text_buf *b, const void *data, size_t len);
 void text_printf(struct text_buf *b, const char *fmt, ...) FL_PRINTF(2, 3);
+/* Decimals by hand: printf costs ten times as much. */
+#define TEXT_U64_MAX 20u /* digits */
+void text_append_u64(struct text_buf *b, uint64_t v);
+/* v / 10^decimals, with that many decimals, at most 19: 1500, 3 gives "1.500". */
+void text_append_fixed(struct text_buf *b, uint64_t v, unsigned decimals);
 /* Makes room for len more bytes and returns where to write them; NULL when that failed. The caller
  * then adds what it used to b->len. */
 char *text_reserve(struct text_buf *b, size_t len);

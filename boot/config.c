@@ -180,6 +180,27 @@ static bool set_attempts(struct boot_config *c, const char *v)
     c->attempts = (uint32_t)(v[0] - '0');
     return true;
 }
+/* One digit: the API shows no more than that. */
+static bool set_expect_gpus(struct boot_config *c, const char *v)
+{
+    if (v[0] < '0' || v[0] > '0' + CONFIG_EXPECT_MAX || v[1] != '\0') {
+        return false;
+    }
+    c->expect_gpus = (uint32_t)(v[0] - '0');
+    return true;
+}
+static const char *const label_names[] = {
+    [CONFIG_LABEL_LOWER] = "hostname", [CONFIG_LABEL_UPPER] = "Hostname", [CONFIG_LABEL_NO] = "no"};
+static bool set_host_label(struct boot_config *c, const char *v)
+{
+    for (unsigned i = 0; i < ARRAY_SIZE(label_names); i++) {
+        if (strcmp(v, label_names[i]) == 0) {
+            c->host_label = (enum config_host_label)i;
+            return true;
+        }
+    }
+    return false;
+}
 static bool set_log_level(struct boot_config *c, const char *v)
 {
     return log_level_parse(v, &c->log_level);
@@ -203,6 +224,8 @@ static const struct {
     {"tls", set_tls, "no, yes or only", false},
     {"firmware", set_firmware, "a version such as 570.144", false},
     {"attempts", set_attempts, "a number from 1 to 8", false},
+    {"expect_gpus", set_expect_gpus, "a number from 0 to 8", false},
+    {"metrics_hostname", set_host_label, "hostname, Hostname or no", false},
     {"log_level", set_log_level, "error, warn, info, debug or trace", false},
 };
 
@@ -211,7 +234,7 @@ static const struct {
  * '='. */
 static bool may_be_shown(const char *key, const char *value)
 {
-    enum { SHOWN_MAX = 16 }; /* the longest key has 9 */
+    enum { SHOWN_MAX = 16 }; /* the longest key has 16 */
     size_t n = strspn(key, "abcdefghijklmnopqrstuvwxyz_-");
     return n > 0 && n <= SHOWN_MAX && key[n] == '\0' && value[strspn(value, "=")] != '\0';
 }
@@ -269,7 +292,7 @@ static void parse_line(struct boot_config *c, unsigned number, char *line)
              "unknown key%s%s%s; known are hostname, ip, gateway, dns, ipv6, mdns, token, "
              "read_token, hosts, "
              "tls, firmware, "
-             "attempts, "
+             "attempts, expect_gpus, metrics_hostname, "
              "log_level",
              show ? " '" : "", show ? key : "", show ? "'" : "");
 }
@@ -301,6 +324,11 @@ void config_parse(struct boot_config *c, const char *text, size_t len)
         }
         at += used + 1;
     }
+}
+
+const char *config_host_label(const struct boot_config *c)
+{
+    return c->host_label != CONFIG_LABEL_NO ? label_names[c->host_label] : NULL;
 }
 
 static void put_ipv4(struct text *t, const char *key, uint32_t ip)
@@ -339,5 +367,7 @@ void config_text(const struct boot_config *c, char *buf, size_t size)
         text_fmt(&t, "firmware = %s\n", c->firmware);
     }
     text_fmt(&t, "attempts = %u\n", (unsigned)c->attempts);
+    text_fmt(&t, "expect_gpus = %u\n", (unsigned)c->expect_gpus);
+    text_fmt(&t, "metrics_hostname = %s\n", label_names[c->host_label]);
     text_fmt(&t, "log_level = %s\n", log_level_name(c->log_level));
 }

@@ -10,10 +10,21 @@
 #include "arch/log.h"
 
 #define CONFIG_MESSAGES_MAX 8
+<<<<<<< HEAD
 #define CONFIG_MESSAGE_MAX  224
+=======
+#define CONFIG_MESSAGE_MAX  256
+>>>>>>> metrics
 #define CONFIG_HOSTNAME_MAX 64
 #define CONFIG_TOKEN_MAX    128
 #define CONFIG_HOSTS_MAX    192
+
+#define CONFIG_EXPECT_MAX 8
+
+/* How the host's label in dcgm-exporter's metrics is called: by it, or by dashboards of
+ * before 4.8.3.
+ */
+enum config_host_label { CONFIG_LABEL_LOWER, CONFIG_LABEL_UPPER, CONFIG_LABEL_NO };
 
 enum config_tls { CONFIG_TLS_NO, CONFIG_TLS_YES, CONFIG_TLS_ONLY };
 
@@ -28,6 +39,8 @@ struct boot_config {
     char firmware[32];                  /* version to force, "" = newest that is complete */
     enum config_tls tls;                /* default no */
     uint32_t attempts;                  /* of each GPU's boot, 1 to 8; default 3 */
+    uint32_t expect_gpus;               /* fewer are a failure, 0 to 8; default 0 */
+    enum config_host_label host_label;  /* default hostname */
     enum log_level log_level;           /* default info */
 
     /* What was wrong, one sentence each: "firstlight.conf:3: unknown key 'ipp'; known are ...".
@@ -37,6 +50,8 @@ struct boot_config {
 };
 
 void config_defaults(struct boot_config *c);
+/* "hostname", "Hostname"; NULL: none. */
+const char *config_host_label(const struct boot_config *c);
 /* Parses len bytes of text (not necessarily NUL-terminated) over the defaults. Any bytes are fine.
  */
 void config_parse(struct boot_config *c, const char *text, size_t len);

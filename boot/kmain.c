@@ -15,6 +15,7 @@
 #include "gsp/gsp.h"
 #include "mm/ram.h"
 #include "net/api/api.h"
+#include "net/api/pci_watch.h"
 #include "net/http/http.h"
 #include "net/http/tls.h"
 #include "net/stack/netmain.h"
@@ -202,6 +203,8 @@ static void main_fiber(void *arg)
     set_tls(h);
     config_text(&self.config, self.config_text, sizeof(self.config_text));
     self.api.config = self.config_text;
+    self.api.expect_gpus = self.config.expect_gpus;
+    self.api.host_label = config_host_label(&self.config);
 
     struct fl_fail fail = {0};
     if (ram_init(&fail) != FL_OK) {
@@ -229,6 +232,9 @@ static void main_fiber(void *arg)
         log_info("boot", "the network is not up yet; going on with the GPUs");
     }
     pci_complete(&self.pci);
+    if (!pci_watch_start(&self.pci)) {
+        note(LOG_WARN, "pci", "no memory for a fiber: the state of links is that of the boot");
+    }
     log_files(h);
 
     self.gsp = (struct gsp_options){

@@ -4,6 +4,7 @@
 
 #include "arch/clock.h"
 #include "arch/log.h"
+#include "arch/text.h"
 #include "gsp/boot/boot.h"
 #include "gsp/gpu.h"
 #include "gsp/hw/card.h"
@@ -12,8 +13,20 @@
 
 static void keep(struct gsp_gpu *g, const struct gsp_attempt *a)
 {
+    struct gsp_feed_entry e = {.kind = GSP_FEED_ATTEMPT,
+                               .name = "",
+                               .attempt = {.number = a->number,
+                                           .most = g->attempts.most,
+                                           .result = a->result,
+                                           .was_reset = a->was_reset,
+                                           .reset = a->reset_before}};
+    struct text t = text_on(e.text, sizeof(e.text));
+
+    text_fmt(&t, "attempt %u of %u: %s", (unsigned)a->number, (unsigned)g->attempts.most,
+             a->result == FL_OK ? "ok" : a->fail.text);
     g->attempts.record[g->attempts.total % GSP_MAX_ATTEMPTS] = *a;
     g->attempts.total++;
+    gsp_gpu_tell(g, &e);
 }
 
 /* One attempt, the number-th; how: the reset that came before, AUTO for none. */
@@ -75,7 +88,7 @@ static bool prepare_next(struct gsp_gpu *g, enum fl_err err, enum gsp_reset_kind
     log_warn(g->hw.label, "attempt %u of %u failed; the card is reset (%s) for the next one",
              (unsigned)g->attempts.number, (unsigned)g->attempts.most, gsp_reset_kind_name(*how));
     g->busy = true;
-    g->state = GSP_BOOTING; /* as one who looks from outside sees it */
+    gsp_gpu_set_state(g, GSP_BOOTING); /* as one who looks from outside sees it */
     gsp_io_begin(&g->hw.io, &g->fail);
     gsp_recorder_stage(&g->hw.rec, "card-reset");
     err = gsp_card_reset(&g->hw, *how, &why);
@@ -86,8 +99,7 @@ static bool prepare_next(struct gsp_gpu *g, enum fl_err err, enum gsp_reset_kind
     if (err != FL_OK) {
         log_error(g->hw.label, "no further attempt: the reset failed: %s", why.text);
     }
-    g->state = GSP_FAILED;
-    gsp_gpu_changed(g);
+    gsp_gpu_set_state(g, GSP_FAILED);
     return false;
 }
 

@@ -7,7 +7,11 @@
 #include "arch/clock.h"
 #include "arch/log.h"
 
-void gsp_gpu_changed(struct gsp_gpu *g) { g->generation++; }
+void gsp_gpu_changed(struct gsp_gpu *g)
+{
+    g->generation++;
+    gsp_gpu_wake(g);
+}
 
 bool gsp_gpu_enter(struct gsp_gpu *g)
 {
@@ -33,6 +37,7 @@ void gsp_gpu_flush_log(struct gsp_gpu *g)
     log_limit_flush(&g->hw.complaints, g->hw.label);
     log_limit_flush(&g->chatter, g->hw.label);
     log_limit_flush(&g->rpc.limit, g->hw.label);
+    gsp_gpu_flush_feed(g, false);
 }
 
 enum fl_err gsp_gpu_alloc_below(struct gsp_gpu *g, struct dma_buf *buf, uint64_t size,
@@ -63,7 +68,7 @@ void gsp_gpu_free_boot(struct gsp_gpu *g)
         &g->mem.bootloader,    &g->mem.wpr_meta,   &g->mem.libos_args, &g->mem.rm_args,
         &g->mem.queues,        &g->mem.fwsec_frts, &g->mem.fwsec_sb,   &g->mem.booter_load,
         &g->mem.booter_unload, &g->mem.fmc_image,  &g->mem.fmc_params, &g->mem.sr_save,
-        &g->mem.sr_radix3,     &g->mem.sr_meta,
+        &g->mem.sr_radix3,     &g->mem.sr_meta,    &g->mem.sensors,
     };
 
     _Static_assert(ARRAY_SIZE(all) * sizeof(struct dma_buf) == sizeof(struct gsp_memory),
@@ -90,14 +95,4 @@ void gsp_gpu_forget_boot(struct gsp_gpu *g)
     g->rm_life++;
     g->wpr2 = (struct gsp_wpr2){0};
     g->last_ping_us = clock_now_us();
-}
-
-void gsp_gpu_xid(struct gsp_gpu *g, uint32_t xid, const char *text)
-{
-    g->xid_count++;
-    g->last_xid = xid;
-    snprintf(g->last_xid_text, sizeof(g->last_xid_text), "%s", text);
-    log_limited(&g->hw.complaints, LOG_ERROR, g->hw.label, "Xid %u: %s", (unsigned)xid,
-                g->last_xid_text);
-    gsp_gpu_changed(g);
 }

@@ -18,11 +18,12 @@
 #include "gsp/gsp.h"
 #include "gsp/hw/falcon.h"
 #include "gsp/hw/fb_layout.h"
+#include "gsp/hw/feed_ring.h"
 #include "gsp/hw/hw.h"
 #include "gsp/rpc/events.h"
 #include "gsp/rpc/rpc.h"
 #include "gsp/rpc/version.h"
-#include "gsp/sensors.h"
+#include "gsp/xid.h"
 #include "mm/dma.h"
 
 /* Bits of addresses that every GPU's engines can put on the bus (nova: 47 up to Ada, then 52). */
@@ -46,9 +47,11 @@ struct gsp_memory {
     struct dma_buf fwsec_frts, fwsec_sb;        /* FWSEC with its command patched in */
     struct dma_buf booter_load, booter_unload;  /* with their signatures */
     struct dma_buf fmc_image, fmc_params;       /* path B */
+    struct dma_buf sensors;                     /* a page that the GSP fills (rm/sensors.h) */
     struct dma_buf sr_save, sr_radix3, sr_meta; /* between suspend and resume */
 };
 
+struct gsp_sampler;
 struct gsp_vram;
 
 /* What must be undone when a boot ends, for whatever reason. */
@@ -147,9 +150,16 @@ struct gsp_gpu {
     uint32_t fb_bus_width, fb_ram_type;
     uint32_t fb_region_count;
     struct gsp_fb_region fb_region[GSP_MAX_FB_REGIONS];
-    struct gsp_sensors sensors; /* as measured last */
+    struct gsp_sampler *sampler; /* what is measured (rm/sensors.c); NULL: nothing yet */
     uint32_t xid_count, last_xid;
     char last_xid_text[256];
+    struct gsp_xid xid[GSP_XIDS_MAX]; /* by number, in the order of their first */
+    uint32_t xid_kinds, xid_unknown;  /* of these, and of these without a row in the catalogue */
+    /* What happened. Events of the firmware and Xids have each a limit of their own. */
+    struct gsp_feed feed;
+    struct gsp_feed_source events_fed, xids_fed;
+    struct pci_link link; /* as the feed told it last */
+    bool link_told;
 };
 
 /* A fiber comes into a function of gsp.h that yields (false: the GPU is being destroyed), and goes.
@@ -158,11 +168,25 @@ FL_MUST_CHECK bool gsp_gpu_enter(struct gsp_gpu *g);
 void gsp_gpu_leave(struct gsp_gpu *g);
 /* Sends away who waits for an answer of the GSP, or for his turn to ask, or for an interrupt. */
 void gsp_gpu_send_away(struct gsp_gpu *g);
-/* Says how many lines were left out (arch/log.h). */
+/* Says how many lines were left out (arch/log.h), and events of the feed. */
 void gsp_gpu_flush_log(struct gsp_gpu *g);
+/* The second alone; now: although more equal ones may come yet. */
+void gsp_gpu_flush_feed(struct gsp_gpu *g, bool now);
 /* Something that a snapshot shows has changed. */
 void gsp_gpu_changed(struct gsp_gpu *g);
-/* An Xid, from the GSP or our own: counted, kept as the last one, logged. */
+/* The GPU is in another state from now on: told, and changed. A failure stands in g->fail. */
+void gsp_gpu_set_state(struct gsp_gpu *g, enum gsp_state s);
+
+/* Into the feed; each wakes who reads it. */
+void gsp_gpu_tell(struct gsp_gpu *g, const struct gsp_feed_entry *e);
+void gsp_gpu_tell_event(struct gsp_gpu *g, uint32_t number, const char *name, const char *text);
+void gsp_gpu_note(struct gsp_gpu *g, const char *fmt, ...) FL_PRINTF(2, 3);
+/* Looks whether the link is as it was told last, and tells if not. */
+void gsp_gpu_look_at_link(struct gsp_gpu *g);
+/* Wakes who reads (gsp_options.wake). */
+void gsp_gpu_wake(struct gsp_gpu *g);
+
+/* An Xid, from the GSP or our own: counted, kept as the last one, told, logged. */
 void gsp_gpu_xid(struct gsp_gpu *g, uint32_t xid, const char *text);
 
 /* dma_alloc for a GPU's buffer, with words when there is no memory. May yield. */

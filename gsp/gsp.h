@@ -11,6 +11,7 @@
 #include "arch/clock.h"
 #include "arch/fail.h"
 #include "arch/handoff.h"
+#include "arch/latency.h"
 #include "pci/pci.h"
 
 struct gsp_gpu;     /* opaque, heap */
@@ -88,6 +89,9 @@ struct gsp_options {
     const char *force_version; /* NULL: newest that is complete */
     const char *label;         /* of its lines in the log, where there are several; NULL: "gsp" */
     uint32_t attempts;         /* of a boot by gsp_run(), at most GSP_MAX_ATTEMPTS; 0: 3 */
+    /* There is something new in the feed (feed.h), the snapshot or the sensors. Called by any
+     * fiber, must not yield; NULL: nobody wants to know. */
+    void (*wake)(void);
 };
 
 /* Makes the object and maps BAR0; touches no register. NULL + *fail when memory or BAR0 is missing.
@@ -208,6 +212,16 @@ struct gsp_rpc_record {
 /* Copies the record with the smallest number >= *cursor (start with 0) and moves *cursor on; false
  * at the end. One that is running is copied as it is: its end is seen by reading it again. */
 bool gsp_history_read(struct gsp_gpu *g, uint64_t *cursor, struct gsp_rpc_record *out);
+
+/* How long the GSP's answers to one function took, since creation, waiting for one's turn included.
+ */
+struct gsp_rpc_latency {
+    uint32_t function;
+    const char *name; /* static: "GSP_RM_CONTROL" */
+    struct latency took;
+};
+/* The i-th function that was ever answered; false: there are no more. Any fiber; does not yield. */
+bool gsp_get_rpc_latency(const struct gsp_gpu *g, uint32_t i, struct gsp_rpc_latency *out);
 
 /* Changes whenever a snapshot would differ in state or stages: cheap change detection for live
  * views. */

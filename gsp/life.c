@@ -11,6 +11,7 @@
 #include "gsp/hw/tlb.h"
 #include "gsp/hw/window.h"
 #include "gsp/rm/host.h"
+#include "gsp/rm/sensors.h"
 #include "gsp/rm/session.h"
 #include "gsp/vram/life.h"
 
@@ -100,14 +101,13 @@ static enum fl_err unload(struct gsp_gpu *g)
     const enum fl_err err = gsp_unload_run(g, &g->fail);
     g->busy = false;
     g->unloads++;
-    g->state = err == FL_OK ? GSP_UNLOADED : GSP_FAILED;
     if (err != FL_OK) {
         fl_fail_stage(&g->fail, "unload");
         log_error(g->hw.label, "unload failed: %s", g->fail.text);
     } else {
         log_info(g->hw.label, "%s is unloaded", g->hw.chip->name);
     }
-    gsp_gpu_changed(g);
+    gsp_gpu_set_state(g, err == FL_OK ? GSP_UNLOADED : GSP_FAILED);
     return err;
 }
 
@@ -155,6 +155,7 @@ void gsp_destroy(struct gsp_gpu *g)
     for (unsigned i = 0; i < GSP_LOG_COUNT; i++) {
         dma_free(&g->log[i]);
     }
+    gsp_sensors_free(g);
     gsp_rpc_free(&g->rpc);
     gsp_recorder_free(&g->hw.rec);
     free(g);

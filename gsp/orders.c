@@ -146,6 +146,7 @@ static enum fl_err give(struct gsp_gpu *g, enum gsp_order o, enum gsp_reset_kind
     g->orders.kind = k;
     g->orders.giver = &w;
     log_info(g->hw.label, "ordered: %s", gsp_order_name(o));
+    gsp_gpu_note(g, "ordered: %s", gsp_order_name(o));
     event_signal(&g->hw.intr.ev); /* where its fiber waits, in whatever state */
     if (event_wait(&w.done, d) != FL_OK && !w.ended) {
         g->orders.giver = NULL;

@@ -6,6 +6,7 @@
 #include "gsp/gpu.h"
 #include "gsp/hw/intr.h"
 #include "gsp/rm/host.h"
+#include "gsp/rm/sensors.h"
 
 #define SERVE_STEP_US (250 * US_PER_MS) /* how soon gsp_serve sees *stop */
 #define SERVE_POLL_US (10 * US_PER_MS)  /* without interrupts */
@@ -36,8 +37,7 @@ static void fall_over(struct gsp_gpu *g, enum fl_err err, const struct fl_fail *
         log_warn(g->hw.label, "cleaning up after that failed too: %s", second.text);
     }
     g->busy = false;
-    g->state = GSP_FAILED;
-    gsp_gpu_changed(g);
+    gsp_gpu_set_state(g, GSP_FAILED);
 }
 
 /* Now and then: is it still there, does its core run, were lines left out? */
@@ -54,8 +54,12 @@ static enum fl_err look_after(struct gsp_gpu *g, struct fl_fail *fail)
     }
     g->last_ping_us = now_us;
     g->halts_seen = g->hw.intr.halts;
-    const enum fl_err err = gsp_io_ping(&g->hw.io);
-    return err != FL_OK ? err : gsp_core_check(g, fail);
+    enum fl_err err = gsp_io_ping(&g->hw.io);
+    err = err != FL_OK ? err : gsp_core_check(g, fail);
+    if (due && err == FL_OK) {
+        gsp_gpu_look_at_link(g);
+    }
+    return err;
 }
 
 void gsp_serve(struct gsp_gpu *g, const volatile bool *stop)
@@ -73,8 +77,9 @@ void gsp_serve(struct gsp_gpu *g, const volatile bool *stop)
             fiber_yield();
             gsp_intr_service(&g->hw);
         } else {
-            err = gsp_intr_wait(&g->hw,
-                                deadline_in_us(g->hw.intr.enabled ? SERVE_STEP_US : SERVE_POLL_US));
+            struct deadline d = deadline_in_us(g->hw.intr.enabled ? SERVE_STEP_US : SERVE_POLL_US);
+            d.at_us = min_u64(d.at_us, gsp_sensors_due_us(g));
+            err = gsp_intr_wait(&g->hw, d);
         }
         if (!serving(g)) {
             break; /* taken down by somebody else meanwhile */
@@ -83,6 +88,11 @@ void gsp_serve(struct gsp_gpu *g, const volatile bool *stop)
         err = gsp_queue_pending(&g->rpc.queue) ? gsp_rpc_pump(&g->rpc, &more, &why) : FL_OK;
         err = err != FL_OK ? err : look_after(g, &why);
         err = err != FL_OK ? err : gsp_io_check(&g->hw.io);
+        if (err == FL_OK && serving(g)) {
+            bool asking;
+            err = gsp_sensors_step(g, !more, &asking, &why);
+            more |= asking;
+        }
         if (err != FL_OK && serving(g)) {
             fall_over(g, err, &why);
         }

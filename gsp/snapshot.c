@@ -82,6 +82,11 @@ void gsp_get_snapshot(struct gsp_gpu *g, struct gsp_snapshot *out)
     }
 }
 
+bool gsp_feed_read(struct gsp_gpu *g, uint64_t *cursor, struct gsp_feed_entry *out, uint64_t *lost)
+{
+    return gsp_feed_next(&g->feed, cursor, out, lost);
+}
+
 size_t gsp_flight_read(struct gsp_gpu *g, uint64_t *cursor, char *buf, size_t size)
 {
     return gsp_recorder_text(&g->hw.rec, cursor, buf, size);
@@ -90,6 +95,15 @@ size_t gsp_flight_read(struct gsp_gpu *g, uint64_t *cursor, char *buf, size_t si
 bool gsp_history_read(struct gsp_gpu *g, uint64_t *cursor, struct gsp_rpc_record *out)
 {
     return gsp_history_next(&g->rpc.history, cursor, out);
+}
+
+bool gsp_get_rpc_latency(const struct gsp_gpu *g, uint32_t i, struct gsp_rpc_latency *out)
+{
+    if (i >= GSP_RPC_FUNCTIONS || g->rpc.history.latency[i].name == NULL) {
+        return false;
+    }
+    *out = g->rpc.history.latency[i];
+    return true;
 }
 
 size_t gsp_log_read(struct gsp_gpu *g, enum gsp_log l, uint64_t *offset, void *buf, size_t size)
@@ -101,5 +115,3 @@ uint64_t gsp_log_put(struct gsp_gpu *g, enum gsp_log l)
 {
     return (unsigned)l < GSP_LOG_COUNT ? gsp_logs_put(&g->log[l]) : 0;
 }
-
-void gsp_get_sensors(struct gsp_gpu *g, struct gsp_sensors *out) { *out = g->sensors; }

@@ -2,16 +2,17 @@
 # The gsp room, lowest floor first. The boot room gives hw/chips.c to the stub too.
 COMMON_SRCS += gsp/hw/regs/regs.c $(addprefix gsp/hw/,chips.c io.c window.c tlb.c recorder.c falcon.c falcon_port.c \
     fsp.c intr.c family.c family_fsp.c family_ga100.c family_ga10x.c family_shared.c family_tu.c \
-    fb_layout.c card.c)
+    fb_layout.c card.c feed_ring.c)
 COMMON_SRCS += $(addprefix gsp/files/,digest.c vbios.c vbios_fwsec.c fwbin.c fwelf.c radix3.c fwset.c)
 COMMON_SRCS += build/gen/gsp_layout.c $(addprefix gsp/rpc/,version.c status.c queue.c functions.c history.c intake.c rpc.c \
-    rpc_match.c events.c sequencer.c logs.c)
-COMMON_SRCS += $(addprefix gsp/rm/,rm.c session.c static_info.c messages.c script.c host.c fields.c sensor_list.c) build/gen/rm_tables.c
+    rpc_match.c events.c xid.c sequencer.c logs.c)
+COMMON_SRCS += $(addprefix gsp/rm/,rm.c board.c session.c static_info.c messages.c script.c host.c fields.c sensor_list.c sensors.c \
+    sensors_ask.c sensors_page.c) build/gen/rm_tables.c
 COMMON_SRCS += $(addprefix gsp/boot/,boot.c booter.c fmc.c fwsec.c gen_bootloader.c init_rpc.c reset.c \
     suspend.c unload.c wpr.c)
-COMMON_SRCS += $(addprefix gsp/vram/,core.c pool.c evict.c bar1.c contents.c objects.c spaces.c \
-    mapping.c places.c queue.c fences.c by_va.c vaspace.c)
-COMMON_SRCS += $(addprefix gsp/,gpu.c life.c snapshot.c serve.c attempts.c orders.c registers.c)
+COMMON_SRCS += $(addprefix gsp/vram/,core.c pool.c evict.c bar1.c contents.c objects.c spaces.c mapping.c \
+    places.c queue.c fences.c by_va.c vaspace.c)
+COMMON_SRCS += $(addprefix gsp/,gpu.c life.c snapshot.c serve.c attempts.c orders.c registers.c gpu_feed.c)
 
 UNIT_TESTS += tests/unit/test_vram.c tests/unit/test_vram_life.c
 UNIT_TESTS += $(addprefix tests/unit/,test_regs.c test_chips.c test_io.c test_recorder.c \
@@ -23,9 +24,11 @@ UNIT_TESTS += $(addprefix tests/unit/,test_queue.c test_read_once.c test_rpc.c t
     test_static_info.c test_rm_tables.c test_fields.c)
 UNIT_TESTS += $(addprefix tests/unit/,test_wpr.c test_init_rpc.c test_bringup.c test_serving.c test_bringup_faults.c test_families.c \
     test_families_faults.c test_leftover.c test_suspend.c test_create.c test_destroy.c test_several.c \
-    test_attempts.c test_orders.c test_rm_session.c test_registers.c)
+    test_attempts.c test_orders.c test_feed.c test_rm_session.c test_registers.c \
+    test_sensors.c \
+    test_sensors_page.c test_sensors_ask.c test_refusals.c)
 FUZZ_TARGETS += $(addprefix tests/fuzz/,fuzz_vbios.c fuzz_containers.c fuzz_fwset.c fuzz_queue.c \
-    fuzz_sequencer.c fuzz_fields.c)
+    fuzz_sequencer.c fuzz_fields.c fuzz_sensors.c)
 BENCH_SRCS += tests/bench/bench_bringup.c tests/bench/bench_vram.c
 # The bench with one GPU in it, which other tests use too.
 TEST_SUPPORT_SRCS += tests/unit/rig.c tests/unit/rig_bus.c

@@ -14,7 +14,8 @@ void pci_get_link(const struct pci_dev *d, struct pci_link *out)
     }
     uint32_t cap = pci_read(d, (uint16_t)(d->cap_pcie + PCI_EXP_LNKCAP), 4);
     uint32_t status = pci_read(d, (uint16_t)(d->cap_pcie + PCI_EXP_LNKSTA), 2);
-    if (cap == 0xffffffffu || PCI_EXP_LINK_SPEED(cap) == 0 || PCI_EXP_LINK_WIDTH(cap) == 0) {
+    if (cap == 0xffffffffu || status == 0xffffu || PCI_EXP_LINK_SPEED(cap) == 0 ||
+        PCI_EXP_LINK_WIDTH(cap) == 0) {
         return;
     }
     *out = (struct pci_link){

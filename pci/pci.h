@@ -115,8 +115,31 @@ struct pci_link {
     uint8_t speed, width; /* now; speed 1..6 = 2.5, 5, 8, 16, 32, 64 GT/s */
     uint8_t max_speed, max_width;
 };
+/* valid false: there is no link, or the device does not answer now. */
 void pci_get_link(const struct pci_dev *d, struct pci_link *out);
 const char *pci_speed_name(uint8_t speed); /* "16.0 GT/s" */
+/* The port above d; NULL: it is on a root bus, or not known. Borrowed. */
+const struct pci_dev *pci_port_of(const struct pci_dev *d);
+
+/* Advanced Error Reporting: kinds of errors that the function has seen; a bit stays until somebody
+ * clears it, which nobody here does. Reads only. */
+struct pci_aer {
+    bool valid; /* it has the capability, and answers */
+    uint32_t uncorrectable, correctable;
+};
+void pci_get_aer(const struct pci_dev *d, struct pci_aer *out);
+/* "bad_tlp", "completion_timeout", ... (PCI Express Base 5.0, 7.8.4); NULL: a reserved bit. */
+const char *pci_aer_name(bool correctable, unsigned bit);
+
+/* A BAR that may be made larger or smaller (Resizable BAR). */
+struct pci_rebar {
+    uint8_t bar;
+    uint64_t size;  /* now, bytes; 0: a size that no BAR can have */
+    uint64_t sizes; /* that it may have: bit n is 1 MiB << n */
+};
+#define PCI_REBARS_MAX PCI_BAR_COUNT
+/* How many there are, at most PCI_REBARS_MAX. Reads only. */
+size_t pci_get_rebars(const struct pci_dev *d, struct pci_rebar out[PCI_REBARS_MAX]);
 
 /* Function level reset. FL_ENOTSUP without the capability; FL_ETIMEDOUT when the device does not
  * come back within 1 s. Saves and restores command, BARs and MSI. Yields. */

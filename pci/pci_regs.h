@@ -82,6 +82,7 @@
 #define PCI_EXT_CAP_START   0x100u
 #define PCI_EXT_CAP_ID(h)   ((h) & 0xffffu)
 #define PCI_EXT_CAP_NEXT(h) ((h) >> 20 & 0xffcu)
+#define PCI_EXT_CAP_AER     0x01u
 #define PCI_EXT_CAP_SRIOV   0x10u
 #define PCI_EXT_CAP_REBAR   0x15u
 
@@ -141,8 +142,16 @@
 #define PCI_REBAR_FIRST          0x04u
 #define PCI_REBAR_STRIDE         0x08u
 #define PCI_REBAR_CONTROL        0x04u /* within a pair */
+#define PCI_REBAR_BAR(control)   ((control) & 0x7u)
 #define PCI_REBAR_COUNT(control) ((control) >> 5 & 0x7u)
-#define PCI_REBAR_MAX            6u
+#define PCI_REBAR_SIZE(control)  ((control) >> 8 & 0x3fu) /* 0 is 1 MiB */
+/* Sizes that the BAR may have, bit n: 1 MiB << n; 2^28 MiB and more are in the control register. */
+#define PCI_REBAR_SIZES(cap, control) ((uint64_t)(cap) >> 4 | (uint64_t)((control) >> 16) << 28)
+#define PCI_REBAR_MAX                 6u
+
+/* Advanced Error Reporting */
+#define PCI_AER_UNCORRECTABLE 0x04u
+#define PCI_AER_CORRECTABLE   0x10u
 
 /* Class codes (base, sub, interface) */
 #define PCI_CLASS_BASE(c)     ((c) >> 16 & 0xffu)

@@ -16,6 +16,7 @@
 #include "arch/fiber.h"
 #include "arch/log.h"
 #include "arch/machine.h"
+#include "arch/text.h"
 #include "gsp/boot/booter.h"
 #include "gsp/boot/fmc.h"
 #include "gsp/boot/fwsec.h"
@@ -25,6 +26,7 @@
 #include "gsp/boot/wpr.h"
 #include "gsp/gpu.h"
 #include "gsp/hw/intr.h"
+#include "gsp/rm/board.h"
 #include "gsp/rm/rm.h"
 #include "gsp/rm/static_info.h"
 #include "gsp/rpc/status.h"
@@ -310,7 +312,12 @@ static enum fl_err interrupts(struct gsp_gpu *g, struct fl_fail *fail)
 /* A client of our own, for controls. */
 static enum fl_err rm_objects(struct gsp_gpu *g, struct fl_fail *fail)
 {
-    return gsp_rm_make_objects(g, fail);
+    const enum fl_err err = gsp_rm_make_objects(g, fail);
+
+    if (err == FL_OK) {
+        gsp_rm_ask_vbios(g);
+    }
+    return FL_THEN(err, gsp_io_check(&g->hw.io));
 }
 
 /* The story. parts: what a family must have for the stage; else it is skipped (family.h). limit: by
@@ -359,6 +366,19 @@ void gsp_boot_list_stages(struct gsp_gpu *g)
     }
 }
 
+/* A stage begins, or has ended. */
+static void tell_stage(struct gsp_gpu *g, const struct gsp_stage *s)
+{
+    struct gsp_feed_entry e = {
+        .kind = GSP_FEED_STAGE, .name = s->name, .stage = {.state = s->state, .us = s->us}};
+    struct text t = text_on(e.text, sizeof(e.text));
+
+    text_fmt(&t, "stage %s: %s", s->name,
+             s->state == GSP_STAGE_FAILED ? g->fail.text : gsp_stage_state_name(s->state));
+    gsp_gpu_tell(g, &e);
+    gsp_gpu_changed(g);
+}
+
 /* Runs one stage with clock and counters. A lost link is the cause, whatever the step made of it.
  */
 static enum fl_err run_stage(struct gsp_gpu *g, uint32_t i)
@@ -370,7 +390,7 @@ static enum fl_err run_stage(struct gsp_gpu *g, uint32_t i)
     g->stage_skipped = false;
     s->start_us = clock_now_us();
     gsp_recorder_stage(&g->hw.rec, s->name);
-    gsp_gpu_changed(g);
+    tell_stage(g, s);
 
     enum fl_err err = FL_OK;
     if (story[i].parts != 0 && (g->hw.family->parts & story[i].parts) != story[i].parts) {
@@ -392,12 +412,12 @@ static enum fl_err run_stage(struct gsp_gpu *g, uint32_t i)
     log_info(g->hw.label, "stage %s: %s, %llu us, %u reads, %u writes", s->name,
              gsp_stage_state_name(s->state), (unsigned long long)s->us, (unsigned)s->reg_reads,
              (unsigned)s->reg_writes);
-    gsp_gpu_changed(g);
     if (err != FL_OK) {
         FL_FAIL(&g->fail, err, s->name, "stage %s failed: %s", s->name,
                 fl_err_name(err)); /* if it left no words */
         fl_fail_stage(&g->fail, s->name);
     }
+    tell_stage(g, s);
     return err;
 }
 
@@ -416,8 +436,7 @@ static void give_up(struct gsp_gpu *g, uint32_t stage)
     if (gsp_unload_run(g, &second) != FL_OK && second.text[0] != '\0') {
         log_warn(g->hw.label, "cleaning up after that failed too: %s", second.text);
     }
-    g->state = GSP_FAILED;
-    gsp_gpu_changed(g);
+    gsp_gpu_set_state(g, GSP_FAILED);
 }
 
 bool gsp_boot_failed_by_files(const struct gsp_gpu *g)
@@ -446,8 +465,8 @@ enum fl_err gsp_boot_once(struct gsp_gpu *g)
     gsp_vram_down(g);
     gsp_gpu_forget_boot(g);
     gsp_boot_list_stages(g);
-    g->state = GSP_BOOTING;
     g->boots++;
+    gsp_gpu_set_state(g, GSP_BOOTING);
     for (uint32_t i = 0; i < g->stage_count; i++) {
         const enum fl_err err = run_stage(g, i);
         if (err != FL_OK) {
@@ -458,9 +477,8 @@ enum fl_err gsp_boot_once(struct gsp_gpu *g)
         fiber_yield_if_long();
     }
     g->busy = false;
-    g->state = GSP_READY;
     gsp_recorder_stage(&g->hw.rec, "ready");
-    gsp_gpu_changed(g);
+    gsp_gpu_set_state(g, GSP_READY);
     log_info(g->hw.label, "%s is ready after %llu ms, %llu register reads, %llu writes",
              g->hw.chip->name, (unsigned long long)((clock_now_us() - start) / US_PER_MS),
              (unsigned long long)g->hw.io.reads, (unsigned long long)g->hw.io.writes);

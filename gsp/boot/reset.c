@@ -8,6 +8,7 @@
 #include "gsp/hw/card.h"
 #include "gsp/hw/falcon.h"
 #include "gsp/hw/intr.h"
+#include "gsp/rm/sensors.h"
 #include "gsp/vram/life.h"
 
 #define POWER_CYCLE                                                                                \
@@ -99,6 +100,7 @@ enum fl_err gsp_reset_run(struct gsp_gpu *g, enum gsp_reset_kind kind, struct fl
     gsp_io_begin(&g->hw.io, &g->fail);
     gsp_recorder_stage(&g->hw.rec, "card-reset");
     log_warn(g->hw.label, "reset on request (%s)", gsp_reset_kind_name(kind));
+    gsp_sensors_down(g);
     gsp_vram_down(g);
     gsp_gpu_send_away(g);
     gsp_rpc_close(&g->rpc);
@@ -110,13 +112,12 @@ enum fl_err gsp_reset_run(struct gsp_gpu *g, enum gsp_reset_kind kind, struct fl
     gsp_gpu_flush_log(g);
     gsp_gpu_free_boot(g);
     g->busy = false;
-    g->state = err == FL_OK ? GSP_UNLOADED : GSP_FAILED;
     if (err != FL_OK) {
         FL_FAIL(&g->fail, err, "reset", "the reset failed: %s", fl_err_name(err));
         fl_fail_stage(&g->fail, "reset");
         *fail = g->fail;
         log_error(g->hw.label, "reset failed: %s", g->fail.text);
     }
-    gsp_gpu_changed(g);
+    gsp_gpu_set_state(g, err == FL_OK ? GSP_UNLOADED : GSP_FAILED);
     return err;
 }

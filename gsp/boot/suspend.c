@@ -79,8 +79,7 @@ static enum fl_err end_failed(struct gsp_gpu *g, const char *stage, enum fl_err 
         log_warn(g->hw.label, "cleaning up after that failed too: %s", second.text);
     }
     g->busy = false;
-    g->state = GSP_FAILED;
-    gsp_gpu_changed(g);
+    gsp_gpu_set_state(g, GSP_FAILED);
     return err;
 }
 
@@ -115,10 +114,9 @@ static enum fl_err suspend(struct gsp_gpu *g)
     let_go(g);
     g->undo = (struct gsp_undo){0};
     g->busy = false;
-    g->state = GSP_SUSPENDED;
     log_info(g->hw.label, "%s is suspended, %llu MiB saved", g->hw.chip->name,
              (unsigned long long)(save_bytes(g) >> 20));
-    gsp_gpu_changed(g);
+    gsp_gpu_set_state(g, GSP_SUSPENDED);
     return FL_OK;
 }
 
@@ -195,10 +193,9 @@ static enum fl_err resume(struct gsp_gpu *g)
     }
     free_save_area(g);
     g->busy = false;
-    g->state = GSP_READY;
     gsp_recorder_stage(&g->hw.rec, "ready");
     log_info(g->hw.label, "%s is back", g->hw.chip->name);
-    gsp_gpu_changed(g);
+    gsp_gpu_set_state(g, GSP_READY);
     return FL_OK;
 }
 

@@ -10,6 +10,7 @@
 #include "gsp/gpu.h"
 #include "gsp/hw/intr.h"
 #include "gsp/hw/regs/messages.h"
+#include "gsp/rm/sensors.h"
 #include "gsp/vram/life.h"
 
 #define UNLOAD_MAILBOXES      0x000000ff000000ffull /* what booter_unload finds for a cold unload */
@@ -36,6 +37,9 @@ enum fl_err gsp_unload_stop_rm(struct gsp_gpu *g, bool suspend, struct fl_fail *
     enum fl_err err;
 
     gsp_recorder_stage(&g->hw.rec, "unload-rpc");
+    gsp_gpu_send_away(g);
+    gsp_sensors_goodbye(g);
+    gsp_sensors_down(g);
     g->undo.rm = g->undo.core = false; /* from here on nobody else may call, and it may stop */
     gsp_gpu_send_away(g);
     if (size > sizeof(p)) {
@@ -92,6 +96,7 @@ enum fl_err gsp_unload_run(struct gsp_gpu *g, struct fl_fail *fail)
         stopped = first == FL_OK;
     }
     g->undo.rm = g->undo.core = false;
+    gsp_sensors_down(g);
     gsp_gpu_send_away(g);
     gsp_rpc_close(&g->rpc);
     if (g->undo.wpr2 && !g->hw.io.lost) {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "arch/log.h"
+#include "arch/text.h"
 #include "gsp/gpu.h"
 #include "gsp/rm/script.h"
 #include "gsp/rpc/sequencer.h"
@@ -14,6 +15,8 @@ static enum fl_err run_sequencer(struct gsp_gpu *g, const struct gsp_msg *m, str
 {
     struct gsp_event_state *ev = &g->ev;
     struct gsp_seq_result result;
+    char text[64];
+    struct text t = text_on(text, sizeof(text));
     const uint64_t start_us = clock_now_us();
 
     if (start_us - ev->seq_since_us >= GSP_SEQ_WINDOW_US) {
@@ -28,9 +31,43 @@ static enum fl_err run_sequencer(struct gsp_gpu *g, const struct gsp_msg *m, str
     ev->seq_us += clock_now_us() - start_us;
     ev->seq_commands += result.commands;
     ev->seq_dwords += result.dwords;
-    log_limited(&g->chatter, LOG_DEBUG, g->hw.label, "CPU sequencer: %u commands in %u dwords",
-                (unsigned)result.commands, (unsigned)result.dwords);
+    text_fmt(&t, "CPU sequencer: %u commands in %u dwords", (unsigned)result.commands,
+             (unsigned)result.dwords);
+    log_limited(&g->chatter, LOG_DEBUG, g->hw.label, "%s", text);
+    gsp_gpu_tell_event(g, m->function, "GSP_RUN_CPU_SEQUENCER", text);
     return err;
+}
+
+/* One of the firmware's events, in the log and in the feed. */
+static void tell(struct gsp_gpu *g, enum log_level level, const struct gsp_msg *m,
+                 const struct gsp_event_info *e, const char *text)
+{
+    struct log_limit *limit = level <= LOG_WARN ? &g->hw.complaints : &g->chatter;
+
+    log_limited(limit, level, g->hw.label, "%s", text);
+    gsp_gpu_tell_event(g, m->function, e->name, text);
+}
+
+/* A channel of somebody has gone wrong. */
+static void channel_error(struct gsp_gpu *g, const struct gsp_msg *m,
+                          const struct gsp_event_info *e, struct text *t)
+{
+    const struct gsp_layout *l = g->layout;
+
+    text_fmt(
+        t, "channel error: engine type %u, channel %u, exception %u",
+        (unsigned)fw_get(m->payload, m->payload_size, l->rpc_rc_triggered_v17_02.nv2080EngineType),
+        (unsigned)fw_get(m->payload, m->payload_size, l->rpc_rc_triggered_v17_02.chid),
+        (unsigned)fw_get(m->payload, m->payload_size, l->rpc_rc_triggered_v17_02.exceptType));
+    tell(g, LOG_WARN, m, e, t->buf);
+}
+
+/* Source: spec rpc.md B3 (OGKM g_rpc-structures.h at 570.144). */
+static const char *recovery_name(uint32_t action)
+{
+    static const char *const names[] = {"refresh", "drain peer-to-peer traffic", "reboot"};
+
+    return action < ARRAY_SIZE(names) ? names[action] : "not known";
 }
 
 /* Text of the firmware: printable, on one line. */
@@ -74,6 +111,7 @@ static void os_error(struct gsp_gpu *g, const struct gsp_msg *m)
 
 static void unknown(struct gsp_gpu *g, const struct gsp_msg *m)
 {
+    gsp_gpu_tell_event(g, m->function, "UNKNOWN", "an event that this firmware should not know");
     for (uint32_t i = 0; i < g->ev.unknown_count; i++) {
         if (g->ev.unknown_logged[i] == m->function) {
             return;
@@ -93,6 +131,7 @@ enum fl_err gsp_message_handle(struct gsp_gpu *g, const struct gsp_msg *m, struc
     const struct gsp_layout *l = g->layout;
     const struct gsp_event_info *e = gsp_event_find(&g->version->events, m->function);
     char text[200];
+    struct text t = text_on(text, sizeof(text));
 
     g->events++;
     if (e == NULL) {
@@ -109,6 +148,8 @@ enum fl_err gsp_message_handle(struct gsp_gpu *g, const struct gsp_msg *m, struc
     switch (e->event) {
     case GSP_EV_INIT_DONE:
         g->ev.init_result = m->result;
+        text_fmt(&t, "GSP_INIT_DONE with 0x%x", (unsigned)m->result);
+        tell(g, LOG_DEBUG, m, e, text);
         break;
     case GSP_EV_RUN_CPU_SEQUENCER:
         return run_sequencer(g, m, until, fail);
@@ -116,36 +157,33 @@ enum fl_err gsp_message_handle(struct gsp_gpu *g, const struct gsp_msg *m, struc
         os_error(g, m);
         break;
     case GSP_EV_RC_TRIGGERED:
-        log_limited(
-            &g->hw.complaints, LOG_WARN, g->hw.label,
-            "channel error: engine type %u, channel %u, exception %u",
-            (unsigned)fw_get(m->payload, m->payload_size,
-                             l->rpc_rc_triggered_v17_02.nv2080EngineType),
-            (unsigned)fw_get(m->payload, m->payload_size, l->rpc_rc_triggered_v17_02.chid),
-            (unsigned)fw_get(m->payload, m->payload_size, l->rpc_rc_triggered_v17_02.exceptType));
+        channel_error(g, m, e, &t);
         break;
     case GSP_EV_UCODE_LIBOS_PRINT:
-        copy_text(text, sizeof(text), m, l->rpc_ucode_libos_print_v1E_08.libosPrintBuf.off,
+        text_str(&t, "libos: ");
+        copy_text(text + t.used, sizeof(text) - t.used, m,
+                  l->rpc_ucode_libos_print_v1E_08.libosPrintBuf.off,
                   (uint32_t)fw_get(m->payload, m->payload_size,
                                    l->rpc_ucode_libos_print_v1E_08.libosPrintBufSize));
-        log_limited(&g->chatter, LOG_DEBUG, g->hw.label, "libos: %s", text);
+        tell(g, LOG_DEBUG, m, e, text);
         break;
     case GSP_EV_LOCKDOWN_NOTICE:
         g->ev.lockdown = m->payload[0] != 0;
-        log_limited(&g->chatter, LOG_DEBUG, g->hw.label, "lockdown notice: %s",
-                    g->ev.lockdown ? "engaging" : "released");
+        text_fmt(&t, "lockdown notice: %s", g->ev.lockdown ? "engaging" : "released");
+        tell(g, LOG_DEBUG, m, e, text);
         break;
     case GSP_EV_RECOVERY_ACTION:
         g->ev.recovery_action = get_le32(m->payload);
-        log_limited(&g->hw.complaints, LOG_WARN, g->hw.label, "the GSP asks for recovery action %u",
-                    (unsigned)g->ev.recovery_action);
+        text_fmt(&t, "the GSP asks for recovery action %u (%s)", (unsigned)g->ev.recovery_action,
+                 recovery_name(g->ev.recovery_action));
+        tell(g, LOG_WARN, m, e, text);
         break;
     case GSP_EV_POST_EVENT:
     case GSP_EV_MMU_FAULT_QUEUED:
     case GSP_EV_POST_NOCAT_RECORD:
     case GSP_EV_OTHER:
-        log_limited(&g->chatter, LOG_DEBUG, g->hw.label, "event %s, %u bytes", e->name,
-                    (unsigned)m->payload_size);
+        text_fmt(&t, "event %s, %u bytes", e->name, (unsigned)m->payload_size);
+        tell(g, LOG_DEBUG, m, e, text);
         break;
     case GSP_EV_UNKNOWN:
     case GSP_EV_COUNT:

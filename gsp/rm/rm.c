@@ -62,9 +62,10 @@ static enum fl_err not_ready(const struct gsp_gpu *g, struct fl_fail *fail)
                    g->ending ? "being destroyed" : gsp_state_name(g->state));
 }
 
-enum fl_err gsp_rm_control_on(struct gsp_gpu *g, uint32_t client, uint32_t object, uint32_t cmd,
-                              void *params, uint32_t size, uint64_t timeout_us, uint32_t *rm_status,
-                              struct fl_fail *fail)
+/* A control. result: as gsp_rpc_call_whole takes it. *bytes: of the parameters that came. */
+static enum fl_err control(struct gsp_gpu *g, uint32_t client, uint32_t object, uint32_t cmd,
+                           void *params, uint32_t size, uint64_t timeout_us, uint32_t *result,
+                           uint32_t *rm_status, uint32_t *bytes, struct fl_fail *fail)
 {
     struct gsp_payload m;
 
@@ -81,8 +82,11 @@ enum fl_err gsp_rm_control_on(struct gsp_gpu *g, uint32_t client, uint32_t objec
     fw_put(m.data, m.size, l->rpc_gsp_rm_control_v03_00.hObject, object);
     fw_put(m.data, m.size, l->rpc_gsp_rm_control_v03_00.cmd, cmd);
     fw_put(m.data, m.size, l->rpc_gsp_rm_control_v03_00.paramsSize, size);
-    err = gsp_rpc_call_whole(&g->rpc, &gsp_rpc_GSP_RM_CONTROL, &m, timeout_us, NULL, fail);
-    if (err == FL_OK) {
+    err = gsp_rpc_call_whole(&g->rpc, &gsp_rpc_GSP_RM_CONTROL, &m, timeout_us, result, fail);
+    if (err == FL_OK && result != NULL && *result != NV_OK) {
+        *rm_status = *result;
+        *bytes = 0;
+    } else if (err == FL_OK) {
         if (fw_get(m.data, m.size, l->rpc_gsp_rm_control_v03_00.cmd) != cmd ||
             fw_get(m.data, m.size, l->rpc_gsp_rm_control_v03_00.paramsSize) != size) {
             err = FL_FAIL(
@@ -92,6 +96,7 @@ enum fl_err gsp_rm_control_on(struct gsp_gpu *g, uint32_t client, uint32_t objec
                 (unsigned)fw_get(m.data, m.size, l->rpc_gsp_rm_control_v03_00.paramsSize));
         } else {
             *rm_status = (uint32_t)fw_get(m.data, m.size, l->rpc_gsp_rm_control_v03_00.status);
+            *bytes = (uint32_t)min_u64(m.size > head ? m.size - head : 0, size);
             if (size > 0) { /* of a shorter reply the rest is as it was sent */
                 memcpy(params, m.data + head, size);
             }
@@ -99,6 +104,24 @@ enum fl_err gsp_rm_control_on(struct gsp_gpu *g, uint32_t client, uint32_t objec
     }
     free(m.data);
     return err;
+}
+
+enum fl_err gsp_rm_control_on(struct gsp_gpu *g, uint32_t client, uint32_t object, uint32_t cmd,
+                              void *params, uint32_t size, uint64_t timeout_us, uint32_t *rm_status,
+                              struct fl_fail *fail)
+{
+    uint32_t bytes;
+
+    return control(g, client, object, cmd, params, size, timeout_us, NULL, rm_status, &bytes, fail);
+}
+
+enum fl_err gsp_rm_ask(struct gsp_gpu *g, uint32_t cmd, void *params, uint32_t size,
+                       uint64_t timeout_us, struct gsp_rm_answer *answer, struct fl_fail *fail)
+{
+    uint32_t result = NV_OK;
+
+    return control(g, GSP_OBJECT_CLIENT, GSP_OBJECT_SUBDEVICE, cmd, params, size, timeout_us,
+                   &result, &answer->rm_status, &answer->bytes, fail);
 }
 
 enum fl_err gsp_rm_control(struct gsp_gpu *g, uint32_t object, uint32_t cmd, void *params,

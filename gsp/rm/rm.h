@@ -38,3 +38,12 @@ FL_MUST_CHECK enum fl_err gsp_rm_control_on(struct gsp_gpu *g, uint32_t client, 
                                             uint32_t cmd, void *params, uint32_t size,
                                             uint64_t timeout_us, uint32_t *rm_status,
                                             struct fl_fail *fail);
+/* A control on our own subdevice, by one who can do without: a refusal, be it the resource
+ * manager's or the RPC layer's, is FL_OK with its code in rm_status. */
+struct gsp_rm_answer {
+    uint32_t rm_status;
+    uint32_t bytes; /* of the parameters that came; of a short reply the rest is as it was sent */
+};
+FL_MUST_CHECK enum fl_err gsp_rm_ask(struct gsp_gpu *g, uint32_t cmd, void *params, uint32_t size,
+                                     uint64_t timeout_us, struct gsp_rm_answer *answer,
+                                     struct fl_fail *fail);

@@ -41,6 +41,19 @@ uint64_t gsp_history_begin(struct gsp_history *h, const struct gsp_rpc_function 
                   });
 }
 
+static void count(struct gsp_history *h, const struct gsp_rpc_record *r)
+{
+    for (size_t i = 0; i < GSP_RPC_FUNCTIONS; i++) {
+        struct gsp_rpc_latency *l = &h->latency[i];
+        if (l->name == NULL || l->function == r->function) {
+            l->name = r->name;
+            l->function = r->function;
+            latency_add(&l->took, r->us);
+            return;
+        }
+    }
+}
+
 void gsp_history_end(struct gsp_history *h, uint64_t number, enum fl_err err,
                      enum gsp_rpc_end ended, uint32_t bytes, uint32_t result, uint32_t status)
 {
@@ -57,6 +70,9 @@ void gsp_history_end(struct gsp_history *h, uint64_t number, enum fl_err err,
     r->reply_bytes = bytes;
     r->result = result;
     r->rm_status = status;
+    if (r->end == GSP_RPC_ANSWERED) {
+        count(h, r);
+    }
 }
 
 uint64_t gsp_history_event(struct gsp_history *h, const struct gsp_msg *m, const char *name)

@@ -14,9 +14,12 @@
 
 #define GSP_HISTORY_RECORDS 128u
 
+#define GSP_RPC_FUNCTIONS 8u /* rows of functions.def */
+
 struct gsp_history {
-    struct gsp_rpc_record ring[GSP_HISTORY_RECORDS]; /* of number n: (n - 1) mod that */
-    uint64_t total;                                  /* number of the last one */
+    struct gsp_rpc_record ring[GSP_HISTORY_RECORDS];   /* of number n: (n - 1) mod that */
+    uint64_t total;                                    /* number of the last one */
+    struct gsp_rpc_latency latency[GSP_RPC_FUNCTIONS]; /* of those that were called */
 };
 
 /* A call begins, asked for at start_us. Returns its number. */

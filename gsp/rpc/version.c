@@ -8,6 +8,11 @@
 #define HEAP_PER_GIB KIB(96)
 #define HEAP_CLIENTS MIB(96) /* 48 KiB for each of 2048 channels */
 
+/* In the headers of r570; in those of r535 there is none, and traces of R525 drivers have this one.
+ */
+#define NV2080_CTRL_CMD_PERF_GET_CURRENT_PSTATE 0x20802068u
+#define LEGACY_PERF_GET_CURRENT_PSTATE          0x2080a068u
+
 static const struct gsp_version versions[] = {
     {
         .name = "570.144",
@@ -17,6 +22,7 @@ static const struct gsp_version versions[] = {
                  [GSP_LIBOS3_FSP] = {MIB(22), MIB(14), MIB(88), MIB(280)}},
         .events = GSP_EVENTS_R570,
         .gsp_engine_index = 50,
+        .pstate_control = NV2080_CTRL_CMD_PERF_GET_CURRENT_PSTATE,
         .resume_flags = 5,
     },
     {
@@ -27,6 +33,7 @@ static const struct gsp_version versions[] = {
         .events = GSP_EVENTS_R535,
         .whole_slot_checksum = true,
         .gsp_engine_index = 49,
+        .pstate_control = LEGACY_PERF_GET_CURRENT_PSTATE,
     },
 };
 

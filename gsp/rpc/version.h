@@ -24,6 +24,7 @@ struct gsp_version {
     struct gsp_event_table events; /* beyond those that all versions have */
     bool whole_slot_checksum;      /* a message's sum covers whole slots, else only the message */
     uint32_t gsp_engine_index;     /* of the GSP in the resource manager's interrupt table */
+    uint32_t pstate_control;       /* that gives the performance state, by RM's number */
     uint32_t resume_flags;         /* of its arguments: r570 preserving (1), power transition (4) */
 };
 

@@ -4,7 +4,7 @@
 
     setup.py light    lwIP, llhttp, mbedTLS, jansson, the font, picolibc: what building and the native tests
                       need; with LIBC=newlib in the environment also newlib
-    setup.py all      also QEMU >= 10.1 with OVMF, and NVIDIA's firmware
+    setup.py all      also QEMU >= 10.1 with OVMF, NVIDIA's firmware, and Prometheus
     setup.py tree D   print the hash of a directory tree, as sources.list pins it
 
 Each thing is one directory of the cache, made under a temporary name, moved into place when it is
@@ -25,6 +25,7 @@ from pathlib import Path
 
 import firmware
 import libraries
+import prometheus
 import qemu
 from cache import BUILD_S, CACHE, HERE, SetupError, Steps, is_whole, run, table, tree_hash
 from private_apt import BACKPORTS, SUITE, Apt
@@ -34,7 +35,7 @@ TOP = HERE.parent.parent
 # --- the result ----------------------------------------------------------------------------------------
 LIGHT_KEYS = ("LWIP_DIR", "HTTP_PARSER_DIR", "MBEDTLS_DIR", "JANSSON_DIR", "FONT_DIR", "PICOLIBC_DIR")
 ASKED_KEYS = ("NEWLIB_DIR",)  # only when it was asked for once and is still what would be built
-MACHINE_KEYS = ("QEMU", "QEMU_VERSION", "OVMF_CODE", "OVMF_VARS", "FIRMWARE_DIR")
+MACHINE_KEYS = ("QEMU", "QEMU_VERSION", "OVMF_CODE", "OVMF_VARS", "FIRMWARE_DIR", "PROMETHEUS_DIR")
 
 
 def write_if_changed(path, text):
@@ -60,7 +61,7 @@ def write_deps(values):
               if k in values}
     write_if_changed(env, head + "".join(f"{k}={v}\n" for k, v in values.items()))
     dirs = " ".join(str(values[k]) for k in LIGHT_KEYS)
-    machine = " ".join(str(values[k]) for k in ("QEMU", "OVMF_CODE", "FIRMWARE_DIR") if k in values)
+    machine = " ".join(str(values[k]) for k in ("QEMU", "OVMF_CODE", "FIRMWARE_DIR", "PROMETHEUS_DIR") if k in values)
     write_if_changed(TOP / "build/deps.mk", head + "".join(
         f"{k} := {v}\n" for k, v in values.items()) +
         f"DEPS_LIGHT := {dirs}\nDEPS_MACHINE := {machine}\n")
@@ -98,9 +99,10 @@ def machine(steps, values):
         files = {}, "your own directory (FIRMWARE)"
     else:
         files = firmware.in_cache()
+    judges = prometheus.in_cache()
     with tempfile.TemporaryDirectory(prefix="firstlight-") as folder:
         apt = None
-        if not (machine_qemu and files):
+        if not (machine_qemu and files and judges):
             apt = Apt(Path(folder) / "apt", [("deb", f"{SUITE} main"),
                                              ("deb", f"{BACKPORTS} main non-free-firmware")])
         steps.run("package index", "fetching" if apt else "looking",
@@ -109,6 +111,8 @@ def machine(steps, values):
                                 lambda: machine_qemu or qemu.unpack(apt)))
         values.update(steps.run("NVIDIA firmware", "looking" if files else "fetching (104 MB)",
                                 lambda: files or firmware.unpack(apt)))
+        values.update(steps.run("Prometheus", "looking" if judges else "fetching (46 MB)",
+                                lambda: judges or prometheus.unpack(apt)))
 
 
 def main():
@@ -120,7 +124,7 @@ def main():
         print(__doc__, file=sys.stderr)
         return 2
     jobs = [light] + ([machine] if what == "all" else [])
-    steps = Steps({1: 8, 2: 11}[len(jobs)] + 2 * with_newlib())
+    steps = Steps({1: 8, 2: 12}[len(jobs)] + 2 * with_newlib())
     CACHE.mkdir(parents=True, exist_ok=True)
     values, errors = {}, []
 

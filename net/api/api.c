@@ -2,7 +2,6 @@
 /* Routes of the API, and the small answers: health, log, index, page. */
 #include "net/api/api.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "arch/clock.h"
@@ -28,48 +27,6 @@ void api_snapshot(uint32_t index, struct gsp_snapshot *out)
     out->state = GSP_FAILED;
     out->pci = g->pci;
     out->fail = g->fail;
-}
-
-bool api_healthy(char *reason, size_t size)
-{
-    if (api.ctx->probing) {
-        snprintf(reason, size, "looking for GPUs");
-        return false;
-    }
-    for (uint32_t i = 0; i < api.ctx->gpu_count; i++) {
-        struct gsp_snapshot s;
-        api_snapshot(i, &s);
-        if (s.state == GSP_READY) {
-            continue;
-        }
-        if (s.state == GSP_FAILED) {
-            snprintf(reason, size, "gpu %u failed: %s: %s", (unsigned)i, s.fail.stage, s.fail.text);
-        } else {
-            const char *stage = "";
-            for (uint32_t k = 0; k < s.stage_count; k++) {
-                if (s.stage[k].state == GSP_STAGE_RUNNING) {
-                    stage = s.stage[k].name;
-                }
-            }
-            snprintf(reason, size, "gpu %u is %s%s%s", (unsigned)i, gsp_state_name(s.state),
-                     stage[0] != '\0' ? ", stage " : "", stage);
-        }
-        return false;
-    }
-    return true;
-}
-
-static void get_healthz(const struct http_request *req, struct http_response *res)
-{
-    (void)req;
-    char reason[256];
-    res->type = "text/plain; charset=utf-8";
-    if (api_healthy(reason, sizeof(reason))) {
-        text_append(&res->body, "ok\n", 3);
-        return;
-    }
-    res->status = 503;
-    text_printf(&res->body, "%s\n", reason);
 }
 
 static void get_page(const struct http_request *req, struct http_response *res)
@@ -112,9 +69,11 @@ static void get_index(const struct http_request *req, struct http_response *res)
 
 static const struct http_route routes[] = {
     {"/", HTTP_METHOD_GET, get_page, "the live page", ACCESS_OPEN, 0, "page", "text/html", STRING},
-    {"/healthz", HTTP_METHOD_GET, get_healthz,
-     "200 when every GPU found is ready, else 503 with the reason", ACCESS_OPEN, 0, "health",
-     "text/plain", STRING},
+    {"/healthz", HTTP_METHOD_GET, api_get_healthz,
+     "200 ok, or degraded with the reasons, when every GPU is ready; else 503 with the reason",
+     ACCESS_OPEN, 0, "health", "text/plain", STRING},
+    {"/health", HTTP_METHOD_GET, api_get_healthz, "the same, under the name that dcgm-exporter has",
+     ACCESS_OPEN, 0, "healthAlias", "text/plain", STRING},
     {"/metrics", HTTP_METHOD_GET, api_get_metrics, "Prometheus text", 0, 0, "metrics", "text/plain",
      STRING},
     {"/openapi.json", HTTP_METHOD_GET, api_get_openapi, "this description (OpenAPI 3.1)", 0, 0,

@@ -31,13 +31,11 @@ struct api_context {
         *notes; /* config and boot problems, one sentence each, NULL-terminated; may be NULL */
     uint64_t firmware_us; /* EFI entry to hand-off, 0 = unknown */
     struct access_config access;
+    const char *host_label; /* of dcgm-exporter's metrics: "hostname", "Hostname"; NULL: none */
+    uint32_t expect_gpus;   /* fewer than so many are a failure; 0: any number will do */
     /* The settings in force as lines "key = value", without secrets; may be NULL. */
     const char *config;
 };
 
 /* Installs the routes. ctx is kept. */
 void api_init(const struct api_context *ctx);
-
-/* The worst state of all GPUs as /healthz says it: true = every GPU found is ready. reason is
- * written when not. */
-bool api_healthy(char *reason, size_t size);

@@ -17,10 +17,12 @@ void rpc_post(const struct http_request *req, struct http_response *res);
 const struct http_route *api_routes(void); /* ends with path NULL */
 void api_put_log(struct text_buf *out);    /* the appliance's log as text, without local lines */
 void api_get_speed(const struct http_request *req, struct http_response *res); /* api_speed.c */
+void api_get_healthz(const struct http_request *req, struct http_response *res);
 void api_get_metrics(const struct http_request *req, struct http_response *res);
 void api_put_acpi(struct jw *j, const char *key); /* the machine, as ACPI told */
-void api_put_acpi(struct jw *j, const char *key); /* the machine, as ACPI told */
-void api_put_network(struct jw *j);               /* "stack": {...}, "network": [...] */
+/* A PCI function: address, ids, class, link; into an object that is open. */
+void api_put_pci(struct jw *j, const struct pci_dev *d);
+void api_put_network(struct jw *j); /* "stack": {...}, "network": [...] */
 /* A failure's record, null where there is none. */
 void api_put_fail(struct jw *j, const char *key, const struct fl_fail *f);
 void api_put_attempts(struct jw *j, const char *key, struct gsp_gpu *g); /* g may be NULL */
@@ -31,6 +33,8 @@ bool api_split_gpu(const char *path, uint32_t *index, const char **rest);
 /* /api/v1/gpus/N/memory (api_memory.c). */
 void api_get_memory(const struct http_request *req, struct http_response *res);
 void api_put_memory(const struct http_request *req, struct http_response *res);
+/* What GPU index gpu measures; null for one that could not be created. */
+void api_put_sensors(struct jw *j, const char *key, uint32_t gpu);
 /* All that is known of a GPU. */
 void api_put_gpu(struct jw *j, const char *key, uint32_t index);
 void api_get_gpu(const struct http_request *req,

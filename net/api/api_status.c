@@ -6,9 +6,12 @@
 #include "arch/fiber.h"
 #include "arch/lockorder.h"
 #include "arch/machine.h"
+#include "gsp/xid.h"
 #include "mm/dma.h"
 #include "mm/ram.h"
 #include "net/api/api_priv.h"
+#include "net/api/cache.h"
+#include "net/api/pci_watch.h"
 #include "net/http/tls.h"
 
 void api_put_fail(struct jw *j, const char *key, const struct fl_fail *f)
@@ -32,7 +35,7 @@ void api_put_fail(struct jw *j, const char *key, const struct fl_fail *f)
     jw_end_object(j);
 }
 
-static void put_pci_ids(struct jw *j, const struct pci_dev *d)
+void api_put_pci(struct jw *j, const struct pci_dev *d)
 {
     char name[PCI_NAME_MAX];
     jw_str(j, "address", pci_name(d, name));
@@ -42,14 +45,13 @@ static void put_pci_ids(struct jw *j, const struct pci_dev *d)
     jw_fmt(j, "revision", "0x%02x", d->revision);
     jw_fmt(j, "class", "0x%06x", (unsigned)d->class_code);
     jw_str(j, "kind", pci_class_name(d->class_code));
-    struct pci_link link;
-    pci_get_link(d, &link);
-    if (link.valid) {
+    const struct pci_link *link = &pci_watch_get(d)->link;
+    if (link->valid) {
         jw_object(j, "link");
-        jw_str(j, "speed", pci_speed_name(link.speed));
-        jw_u64(j, "width", link.width);
-        jw_str(j, "max_speed", pci_speed_name(link.max_speed));
-        jw_u64(j, "max_width", link.max_width);
+        jw_str(j, "speed", pci_speed_name(link->speed));
+        jw_u64(j, "width", link->width);
+        jw_str(j, "max_speed", pci_speed_name(link->max_speed));
+        jw_u64(j, "max_width", link->max_width);
         jw_end_object(j);
     } else {
         jw_null(j, "link");
@@ -103,6 +105,40 @@ static void put_vram(struct jw *j, const struct gsp_snapshot *s)
     jw_end_object(j);
 }
 
+/* The last one in words, and all of them by number. */
+static void put_xids(struct jw *j, uint32_t index, const struct gsp_snapshot *s)
+{
+    static struct gsp_xid xid[GSP_XIDS_MAX]; /* as the snapshot below */
+    struct gsp_gpu *g = api_context()->gpus[index].gpu;
+    const struct gsp_xid_info *info = gsp_xid_find(s->last_xid);
+    const bool any = s->xid_count > 0;
+    jw_object(j, "xid");
+    jw_u64(j, "count", s->xid_count);
+    jw_u64(j, "last", s->last_xid);
+    jw_str(j, "text", s->last_xid_text);
+    jw_str(j, "meaning", any ? info->meaning : NULL);
+    jw_str(j, "action", any ? info->action : NULL);
+    jw_array(j, "numbers");
+    const uint32_t n = g != NULL ? gsp_get_xids(g, xid, GSP_XIDS_MAX) : 0;
+    for (uint32_t i = 0; i < n; i++) {
+        info = gsp_xid_find(xid[i].number);
+        jw_object(j, NULL);
+        if (xid[i].number == GSP_XID_OTHERS) {
+            jw_null(j, "xid");
+        } else {
+            jw_u64(j, "xid", xid[i].number);
+        }
+        jw_u64(j, "count", xid[i].count);
+        jw_str(j, "meaning", info->meaning);
+        jw_str(j, "action", info->action);
+        jw_u64(j, "first_ms", xid[i].first_us / US_PER_MS);
+        jw_u64(j, "last_ms", xid[i].last_us / US_PER_MS);
+        jw_end_object(j);
+    }
+    jw_end_array(j);
+    jw_end_object(j);
+}
+
 void api_put_gpu(struct jw *j, const char *key, uint32_t index)
 {
     static struct gsp_snapshot s; /* too large for a stack; nothing yields here */
@@ -110,7 +146,7 @@ void api_put_gpu(struct jw *j, const char *key, uint32_t index)
     jw_object(j, key);
     jw_u64(j, "index", index);
     jw_object(j, "pci");
-    put_pci_ids(j, s.pci);
+    api_put_pci(j, s.pci);
     jw_end_object(j);
     jw_str(j, "chip", s.chip);
     jw_str(j, "name", s.name);
@@ -135,6 +171,7 @@ void api_put_gpu(struct jw *j, const char *key, uint32_t index)
     jw_str(j, "version", s.vbios_version);
     jw_end_object(j);
     put_vram(j, &s);
+    api_put_sensors(j, "sensors", index);
     jw_object(j, "registers");
     jw_u64(j, "reads", s.reg_reads);
     jw_u64(j, "writes", s.reg_writes);
@@ -144,11 +181,7 @@ void api_put_gpu(struct jw *j, const char *key, uint32_t index)
     jw_u64(j, "copied_bytes", s.copied_bytes);
     api_put_fail(j, "passed_over", &s.passed_over);
     jw_end_object(j);
-    jw_object(j, "xid");
-    jw_u64(j, "count", s.xid_count);
-    jw_u64(j, "last", s.last_xid);
-    jw_str(j, "text", s.last_xid_text);
-    jw_end_object(j);
+    put_xids(j, index, &s);
     jw_end_object(j);
 }
 
@@ -231,19 +264,18 @@ static void put_appliance(struct jw *j, const struct api_context *ctx)
     jw_end_object(j);
 }
 
-void api_get_status(const struct http_request *req, struct http_response *res)
+static void put_status(struct text_buf *out)
 {
-    (void)req;
     const struct api_context *ctx = api_context();
     struct jw j;
-    jw_begin(&j, &res->body);
+    jw_begin(&j, out);
     jw_object(&j, NULL);
     put_appliance(&j, ctx);
     api_put_network(&j);
     jw_array(&j, "devices");
     for (size_t i = 0; ctx->pci != NULL && i < ctx->pci->count; i++) {
         jw_object(&j, NULL);
-        put_pci_ids(&j, &ctx->pci->dev[i]);
+        api_put_pci(&j, &ctx->pci->dev[i]);
         jw_end_object(&j);
     }
     jw_end_array(&j);
@@ -253,5 +285,12 @@ void api_get_status(const struct http_request *req, struct http_response *res)
     }
     jw_end_array(&j);
     jw_end_object(&j);
-    text_append(&res->body, "\n", 1);
+    text_append(out, "\n", 1);
+}
+
+void api_get_status(const struct http_request *req, struct http_response *res)
+{
+    static struct api_kept status;
+    (void)req;
+    api_keep(&status, put_status, res);
 }

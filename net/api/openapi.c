@@ -25,7 +25,7 @@ static void put_answer(struct jw *j, const char *status, const char *text, const
 
 static void put_answers(struct jw *j, const struct http_route *r)
 {
-    const bool health = strcmp(r->path, "/healthz") == 0;
+    const bool health = strncmp(r->path, "/health", strlen("/health")) == 0;
     jw_object(j, "responses");
     if ((r->methods & HTTP_METHOD_PUT) != 0) {
         jw_object(j, "204");

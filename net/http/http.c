@@ -187,7 +187,10 @@ static void finish(struct http_conn *c)
     http_response_make(c);
     text_free(&c->body_in);
     http.stats.requests++;
-    http.stats.longest_us = max_u64(http.stats.longest_us, clock_now_us() - c->began_us);
+    http.stats.writes += (c->req.method & (HTTP_METHOD_POST | HTTP_METHOD_PUT)) != 0;
+    const uint64_t took_us = clock_now_us() - c->began_us;
+    http.stats.longest_us = max_u64(http.stats.longest_us, took_us);
+    latency_add(&http.stats.took, took_us);
     log_limited(&http.log, LOG_DEBUG, "http", "%s %s -> %d, %zu bytes",
                 llhttp_method_name((llhttp_method_t)c->parser.method), c->req.path, c->res.status,
                 c->payload_len);
@@ -206,7 +209,7 @@ static const char *refusal(const struct http_conn *c)
 static void respond(struct http_conn *c)
 {
     c->began_us = clock_now_us();
-    text_free(&c->res.body);
+    http_response_drop(&c->res);
     c->res = (struct http_response){
         .status = 200, .type = "application/json", .body = {.budget = &http.memory}};
     c->req.conn = c;
@@ -281,7 +284,7 @@ void http_later_done(struct http_later *l)
         if (l->res.stream.read != NULL && l->res.stream.close != NULL) {
             l->res.stream.close(l->res.stream.ctx);
         }
-        text_free(&l->res.body);
+        http_response_drop(&l->res);
     }
     free(l);
 }

@@ -12,6 +12,7 @@
 #pragma once
 
 #include "arch/base.h"
+#include "arch/latency.h"
 #include "net/http/json.h"
 
 struct http_conn;  /* opaque: the engine's state of one connection */
@@ -46,7 +47,7 @@ struct http_fields {
     char origin[128];
     char authorization[192];
     char content_type[96];
-    char accept[128];
+    char accept[512]; /* Prometheus sends 240 */
     char range[64];
     char content_range[64];
     char if_none_match[96];
@@ -79,6 +80,8 @@ struct http_stream {
     uint64_t length; /* bytes in all, or HTTP_LENGTH_UNKNOWN */
 };
 
+struct http_shared; /* a body that several answers send: freed with its last user */
+
 struct http_response {
     int status;              /* 200 unless set */
     const char *type;        /* static; "application/json" unless set */
@@ -87,8 +90,9 @@ struct http_response {
     struct text_buf body;    /* what the handler wrote */
     const void *static_body; /* instead of body: constant bytes */
     size_t static_len;
-    struct http_stream stream; /* instead of both, when read is not NULL */
-    bool last;                 /* close the connection after it */
+    struct http_shared *shared; /* what static_body is in; NULL: nothing */
+    struct http_stream stream;  /* instead of both, when read is not NULL */
+    bool last;                  /* close the connection after it */
 };
 
 struct http_route {
@@ -112,6 +116,13 @@ void http_set_gate(bool (*gate)(const struct http_request *req, const struct htt
 /* A problem in the one form that errors have (RFC 9457): {"type":"about:blank","title":"Not
  * Found","status":404,"detail":"..."}. Replaces what was written. */
 void http_error(struct http_response *res, int status, const char *fmt, ...) FL_PRINTF(3, 4);
+/* Takes over what stands in body, which is empty afterwards; the caller is its first user. NULL
+ * when there is no memory, or body has failed: it stays as it is. */
+struct http_shared *http_share(struct text_buf *body);
+/* res sends it, instead of its body; one user more, until it is sent. */
+void http_share_use(struct http_shared *s, struct http_response *res);
+/* One user less. NULL is fine. */
+void http_share_release(struct http_shared *s);
 /* The part of a body of so many bytes that a request's Range asks for, as the answer will be cut;
  * all of it where none is. *bytes 0: it lies outside. */
 void http_asked(const struct http_request *req, uint64_t length, uint64_t *first, uint64_t *bytes);
@@ -135,6 +146,7 @@ void http_stream_ready(struct http_conn *conn);
 
 struct http_stats {
     uint64_t requests, connections, refused_connections, bad_requests, bytes_out, timeouts;
+    uint64_t writes;      /* requests answered that may have changed something: POST, PUT */
     uint64_t evicted;     /* connections that made way for newer ones */
     uint64_t overloaded;  /* requests answered with 503 because the memory was used up */
     uint64_t memory_used; /* of HTTP_MEMORY_SHARED, now */
@@ -143,6 +155,7 @@ struct http_stats {
     uint32_t deferred;        /* requests that somebody works on, now */
     uint64_t first_answer_us; /* clock when the first answer was handed to TCP, 0 = none yet */
     uint64_t longest_us;      /* slowest handler */
+    struct latency took;      /* from a whole request to its whole answer, all paths */
 };
 void http_get_stats(struct http_stats *out);
 /* The memory that answers, bodies and requests share, for others who work on them. */

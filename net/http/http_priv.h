@@ -64,6 +64,8 @@ int http_split_target(struct http_request *req, const char *target, size_t len, 
 void http_response_make(struct http_conn *c);
 /* The next piece of a stream becomes the payload; false: nothing now. */
 bool http_response_more(struct http_conn *c);
+/* Gives back its body, its own or a shared one. */
+void http_response_drop(struct http_response *res);
 /* Gives back what the answer held. */
 void http_response_free(struct http_conn *c);
 

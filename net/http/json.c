@@ -32,8 +32,32 @@ static size_t utf8_length(const unsigned char *s)
     return 0;
 }
 
+/* Nearly all strings: nothing in them needs escaping. */
+static bool put_plain(struct text_buf *b, const char *text)
+{
+    size_t n = 0;
+    while (text[n] >= 0x20 && text[n] != 0x7f && text[n] != '"' && text[n] != '\\') {
+        n++;
+    }
+    if (text[n] != '\0') {
+        return false;
+    }
+    char *at = text_reserve(b, n + 2);
+    if (at != NULL) {
+        at[0] = '"';
+        memcpy(at + 1, text, n);
+        at[n + 1] = '"';
+        at[n + 2] = '\0';
+        b->len += n + 2;
+    }
+    return true;
+}
+
 static void put_string(struct text_buf *b, const char *text)
 {
+    if (put_plain(b, text)) {
+        return;
+    }
     text_append(b, "\"", 1);
     for (const unsigned char *s = (const unsigned char *)text; *s != '\0';) {
         if (*s == '"' || *s == '\\') {
@@ -66,16 +90,28 @@ static void put_string(struct text_buf *b, const char *text)
     text_append(b, "\"", 1);
 }
 
+/* Keys are literals of ours: nothing in them needs escaping. */
 static void lead_in(struct jw *j, const char *key)
 {
-    if (j->filled[j->depth]) {
-        text_append(j->out, ",", 1);
-    }
+    const bool comma = j->filled[j->depth];
+    const size_t n = key != NULL ? strlen(key) : 0;
     j->filled[j->depth] = true;
-    if (key != NULL) {
-        put_string(j->out, key);
-        text_append(j->out, ":", 1);
+    char *at = text_reserve(j->out, n + 4), *start = at;
+    if (at == NULL) {
+        return;
     }
+    if (comma) {
+        *at++ = ',';
+    }
+    if (key != NULL) {
+        *at++ = '"';
+        memcpy(at, key, n);
+        at += n;
+        *at++ = '"';
+        *at++ = ':';
+    }
+    *at = '\0';
+    j->out->len += (size_t)(at - start);
 }
 
 void jw_begin(struct jw *j, struct text_buf *out) { *j = (struct jw){.out = out}; }
@@ -134,13 +170,16 @@ void jw_fmt(struct jw *j, const char *key, const char *fmt, ...)
 void jw_u64(struct jw *j, const char *key, uint64_t value)
 {
     lead_in(j, key);
-    text_printf(j->out, "%llu", (unsigned long long)value);
+    text_append_u64(j->out, value);
 }
 
 void jw_i64(struct jw *j, const char *key, int64_t value)
 {
     lead_in(j, key);
-    text_printf(j->out, "%lld", (long long)value);
+    if (value < 0) {
+        text_append(j->out, "-", 1);
+    }
+    text_append_u64(j->out, value < 0 ? 0 - (uint64_t)value : (uint64_t)value);
 }
 
 void jw_base64(struct jw *j, const char *key, const void *data, size_t len)
@@ -170,16 +209,11 @@ void jw_hex(struct jw *j, const char *key, uint64_t value)
 void jw_bool(struct jw *j, const char *key, bool value)
 {
     lead_in(j, key);
-    text_printf(j->out, "%s", value ? "true" : "false");
+    text_append(j->out, value ? "true" : "false", value ? 4 : 5);
 }
 
 void jw_fixed(struct jw *j, const char *key, uint64_t value, unsigned decimals)
 {
-    uint64_t unit = 1;
-    for (unsigned i = 0; i < decimals; i++) {
-        unit *= 10;
-    }
     lead_in(j, key);
-    text_printf(j->out, "%llu.%0*llu", (unsigned long long)(value / unit), (int)decimals,
-                (unsigned long long)(value % unit));
+    text_append_fixed(j->out, value, decimals);
 }

@@ -15,7 +15,7 @@ struct jw {
     bool filled[JW_DEPTH]; /* something stands at this level: a comma comes first */
 };
 void jw_begin(struct jw *j, struct text_buf *out);
-/* key NULL inside arrays and at the top. */
+/* key NULL inside arrays and at the top; else static and plain: it is not escaped. */
 void jw_object(struct jw *j, const char *key);
 void jw_end_object(struct jw *j);
 void jw_array(struct jw *j, const char *key);

@@ -55,6 +55,51 @@ static void close_stream(struct http_response *res)
     res->stream = (struct http_stream){0};
 }
 
+/* ---- bodies that several answers send ---- */
+
+struct http_shared {
+    struct text_buf body; /* owned */
+    unsigned users;
+};
+
+struct http_shared *http_share(struct text_buf *body)
+{
+    struct http_shared *s = body->failed ? NULL : malloc(sizeof(*s));
+    if (s != NULL) {
+        text_trim(body);
+        *s = (struct http_shared){.body = *body, .users = 1};
+        *body = (struct text_buf){.budget = body->budget};
+    }
+    return s;
+}
+
+void http_share_use(struct http_shared *s, struct http_response *res)
+{
+    s->users++;
+    res->shared = s;
+    res->static_body = s->body.data;
+    res->static_len = s->body.len;
+}
+
+void http_share_release(struct http_shared *s)
+{
+    if (s != NULL && --s->users == 0) {
+        text_free(&s->body);
+        free(s);
+    }
+}
+
+void http_response_drop(struct http_response *res)
+{
+    text_free(&res->body);
+    if (res->shared != NULL) {
+        http_share_release(res->shared);
+        res->shared = NULL;
+        res->static_body = NULL;
+        res->static_len = 0;
+    }
+}
+
 void http_error(struct http_response *res, int status, const char *fmt, ...)
 {
     char text[256];
@@ -62,7 +107,7 @@ void http_error(struct http_response *res, int status, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(text, sizeof(text), fmt, ap);
     va_end(ap);
-    text_free(&res->body);
+    http_response_drop(res);
     close_stream(res);
     res->status = status;
     res->type = "application/problem+json";
@@ -408,7 +453,7 @@ bool http_response_more(struct http_conn *c)
 void http_response_free(struct http_conn *c)
 {
     close_stream(&c->res);
-    text_free(&c->res.body);
+    http_response_drop(&c->res);
     free(c->piece);
     c->piece = NULL;
 }

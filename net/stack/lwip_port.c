@@ -93,8 +93,7 @@ u32_t net_tcp_isn(const ip_addr_t *local_ip, u16_t local_port, const ip_addr_t *
 
 /* --- checksum --------------------------------------------------------------------------------- */
 
-/* These two always in line: with -Os each would be a call for eight bytes. */
-static inline __attribute__((always_inline)) uint64_t load64(const uint8_t *p)
+__attribute__((always_inline)) static inline uint64_t load64(const uint8_t *p)
 {
     uint64_t v;
     memcpy(&v, p, 8);

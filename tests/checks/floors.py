@@ -12,7 +12,7 @@ from _tree import TOP, files, finish
 
 FLOORS = ["arch", "pci", "mm", "gsp", "net", "boot"]
 # Inside a room, lowest first: beginnings of paths, of which the longest that fits counts.
-INSIDE = {"gsp/": ["gsp/gsp.h", "gsp/sensors.h", "gsp/hw/", "gsp/files/", "gsp/rpc/", "gsp/gpu.", "gsp/rm/", "gsp/vram.h",
+INSIDE = {"gsp/": ["gsp/gsp.h", "gsp/sensors.h", "gsp/feed.h", "gsp/xid.h", "gsp/hw/", "gsp/files/", "gsp/rpc/", "gsp/gpu.", "gsp/rm/", "gsp/vram.h",
                    "gsp/vram/", "gsp/boot/",
                    "gsp/"],
           "mm/": ["mm/", "mm/gpu/"],

@@ -104,6 +104,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             }
         }
         pci_get_link(d, &link);
+        struct pci_aer aer;
+        pci_get_aer(d, &aer);
+        struct pci_rebar rebar[PCI_REBARS_MAX];
+        const size_t rebars = pci_get_rebars(d, rebar);
+        for (size_t k = 0; k < rebars; k++) {
+            if (rebar[k].bar >= PCI_BAR_COUNT) {
+                abort();
+            }
+        }
         (void)pci_find_ext_cap(d, PCI_EXT_CAP_SRIOV);
         (void)pci_find_next_cap(d, pci_find_cap(d, PCI_CAP_VENDOR), PCI_CAP_VENDOR);
         pci_disable_msi(d);

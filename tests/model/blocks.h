@@ -20,12 +20,12 @@ extern const struct block vram_block, posted_block, pramin_block, pramin_window_
 /* blocks/ */
 extern const struct block pmc_block, pbus_block, ptimer_block, pfb_block, flush_page_block,
     uflush_block, pextdev_block, pgc6_block, fuse_block, therm_block, pdisp_block, pce_block,
-    prom_block, vga_block;
+    prom_block, vga_block, measures_block;
 /* falcon/ */
 extern const struct block pgsp_block, psec_block;
 /* boot/ */
 extern const struct block rom_block, fwsec_block, fw_block, loader_block, fsp_block, sleep_block;
 /* gsp/ */
-extern const struct block gsp_block, gsp_buffers_block;
+extern const struct block gsp_block, gsp_buffers_block, rusd_block;
 /* host/ */
 extern const struct block host_block;

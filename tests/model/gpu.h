@@ -28,6 +28,7 @@ enum work {
     WORK_BIND,
     WORK_INVALIDATE,
     WORK_UFLUSH,
+    WORK_RUSD,
     WORK_COUNT
 };
 
@@ -73,6 +74,7 @@ struct gpu_model {
     struct uflush_state *uflush;
     struct pgc6_state *pgc6;
     struct vga_state *vga;
+    struct measures *measures;
     /* falcon/ */
     struct falcon *gsp_falcon, *sec2;
     /* boot/ */
@@ -85,6 +87,7 @@ struct gpu_model {
     /* gsp/ */
     struct gsp_state *gsp;
     struct gsp_buffers *buf;
+    struct rusd_state *rusd;
     /* host/ */
     struct host_state *host;
 };

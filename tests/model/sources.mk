@@ -5,14 +5,14 @@ MODEL_SRCS += $(addprefix $(M),blocks.c chips.c create.c run.c boards/boards.c)
 MODEL_SRCS += $(addprefix $(M)bus/,work.c dispatch.c access.c dma.c config.c cfg_layouts.c function.c \
     intr.c bar.c bar_bind.c)
 MODEL_SRCS += $(addprefix $(M)blocks/,pmc.c pbus.c ptimer.c uflush.c pfb.c flush_page.c pextdev.c \
-    pgc6.c fuse.c therm.c pdisp.c pce.c prom.c vga.c)
+    pgc6.c fuse.c measures.c therm.c pdisp.c pce.c prom.c vga.c)
 MODEL_SRCS += $(addprefix $(M)memory/,vram.c posted.c pramin.c phys.c mmu.c mmu_entry.c mmu_check.c tlb.c invalidate.c copy.c)
 MODEL_SRCS += $(addprefix $(M)falcon/,falcon.c falcon_regs.c falcon_pio.c engines.c)
 MODEL_SRCS += $(addprefix $(M)boot/,rom.c rom_file.c fwfiles.c fw_version.c fwsec.c \
     fwsec_loader.c booter.c booter_meta.c booter_image.c fsp.c fsp_fmc.c fsp_boot.c)
 MODEL_SRCS += $(addprefix $(M)gsp/,gsp.c gsp_args.c gsp_rx.c gsp_version.c gsp_region.c gsp_queue.c \
     gsp_status.c gsp_rm.c gsp_info.c rm_objects.c gsp_static.c gsp_ctrl.c gsp_engine.c gsp_display.c \
-    gsp_seq.c gsp_log.c gsp_faults.c sleep.c)
+    gsp_seq.c gsp_log.c gsp_faults.c gsp_sensors.c rusd.c sleep.c)
 MODEL_SRCS += $(addprefix $(M)host/,engines.c channel.c ring.c methods.c semaphore.c ce.c)
 MODEL_SRCS += $(addprefix $(M)books/,strict.c readonly.c coverage.c text.c names.c trace.c trace_data.c \
     report.c report_json.c fault.c fault_parse.c fault_help.c)

@@ -148,6 +148,10 @@ uint32_t mini_alloc_with(struct mini *d, uint32_t client, uint32_t parent, uint3
                          uint32_t cls, const void *params, uint32_t params_size);
 uint32_t mini_alloc_object(struct mini *d, uint32_t client, uint32_t parent, uint32_t object,
                            uint32_t cls, uint32_t params_size);
+/* Gives the GSP a page (0x20800afe) that it fills with sensors from then on; its bus address. */
+uint64_t mini_give_sensor_page(struct mini *d);
+/* Takes it back: the status. */
+uint32_t mini_take_sensor_page(struct mini *d);
 
 enum { MINI_CLIENT = 0x7fff0001 };
 #define MINI_INTERNAL_CLIENT    0xc2000005u

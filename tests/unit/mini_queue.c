@@ -182,3 +182,30 @@ uint32_t mini_alloc_object(struct mini *d, uint32_t client, uint32_t parent, uin
 {
     return mini_alloc_with(d, client, parent, object, cls, NULL, params_size);
 }
+
+enum { RUSD_INIT = 0x20800afe, RUSD_POLL = 0x20800aff, RUSD_ALL = 0x3f, RUSD_MS = 100 };
+
+uint64_t mini_give_sensor_page(struct mini *d)
+{
+    uint8_t init[8], poll[16] = {RUSD_ALL};
+    const uint64_t page = mini_alloc(d, FL_PAGE_SIZE);
+
+    put_le64(init, page);
+    put_le32(poll + 8, RUSD_MS);
+    if (mini_control(d, MINI_INTERNAL_CLIENT, MINI_INTERNAL_SUBDEVICE, RUSD_INIT, init,
+                     sizeof(init)) != 0 ||
+        mini_control(d, MINI_INTERNAL_CLIENT, MINI_INTERNAL_SUBDEVICE, RUSD_POLL, poll,
+                     sizeof(poll)) != 0) {
+        abort();
+    }
+    mini_pass(d, 3ull * RUSD_MS * US_PER_MS);
+    return page;
+}
+
+uint32_t mini_take_sensor_page(struct mini *d)
+{
+    uint8_t init[8] = {0};
+
+    return mini_control(d, MINI_INTERNAL_CLIENT, MINI_INTERNAL_SUBDEVICE, RUSD_INIT, init,
+                        sizeof(init));
+}

@@ -19,3 +19,6 @@ build/asan/tests/unit/test_new_chip: $(NEW_CHIP)/driver.o $(NEW_CHIP)/model.o $(
 
 # Runs the program that lies beside it.
 build/asan/tests/unit/test_model_program: | build/asan/gpu-model
+
+# Sensors that measure what a test says.
+$(addprefix build/asan/tests/unit/test_,metrics metrics_judged health): private asan_INSTR += -Wl,--wrap=gsp_get_sensors

@@ -4,7 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "arch/clock.h"
+#include "arch/fiber.h"
 #include "arch/log.h"
+#include "gsp/sensors.h"
 #include "net/api/api.h"
 #include "net/http/http.h"
 #include "tests/unit/rig_assert.h"
@@ -119,6 +122,9 @@ static void status(void **state)
     for (size_t i = 0; i < ARRAY_SIZE(members); i++) {
         assert_non_null(strstr(text, members[i]));
     }
+    assert_non_null(strstr(text, "\"sensors\":{\"source\":\"\",\"samples\":0,\"period_ms\":0,"
+                                 "\"values\":{},\"refused\":[],\"page_faults\":{"));
+    assert_non_null(strstr(text, "\"sensors\":null")); /* the second one's */
     const char *index = get("/api/v1");
     assert_string_equal(index + strlen(index) - 3, "]}\n");
     is_told("/metrics", "HTTP/1.1 200", s.uuid);
@@ -127,6 +133,54 @@ static void status(void **state)
     const char *ready = strstr(line + 1, ",state=\"ready\"} 1\n");
     assert_true(ready != NULL && ready < strchr(line + 1, '\n'));
     is_told("/healthz", "HTTP/1.1 503", "gpu 1 failed");
+}
+
+/* What it measures, once somebody has sampled: each value with its unit, group and age. */
+static struct gsp_sensors measured;
+static void a_while(void *arg)
+{
+    (void)arg;
+    fiber_sleep_us(5 * US_PER_S);
+    gsp_get_sensors(rig.gpu, &measured);
+    serve_stop = true;
+    while (!serve_done) {
+        fiber_sleep_us(1000);
+    }
+}
+static void sensors(void **state)
+{
+    char want[200];
+    (void)state;
+    serve_stop = serve_done = false;
+    assert_non_null(fiber_spawn("serve", serve, NULL, FIBER_STACK_DEFAULT));
+    rig_run(a_while, NULL);
+    const char *text = get("/api/v1/status");
+    unsigned known = 0;
+    snprintf(want, sizeof(want),
+             "\"sensors\":{\"source\":\"shared page\",\"samples\":%llu,\"period_ms\":1000,",
+             (unsigned long long)measured.samples);
+    assert_non_null(strstr(text, want));
+    for (unsigned s = 0; s < GSP_SENSOR_COUNT; s++) {
+        const struct gsp_sensor_info *info = gsp_sensor_info((enum gsp_sensor)s);
+        snprintf(want, sizeof(want), "\"%s\":{\"value\":", info->key);
+        if ((strstr(text, want) != NULL) != measured.sensor[s].known) {
+            fail_msg("%s", want);
+        }
+        known += measured.sensor[s].known;
+    }
+    assert_true(known > 20);
+    const uint64_t age_ms =
+        (clock_now_us() - measured.sensor[GSP_SENSOR_TEMP_GPU].at_us) / US_PER_MS;
+    snprintf(want, sizeof(want),
+             "\"temperature_gpu\":{\"value\":%lld,\"unit\":\"millicelsius\","
+             "\"group\":\"temperature\",\"age_ms\":%llu}",
+             (long long)measured.sensor[GSP_SENSOR_TEMP_GPU].value, (unsigned long long)age_ms);
+    if (strstr(text, want) == NULL) {
+        fail_msg("no %s", want);
+    }
+    assert_non_null(strstr(text, "\"throttle_reasons\":[\"gpu_idle\"],"));
+    assert_non_null(strstr(text, "\"refused\":[{\"cmd\":\"0x20803400\",\"status\":\"0x56\","
+                                 "\"count\":1}"));
 }
 
 /* A stage that failed says why, and no other one does. */
@@ -174,10 +228,8 @@ static int group_teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(logs),
-        cmocka_unit_test(not_there),
-        cmocka_unit_test(status),
-        cmocka_unit_test(failed),
+        cmocka_unit_test(logs),    cmocka_unit_test(not_there), cmocka_unit_test(status),
+        cmocka_unit_test(sensors), cmocka_unit_test(failed),
     };
     log_set_level(LOG_DEBUG);
     return cmocka_run_group_tests_name("api_gpu", tests, group_setup, group_teardown);

@@ -50,6 +50,16 @@ static void test_all_keys(void **state)
     assert_int_equal(c.attempts, 8);
     assert_int_equal(parse("attempts = 1").attempts, 1);
     assert_int_equal(c.log_level, LOG_DEBUG);
+    assert_int_equal(parse("").expect_gpus, 0);
+    assert_int_equal(parse("expect_gpus = 8").expect_gpus, 8);
+    c.host_label = CONFIG_LABEL_LOWER;
+    assert_string_equal(config_host_label(&c), "hostname");
+    c = parse("metrics_hostname = Hostname");
+    assert_string_equal(config_host_label(&c), "Hostname");
+    c = parse("metrics_hostname = no");
+    assert_null(config_host_label(&c));
+    c = parse("metrics_hostname = hostname\ntls = only");
+    assert_int_equal(c.host_label, CONFIG_LABEL_LOWER);
     assert_int_equal(c.tls, CONFIG_TLS_ONLY);
     assert_int_equal(parse("tls = yes").tls, CONFIG_TLS_YES);
     assert_int_equal(parse("tls = no").tls, CONFIG_TLS_NO);
@@ -61,6 +71,7 @@ static void test_bad_values(void **state)
 {
     (void)state;
     static const char *const bad[] = {
+<<<<<<< HEAD
         "ip = 1.2.3.4",     "ip = 1.2.3.4/0",
         "ip = 1.2.3.4/33",  "ip = 1.2.3/24",
         "ip = 256.1.1.1/8", "ip = 1.2.3.4/24x",
@@ -76,6 +87,40 @@ static void test_bad_values(void **state)
         "tls = maybe",      "tls =",
         "ipv6 = 6",         "ipv6 =",
         "mdns = on",        "mdns =",
+=======
+        "ip = 1.2.3.4",
+        "ip = 1.2.3.4/0",
+        "ip = 1.2.3.4/33",
+        "ip = 1.2.3/24",
+        "ip = 256.1.1.1/8",
+        "ip = 1.2.3.4/24x",
+        "ip = 1.2.3.4/",
+        "ip =",
+        "gateway = x",
+        "gateway = 1.2.3.4.5",
+        "dns = 1.2.3.",
+        "hostname = -a",
+        "hostname = a b",
+        "hostname =",
+        "token = a b",
+        "firmware = 570-144",
+        "log_level = loud",
+        "token =",
+        "attempts = 0",
+        "attempts = 9",
+        "attempts = 10",
+        "attempts =",
+        "attempts = 3x",
+        "attempts = -1",
+        "tls = maybe",
+        "tls =",
+        "expect_gpus = 9",
+        "expect_gpus = -1",
+        "expect_gpus = 10",
+        "expect_gpus =",
+        "metrics_hostname = host",
+        "metrics_hostname =",
+>>>>>>> metrics
     };
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
         char text[128];

@@ -137,6 +137,12 @@ static void check_ready(const struct gsp_chip *c, const char *version)
     assert_int_equal(s.state, GSP_READY);
     assert_string_equal(s.chip, c->name);
     assert_string_equal(s.firmware_version, version);
+    /* From the PROM, or, where a boot does not read it, from the resource manager. */
+    unsigned v[5];
+    int n = 0;
+    assert_int_equal(
+        sscanf(s.vbios_version, "%2x.%2x.%2x.%2x.%2x%n", &v[0], &v[1], &v[2], &v[3], &v[4], &n), 5);
+    assert_true(n == 14 && s.vbios_version[n] == '\0');
     assert_true(s.name[0] != '\0' && s.fb_region_count > 0 && s.vram_bytes > GIB(1));
     for (uint32_t i = 0; i < s.stage_count; i++) {
         const enum gsp_stage_state want =

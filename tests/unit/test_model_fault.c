@@ -89,6 +89,15 @@ static void good_specs(void **state)
         "xid=31:after=5:channel=3:text=a: b:c",
         "ecc=correctable",
         "ecc=uncorrectable:errors=4:after=2",
+        "control=0x20808513:status=0x56",
+        "control=0x20808513:n=0:short",
+        "rusd=refused",
+        "rusd=torn:n=3",
+        "rusd=stuck",
+        "rusd=stale",
+        "rusd=backwards",
+        "rusd=range",
+        "rusd=late",
         "thermal=95:after=1",
         "random:p=0.01",
         "random:p=1e-4",
@@ -149,6 +158,12 @@ static void bad_specs(void **state)
         {"random:p=2", 10, "probability"},
         {"random:p=0", 10, "probability"},
         {"random", 7, "p=P"},
+        {"control", 1, "needs a value"},
+        {"control=0x20808513", 19, "status=V or short"},
+        {"control=0x20808513:short:status=1", 34, "status=V or short"},
+        {"control=0x20808513:status=x", 27, "number"},
+        {"xid=1:short", 7, "no option"},
+        {"rusd=wrong", 6, "torn, stuck"},
     };
     char err[512], place[32];
     (void)state;

@@ -188,6 +188,23 @@ static void mappings_added(void)
     assert_int_equal(model_bar_read(d.m, 1, 0, 4), 2);
 }
 
+/* A page of sensors: what the CPU driver puts into the part that is its own, and whatever it does
+ * with the page once it has it back. */
+static void sensor_page_in_turn(void)
+{
+    enum { OWN_BYTES = 72 };
+    const uint64_t page = mini_give_sensor_page(&d);
+    memset(mini_ptr(&d, page), 0xa5, OWN_BYTES);
+    mini_pass(&d, US_PER_S);
+    assert_int_equal(mini_take_sensor_page(&d), 0);
+    memset(mini_ptr(&d, page), 0xa5, FL_PAGE_SIZE);
+    mini_pass(&d, US_PER_S);
+    assert_int_equal(((uint8_t *)mini_ptr(&d, page))[FL_PAGE_SIZE / 8], 0xa5);
+}
+/* OGKM takes none back at all when nobody had asked for one; a driver that goes with the page out
+ * has a GSP that is down before the page is anybody else's. */
+static void sensor_page_until_the_end(void) { mini_give_sensor_page(&d); }
+
 struct legal {
     const char *rule; /* that it comes close to */
     void (*deed)(void);
@@ -219,6 +236,8 @@ static const struct legal legals[] = {
     {"rm.early", ring_for_nothing, MINI_COMMANDS, NULL, false},
     {"rm.payload", object_twice_asked, MINI_UP, NULL, false},
     {"rm.params-size", unknown_control, MINI_UP, NULL, false},
+    {"rusd.page", sensor_page_in_turn, MINI_UP, NULL, false},
+    {"rusd.page", sensor_page_until_the_end, MINI_UP, NULL, false},
     {"queue.stuck", event_at_leisure, MINI_UP, NULL, false},
     {"booter.unload-before-sb", unload_too_thoroughly, MINI_UP, NULL, true},
     {"rm.after-unload", ring_before_the_goodbye_is_answered, MINI_UP, NULL, true},

@@ -40,6 +40,13 @@ static void ends_body(void)
     assert_int_equal(last.result, 0);
     assert_int_equal(last.rm_status, get_le32(m.data + 12)); /* of the reply, not the request */
 
+    const struct gsp_rpc_latency *took = r->rpc.history.latency;
+    struct latency one = took[0].took;
+    assert_string_equal(took[0].name, "GSP_RM_CONTROL");
+    assert_int_equal(took[0].function, 76);
+    assert_int_equal(one.sum_us, last.us);
+    assert_null(took[1].name);
+
     put_le32(m.data, SIZE);
     r->reply_result = 0x56;
     r->reply_shorter = SIZE - 8;
@@ -89,6 +96,14 @@ static void ends_body(void)
                      FL_ESTATE);
     assert_int_equal(gsp_rpc_post(&r->rpc, &gsp_rpc_GSP_RM_CONTROL, &m, US_PER_S, NULL), FL_ESTATE);
     assert_int_equal(r->rpc.history.total, total);
+    /* Two were answered, and only they are in the histogram. */
+    uint64_t answered = 0;
+    for (unsigned i = 0; i <= LATENCY_BOUNDS; i++) {
+        answered += took[0].took.bucket[i];
+    }
+    assert_int_equal(answered, 2);
+    assert_true(took[0].took.sum_us > one.sum_us);
+    assert_null(took[1].name);
     gsp_rpc_open(&r->rpc); /* and a new life forgets none */
     assert_int_equal(r->rpc.history.total, total);
     free(m.data);
@@ -98,6 +113,50 @@ static void ends(void **state)
     (void)state;
     in_fiber(ends_body);
     assert_string_equal(gsp_rpc_end_name((enum gsp_rpc_end)7), "?");
+}
+
+/* Each value into the first bucket that holds it; the bounds belong to their bucket. */
+static void buckets(void **state)
+{
+    struct latency l = {0};
+    (void)state;
+    latency_add(&l, 0);
+    latency_add(&l, 500);
+    latency_add(&l, 501);
+    latency_add(&l, 1000000);
+    latency_add(&l, 1000001);
+    latency_add(&l, 7000000000ull);
+    assert_int_equal(l.bucket[0], 2);
+    assert_int_equal(l.bucket[1], 1);
+    assert_int_equal(l.bucket[LATENCY_BOUNDS - 1], 1);
+    assert_int_equal(l.bucket[LATENCY_BOUNDS], 2);
+    assert_int_equal(l.sum_us, 7002001002);
+    for (unsigned i = 1; i < LATENCY_BOUNDS; i++) {
+        assert_true(latency_bound_us[i] > latency_bound_us[i - 1]);
+    }
+}
+
+/* Functions have a histogram each. */
+static void by_function(void **state)
+{
+    struct gsp_history h = {0};
+    const struct gsp_payload p = {NULL, 0};
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        const struct gsp_rpc_function *f = i == 1 ? &gsp_rpc_FREE : &gsp_rpc_GSP_RM_CONTROL;
+        gsp_history_end(&h, gsp_history_begin(&h, f, &gsp_layout_570_144, &p, clock_now_us()),
+                        FL_OK, GSP_RPC_ANSWERED, 0, 0, 0);
+    }
+    assert_string_equal(h.latency[0].name, "GSP_RM_CONTROL");
+    assert_int_equal(h.latency[0].took.bucket[0], 2);
+    assert_string_equal(h.latency[1].name, "FREE");
+    assert_int_equal(h.latency[1].took.bucket[0], 1);
+    assert_null(h.latency[2].name);
+    unsigned rows = 0;
+#define GSP_RPC(name, number, request, least) rows++;
+#include "gsp/rpc/functions.def"
+#undef GSP_RPC
+    assert_int_equal(rows, GSP_RPC_FUNCTIONS);
 }
 
 /* Allocations and frees say what they are about, too; both versions have them alike. */
@@ -239,6 +298,8 @@ int main(void)
         T(cancelled),
         T(wraps),
 #undef T
+        cmocka_unit_test(buckets),
+        cmocka_unit_test(by_function),
     };
     return cmocka_run_group_tests_name("rpc history", tests, NULL, NULL);
 }

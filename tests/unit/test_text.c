@@ -181,11 +181,48 @@ static void test_exact_limits(void **state)
     assert_int_equal(g.shared_peak, 1000);
 }
 
+/* What is printed or written in decimals: exact, whether or not there was room before. */
+static void test_growing(void **state)
+{
+    (void)state;
+    struct text_budget g = {.own_bytes = 100, .shared_bytes = 0};
+    struct text_buf b = {0}, tight = {.budget = &g};
+    for (unsigned i = 0; i < 2000; i++) { /* over every edge of the room */
+        text_printf(&b, "%s%u", "x", i % 10);
+    }
+    assert_int_equal(b.len, 4000);
+    assert_memory_equal(b.data + 3980, "x0x1x2x3x4x5x6x7x8x9", 21); /* with the NUL */
+    b.len = 0;
+    text_append_u64(&b, 0);
+    text_append(&b, " ", 1);
+    text_append_u64(&b, UINT64_MAX);
+    text_append(&b, " ", 1);
+    text_append_fixed(&b, 1500, 3);
+    text_append(&b, " ", 1);
+    text_append_fixed(&b, 7, 6);
+    text_append(&b, " ", 1);
+    text_append_fixed(&b, 42, 0);
+    text_append(&b, " ", 1);
+    text_append_fixed(&b, UINT64_MAX, 19);
+    text_append(&b, " ", 1);
+    text_append_fixed(&b, 0, 99);
+    assert_string_equal(b.data, "0 18446744073709551615 1.500 0.000007 42 1.8446744073709551615 "
+                                "0.0000000000000000000");
+    text_free(&b);
+    text_printf(&tight, "%099d", 1); /* all that there is */
+    assert_true(tight.len == 99 && !tight.failed);
+    text_printf(&tight, "%d", 1);
+    assert_true(tight.len == 99 && tight.failed);
+    assert_int_equal(strlen(tight.data), 99);
+    text_free(&tight);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_fixed),   cmocka_unit_test(test_unformatted),
-        cmocka_unit_test(test_numbers), cmocka_unit_test(test_empty),
-        cmocka_unit_test(test_limit),   cmocka_unit_test(test_exact_limits)};
+        cmocka_unit_test(test_growing),     cmocka_unit_test(test_fixed),
+        cmocka_unit_test(test_unformatted), cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_empty),       cmocka_unit_test(test_limit),
+        cmocka_unit_test(test_exact_limits)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

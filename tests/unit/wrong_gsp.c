@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <cmocka.h>
 
+#include <string.h>
+
 #include "arch/base.h"
 #include "gsp/hw/regs/regs.h"
 #include "gsp_layout.h"
@@ -208,7 +210,25 @@ static void command_after_goodbye(void)
     post();
 }
 
+/* The page of sensors is used for something else while the GSP fills it. */
+enum { SENSOR_TEMPERATURE = 304 };
+static void sensor_page_reused(void)
+{
+    const uint64_t page = mini_give_sensor_page(wrong_gpu);
+    memset(mini_ptr(wrong_gpu, page), 0xa5, FL_PAGE_SIZE);
+    mini_pass(wrong_gpu, US_PER_S);
+}
+/* The same, seen when it is given back. */
+static void sensor_page_changed_last(void)
+{
+    const uint64_t page = mini_give_sensor_page(wrong_gpu);
+    ((uint8_t *)mini_ptr(wrong_gpu, page))[SENSOR_TEMPERATURE] ^= 1;
+    mini_take_sensor_page(wrong_gpu);
+}
+
 const struct wrong wrong_gsp[] = {
+    {"rusd.page", sensor_page_reused, MINI_UP, 0, false},
+    {"rusd.page", sensor_page_changed_last, MINI_UP, 0, false},
     {"booter.unload-before-sb", unload_without_sb, MINI_UP, 0, true},
     {"libos.dmem-stack", no_stack_in_dmem, MINI_META, 0, true},
     {"rm.after-unload", command_after_goodbye, MINI_UP, 0, false},

@@ -4,14 +4,14 @@
 #include "gsp/hw/regs/regs.h"
 #include "tests/model/block.h"
 #include "tests/model/blocks.h"
-#include "tests/model/books/fault.h"
+#include "tests/model/blocks/measures.h"
 #include "tests/model/gpu.h"
 
 static bool read(struct gpu_model *m, uint32_t off, uint32_t *value)
 {
     struct NV_THERM_SENSOR r = {0};
     r = NV_THERM_SENSOR__with_VALID(r, 1);
-    *value = NV_THERM_SENSOR__with_CELSIUS(r, model_celsius(m)).raw;
+    *value = NV_THERM_SENSOR__with_CELSIUS(r, (uint32_t)model_celsius_now(m)).raw;
     return off == NV_THERM_SENSOR__OFFSET;
 }
 

@@ -70,6 +70,11 @@ const struct model_board *model_board_find(const struct model_chip *chip, const 
     return NULL;
 }
 
+bool model_board_has_hbm(const struct model_board *b)
+{
+    return b->ram_type == RAM_HBM2 || b->ram_type == RAM_HBM3;
+}
+
 const char *model_board_name(size_t index, const char **chip)
 {
     if (index >= ARRAY_SIZE(boards)) {

@@ -21,6 +21,9 @@ struct model_board {
 /* name NULL: the chip's default, or of its family. NULL: there is no such board of the chip. */
 const struct model_board *model_board_find(const struct model_chip *chip, const char *name);
 
+/* Its memory is HBM, which has a sensor of its own. */
+bool model_board_has_hbm(const struct model_board *b);
+
 enum board_kind { BOARD_NO_SOURCE, BOARD_READING, BOARD_DERIVED, BOARD_GUESS };
 struct board_value {
     const char *field, *meaning, *source;

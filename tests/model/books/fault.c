@@ -340,10 +340,38 @@ bool model_fault_command(struct gpu_model *m, uint8_t *msg, size_t len, bool *tw
     return !c.drop;
 }
 
-/* ---- sensors ---- */
+/* ---- controls and sensors ---- */
 
-uint32_t model_celsius(const struct gpu_model *m)
+const struct fault *model_fault_control(struct gpu_model *m, uint32_t cmd)
 {
-    enum { IDLE_CELSIUS = 40 };
-    return m->faults->celsius != 0 ? m->faults->celsius : IDLE_CELSIUS;
+    for (uint32_t i = 0; i < m->faults->count; i++) {
+        struct fault *f = &m->faults->fault[i];
+        if (f->kind == FAULT_CONTROL && f->value == cmd && hit(f)) {
+            model_fault_note(m, "%s", f->spec);
+            return f;
+        }
+    }
+    return NULL;
+}
+
+void model_fault_rusd_round(struct gpu_model *m)
+{
+    for (uint32_t i = 0; i < m->faults->count; i++) {
+        struct fault *f = &m->faults->fault[i];
+        if (f->kind == FAULT_RUSD && ++f->count == f->n) {
+            model_fault_note(m, "%s", f->spec);
+        }
+    }
+}
+
+bool model_fault_rusd(const struct gpu_model *m, enum fault_rusd how)
+{
+    for (uint32_t i = 0; i < m->faults->count; i++) {
+        const struct fault *f = &m->faults->fault[i];
+        const bool by_rounds = how != RUSD_REFUSED && how != RUSD_LATE;
+        if (f->kind == FAULT_RUSD && f->value == how && (!by_rounds || f->count >= f->n)) {
+            return true;
+        }
+    }
+    return false;
 }

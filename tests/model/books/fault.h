@@ -39,7 +39,9 @@ enum fault_kind {
     FAULT_XID,
     FAULT_ECC,
     FAULT_THERMAL,
-    FAULT_BUSY, /* something that is waited for never ends */
+    FAULT_BUSY,    /* something that is waited for never ends */
+    FAULT_CONTROL, /* a control is answered otherwise */
+    FAULT_RUSD,    /* the shared page of sensors */
     FAULT_RANDOM,
 };
 enum fault_action { FACT_VALUE, FACT_XOR, FACT_DROP, FACT_DUP, FACT_DELAY, FACT_POLLS };
@@ -54,6 +56,15 @@ enum fault_point {
     POINT_UNLOAD,    /* it is to go down */
 };
 enum fault_busy { BUSY_INVALIDATE, BUSY_FLUSH, BUSY_BIND };
+enum fault_rusd {
+    RUSD_REFUSED,
+    RUSD_TORN,
+    RUSD_STUCK,
+    RUSD_STALE,
+    RUSD_BACKWARDS,
+    RUSD_RANGE,
+    RUSD_LATE, /* written once more after it was taken back */
+};
 enum fault_ecc { ECC_CORRECTABLE, ECC_UNCORRECTABLE };
 
 enum { FAULT_SPEC_MAX = 200, FAULT_TEXT_MAX = 128 };
@@ -70,6 +81,8 @@ struct fault {
     enum fault_point point;
     uint64_t after_ns; /* model time after the point */
     uint32_t channel, cause, errors;
+    uint32_t status; /* of a control */
+    bool cut;        /* its reply is too short */
     uint32_t chance; /* random: out of FAULT_CHANCE */
     uint64_t due_ns; /* when it comes by itself; 0: not yet known */
     bool done;
@@ -99,8 +112,11 @@ struct fault_state {
 const struct fault *model_fault_get(const struct gpu_model *m, enum fault_kind kind);
 /* A fault has struck; the words are a spec that does it again. */
 void model_fault_note(struct gpu_model *m, const char *fmt, ...) FL_PRINTF(2, 3);
-/* What the sensors say, a heated board included. */
-uint32_t model_celsius(const struct gpu_model *m);
+/* How this control is to be answered now; NULL: as ever. */
+const struct fault *model_fault_control(struct gpu_model *m, uint32_t cmd);
+/* A round of the shared page begins; and whether its writer goes wrong in this way. */
+void model_fault_rusd_round(struct gpu_model *m);
+bool model_fault_rusd(const struct gpu_model *m, enum fault_rusd how);
 
 /* ---- at accesses ---- */
 bool model_fault_access(struct gpu_model *m); /* counts an access; true: the link is lost at it */

@@ -34,9 +34,20 @@ enum {
     OPT_ERRORS = 1 << 12,
     OPT_TEXT = 1 << 13,
     OPT_P = 1 << 14,
+    OPT_ANSWER = 1 << 15, /* status= and short */
     OPT_MESSAGE = OPT_N | OPT_VALUE | OPT_OFFSET | OPT_DROP | OPT_FUNCTION,
 };
-enum arg { ARG_NONE, ARG_NUMBER, ARG_MAYBE, ARG_FALCON, ARG_STUCK, ARG_CRASH, ARG_ECC, ARG_BUSY };
+enum arg {
+    ARG_NONE,
+    ARG_NUMBER,
+    ARG_MAYBE,
+    ARG_FALCON,
+    ARG_STUCK,
+    ARG_CRASH,
+    ARG_ECC,
+    ARG_BUSY,
+    ARG_RUSD
+};
 
 static const struct {
     const char *name;
@@ -72,6 +83,8 @@ static const struct {
     {"xid", FAULT_XID, false, ARG_NUMBER, OPT_AFTER | OPT_AT | OPT_CHANNEL | OPT_TEXT},
     {"ecc", FAULT_ECC, false, ARG_ECC, OPT_ERRORS | OPT_AFTER},
     {"thermal", FAULT_THERMAL, false, ARG_NUMBER, OPT_AFTER},
+    {"control", FAULT_CONTROL, false, ARG_NUMBER, OPT_N | OPT_ANSWER},
+    {"rusd", FAULT_RUSD, false, ARG_RUSD, OPT_N},
     {"random", FAULT_RANDOM, false, ARG_NONE, OPT_P},
 };
 
@@ -84,6 +97,10 @@ static const struct word_value busies[] = {
     {"invalidate", BUSY_INVALIDATE}, {"flush", BUSY_FLUSH}, {"bind", BUSY_BIND}, {NULL, 0}};
 static const struct word_value eccs[] = {
     {"correctable", ECC_CORRECTABLE}, {"uncorrectable", ECC_UNCORRECTABLE}, {NULL, 0}};
+static const struct word_value rusds[] = {{"refused", RUSD_REFUSED},     {"torn", RUSD_TORN},
+                                          {"stuck", RUSD_STUCK},         {"stale", RUSD_STALE},
+                                          {"backwards", RUSD_BACKWARDS}, {"range", RUSD_RANGE},
+                                          {"late", RUSD_LATE},           {NULL, 0}};
 static const struct word_value stucks[] = {{"riscv", POINT_RISCV},
                                            {"start", POINT_START},
                                            {"sequencer", POINT_SEQUENCER},
@@ -306,6 +323,15 @@ static bool parse_option(struct reader *r, struct fault *f, uint32_t allowed, ch
         *to = (uint32_t)v;
         return ok;
     }
+    if (IS("short", OPT_ANSWER, false)) {
+        f->cut = true;
+        return true;
+    }
+    if (IS("status", OPT_ANSWER, true)) {
+        const bool ok = number(r, arg, UINT32_MAX, &v);
+        f->status = (uint32_t)v;
+        return ok;
+    }
     if (IS("p", OPT_P, true)) {
         return probability(r, arg, &f->chance);
     }
@@ -331,6 +357,9 @@ static bool complete(const struct reader *r, const struct fault *f)
     if (f->kind == FAULT_DMA && f->by_address != (f->size != 0)) {
         return wrong(r, NULL, "a range is address=A:size=S");
     }
+    if (f->kind == FAULT_CONTROL && (f->status != 0) == f->cut) {
+        return wrong(r, NULL, "how: status=V or short");
+    }
     if (f->kind == FAULT_RANDOM && f->chance == 0) {
         return wrong(r, NULL, "p=P is missing");
     }
@@ -345,37 +374,24 @@ static bool complete(const struct reader *r, const struct fault *f)
 
 static bool argument(const struct reader *r, enum arg arg, char *text, struct fault *f)
 {
+    static const struct word_value *const lists[] = {
+        [ARG_FALCON] = falcons, [ARG_STUCK] = stucks, [ARG_CRASH] = crashes,
+        [ARG_ECC] = eccs,       [ARG_BUSY] = busies,  [ARG_RUSD] = rusds};
     uint64_t v = 0;
     uint32_t w = 0;
-    bool ok = true;
-    switch (arg) {
-    case ARG_NONE:
+    if (arg == ARG_NONE) {
         return text == NULL || wrong(r, text, "this fault takes no value");
-    case ARG_MAYBE:
-        if (text == NULL) {
-            return true;
-        }
-        break;
-    case ARG_NUMBER:
-    case ARG_FALCON:
-    case ARG_STUCK:
-    case ARG_CRASH:
-    case ARG_ECC:
-    case ARG_BUSY:
-        if (text == NULL) {
-            return wrong(r, r->copy, "this fault needs a value (--fault help)");
-        }
-        break;
     }
-    if (arg == ARG_NUMBER || arg == ARG_MAYBE) {
-        ok = number(r, text, UINT32_MAX, &v);
-        f->value = (uint32_t)v;
-    } else if (arg == ARG_STUCK || arg == ARG_CRASH) {
-        ok = one_of(r, text, arg == ARG_STUCK ? stucks : crashes, &w);
+    if (text == NULL) {
+        return arg == ARG_MAYBE || wrong(r, r->copy, "this fault needs a value (--fault help)");
+    }
+    const bool number_wanted = arg == ARG_NUMBER || arg == ARG_MAYBE;
+    const bool ok =
+        number_wanted ? number(r, text, UINT32_MAX, &v) : one_of(r, text, lists[arg], &w);
+    if (arg == ARG_STUCK || arg == ARG_CRASH) {
         f->point = (enum fault_point)w;
     } else {
-        const struct word_value *list = arg == ARG_ECC ? eccs : arg == ARG_BUSY ? busies : falcons;
-        ok = one_of(r, text, list, &f->value);
+        f->value = number_wanted ? (uint32_t)v : w;
     }
     return ok;
 }
@@ -384,7 +400,8 @@ static bool argument(const struct reader *r, enum arg arg, char *text, struct fa
 static bool counted(enum fault_kind k)
 {
     return k == FAULT_READ || k == FAULT_WRITE || k == FAULT_DMA || k == FAULT_MSG ||
-           k == FAULT_COMMAND || k == FAULT_FALCON_HANG || k == FAULT_CRASH || k == FAULT_BUSY;
+           k == FAULT_COMMAND || k == FAULT_FALCON_HANG || k == FAULT_CRASH || k == FAULT_BUSY ||
+           k == FAULT_CONTROL || k == FAULT_RUSD;
 }
 
 static bool parse(struct reader *r, struct fault *f)

@@ -23,10 +23,11 @@
 #include "tests/model/gpu.h"
 #include "tests/model/gsp/gsp_display.h"
 #include "tests/model/gsp/gsp_engine.h"
-#include "tests/model/gsp/gsp_faults.h"
+#include "tests/model/gsp/gsp_sensors.h"
 #include "tests/model/gsp/gsp_state.h"
 #include "tests/model/gsp/gsp_static.h"
 #include "tests/model/gsp/rm_objects.h"
+#include "tests/model/gsp/rusd.h"
 #include "tests/model/host/engines.h"
 #include "tests/model/memory/vram.h"
 
@@ -318,6 +319,15 @@ SIZE_OF(size_unset_pd, NV0080_CTRL_DMA_UNSET_PAGE_DIRECTORY_PARAMS)
 SIZE_OF(size_disp_info, NV2080_CTRL_INTERNAL_DISPLAY_GET_STATIC_INFO_PARAMS)
 SIZE_OF(size_heads, NV0073_CTRL_SYSTEM_GET_NUM_HEADS_PARAMS)
 SIZE_OF(size_supported, NV0073_CTRL_SYSTEM_GET_SUPPORTED_PARAMS)
+SIZE_OF(size_rusd_init, NV2080_CTRL_INTERNAL_INIT_USER_SHARED_DATA_PARAMS)
+SIZE_OF(size_rusd_poll, NV2080_CTRL_INTERNAL_USER_SHARED_DATA_SET_DATA_POLL_PARAMS)
+SIZE_OF(size_thermal, NV2080_CTRL_THERMAL_SYSTEM_EXECUTE_V2_PARAMS)
+SIZE_OF(size_pstate, NV2080_CTRL_PERF_GET_CURRENT_PSTATE_PARAMS)
+SIZE_OF(size_pex, NV2080_CTRL_BUS_GET_PEX_COUNTERS_PARAMS)
+SIZE_OF(size_pex_bytes, NV2080_CTRL_BUS_GET_PEX_UTIL_COUNTERS_PARAMS)
+SIZE_OF(size_ecc_volatile, NV2080_CTRL_ECC_GET_VOLATILE_COUNTS_PARAMS)
+SIZE_OF(size_rows, NV2080_CTRL_FB_GET_REMAPPED_ROWS_PARAMS)
+SIZE_OF(size_histogram, NV2080_CTRL_FB_GET_ROW_REMAPPER_HISTOGRAM_PARAMS)
 SIZE_OF(size_reserved, NV90F1_CTRL_VASPACE_COPY_SERVER_RESERVED_PDES_PARAMS)
 
 static const struct ctrl controls[] = {
@@ -348,15 +358,25 @@ static const struct ctrl controls[] = {
     {0x20800810, size_bios, 0, false, bios_get_info},
     {0x20800a42, NULL, 1284, true, empty_table}, /* constructed falcons, r535 */
     {0x20800a5c, size_intr, 0, true, model_ctrl_intr_table},
+    {0x20800afe, size_rusd_init, 0, false, model_ctrl_rusd_init},
+    {0x20800aff, size_rusd_poll, 0, false, model_ctrl_rusd_poll},
     {0x20801112, size_devices, 0, false, model_ctrl_device_info},
     {0x20801206, NULL, 40, false, empty_table}, /* zcull, r570 */
     {0x20801303, size_fb, 0, false, fb_get_info},
+    {0x20801344, size_rows, 0, false, model_ctrl_remapped_rows},
+    {0x20801347, size_histogram, 0, false, model_ctrl_row_histogram},
     {0x20801701, NULL, 16, false, arch_info},
     {0x20801801, NULL, 16, false, pci_info},
+    {0x20801813, size_pex, 0, false, model_ctrl_pex_counters},
+    {0x20801819, size_pex_bytes, 0, false, model_ctrl_pex_bytes},
     {0x20801823, size_bus, 0, false, bus_get_info},
+    {0x20802068, size_pstate, 0, false, model_ctrl_pstate_570},
     {0x20802a08, NULL, 4, false, fault_buffer_size},
     {0x20803400, size_ecc, 0, false, model_ctrl_ecc_counters},
+    {0x20803401, size_ecc_volatile, 0, false, model_ctrl_ecc_volatile},
     {0x20803601, size_features, 0, false, gsp_get_features},
+    {0x20808513, size_thermal, 0, false, model_ctrl_thermal},
+    {0x2080a068, size_pstate, 0, false, model_ctrl_pstate},
 };
 
 /* Channels of every class answer the controls of these older ones. */
@@ -381,6 +401,9 @@ uint32_t model_rm_control(struct gpu_model *m, const struct rm_object *o, uint32
         if (o->cls != cmd >> CLASS_SHIFT && !(channel_control(cmd >> CLASS_SHIFT) &&
                                               model_class_kind(m, o->cls) == CLASS_CHANNEL)) {
             return RM_INVALID_ARGUMENT;
+        }
+        if (want == 0) {
+            break; /* this firmware does not have it */
         }
         if (size != want) {
             model_rule_broken(m, RULE_RM_PARAMS_SIZE, "control 0x%08x: paramsSize %u, %s has %u",

@@ -28,7 +28,6 @@ enum {
     NOTIFY_THERMAL_HW = 4,
     NOTIFY_ECC_SBE = 111,
     NOTIFY_ECC_DBE = 112,
-    CTRL_ECC_COUNTERS = 0x20803400,
     XID_DOUBLE_BIT = 48,
     XID_ROW_REMAP = 63,
     VECTOR_THERMAL = 146, /* interrupts.md 4 */
@@ -141,26 +140,6 @@ static void ecc(struct gpu_model *m, const struct fault *f)
     notify(m, NOTIFY_ECC_DBE);
     send_xid(m, XID_DOUBLE_BIT, NO_ONE, "");
     send_xid(m, XID_ROW_REMAP, NO_ONE, "");
-}
-
-/* A board of which nobody asked for memory errors answers as those without ECC do. */
-uint32_t model_ctrl_ecc_counters(struct gpu_model *m, const struct rm_object *o, uint8_t *p,
-                                 uint32_t len)
-{
-    const struct gsp_layout *l = m->gsp->l;
-    (void)o;
-    if (model_fault_get(m, FAULT_ECC) == NULL) {
-        model_report_refused(m, REFUSED_CONTROL, CTRL_ECC_COUNTERS);
-        return RM_NOT_SUPPORTED;
-    }
-    memset(p, 0, len);
-#define PUT(field, v) fw_put(p, len, l->NV2080_CTRL_ECC_GET_CLIENT_EXPOSED_COUNTERS_PARAMS.field, v)
-    PUT(dramCorrectedTotal, m->faults->ecc_correctable); /* 570 */
-    PUT(dramUncorrectedTotal, m->faults->ecc_uncorrectable);
-    PUT(dramCorrectedTotalCounts, m->faults->ecc_correctable); /* 535 */
-    PUT(dramUncorrectedTotalCounts, m->faults->ecc_uncorrectable);
-#undef PUT
-    return RM_OK;
 }
 
 static void heat(struct gpu_model *m, const struct fault *f)

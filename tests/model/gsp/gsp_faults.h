@@ -10,4 +10,3 @@ void model_gsp_crash(struct gpu_model *m);
 /* The GSP is at a point of its life; true: that was as far as it got. */
 bool model_fault_point(struct gpu_model *m, enum fault_point point);
 void model_fault_run(struct gpu_model *m); /* WORK_FAULT */
-model_ctrl model_ctrl_ecc_counters;

@@ -9,6 +9,7 @@
 #include "gsp_layout.h"
 #include "tests/model/boards/boards.h"
 #include "tests/model/books/coverage.h"
+#include "tests/model/books/fault.h"
 #include "tests/model/books/strict.h"
 #include "tests/model/books/trace.h"
 #include "tests/model/bus/bar.h"
@@ -221,14 +222,17 @@ static void do_control(struct gpu_model *m, struct rm_call *c)
         (uint32_t)fw_get(c->payload, c->len, l->rpc_gsp_rm_control_v03_00.hObject);
     const uint32_t cmd = (uint32_t)fw_get(c->payload, c->len, l->rpc_gsp_rm_control_v03_00.cmd);
     const struct rm_object *o = model_rm_find(m, client, handle);
-    const uint32_t status = model_rm_find(m, client, client) == NULL ? (uint32_t)RM_INVALID_CLIENT
-                            : o == NULL                              ? (uint32_t)RM_OBJECT_NOT_FOUND
+    const struct fault *f = model_fault_control(m, cmd);
+    const uint32_t status = f != NULL && f->status != 0                ? f->status
+                            : model_rm_find(m, client, client) == NULL ? (uint32_t)RM_INVALID_CLIENT
+                            : o == NULL ? (uint32_t)RM_OBJECT_NOT_FOUND
                                         : model_rm_control(m, o, cmd, c->payload + head, size);
     if (status != RM_OK) {
         model_trace_text(m, "control 0x%08x on 0x%08x/0x%08x, %u bytes: status 0x%x", cmd, client,
                          handle, size, status);
     }
     fw_put(c->payload, c->len, l->rpc_gsp_rm_control_v03_00.status, status);
+    c->len = f != NULL && f->cut ? head + size / 2 : c->len;
     answer(m, c, 0);
 }
 

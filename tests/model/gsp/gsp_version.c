@@ -18,6 +18,7 @@ static const struct gsp_version versions[] = {
      .nocat_function = 0x1020,
      .lockdown_function = 0x101c,
      .missing_info_result = 0x59,
+     .has_pstate = true,
      .heap_min_mib = 88,
      .heap_max_mib = 280},
     {.name = "535.113.01",

@@ -15,6 +15,7 @@ struct gsp_version {
     uint32_t shared_data_function; /* sent first, 0: none */
     uint32_t missing_info_result;  /* of GSP_INIT_DONE without commands 72 and 73; 0: it hangs */
     bool whole_slot_checksum;
+    bool has_pstate;                     /* control 0x20802068 */
     uint32_t heap_min_mib, heap_max_mib; /* that libos 3 takes */
 };
 const struct gsp_version *model_gsp_version_find(const char *name);
