@@ -177,6 +177,8 @@ static void first_values_come_soon(void **state)
     opens(NULL, "570.144", NULL);
     serves(US_PER_S);
     assert_true(value(GSP_SENSOR_TEMP_GPU)->known && value(GSP_SENSOR_POWER_MODULE)->known);
+    assert_string_equal(got.source, "shared page");
+    assert_int_equal(got.samples, 1);
     closes();
 }
 
@@ -211,6 +213,25 @@ static void load_shows(void **state)
     assert_true(value(GSP_SENSOR_TEMP_GPU)->value < busy.sensor[GSP_SENSOR_TEMP_GPU].value);
     assert_int_equal(gsp_generation(rig.gpu), generation); /* no page is fetched anew for them */
     closes();
+}
+
+/* The same accesses at the same times, with the same seed, measure the same. */
+static int64_t module_power(uint64_t seed)
+{
+    const struct rig_options opt = {.strict = MODEL_STRICT, .seed = seed};
+    rig_open(&rig, &opt);
+    boots();
+    serves(4 * US_PER_S);
+    closes();
+    return value(GSP_SENSOR_POWER_MODULE_NOW)->value;
+}
+static void a_seed_gives_it_again(void **state)
+{
+    (void)state;
+    const int64_t first = module_power(7);
+    assert_true(first > 0);
+    assert_int_equal(module_power(7), first);
+    assert_int_not_equal(module_power(8), first);
 }
 
 /* ---- the page goes wrong ---- */
@@ -433,6 +454,7 @@ int main(void)
         cmocka_unit_test(ga106_refuses),
         cmocka_unit_test(first_values_come_soon),
         cmocka_unit_test(load_shows),
+        cmocka_unit_test(a_seed_gives_it_again),
         cmocka_unit_test(each_page_fault_is_noticed),
         cmocka_unit_test(a_refused_page_is_replaced_by_controls),
         cmocka_unit_test(a_late_write_hits_the_page),
