@@ -125,6 +125,9 @@ static const struct http_route routes[] = {
      "status", "application/json", OBJECT},
     {"/api/v1/log", HTTP_METHOD_GET, get_log, "the appliance's own log", 0, 0, "log", "text/plain",
      STRING},
+    {"/api/v1/events", HTTP_METHOD_GET, api_get_events,
+     "what happens, as it happens (server-sent events), or what has happened (?format=json)", 0, 0,
+     "events", "text/event-stream", STRING},
     {"/api/v1/gpus/{gpu}/logs/{log}", HTTP_METHOD_GET, api_get_gpu,
      "a log buffer of a GPU's firmware, raw", 0, 0, "gpuLog", "application/octet-stream", BYTES},
     {"/api/v1/gpus/{gpu}/flight", HTTP_METHOD_GET, api_get_gpu,
@@ -169,6 +172,7 @@ static void get_index(const struct http_request *req, struct http_response *res)
 void api_init(const struct api_context *ctx)
 {
     api.ctx = ctx;
+    api_init_events();
     access_set(&ctx->access);
     http_set_gate(access_gate);
     http_set_routes(routes);
