@@ -15,6 +15,7 @@
 #include "gsp/gsp.h"
 #include "mm/ram.h"
 #include "net/api/api.h"
+#include "net/api/events.h"
 #include "net/api/pci_watch.h"
 #include "net/http/http.h"
 #include "net/http/tls.h"
@@ -191,6 +192,13 @@ static void start_gpus(void)
     self.api.probing = false;
 }
 
+/* In every round of the network fiber. */
+static void serve(void)
+{
+    events_poll();
+    http_poll();
+}
+
 static void main_fiber(void *arg)
 {
     (void)arg;
@@ -226,7 +234,8 @@ static void main_fiber(void *arg)
                              .http = !tls_only(),
                              .https = tls_enabled()};
     snprintf(net.hostname, sizeof(net.hostname), "%s", self.config.hostname);
-    net_start(&self.pci, &net, &(struct net_service){.start = http_start, .poll = http_poll});
+    net_start(&self.pci, &net,
+              &(struct net_service){.start = http_start, .poll = serve, .due_us = events_due_us});
     /* The network first: a GPU that does not come up is worth nothing unless somebody can ask. */
     if (net_wait_up(deadline_in_us(NETWORK_HEAD_START_US)) != FL_OK) {
         log_info("boot", "the network is not up yet; going on with the GPUs");
@@ -242,6 +251,7 @@ static void main_fiber(void *arg)
         .file_count = h->file_count,
         .force_version = self.config.firmware[0] != '\0' ? self.config.firmware : NULL,
         .attempts = self.config.attempts,
+        .wake = net_wake,
     };
     start_gpus();
 }

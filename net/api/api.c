@@ -87,6 +87,9 @@ static const struct http_route routes[] = {
     {"/api/v1/speed", HTTP_METHOD_GET, api_get_speed,
      "?bytes=N zeros, to measure the network on the way", 0, 0, "speed", "application/octet-stream",
      BYTES},
+    {"/api/v1/events", HTTP_METHOD_GET, api_get_events,
+     "what happens, as it happens (server-sent events), or what has happened (?format=json)", 0, 0,
+     "events", "text/event-stream", STRING},
     {"/api/v1/gpus/{gpu}/logs/{log}", HTTP_METHOD_GET, api_get_gpu,
      "a log buffer of a GPU's firmware, raw", 0, 0, "gpuLog", "application/octet-stream", BYTES},
     {"/api/v1/gpus/{gpu}/flight", HTTP_METHOD_GET, api_get_gpu,
@@ -131,6 +134,7 @@ static void get_index(const struct http_request *req, struct http_response *res)
 void api_init(const struct api_context *ctx)
 {
     api.ctx = ctx;
+    api_init_events();
     access_set(&ctx->access);
     http_set_gate(access_gate);
     http_set_routes(routes);

@@ -10,6 +10,9 @@ const struct api_context *api_context(void); /* never NULL */
 void api_snapshot(uint32_t index, struct gsp_snapshot *out);
 
 void api_get_status(const struct http_request *req, struct http_response *res);
+/* /api/v1/events (event_stream.c); init: starts afresh, no stream is open. */
+void api_init_events(void);
+void api_get_events(const struct http_request *req, struct http_response *res);
 void api_get_openapi(const struct http_request *req, struct http_response *res);
 /* POST /rpc (rpc/server.c). */
 void rpc_post(const struct http_request *req, struct http_response *res);

@@ -5,12 +5,33 @@
 #include "net/api/access.h"
 #include "net/api/api_priv.h"
 
-static void put_content(struct jw *j, const char *type, const char *schema)
+#define EVENTS_PATH "/api/v1/events"
+
+#define EVENT_LIST                                                                                 \
+    "{\"type\":\"object\",\"required\":[\"events\",\"next\",\"lost\"],\"properties\":{\"events\":" \
+    "{"                                                                                            \
+    "\"type\":\"array\",\"items\":{\"type\":\"object\",\"required\":[\"id\",\"event\",\"at_ms\","  \
+    "\"text\"]"                                                                                    \
+    ",\"properties\":{\"id\":{\"type\":\"integer\"},\"event\":{\"type\":\"string\"},\"at_ms\":{"   \
+    "\"type\":\"integer\"},\"text\":{\"type\":\"string\"}}}},\"next\":{\"type\":\"integer\"},"     \
+    "\"lost\":{"                                                                                   \
+    "\"type\":\"integer\"}}}"
+
+static void put_type(struct jw *j, const char *type, const char *schema)
 {
-    jw_object(j, "content");
     jw_object(j, type);
     jw_raw(j, "schema", schema);
     jw_end_object(j);
+}
+
+/* schema NULL: of the events, which come in two forms. */
+static void put_content(struct jw *j, const char *type, const char *schema)
+{
+    jw_object(j, "content");
+    put_type(j, type, schema != NULL ? schema : "{\"type\":\"string\"}");
+    if (schema == NULL) {
+        put_type(j, "application/json", EVENT_LIST);
+    }
     jw_end_object(j);
 }
 
@@ -26,20 +47,50 @@ static void put_answer(struct jw *j, const char *status, const char *text, const
 static void put_answers(struct jw *j, const struct http_route *r)
 {
     const bool health = strncmp(r->path, "/health", strlen("/health")) == 0;
+    const bool events = strcmp(r->path, EVENTS_PATH) == 0;
     jw_object(j, "responses");
     if ((r->methods & HTTP_METHOD_PUT) != 0) {
         jw_object(j, "204");
         jw_str(j, "description", "written");
         jw_end_object(j);
     } else {
-        put_answer(j, "200", r->summary, r->type, r->schema);
+        put_answer(j, "200", r->summary, r->type, events ? NULL : r->schema);
     }
     put_answer(j, "4XX", "what is wrong with the request (RFC 9457)", "application/problem+json",
                "{\"$ref\":\"#/components/schemas/Problem\"}");
     if (health) {
         put_answer(j, "503", "why not", r->type, r->schema);
+    } else if (events) {
+        put_answer(j, "503", "too many streams are open", "application/problem+json",
+                   "{\"$ref\":\"#/components/schemas/Problem\"}");
     }
     jw_end_object(j);
+}
+
+/* What may stand behind "?" of a path, or in a field of the request. */
+static const struct {
+    const char *path, *name, *in, *text, *schema;
+} queries[] = {
+    {EVENTS_PATH, "after", "query", "only events after this id",
+     "{\"type\":\"integer\",\"minimum\":0}"},
+    {EVENTS_PATH, "format", "query", "sse: a stream; json: what is kept, at once",
+     "{\"type\":\"string\",\"enum\":[\"sse\",\"json\"]}"},
+    {EVENTS_PATH, "Last-Event-ID", "header", "as after, of a stream that comes back; it wins",
+     "{\"type\":\"string\"}"},
+};
+
+static void put_queries(struct jw *j, const char *path)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(queries); i++) {
+        if (strcmp(path, queries[i].path) == 0) {
+            jw_object(j, NULL);
+            jw_str(j, "name", queries[i].name);
+            jw_str(j, "in", queries[i].in);
+            jw_str(j, "description", queries[i].text);
+            jw_raw(j, "schema", queries[i].schema);
+            jw_end_object(j);
+        }
+    }
 }
 
 /* "{name}" of a path. */
@@ -47,6 +98,7 @@ static void put_parameters(struct jw *j, const char *path)
 {
     const char *at = path;
     jw_array(j, "parameters");
+    put_queries(j, path);
     while ((at = strchr(at, '{')) != NULL) {
         char name[32];
         const size_t n = strcspn(++at, "}");

@@ -10,6 +10,7 @@
 #include "arch/clock.h"
 #include "arch/log.h"
 #include "net/api/api_priv.h"
+#include "net/api/events.h"
 
 #define BLOCK_BYTES  512u
 #define CONFIG_BYTES 4096u
@@ -52,6 +53,12 @@ static void put_history(struct report *r, struct text_buf *b)
     struct jw j;
     jw_begin(&j, b);
     api_put_history(&j, NULL, gpu_of(r), 0);
+}
+
+static void put_events(struct report *r, struct text_buf *b)
+{
+    (void)r;
+    events_put_json(b, 0);
 }
 
 static void put_pci(struct report *r, struct text_buf *b)
@@ -117,15 +124,11 @@ static const struct {
     const char *name;
     void (*put)(struct report *r, struct text_buf *b);
 } members[] = {
-    {"status.json", put_status},
-    {"attempts.json", put_attempts},
-    {"history.json", put_history},
-    {"pci.json", put_pci},
-    {"acpi.json", put_acpi},
-    {"flight.txt", put_flight},
-    {"appliance.log", put_appliance_log},
-    {"logs/init.bin", put_init},
-    {"logs/intr.bin", put_intr},
+    {"status.json", put_status},   {"attempts.json", put_attempts},
+    {"history.json", put_history}, {"events.json", put_events},
+    {"pci.json", put_pci},         {"acpi.json", put_acpi},
+    {"flight.txt", put_flight},    {"appliance.log", put_appliance_log},
+    {"logs/init.bin", put_init},   {"logs/intr.bin", put_intr},
     {"logs/rm.bin", put_rm},
 };
 

@@ -5,7 +5,7 @@
 #include "net/http/http.h"
 
 /* Answers with the archive of GPU index. Members: status.json, attempts.json, history.json,
- * pci.json, acpi.json, flight.txt, appliance.log, logs/{init,intr,rm}.bin; each is made when its
- * turn comes.
+ * events.json, pci.json, acpi.json, flight.txt, appliance.log, logs/{init,intr,rm}.bin; each is
+ * made when its turn comes.
  */
 void report_send(uint32_t index, const struct http_request *req, struct http_response *res);

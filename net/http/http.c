@@ -315,6 +315,7 @@ static bool output_left(const struct http_conn *c)
 }
 
 bool http_conn_working(const struct http_conn *c) { return c->later != NULL || c->streaming; }
+bool http_conn_live(const struct http_conn *c) { return c->streaming && c->res.stream.live; }
 
 /* An interim answer: the client waits for it before it sends the body. */
 static void go_ahead(struct http_conn *c)

@@ -52,6 +52,7 @@ struct http_fields {
     char content_range[64];
     char if_none_match[96];
     char expect[24];
+    char last_event_id[24];
 };
 
 struct http_request {
@@ -78,6 +79,9 @@ struct http_stream {
     void (*close)(void *ctx); /* always called once, when sent or given up; may be NULL */
     void *ctx;
     uint64_t length; /* bytes in all, or HTTP_LENGTH_UNKNOWN */
+    /* It goes on for as long as the client is there: a client that says it will send nothing more
+     * has gone, and so does the connection. */
+    bool live;
 };
 
 struct http_shared; /* a body that several answers send: freed with its last user */
@@ -183,6 +187,8 @@ bool http_conn_closing(const struct http_conn *c);
 bool http_conn_in_request(const struct http_conn *c);
 /* Somebody works on the answer, or on its next piece: the client waits for us. */
 bool http_conn_working(const struct http_conn *c);
+/* What is being sent is a stream that ends with the client (http_stream.live). */
+bool http_conn_live(const struct http_conn *c);
 /* Makes the answers that have become whole ready to be sent, and calls on_ready of their
  * connections. By the network fiber. */
 void http_collect(void);

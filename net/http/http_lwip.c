@@ -294,6 +294,13 @@ static bool is_last(const struct slot *s)
                                      s->in.len == 0 && !tls_conn_working(s->tls));
 }
 
+/* A client that listens, and hears no more. */
+static bool has_left(const struct slot *s)
+{
+    return http_conn_live(s->conn) &&
+           (s->remote_closed || (s->tls != NULL && tls_conn_ended(s->tls)));
+}
+
 /* Sends what the engine has, feeds it what has come, until neither moves. */
 static err_t pump(struct slot *s)
 {
@@ -309,7 +316,8 @@ static err_t pump(struct slot *s)
     /* The slot is kept until the peer has everything: a closed connection holds no data, and does
      * not count among the others. */
     const bool over = s->tls != NULL && tls_conn_over(s->tls);
-    const bool last = sent_all && is_last(s) && (over || !http_conn_working(s->conn));
+    const bool last =
+        sent_all && (has_left(s) || (is_last(s) && (over || !http_conn_working(s->conn))));
     if (last && s->tls != NULL) {
         tls_conn_close(s->tls);
         sent_all = send_output(s, &moved);

@@ -155,6 +155,7 @@ static const struct {
     FIELD("content-range", content_range, true, true),
     FIELD("if-none-match", if_none_match, false, false),
     FIELD("expect", expect, false, false),
+    FIELD("last-event-id", last_event_id, false, false),
 #undef FIELD
 };
 

@@ -210,6 +210,9 @@ static void net_fiber(void *arg)
         struct deadline until = sleep_ms == SYS_TIMEOUTS_SLEEPTIME_INFINITE
                                     ? deadline_never()
                                     : deadline_in_us(sleep_ms * US_PER_MS);
+        if (state.service.due_us != NULL) {
+            until.at_us = min_u64(until.at_us, state.service.due_us());
+        }
         if (event_wait(&state.wake, until) == FL_OK) {
             state.wakeups++;
         }

@@ -17,6 +17,9 @@
 struct net_service {
     void (*start)(void); /* once, when lwIP is up: opens what listens (http_start) */
     void (*poll)(void);  /* in every round: sends what others have finished (http_collect) */
+    /* The clock, in us, by when poll is wanted at the latest, DEADLINE_NEVER: not before something
+     * happens. Asked before the fiber sleeps. May be NULL. */
+    uint64_t (*due_us)(void);
 };
 
 /* Spawns the network fiber: it starts lwIP, then the service, then brings up every card in pci that

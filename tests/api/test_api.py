@@ -54,6 +54,13 @@ with Test("api") as test:
                               ("openrpc", ["node", HERE / "openrpc.mjs", "openrpc.json"])):
             status, text = run(command)
             test.ok(name, status == 0, text)
+        status, text = run(["node", HERE / "events.mjs", f"http://127.0.0.1:{m.http_port}", m.token()])
+        test.ok("events", status == 0, text)
+        heard = json.loads(text.splitlines()[-1]) if status == 0 else {}
+        test.ok("events.stages", heard.pop("stages", 0) >= 2 * 20, text)
+        test.equal("events.heard", heard,
+                   {"cuts": 2, "came_back": 2, "in_order": True, "all": True, "same": True, "changed": True,
+                    "states": ["booting", "ready", "unloaded", "booting", "ready"]})
         status, text = run(["node", HERE / "client.mjs", f"http://127.0.0.1:{m.http_port}", m.token()])
         test.ok("client", status == 0, text)
         test.equal("calls", json.loads(text.splitlines()[-1]) if status == 0 else text,

@@ -59,8 +59,10 @@ def report(test, m, state):
     with tarfile.open(fileobj=io.BytesIO(body)) as archive:
         files = {i.name: archive.extractfile(i).read() for i in archive}
     test.equal(f"report.{state}.members", sorted(files), sorted(
-        ["status.json", "attempts.json", "history.json", "pci.json", "acpi.json", "flight.txt", "appliance.log",
-         "logs/init.bin", "logs/intr.bin", "logs/rm.bin"]))
+        ["status.json", "attempts.json", "history.json", "events.json", "pci.json", "acpi.json", "flight.txt",
+         "appliance.log", "logs/init.bin", "logs/intr.bin", "logs/rm.bin"]))
+    test.ok(f"report.{state}.events", any(
+        e["event"] == "state" and e["state"] == state for e in json.loads(files["events.json"])["events"]))
     test.equal(f"report.{state}.state", json.loads(files["status.json"])["state"], state)
     test.ok(f"report.{state}.json", all(json.loads(files[n]) for n in files if n.endswith(".json")))
     acpi = json.loads(files["acpi.json"])

@@ -11,6 +11,8 @@
 #include "lwip/pbuf.h"
 #include "lwip/tcp.h"
 #include "mm/ram.h"
+#include "net/api/api.h"
+#include "net/api/events.h"
 #include "net/stack/netmain.h"
 #include "tests/unit/fake_virtio.h"
 #include "tests/unit/netmain_peer.h"
@@ -99,14 +101,14 @@ static bool card_is_up(void)
     return s.nic_count == 1 && s.nic[0].state == NET_NIC_UP;
 }
 
-static void nothing(void) {}
-
 static void enumerate_fiber(void *arg)
 {
     (void)arg;
     assert_int_equal(pci_enumerate(&t.pci, &fv_ops, &t.dev, &t.fail), FL_OK);
     struct net_config cfg = {.dhcp = true, .hostname = "firstlight", .ipv6 = true};
-    net_start(&t.pci, &cfg, &(struct net_service){.start = open_listener, .poll = nothing});
+    net_start(&t.pci, &cfg,
+              &(struct net_service){
+                  .start = open_listener, .poll = events_poll, .due_us = events_due_us});
     t.up = net_wait_up(deadline_in_us(US_PER_S));
     t.up_us = clock_now_us();
 }
@@ -127,6 +129,8 @@ static int setup(void **state)
     host_reset();
     host_random_seed(1);
     assert_int_equal(ram_init(&t.fail), FL_OK);
+    static const struct api_context ctx = {.version = "x"};
+    api_init(&ctx);
     fv_init(&t.dev);
     t.dev.sent = on_sent;
     t.dev.queue_max[1] = 16; /* smaller than what TCP wants to have under way */
@@ -277,6 +281,7 @@ static void test_link(void **state)
     (void)state;
     fv_set_link(&t.dev, false);
     assert_true(run_until(link_is_down, 100 * US_PER_MS));
+    run_until(NULL, 20 * US_PER_MS); /* as long as somebody needs to see it */
     t.discovers = t.requests = 0;
     t.dhcp_mute = true; /* the cable went to another network */
     fv_set_link(&t.dev, true);
@@ -284,6 +289,45 @@ static void test_link(void **state)
     t.dhcp_mute = false;
     assert_true(run_until(card_is_up, 60 * US_PER_S));
     assert_string_equal(t.dev.broken_rule, "");
+}
+
+/* What the events tell of all that, in order: each change once, soon, although nothing but the
+ * card's interrupt woke the fiber. */
+static void test_events(void **state)
+{
+    static const char *const want[] = {
+        "\"text\":\"network card 0 (virtio-net): the link is up\",\"nic\":0,\"up\":true}",
+        "\"text\":\"network card 0 has the address 10.0.2.15\",\"nic\":0,\"address\":"
+        "\"10.0.2.15\"}",
+        "\"text\":\"network card 0 (virtio-net): no link\",\"nic\":0,\"up\":false}",
+        "\"text\":\"network card 0 (virtio-net): the link is up\",\"nic\":0,\"up\":true}",
+    };
+    struct text_buf all = {0};
+    (void)state;
+    events_put_json(&all, 0);
+    const char *at = all.data;
+    for (size_t i = 0; i < ARRAY_SIZE(want); i++) {
+        at = at != NULL ? strstr(at, want[i]) : NULL;
+        if (at == NULL) {
+            fail_msg("no %s in its place in %s", want[i], all.data);
+        }
+        at += strlen(want[i]);
+    }
+    text_free(&all);
+    struct net_nic_status before = card();
+    assert_true(before.ip != 0);
+    run_until(NULL, US_PER_S);
+    fv_set_link(&t.dev, false);
+    run_until(NULL, 20 * US_PER_MS);
+    events_put_json(&all, 0);
+    unsigned down = 0;
+    for (at = all.data; (at = strstr(at, "no link")) != NULL; at++) {
+        down++;
+    }
+    assert_int_equal(down, 2);
+    text_free(&all);
+    fv_set_link(&t.dev, true);
+    assert_true(run_until(card_is_up, 60 * US_PER_S));
 }
 
 /* Any bytes: nothing breaks, and the stack still answers. */
@@ -374,10 +418,15 @@ static void test_broken_card(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_dhcp),          cmocka_unit_test(test_ipv6),
-        cmocka_unit_test(test_ping),          cmocka_unit_test(test_download),
-        cmocka_unit_test(test_back_pressure), cmocka_unit_test(test_link),
-        cmocka_unit_test(test_noise),         cmocka_unit_test(test_pieces),
+        cmocka_unit_test(test_dhcp),
+        cmocka_unit_test(test_ipv6),
+        cmocka_unit_test(test_ping),
+        cmocka_unit_test(test_download),
+        cmocka_unit_test(test_back_pressure),
+        cmocka_unit_test(test_link),
+        cmocka_unit_test(test_noise),
+        cmocka_unit_test(test_pieces),
+        cmocka_unit_test(test_events),
         cmocka_unit_test(test_broken_card),
     };
     return cmocka_run_group_tests_name("netmain", tests, setup, NULL);

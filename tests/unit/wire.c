@@ -264,6 +264,9 @@ static void take_tcp(const uint8_t *frame, size_t ip_len)
         }
     }
     p->rcv += (uint32_t)len;
+    if (p->take != NULL && len > 0) {
+        p->take(p, (const char *)tcp + head, len);
+    }
     if ((tcp[13] & WIRE_FIN) != 0) {
         p->rcv++;
         p->state = WIRE_GOT_FIN;

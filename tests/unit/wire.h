@@ -28,6 +28,8 @@ struct wire_peer {
     uint32_t first;  /* sequence number of the first byte for us */
     size_t received; /* bytes in order, or, when silent, how far the stack has got */
     char text[4096]; /* the first of them, NUL-terminated */
+    /* Gets each piece of them, in order, unless NULL; not of a silent one. */
+    void (*take)(struct wire_peer *p, const char *data, size_t len);
     struct wire_peer *next;
 };
 
