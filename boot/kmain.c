@@ -10,6 +10,7 @@
 #include "arch/fiber.h"
 #include "arch/log.h"
 #include "arch/machine.h"
+#include "arch/screen.h"
 #include "arch/x86_64/x86.h"
 #include "boot/config.h"
 #include "gsp/gsp.h"
@@ -163,7 +164,10 @@ static void start_gpus(void)
         for (unsigned bar = 0; bar < PCI_BAR_COUNT; bar++) {
             /* The firmware's screen may be this GPU's memory: nothing is drawn there from now on.
              */
-            x86_screen_release(d->bar[bar].address, d->bar[bar].size);
+            if (screen_lies_in(d->bar[bar].address, d->bar[bar].size)) {
+                log_info("boot", "the screen hangs on this GPU: it stays as it is");
+                screen_stop();
+            }
         }
         const char *name = names[self.api.gpu_count];
         struct gsp_options options = self.gsp;
