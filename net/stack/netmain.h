@@ -15,8 +15,9 @@
 
 /* What serves on the network; called by the network fiber. */
 struct net_service {
-    void (*start)(void); /* once, when lwIP is up: opens what listens (http_start) */
-    void (*poll)(void);  /* in every round: sends what others have finished (http_collect) */
+    void (*start)(void);   /* once, when lwIP is up: opens what listens (http_start) */
+    void (*poll)(void);    /* in every round: sends what others have finished (http_collect) */
+    void (*changed)(void); /* a card came, or one's link or address changed. NULL: none */
 };
 
 /* Spawns the network fiber: it starts lwIP, then the service, then brings up every card in pci that

@@ -101,12 +101,22 @@ static bool card_is_up(void)
 
 static void nothing(void) {}
 
+/* The service is told of changes: how often, and how it was then. */
+static unsigned changes;
+static enum net_nic_state told_of;
+static void changed(void)
+{
+    changes++;
+    told_of = card().state;
+}
+
 static void enumerate_fiber(void *arg)
 {
     (void)arg;
     assert_int_equal(pci_enumerate(&t.pci, &fv_ops, &t.dev, &t.fail), FL_OK);
     struct net_config cfg = {.dhcp = true, .hostname = "firstlight"};
-    net_start(&t.pci, &cfg, &(struct net_service){.start = open_listener, .poll = nothing});
+    net_start(&t.pci, &cfg,
+              &(struct net_service){.start = open_listener, .poll = nothing, .changed = changed});
     t.up = net_wait_up(deadline_in_us(US_PER_S));
     t.up_us = clock_now_us();
 }
@@ -156,6 +166,8 @@ static void test_dhcp(void **state)
     assert_int_equal(t.requests, 1);
     assert_int_equal(t.up, FL_OK);
     assert_in_range(t.up_us, s.address_us, s.address_us + US_PER_MS);
+    assert_int_equal(told_of, NET_NIC_UP);
+    assert_int_equal(changes, 2); /* the card, its address */
 }
 
 static void ping(size_t payload, uint16_t seq)
@@ -259,13 +271,17 @@ static void test_link(void **state)
 {
     (void)state;
     fv_set_link(&t.dev, false);
+    assert_int_equal(changes, 2); /* pings and downloads are none */
     assert_true(run_until(link_is_down, 100 * US_PER_MS));
+    assert_int_equal(told_of, NET_NIC_NO_LINK);
     t.discovers = t.requests = 0;
     t.dhcp_mute = true; /* the cable went to another network */
     fv_set_link(&t.dev, true);
     assert_true(run_until(asks_again, 30 * US_PER_S));
+    assert_int_equal(told_of, card().state);
     t.dhcp_mute = false;
     assert_true(run_until(card_is_up, 60 * US_PER_S));
+    assert_int_equal(told_of, NET_NIC_UP);
     assert_string_equal(t.dev.broken_rule, "");
 }
 
