@@ -33,6 +33,7 @@ void config_defaults(struct boot_config *c)
     *c = (struct boot_config){.hostname = "firstlight",
                               .dhcp = true,
                               .attempts = ATTEMPTS_DEFAULT,
+                              .screen = true,
                               .log_level = LOG_INFO};
 }
 
@@ -173,6 +174,12 @@ static bool set_log_level(struct boot_config *c, const char *v)
     return log_level_parse(v, &c->log_level);
 }
 
+static bool set_screen(struct boot_config *c, const char *v)
+{
+    c->screen = strcmp(v, "off") != 0;
+    return !c->screen || strcmp(v, "on") == 0;
+}
+
 static const struct {
     const char *name;
     bool (*set)(struct boot_config *c, const char *value);
@@ -190,6 +197,7 @@ static const struct {
     {"firmware", set_firmware, "a version such as 570.144", false},
     {"attempts", set_attempts, "a number from 1 to 8", false},
     {"log_level", set_log_level, "error, warn, info, debug or trace", false},
+    {"screen", set_screen, "on or off", false},
 };
 
 /* Whether an unknown key may be shown. What looks like anything else than a mistyped name may be a
@@ -255,7 +263,7 @@ static void parse_line(struct boot_config *c, unsigned number, char *line)
              "unknown key%s%s%s; known are hostname, ip, gateway, dns, token, read_token, hosts, "
              "tls, firmware, "
              "attempts, "
-             "log_level",
+             "log_level, screen",
              show ? " '" : "", show ? key : "", show ? "'" : "");
 }
 
@@ -323,4 +331,5 @@ void config_text(const struct boot_config *c, char *buf, size_t size)
     }
     text_fmt(&t, "attempts = %u\n", (unsigned)c->attempts);
     text_fmt(&t, "log_level = %s\n", log_level_name(c->log_level));
+    text_fmt(&t, "screen = %s\n", c->screen ? "on" : "off");
 }

@@ -28,6 +28,7 @@ struct boot_config {
     enum config_tls tls;                /* default no */
     uint32_t attempts;                  /* of each GPU's boot, 1 to 8; default 3 */
     enum log_level log_level;           /* default info */
+    bool screen;                        /* drawn on at all; default true */
 
     /* What was wrong, one sentence each: "firstlight.conf:3: unknown key 'ipp'; known are ...".
      * Printable ASCII; never a token's value nor what could be a part of one. */

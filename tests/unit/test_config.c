@@ -27,6 +27,7 @@ static void test_defaults(void **state)
     assert_int_equal(c.attempts, 3);
     assert_int_equal(c.log_level, LOG_INFO);
     assert_int_equal(c.tls, CONFIG_TLS_NO);
+    assert_true(c.screen);
     assert_int_equal(c.message_count, 0);
 }
 
@@ -53,6 +54,8 @@ static void test_all_keys(void **state)
     assert_int_equal(c.tls, CONFIG_TLS_ONLY);
     assert_int_equal(parse("tls = yes").tls, CONFIG_TLS_YES);
     assert_int_equal(parse("tls = no").tls, CONFIG_TLS_NO);
+    assert_false(parse("screen = off").screen);
+    assert_true(parse("screen = off\nscreen = on").screen);
 }
 
 static void test_bad_values(void **state)
@@ -72,6 +75,7 @@ static void test_bad_values(void **state)
         "attempts = 10",    "attempts =",
         "attempts = 3x",    "attempts = -1",
         "tls = maybe",      "tls =",
+        "screen = no",      "screen =",
     };
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
         char text[128];
