@@ -36,17 +36,18 @@ static void say_failure(struct panel_gpu *out, const struct fl_fail *why)
              why->hint);
 }
 
-/* How many of all stages have ended; returns the running one's name, or "". */
+/* How far it came: the stages before the first that has not ended well, for a failed boot skips all
+ * behind it. Returns the running one's name, or "". */
 static const char *count_stages(struct panel_gpu *out, const struct gsp_snapshot *s)
 {
     const char *now = "";
-    for (uint32_t i = 0; i < s->stage_count && i < GSP_MAX_STAGES; i++) {
-        enum gsp_stage_state state = s->stage[i].state;
-        out->done += state == GSP_STAGE_OK || state == GSP_STAGE_SKIPPED;
-        out->of++;
-        if (state == GSP_STAGE_RUNNING) {
-            now = s->stage[i].name;
-        }
+    out->of = s->stage_count < GSP_MAX_STAGES ? s->stage_count : GSP_MAX_STAGES;
+    while (out->done < out->of && (s->stage[out->done].state == GSP_STAGE_OK ||
+                                   s->stage[out->done].state == GSP_STAGE_SKIPPED)) {
+        out->done++;
+    }
+    if (out->done < out->of && s->stage[out->done].state == GSP_STAGE_RUNNING) {
+        now = s->stage[out->done].name;
     }
     return now;
 }

@@ -25,12 +25,16 @@ static void snapshot_of(enum gsp_state state, uint32_t done, uint32_t of)
                                      .stage_count = of,
                                      .attempt = 1,
                                      .attempts = 3};
+    /* What a failed boot did not come to is skipped. */
+    const bool failed = state == GSP_FAILED;
+    const enum gsp_stage_state now = failed ? GSP_STAGE_FAILED : GSP_STAGE_RUNNING;
+    const enum gsp_stage_state after = failed ? GSP_STAGE_SKIPPED : GSP_STAGE_PENDING;
     for (uint32_t i = 0; i < of; i++) {
         snapshot.stage[i] = (struct gsp_stage){.name = i == done ? "frts" : "other",
                                                .us = 16 * US_PER_MS,
-                                               .state = i > done   ? GSP_STAGE_PENDING
+                                               .state = i > done   ? after
                                                         : i < done ? GSP_STAGE_OK
-                                                                   : GSP_STAGE_RUNNING};
+                                                                   : now};
     }
 }
 
