@@ -35,6 +35,7 @@ void config_defaults(struct boot_config *c)
                               .ipv6 = true,
                               .mdns = true,
                               .attempts = ATTEMPTS_DEFAULT,
+                              .screen = true,
                               .log_level = LOG_INFO};
 }
 
@@ -206,6 +207,12 @@ static bool set_log_level(struct boot_config *c, const char *v)
     return log_level_parse(v, &c->log_level);
 }
 
+static bool set_screen(struct boot_config *c, const char *v)
+{
+    c->screen = strcmp(v, "off") != 0;
+    return !c->screen || strcmp(v, "on") == 0;
+}
+
 static const struct {
     const char *name;
     bool (*set)(struct boot_config *c, const char *value);
@@ -227,6 +234,7 @@ static const struct {
     {"expect_gpus", set_expect_gpus, "a number from 0 to 8", false},
     {"metrics_hostname", set_host_label, "hostname, Hostname or no", false},
     {"log_level", set_log_level, "error, warn, info, debug or trace", false},
+    {"screen", set_screen, "on or off", false},
 };
 
 /* Whether an unknown key may be shown. What looks like anything else than a mistyped name may be a
@@ -293,7 +301,7 @@ static void parse_line(struct boot_config *c, unsigned number, char *line)
              "read_token, hosts, "
              "tls, firmware, "
              "attempts, expect_gpus, metrics_hostname, "
-             "log_level",
+             "log_level, screen",
              show ? " '" : "", show ? key : "", show ? "'" : "");
 }
 
@@ -370,4 +378,5 @@ void config_text(const struct boot_config *c, char *buf, size_t size)
     text_fmt(&t, "expect_gpus = %u\n", (unsigned)c->expect_gpus);
     text_fmt(&t, "metrics_hostname = %s\n", label_names[c->host_label]);
     text_fmt(&t, "log_level = %s\n", log_level_name(c->log_level));
+    text_fmt(&t, "screen = %s\n", c->screen ? "on" : "off");
 }

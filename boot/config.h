@@ -10,11 +10,7 @@
 #include "arch/log.h"
 
 #define CONFIG_MESSAGES_MAX 8
-<<<<<<< HEAD
-#define CONFIG_MESSAGE_MAX  224
-=======
 #define CONFIG_MESSAGE_MAX  256
->>>>>>> metrics
 #define CONFIG_HOSTNAME_MAX 64
 #define CONFIG_TOKEN_MAX    128
 #define CONFIG_HOSTS_MAX    192
@@ -42,6 +38,7 @@ struct boot_config {
     uint32_t expect_gpus;               /* fewer are a failure, 0 to 8; default 0 */
     enum config_host_label host_label;  /* default hostname */
     enum log_level log_level;           /* default info */
+    bool screen;                        /* drawn on at all; default true */
 
     /* What was wrong, one sentence each: "firstlight.conf:3: unknown key 'ipp'; known are ...".
      * Printable ASCII; never a token's value nor what could be a part of one. */

@@ -10,8 +10,10 @@
 #include "arch/fiber.h"
 #include "arch/log.h"
 #include "arch/machine.h"
+#include "arch/screen.h"
 #include "arch/x86_64/x86.h"
 #include "boot/config.h"
+#include "boot/panel.h"
 #include "gsp/gsp.h"
 #include "mm/ram.h"
 #include "net/api/api.h"
@@ -24,6 +26,9 @@
 
 /* A virtual network is up in 20 ms, a real switch port in seconds: too long for a GPU to wait. */
 #define NETWORK_HEAD_START_US (40 * US_PER_MS)
+
+/* A screen that is about to freeze is worth waiting for an address: DHCP behind a slow switch. */
+#define LAST_PICTURE_WAIT_US (5 * US_PER_S)
 
 enum {
     CONFIG_TEXT_MAX = 768,
@@ -66,6 +71,9 @@ static void read_config(const struct fl_handoff *h)
              "there is no /firstlight.conf on the boot volume; defaults are used");
     }
     log_set_level(self.config.log_level);
+    if (!self.config.screen) {
+        screen_off();
+    }
     for (uint32_t i = 0; i < self.config.message_count && i < CONFIG_MESSAGES_MAX; i++) {
         note(LOG_WARN, "config", self.config.message[i]);
     }
@@ -146,6 +154,16 @@ static void log_files(const struct fl_handoff *h)
 /* One per GPU: brings it up, serves its firmware and does what it is told until the end. */
 static void gpu_fiber(void *arg) { gsp_run(arg, &self.stop); }
 
+/* The screen hangs on a GPU that is brought up: what was its picture is anything from now on. The
+ * last picture had better show the address: without a network nobody could ask anyway. */
+static void leave_screen(void)
+{
+    (void)!net_wait_up(deadline_in_us(LAST_PICTURE_WAIT_US));
+    log_info("boot", "the screen hangs on a GPU that is brought up now: it stays as it is");
+    panel_last_words();
+    screen_stop();
+}
+
 /* All at the same time: while one waits, another works. */
 static void start_gpus(void)
 {
@@ -163,9 +181,9 @@ static void start_gpus(void)
         struct api_gpu *g = &self.api.gpus[self.api.gpu_count];
         g->pci = d;
         for (unsigned bar = 0; bar < PCI_BAR_COUNT; bar++) {
-            /* The firmware's screen may be this GPU's memory: nothing is drawn there from now on.
-             */
-            x86_screen_release(d->bar[bar].address, d->bar[bar].size);
+            if (screen_lies_in(d->bar[bar].address, d->bar[bar].size)) {
+                leave_screen();
+            }
         }
         const char *name = names[self.api.gpu_count];
         struct gsp_options options = self.gsp;
@@ -190,6 +208,14 @@ static void start_gpus(void)
         note(LOG_WARN, "boot", text);
     }
     self.api.probing = false;
+    panel_wake();
+}
+
+/* Something new of a GPU: for who listens, and for the screen. */
+static void wake(void)
+{
+    net_wake();
+    panel_wake();
 }
 
 /* In every round of the network fiber. */
@@ -234,12 +260,19 @@ static void main_fiber(void *arg)
                              .http = !tls_only(),
                              .https = tls_enabled()};
     snprintf(net.hostname, sizeof(net.hostname), "%s", self.config.hostname);
-    net_start(&self.pci, &net,
-              &(struct net_service){.start = http_start, .poll = serve, .due_us = events_due_us});
+    net_start(
+        &self.pci, &net,
+        &(struct net_service){
+            .start = http_start, .poll = serve, .due_us = events_due_us, .changed = panel_wake});
     /* The network first: a GPU that does not come up is worth nothing unless somebody can ask. */
     if (net_wait_up(deadline_in_us(NETWORK_HEAD_START_US)) != FL_OK) {
         log_info("boot", "the network is not up yet; going on with the GPUs");
     }
+    panel_start(&(struct panel_options){.api = &self.api,
+                                        .hostname = self.config.hostname,
+                                        .token = self.token,
+                                        .tls = tls_enabled(),
+                                        .tls_only = tls_only()});
     pci_complete(&self.pci);
     if (!pci_watch_start(&self.pci)) {
         note(LOG_WARN, "pci", "no memory for a fiber: the state of links is that of the boot");
@@ -251,7 +284,7 @@ static void main_fiber(void *arg)
         .file_count = h->file_count,
         .force_version = self.config.firmware[0] != '\0' ? self.config.firmware : NULL,
         .attempts = self.config.attempts,
-        .wake = net_wake,
+        .wake = wake,
     };
     start_gpus();
 }

@@ -367,7 +367,7 @@ class Machine:
         (self.work / "qmp.sock").unlink(missing_ok=True)
         self._start_qemu()
 
-    def qmp(self, command, **arguments):
+    def qmp(self, command, /, **arguments):
         if self._qmp is None:
             self._qmp = Qmp(self.work / "qmp.sock")
         return self._qmp.command(command, **arguments)

@@ -80,7 +80,7 @@ class Qmp:
         json.loads(self.lines.readline())
         self.command("qmp_capabilities")
 
-    def command(self, name, **arguments):
+    def command(self, name, /, **arguments):
         request = {"execute": name}
         if arguments:
             request["arguments"] = {k.replace("_", "-"): v for k, v in arguments.items()}

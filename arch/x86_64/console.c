@@ -9,6 +9,7 @@
 
 #include "arch/fiber.h"
 #include "arch/log.h"
+#include "arch/screen.h"
 #include "arch/x86_64/x86_priv.h"
 
 #define LINE_BYTES (LOG_LINE_MAX + 64u)
@@ -16,9 +17,9 @@
 #define SERIAL_NAP_US 1000u
 /* The picture changes at most this often; drawing is the most expensive thing a console does. */
 #define SCREEN_PERIOD_US 50000u
-/* Cells drawn between two looks at the clock. */
-#define SCREEN_CELLS_AT_ONCE 64u
-#define CONSOLE_STACK_BYTES  KIB(16)
+/* Drawn between two looks at the clock. */
+#define SCREEN_PIXELS_AT_ONCE 8192u
+#define CONSOLE_STACK_BYTES   KIB(16)
 
 static struct {
     struct event wake;
@@ -86,20 +87,20 @@ static bool serial_poll(void)
     }
 }
 
-static enum x86_ink ink_of(enum log_level level)
+static enum screen_ink ink_of(enum log_level level)
 {
     switch (level) {
     case LOG_ERROR:
-        return X86_INK_ERROR;
+        return SCREEN_ERROR;
     case LOG_WARN:
-        return X86_INK_WARN;
+        return SCREEN_WARN;
     case LOG_INFO:
-        return X86_INK_NORMAL;
+        return SCREEN_NORMAL;
     case LOG_DEBUG:
     case LOG_TRACE:
         break;
     }
-    return X86_INK_DIM;
+    return SCREEN_DIM;
 }
 
 /* Puts new lines into the picture in memory. */
@@ -110,7 +111,7 @@ static void screen_take(void)
     uint64_t lost;
     while (log_read(&console.screen.cursor, &entry, &lost)) {
         size_t n = format_entry(&entry, lost, line, sizeof(line));
-        x86_screen_put(line, n, ink_of(entry.level));
+        screen_put(line, n, ink_of(entry.level));
         console.screen.dirty = true;
     }
 }
@@ -118,7 +119,7 @@ static void screen_take(void)
 /* Draws a part, when it is time; true when there is more to draw, now or later. */
 static bool screen_poll(uint64_t now_us)
 {
-    if (!x86_screen_present()) {
+    if (!screen_present()) {
         return false;
     }
     screen_take();
@@ -129,12 +130,18 @@ static bool screen_poll(uint64_t now_us)
         console.screen.drawn_us = now_us;
     }
     if (console.screen.drawing) {
-        console.screen.drawing = x86_screen_draw(SCREEN_CELLS_AT_ONCE);
+        console.screen.drawing = screen_draw(SCREEN_PIXELS_AT_ONCE);
     }
     return console.screen.drawing || console.screen.dirty;
 }
 
 static void notify(void) { event_signal(&console.wake); }
+
+static void notify_screen(void)
+{
+    console.screen.dirty = true;
+    event_signal(&console.wake);
+}
 
 static void console_fiber(void *arg)
 {
@@ -167,6 +174,7 @@ void x86_console_start(void)
     console.started = true;
     event_init(&console.wake);
     log_set_notify(notify);
+    screen_set_notify(notify_screen);
     if (fiber_spawn("console", console_fiber, NULL, CONSOLE_STACK_BYTES) == NULL) {
         machine_panic("no memory for the console's fiber");
     }
@@ -185,9 +193,7 @@ void x86_console_emergency(const char *s, size_t n)
                 break;
             }
         }
-        if (x86_screen_present()) {
-            screen_take();
-        }
+        screen_take();
         busy = false;
     }
     for (size_t i = 0; i < n; i++) {
@@ -196,9 +202,12 @@ void x86_console_emergency(const char *s, size_t n)
         }
         x86_serial_put_wait(s + i, 1);
     }
-    if (x86_screen_present()) {
-        x86_screen_put(s, n, X86_INK_ERROR);
-        while (x86_screen_draw(UINT32_MAX)) {
-        }
+    if (n != 0) { /* a panic: its words need all of the screen, and no fiber will draw any more */
+        static const struct screen_fixed none;
+        screen_set_notify(NULL);
+        screen_set_fixed(&none);
+    }
+    screen_put(s, n, SCREEN_ERROR);
+    while (screen_draw(UINT32_MAX)) {
     }
 }

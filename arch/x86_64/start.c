@@ -4,6 +4,7 @@
  * answer on the network waits for it: calibrating the clock overlaps with everything else.
  */
 #include "arch/log.h"
+#include "arch/screen.h"
 #include "arch/x86_64/x86_priv.h"
 
 _Static_assert(sizeof(struct x86_stacks) == 6 * 4096 + 32768 + 16384 + 4 * 16384,
@@ -66,7 +67,7 @@ __attribute__((no_stack_protector)) void x86_start(uint64_t handoff)
     x86_clock_begin(machine_acpi());
     x86_stacks_start();
     x86_heap_start();
-    x86_screen_start();
+    enum fl_err screen_err = screen_start(&machine_handoff()->fb);
     x86_clock_calibrate();
     cpu_irq_on();
 
@@ -78,6 +79,11 @@ __attribute__((no_stack_protector)) void x86_start(uint64_t handoff)
              (unsigned long long)(x86_tsc_hz() / 1000 % 1000), x86_clock_source(),
              x86_random_describe(), (unsigned long long)(x86_memory_total() / MIB(1)));
     log_info("x86", "C library: %s", x86_libc_name);
+    if (screen_err != FL_OK) {
+        const struct fl_framebuffer *fb = &machine_handoff()->fb;
+        log_warn("screen", "cannot use the framebuffer at 0x%llx, %ux%u: %s",
+                 (unsigned long long)fb->base, fb->width, fb->height, fl_err_name(screen_err));
+    }
     x86_clock_start();
     kernel_main();
     machine_panic("kernel_main returned");

@@ -19,11 +19,6 @@ void x86_console_start(void);
  * ACPI tables show no such button is told of in the log. Once. */
 void x86_power_button_start(void);
 
-/* Stops drawing for good when the firmware's framebuffer has a byte in [base, base + size); true
- * when it had. May yield. To be called before a driver takes over the memory of the GPU that the
- * screen hangs on: what lies behind these addresses is then no longer a picture. */
-bool x86_screen_release(uint64_t base, uint64_t size);
-
 /* Microseconds that the firmware and the boot stub spent between the stub's entry and clock zero,
  * 0 when unknown. */
 uint64_t x86_boot_firmware_us(void);

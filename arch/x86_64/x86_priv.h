@@ -146,7 +146,7 @@ void x86_firmware_start(void);
 void x86_random_start(struct fl_handoff *h);
 const char *x86_random_describe(void); /* "CPU, firmware" */
 
-/* --- serial.c, screen.c, console.c --- */
+/* --- serial.c, console.c --- */
 
 void x86_serial_start(void);
 bool x86_serial_present(void);
@@ -154,15 +154,6 @@ bool x86_serial_present(void);
 size_t x86_serial_put(const char *s, size_t n);
 /* Writes all of it, waiting for the UART, but not for a dead one. */
 void x86_serial_put_wait(const char *s, size_t n);
-
-/* Colours of text on the screen. */
-enum x86_ink { X86_INK_NORMAL, X86_INK_DIM, X86_INK_WARN, X86_INK_ERROR, X86_INKS };
-void x86_screen_start(void);
-bool x86_screen_present(void);
-/* Adds text ('\n' ends a line) to the picture in memory. */
-void x86_screen_put(const char *s, size_t n, enum x86_ink ink);
-/* Brings the screen up to date, at most `cells` cells of it; true when there is more to draw. */
-bool x86_screen_draw(uint32_t cells);
 
 /* Panics: everything still in the log goes out first, then s; nothing waits for a fiber. */
 void x86_console_emergency(const char *s, size_t n);

@@ -48,6 +48,7 @@ static struct {
     struct event wake;
     struct event up;  /* an address is there, or nothing to wait for */
     bool had_address; /* a card once */
+    uint64_t told;    /* mark() when the service was last told of a change */
     /* Cards as the probing fiber leaves them; taken: how many lwIP has got. */
     struct card {
         const struct nic_driver *driver;
@@ -141,6 +142,26 @@ static void note_address(void)
     }
 }
 
+/* Another number when a card came, or one's link or address changed. */
+static uint64_t mark(void)
+{
+    uint64_t sum = state.taken;
+    for (uint32_t i = 0; i < state.count; i++) {
+        const struct net_if *p = &state.ifs[i];
+        sum += p->address_us + ((uint64_t)p->nic->link + 2 * (uint64_t)p->nic->broken) * (i + 1);
+    }
+    return sum;
+}
+
+static void tell_changes(void)
+{
+    const uint64_t now = mark();
+    if (now != state.told && state.service.changed != NULL) {
+        state.service.changed();
+    }
+    state.told = now;
+}
+
 /* One round over everything. True when there may be more to do at once. */
 static bool round_trip(void)
 {
@@ -160,6 +181,7 @@ static bool round_trip(void)
         nic->driver->flush(nic);
     }
     note_address();
+    tell_changes();
     return more;
 }
 

@@ -20,6 +20,7 @@ struct net_service {
     /* The clock, in us, by when poll is wanted at the latest, DEADLINE_NEVER: not before something
      * happens. Asked before the fiber sleeps. May be NULL. */
     uint64_t (*due_us)(void);
+    void (*changed)(void); /* a card came, or one's link or address changed. NULL: none */
 };
 
 /* Spawns the network fiber: it starts lwIP, then the service, then brings up every card in pci that

@@ -10,6 +10,7 @@ import re
 import subprocess
 import time
 
+import _screen
 from _harness import RESULTS, Test, image, launch
 
 EFI = launch.built()[1] / "machine-test.efi"
@@ -65,8 +66,8 @@ def disk(case):
     return image(f"machine-{case}", f"case = {case}\n", efi=EFI, chips=(), firmware_dir="")
 
 
-def machine(case, *qemu_args):
-    return launch.Machine(disk(case), chips=[], nic="none", memory_mib=MEMORY_MIB,
+def machine(case, *qemu_args, screen=False):
+    return launch.Machine(disk(case), chips=[], nic="none", memory_mib=MEMORY_MIB, screen=screen,
                           qemu_args=qemu_args, record=RESULTS / "machine" / case)
 
 
@@ -96,12 +97,12 @@ def at_rest(m):
 
 
 def fatal(case):
-    """(serial log, (the CPU is at rest, its registers if not))"""
-    with machine(case) as m:
+    """(serial log, (the CPU is at rest, its registers if not), lines on the screen, where there is one)"""
+    with machine(case, screen=case == "panic") as m:
         m.wait_serial(r"machine halted|test: not ok|there is no case", CASE_S)
         rest = at_rest(m)
         m.check()
-        return m.serial, rest
+        return m.serial, rest, _screen.Picture(m).log() if m.screen else []
 
 
 def functions(addresses):
@@ -146,7 +147,7 @@ def check_ends(t, rich, poor):
 
 
 def check_fatal(t, case, result):
-    serial, rest = result
+    serial, rest, screen = result
     headline, detail, fiber, expected = FATAL[case]
     report = serial[serial.find("***"):] if "***" in serial else ""
     t.ok(f"{case}.named", re.match(rf"\*\*\* {headline}", report), serial[-600:])
@@ -169,6 +170,10 @@ def check_fatal(t, case, result):
     t.ok(f"{case}.halts", report.count("***") == 2 and report.endswith("*** machine halted\n"),
          report[-300:])
     t.ok(f"{case}.rests", *rest)
+    if case == "panic":
+        # All of it, from top to bottom: the fixed part has made room.
+        unseen = [line.strip() for line in report.splitlines() if line.strip() not in screen]
+        t.ok(f"{case}.on-screen", report and not unseen, f"not on the screen: {unseen[:3]}; {screen[-5:]}")
 
 
 with Test("machine") as test:

@@ -16,7 +16,7 @@ def screen(t, m):
     """What the screen shows is what went out on the serial line, in letters of the font."""
     end = time.monotonic() + SCREEN_S
     while True:
-        lines = [line for line in _screen.read(m) if line]
+        lines = [line for line in _screen.Picture(m).log() if line]
         unreadable = [line for line in lines if _screen.UNREADABLE in line]
         # All of it: the drawing starts at the top and may be on its way still.
         if not unreadable and any("first answer" in line for line in lines) or time.monotonic() > end:

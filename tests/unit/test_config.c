@@ -27,6 +27,7 @@ static void test_defaults(void **state)
     assert_int_equal(c.attempts, 3);
     assert_int_equal(c.log_level, LOG_INFO);
     assert_int_equal(c.tls, CONFIG_TLS_NO);
+    assert_true(c.screen);
     assert_int_equal(c.message_count, 0);
 }
 
@@ -65,29 +66,14 @@ static void test_all_keys(void **state)
     assert_int_equal(parse("tls = no").tls, CONFIG_TLS_NO);
     assert_true(parse("mdns = yes").mdns && parse("").mdns && !parse("mdns = no").mdns);
     assert_true(parse("ipv6 = yes").ipv6 && parse("").ipv6 && !parse("ipv6 = no").ipv6);
+    assert_false(parse("screen = off").screen);
+    assert_true(parse("screen = off\nscreen = on").screen);
 }
 
 static void test_bad_values(void **state)
 {
     (void)state;
     static const char *const bad[] = {
-<<<<<<< HEAD
-        "ip = 1.2.3.4",     "ip = 1.2.3.4/0",
-        "ip = 1.2.3.4/33",  "ip = 1.2.3/24",
-        "ip = 256.1.1.1/8", "ip = 1.2.3.4/24x",
-        "ip = 1.2.3.4/",    "ip =",
-        "gateway = x",      "gateway = 1.2.3.4.5",
-        "dns = 1.2.3.",     "hostname = -a",
-        "hostname = a b",   "hostname =",
-        "token = a b",      "firmware = 570-144",
-        "log_level = loud", "token =",
-        "attempts = 0",     "attempts = 9",
-        "attempts = 10",    "attempts =",
-        "attempts = 3x",    "attempts = -1",
-        "tls = maybe",      "tls =",
-        "ipv6 = 6",         "ipv6 =",
-        "mdns = on",        "mdns =",
-=======
         "ip = 1.2.3.4",
         "ip = 1.2.3.4/0",
         "ip = 1.2.3.4/33",
@@ -114,13 +100,18 @@ static void test_bad_values(void **state)
         "attempts = -1",
         "tls = maybe",
         "tls =",
+        "ipv6 = 6",
+        "ipv6 =",
+        "mdns = on",
+        "mdns =",
         "expect_gpus = 9",
         "expect_gpus = -1",
         "expect_gpus = 10",
         "expect_gpus =",
         "metrics_hostname = host",
         "metrics_hostname =",
->>>>>>> metrics
+        "screen = no",
+        "screen =",
     };
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
         char text[128];

@@ -101,14 +101,25 @@ static bool card_is_up(void)
     return s.nic_count == 1 && s.nic[0].state == NET_NIC_UP;
 }
 
+/* The service is told of changes: how often, and how it was then. */
+static unsigned changes;
+static enum net_nic_state told_of;
+static void changed(void)
+{
+    changes++;
+    told_of = card().state;
+}
+
 static void enumerate_fiber(void *arg)
 {
     (void)arg;
     assert_int_equal(pci_enumerate(&t.pci, &fv_ops, &t.dev, &t.fail), FL_OK);
     struct net_config cfg = {.dhcp = true, .hostname = "firstlight", .ipv6 = true};
     net_start(&t.pci, &cfg,
-              &(struct net_service){
-                  .start = open_listener, .poll = events_poll, .due_us = events_due_us});
+              &(struct net_service){.start = open_listener,
+                                    .poll = events_poll,
+                                    .due_us = events_due_us,
+                                    .changed = changed});
     t.up = net_wait_up(deadline_in_us(US_PER_S));
     t.up_us = clock_now_us();
 }
@@ -160,6 +171,8 @@ static void test_dhcp(void **state)
     assert_int_equal(t.requests, 1);
     assert_int_equal(t.up, FL_OK);
     assert_in_range(t.up_us, s.address_us, s.address_us + US_PER_MS);
+    assert_int_equal(told_of, NET_NIC_UP);
+    assert_int_equal(changes, 2); /* the card, its address */
 }
 
 static bool card_has_ip6(void) { return card().ip6_count == 1; }
@@ -280,14 +293,18 @@ static void test_link(void **state)
 {
     (void)state;
     fv_set_link(&t.dev, false);
+    assert_int_equal(changes, 2); /* pings and downloads are none */
     assert_true(run_until(link_is_down, 100 * US_PER_MS));
     run_until(NULL, 20 * US_PER_MS); /* as long as somebody needs to see it */
+    assert_int_equal(told_of, NET_NIC_NO_LINK);
     t.discovers = t.requests = 0;
     t.dhcp_mute = true; /* the cable went to another network */
     fv_set_link(&t.dev, true);
     assert_true(run_until(asks_again, 30 * US_PER_S));
+    assert_int_equal(told_of, card().state);
     t.dhcp_mute = false;
     assert_true(run_until(card_is_up, 60 * US_PER_S));
+    assert_int_equal(told_of, NET_NIC_UP);
     assert_string_equal(t.dev.broken_rule, "");
 }
 
@@ -418,16 +435,11 @@ static void test_broken_card(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_dhcp),
-        cmocka_unit_test(test_ipv6),
-        cmocka_unit_test(test_ping),
-        cmocka_unit_test(test_download),
-        cmocka_unit_test(test_back_pressure),
-        cmocka_unit_test(test_link),
-        cmocka_unit_test(test_noise),
-        cmocka_unit_test(test_pieces),
-        cmocka_unit_test(test_events),
-        cmocka_unit_test(test_broken_card),
+        cmocka_unit_test(test_dhcp),          cmocka_unit_test(test_ipv6),
+        cmocka_unit_test(test_ping),          cmocka_unit_test(test_download),
+        cmocka_unit_test(test_back_pressure), cmocka_unit_test(test_link),
+        cmocka_unit_test(test_noise),         cmocka_unit_test(test_pieces),
+        cmocka_unit_test(test_events),        cmocka_unit_test(test_broken_card),
     };
     return cmocka_run_group_tests_name("netmain", tests, setup, NULL);
 }

@@ -10,6 +10,7 @@
 #include "arch/irq.h"
 #include "arch/log.h"
 #include "arch/machine.h"
+#include "arch/screen.h"
 #include "arch/x86_64/x86_priv.h"
 #include "tests/boot/machine/case.h"
 
@@ -100,8 +101,23 @@ OWN_FRAME static void provoke_double_fault(void)
     returned++;
 }
 
+/* A fixed part that leaves the log the last third of the screen, as when many GPUs are shown. */
+static void fill_screen(void)
+{
+    static struct screen_fixed fixed;
+    const struct screen_shape shape = screen_shape();
+    fixed.height = shape.height * 2 / 3;
+    fixed.count = 1;
+    fixed.item[0] = (struct screen_item){
+        .kind = SCREEN_FILL, .w = shape.width, .h = fixed.height, .ink = SCREEN_RULE};
+    fixed.item[0].done = shape.width;
+    screen_set_fixed(&fixed);
+    (void)screen_draw(shape.width * shape.height / 2); /* and in the middle of a drawing */
+}
+
 OWN_FRAME static void provoke_panic(void)
 {
+    fill_screen();
     machine_panic("a panic for the test, %d", 6 * 7 + (int)hidden_zero);
 }
 
