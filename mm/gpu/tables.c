@@ -94,15 +94,32 @@ static struct gpu_table *lowest(const struct gpu_change *c)
 {
     const struct gpu_mmu_format *f = c->t->f;
     const uint32_t pd0 = gpu_level_pd0(f), shift = f->level[pd0].shift;
+    const uint64_t index = c->va >> shift >> f->level[pd0].bits;
     struct gpu_table *table = c->t->root;
 
     if (!c->fill || c->va >> shift != (c->end - 1) >> shift) {
         return table;
     }
+    if (c->t->near != NULL && c->t->near_index == index) {
+        return c->t->near;
+    }
     for (uint32_t level = 0; table != NULL && level < pd0; level++) {
         table = table->child[gpu_level_index(f, level, c->va)];
     }
+    c->t->near = table;
+    c->t->near_index = index;
     return table != NULL ? table : c->t->root;
+}
+
+/* The tables that a change inside of one entry of a PD0 can write to are there. */
+static inline bool has_both(const struct gpu_change *c, const struct gpu_table *pd0)
+{
+    const struct gpu_mmu_format *f = c->t->f;
+    const uint32_t level = pd0->level;
+    struct gpu_table *const *child =
+        &pd0->child[gpu_level_index(f, level, c->va) << f->level[level].entry_bits];
+
+    return child[1] != NULL && (child[0] != NULL || !gpu_plan_whole(f, &c->plan, gpu_level_big(f)));
 }
 
 /* The worst case is known from the numbers; what is really missing is counted where that is as
@@ -115,6 +132,8 @@ static bool enough(const struct gpu_change *c, const struct gpu_table *from,
         if (has(c->pool, &worst)) {
             return true;
         }
+    } else if (from != c->t->root && has_both(c, from)) {
+        return true;
     }
     *missing = gpu_change_missing(c, from);
     return has(c->pool, missing);

@@ -72,7 +72,9 @@ struct gpu_table_need {
 struct gpu_table_need gpu_tables_worst(const struct gpu_mmu_format *f, uint64_t va, uint64_t len);
 /* The worst case of one call only, again whatever was there before: gpu_tables_map with these
  * arguments, or gpu_tables_unmap. Much less than gpu_tables_worst where large pages fit: nothing
- * below them needs a table, so that only both ends count. */
+ * below them needs a table, so that only both ends count. Not in an adopted root: a table of
+ * others, even an empty one, stays where a larger page of ours would take its place, and smaller
+ * pages beside it need a table each. There gpu_tables_worst() is enough. */
 struct gpu_table_need gpu_tables_worst_map(const struct gpu_mmu_format *f, uint64_t va, uint64_t pa,
                                            uint64_t len, enum gpu_page largest);
 struct gpu_table_need gpu_tables_worst_unmap(const struct gpu_mmu_format *f, uint64_t va,

@@ -78,26 +78,27 @@ static void store(uint64_t *word, uint32_t n, uint64_t value, uint64_t step)
     enum { AT_ONCE = 8 };
     const pair by = {AT_ONCE * step, AT_ONCE * step};
     pair a = {value, value + step}, b = a + 2 * step, c = b + 2 * step, d = c + 2 * step;
-    uint32_t i = 0;
+    const uint64_t *const vectors = word + n / AT_ONCE * AT_ONCE;
 
-    for (; n - i >= AT_ONCE; i += AT_ONCE) {
-        *(pair *)&word[i] = a;
-        *(pair *)&word[i + 2] = b;
-        *(pair *)&word[i + 4] = c;
-        *(pair *)&word[i + 6] = d;
+    for (; word < vectors; word += AT_ONCE) {
+        *(pair *)&word[0] = a;
+        *(pair *)&word[2] = b;
+        *(pair *)&word[4] = c;
+        *(pair *)&word[6] = d;
         a += by;
         b += by;
         c += by;
         d += by;
     }
-    for (; i < n; i++) {
-        word[i] = value + i * step;
+    value = a[0];
+    for (uint32_t i = 0; i < n % AT_ONCE; i++, value += step) {
+        word[i] = value;
     }
 }
 
 /* Page tables only: n entries from first on; value 0: empty. */
-static void set_entries(struct gpu_tables *t, struct gpu_table *table, uint32_t first, uint32_t n,
-                        uint64_t value, uint64_t step)
+static inline void set_entries(struct gpu_tables *t, struct gpu_table *table, uint32_t first,
+                               uint32_t n, uint64_t value, uint64_t step)
 {
     const uint64_t empty = table->level == gpu_level_big(t->f) ? t->f->no_4k : 0;
     const bool counts = value != 0 && value != empty;
@@ -128,6 +129,7 @@ static void die(const struct gpu_change *c, struct gpu_table *table)
         }
     }
     account(t, table, 0, table->valid, 0, 0);
+    t->near = t->near == table ? NULL : t->near;
     *(table->big ? &t->stats.big_tables : &t->stats.tables) -= 1;
     table->dead = true;
     table->died = t->serial;
@@ -280,7 +282,7 @@ static uint32_t index_in(const struct gpu_tables *t, uint32_t level, uint64_t ba
     return (uint32_t)((at - base) >> t->f->level[level].shift);
 }
 
-/* [lo, hi) by 4K entries. */
+/* [lo, hi) by 4K entries; not empty. */
 static void change_small(const struct gpu_change *c, const struct halves *p, uint64_t base,
                          uint64_t lo, uint64_t hi)
 {
@@ -289,9 +291,6 @@ static void change_small(const struct gpu_change *c, const struct halves *p, uin
     const uint32_t chunk = first / GPU_CHUNK_ENTRIES, last = (end - 1) / GPU_CHUNK_ENTRIES;
     struct gpu_table *big = big_of(p);
 
-    if (first == end) {
-        return;
-    }
     if (first % GPU_CHUNK_ENTRIES != 0) {
         break_chunk(c, p, chunk);
     }
@@ -304,7 +303,10 @@ static void change_small(const struct gpu_change *c, const struct halves *p, uin
     } else if (small_of(p) != NULL) {
         set_entries(c->t, small_of(p), first, end - first, 0, 0);
     }
-    for (uint32_t i = chunk; big != NULL && i <= last; i++) {
+    if (big == NULL) {
+        return;
+    }
+    for (uint32_t i = chunk; i <= last; i++) {
         if (says_something(c->t, big->word[i])) {
             set_entries(c->t, big, i, 1, 0, 0);
         }
@@ -359,8 +361,12 @@ static void change_pair(const struct gpu_change *c, const struct halves *p, uint
     if (chunks.size > 0) {
         change_big(c, p, base, chunks.base, range_end(chunks));
     }
-    change_small(c, p, base, lo, chunks.base);
-    change_small(c, p, base, range_end(chunks), hi);
+    if (lo < chunks.base) {
+        change_small(c, p, base, lo, chunks.base);
+    }
+    if (range_end(chunks) < hi) {
+        change_small(c, p, base, range_end(chunks), hi);
+    }
     prune(c, p->pd0, p->low);
     prune(c, p->pd0, p->low + 1);
 }

@@ -29,9 +29,9 @@ struct gpu_table {
     uint16_t valid; /* of these, pages */
     uint8_t level;
     bool big;                        /* 256 bytes */
-    bool fresh;                      /* no reachable entry in video memory links it yet */
     bool adopted;                    /* somebody else's memory */
     bool dead;                       /* unlinked */
+    bool fresh;                      /* no reachable entry in video memory links it yet */
     bool listed;                     /* on tables.dirty */
     bool cleared;                    /* page tables: words that became 0 wait to be written ... */
     bool filled;                     /* ... and others */
@@ -50,10 +50,12 @@ struct gpu_tables {
     struct gpu_table *dirty[GPU_LEVELS_MAX]; /* by level: tables with words to write */
     uint32_t dirty_levels;                   /* bit: that list is not empty */
     bool any_fresh;                          /* a table on these lists is fresh */
-    struct gpu_table_list limbo;             /* dead, released, but not committed yet */
-    struct gpu_big_page *big_pages;          /* with a free slot */
-    uint64_t serial;                         /* of changes */
-    uint64_t committed;                      /* what the GPU has seen of them */
+    struct gpu_table *near;                  /* the PD0 of the last change in one of them ... */
+    uint64_t near_index;            /* ... and its number among those that there could be */
+    struct gpu_table_list limbo;    /* dead, released, but not committed yet */
+    struct gpu_big_page *big_pages; /* with a free slot */
+    uint64_t serial;                /* of changes */
+    uint64_t committed;             /* what the GPU has seen of them */
     bool hub_only;
     bool lost; /* the GPU may still walk our tables: their memory is never freed */
     struct gpu_table_stats stats;

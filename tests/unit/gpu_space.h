@@ -35,6 +35,7 @@ struct space {
     struct gpu_table_pool pool;
     struct fl_fail fail;
     uint64_t fail_write_at; /* the n-th write from now fails; 0: none */
+    uint64_t fail_read_at, fail_flush_at, fail_invalidate_at;
     uint32_t writes, flushes, invalidates;
 };
 
@@ -44,10 +45,14 @@ static inline void *space_at(const struct space *s, uint64_t addr, uint64_t len)
     return s->memory + (addr - SPACE_TABLES);
 }
 
+static inline bool space_fails(uint64_t *at) { return *at != 0 && --*at == 0; }
+
 static inline enum fl_err space_read(void *ctx, uint64_t addr, void *buf, uint64_t len,
                                      struct fl_fail *fail)
 {
-    (void)fail;
+    if (space_fails(&((struct space *)ctx)->fail_read_at)) {
+        return FL_FAIL(fail, FL_ELINKLOST, "memory", "gone");
+    }
     memcpy(buf, space_at(ctx, addr, len), len);
     return FL_OK;
 }
@@ -56,7 +61,7 @@ static inline enum fl_err space_write(void *ctx, uint64_t addr, const void *buf,
                                       struct fl_fail *fail)
 {
     struct space *s = ctx;
-    if (s->fail_write_at != 0 && --s->fail_write_at == 0) {
+    if (space_fails(&s->fail_write_at)) {
         return FL_FAIL(fail, FL_ELINKLOST, "memory", "gone");
     }
     s->writes++;
@@ -66,8 +71,11 @@ static inline enum fl_err space_write(void *ctx, uint64_t addr, const void *buf,
 
 static inline enum fl_err space_flush(void *ctx, struct fl_fail *fail)
 {
-    (void)fail;
-    ((struct space *)ctx)->flushes++;
+    struct space *s = ctx;
+    if (space_fails(&s->fail_flush_at)) {
+        return FL_FAIL(fail, FL_ELINKLOST, "memory", "gone");
+    }
+    s->flushes++;
     return FL_OK;
 }
 
@@ -76,9 +84,11 @@ static inline enum fl_err space_invalidate(void *ctx, uint64_t root, bool sysmem
 {
     struct space *s = ctx;
     (void)hub_only;
-    (void)fail;
     assert_false(sysmem);
     assert_int_equal(root, gpu_tables_root(s->t));
+    if (space_fails(&s->fail_invalidate_at)) {
+        return FL_FAIL(fail, FL_ELINKLOST, "memory", "gone");
+    }
     s->invalidates++;
     return FL_OK;
 }

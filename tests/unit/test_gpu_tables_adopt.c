@@ -367,6 +367,65 @@ static void leaving_a_lost_gpu(void **state)
     close_theirs();
 }
 
+/* A table of theirs in which nothing is left stays below a larger page of ours: more tables are
+ * needed than without it, and gpu_tables_worst() is enough. */
+static void need_beside_their_tables(void **state)
+{
+    (void)state;
+    for (size_t f = 0; f < ARRAY_SIZE(formats); f++) {
+        open_both(formats[f]);
+        for (uint64_t page = 0; page < 2; page++) {
+            struct gpu_walk w;
+            must_be(gpu_walk(&s.mem, formats[f], gpu_tables_root(theirs),
+                             MIB(8) + KIB(40) + page * KIB(4), &w, &s.fail),
+                    FL_OK, &s.fail);
+            poke(w.level[w.levels - 1].entry_at, 0);
+        }
+        for (int sparse = 0; sparse < 2; sparse++) {
+            const struct gpu_table_need few =
+                sparse != 0 ? gpu_tables_worst_unmap(formats[f], MIB(8), MIB(2))
+                            : gpu_tables_worst_map(formats[f], MIB(8), MIB(8), MIB(2), GPU_PAGE_2M);
+            adopt();
+            for (int enough = 0; enough < 2; enough++) {
+                must_be(enough != 0 ? gpu_tables_prepare(s.t, MIB(8), MIB(2), &s.pool, &s.fail)
+                                    : gpu_tables_prepare_need(s.t, &few, &s.pool, &s.fail),
+                        FL_OK, &s.fail);
+                must_be(sparse != 0 ? gpu_tables_unmap(s.t, &s.pool, MIB(8), MIB(2), true, &s.fail)
+                                    : gpu_tables_map(s.t, &s.pool, MIB(8), MIB(8), MIB(2),
+                                                     GPU_PAGE_2M, &plain, &s.fail),
+                        enough != 0 ? FL_OK : FL_ESTATE, &s.fail);
+                must_be(gpu_tables_compare(s.t, &s.fail), FL_OK, &s.fail);
+            }
+            must_be(gpu_tables_commit(s.t, &s.fail), FL_OK, &s.fail);
+            gpu_tables_release(s.t, &s.pool);
+            gpu_tables_destroy(s.t);
+        }
+        assert_int_equal(s.live, their_live);
+        memcpy(s.memory, snapshot, SPACE_TABLE_BYTES);
+        close_theirs();
+    }
+}
+
+/* Their tables cannot be read: nothing is left of the attempt. */
+static void nth_read_fails(void **state)
+{
+    enum fl_err err = FL_ELINKLOST;
+    (void)state;
+    open_both(&gpu_mmu_v2);
+    for (uint64_t n = 1; err == FL_ELINKLOST; n++) {
+        s.fail_read_at = n;
+        err = gpu_tables_create(&s.mem, &gpu_mmu_v2, &s.source, gpu_tables_root(theirs), true, &s.t,
+                                &s.fail);
+        must_be(err, s.fail_read_at == 0 ? FL_ELINKLOST : FL_OK, &s.fail);
+        assert_int_equal(s.live, their_live);
+        assert_true(err == FL_OK || n < 64);
+    }
+    s.fail_read_at = 0;
+    gpu_tables_destroy(s.t);
+    untouched();
+    close_theirs();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -377,6 +436,8 @@ int main(void)
         cmocka_unit_test(other_words_for_nothing),
         cmocka_unit_test(nth_allocation_fails),
         cmocka_unit_test(leaving_a_lost_gpu),
+        cmocka_unit_test(need_beside_their_tables),
+        cmocka_unit_test(nth_read_fails),
         cmocka_unit_test(hidden_entries_stay_hidden),
         cmocka_unit_test(source_gives_their_memory),
     };

@@ -268,12 +268,46 @@ static void short_pools(void **state)
     }
 }
 
+/* The same where the directories are known, and the one table that the change writes to is not. */
+static void short_pools_below_a_directory(void **state)
+{
+    static const struct {
+        uint64_t va, pa, len;
+        enum gpu_page page;
+        enum fl_err want;
+    } rows[] = {
+        {MIB(2), 0, KIB(4), GPU_PAGE_4K, FL_ESTATE},          /* no table of 4K pages there */
+        {KIB(64), KIB(64), KIB(64), GPU_PAGE_64K, FL_ESTATE}, /* no table of 64K pages */
+        {KIB(64), KIB(64), KIB(64), GPU_PAGE_4K, FL_OK},
+        {KIB(64), KIB(68), KIB(64), GPU_PAGE_64K, FL_OK}, /* not congruent */
+        {GIB(1), 0, KIB(4), GPU_PAGE_4K, FL_ESTATE},      /* in no directory that there is */
+    };
+    (void)state;
+    for (size_t f = 0; f < ARRAY_SIZE(formats); f++) {
+        for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+            space_open(&s, formats[f]);
+            space_map(&s, 0, 0, KIB(4), GPU_PAGE_4K, &plain);
+            for (int again = 0; again < 2; again++) { /* from the root, and from the directory */
+                const uint32_t writes = s.writes;
+                must_be(gpu_tables_map(s.t, &s.pool, rows[i].va, rows[i].pa, rows[i].len,
+                                       rows[i].page, &plain, &s.fail),
+                        rows[i].want, &s.fail);
+                assert_true(rows[i].want == FL_OK || s.writes == writes);
+            }
+            must_be(gpu_tables_commit(s.t, &s.fail), FL_OK, &s.fail);
+            must_be(gpu_tables_compare(s.t, &s.fail), FL_OK, &s.fail);
+            space_close(&s);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(formula_is_what_is_taken),      cmocka_unit_test(worst_placements),
         cmocka_unit_test(senseless_ranges_need_nothing), cmocka_unit_test(large_pages_need_few),
         cmocka_unit_test(splits_at_both_ends),           cmocka_unit_test(short_pools),
+        cmocka_unit_test(short_pools_below_a_directory),
     };
     return cmocka_run_group_tests_name("GPU page tables needed", tests, NULL, NULL);
 }
