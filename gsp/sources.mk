@@ -14,7 +14,7 @@ COMMON_SRCS += $(addprefix gsp/vram/,core.c pool.c evict.c bar1.c contents.c obj
     places.c queue.c fences.c by_va.c vaspace.c)
 COMMON_SRCS += $(addprefix gsp/,gpu.c life.c snapshot.c serve.c attempts.c orders.c registers.c gpu_feed.c)
 
-UNIT_TESTS += tests/unit/test_vram.c tests/unit/test_vram_life.c
+UNIT_TESTS += tests/unit/test_vram.c tests/unit/test_vram_life.c tests/unit/test_vram_ways.c
 UNIT_TESTS += $(addprefix tests/unit/,test_regs.c test_chips.c test_io.c test_recorder.c \
     test_falcon_port.c test_intr.c test_engine_order.c test_fsp.c test_fb_layout.c)
 UNIT_TESTS += $(addprefix tests/unit/,test_vbios.c test_vbios_refused.c test_fwbin.c test_fwelf.c test_radix3.c test_fwset.c \

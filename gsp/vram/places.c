@@ -119,7 +119,6 @@ void vram_place_give_back(struct vram_space *s, uint64_t va, uint64_t len)
         } else if (from < end && to > va) {
             shrink(s, p, NULL, va, end);
         }
-        at = at == &s->places && more != NULL ? &more->next : at; /* over the one that is new */
         at = &(*at)->next;
     }
 }

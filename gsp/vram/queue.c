@@ -6,15 +6,15 @@
 #include "gsp/vram/vram_priv.h"
 #include "mm/heap.h"
 
-static struct vram_job *next_job(struct vram_fence *f)
+static struct vram_job *job_from(struct vram_fence *f)
 {
     while (f != NULL && !f->is_job) {
         f = f->next;
     }
     return f != NULL ? CONTAINER_OF(f, struct vram_job, base) : NULL;
 }
-#define FOR_EACH_JOB(j, client)                                                                    \
-    for (struct vram_job *j = next_job((client)->fences); j != NULL; j = next_job(j->base.next))
+static struct vram_job *first_job(const struct gsp_vram_client *c) { return job_from(c->fences); }
+static struct vram_job *next_job(const struct vram_job *j) { return job_from(j->base.next); }
 
 /* ---- the end of a job ---- */
 
@@ -58,17 +58,16 @@ void vram_jobs_settle(struct gsp_vram_client *c)
 {
     unsigned over = 0;
 
-    FOR_EACH_JOB(j, c)
-    {
+    for (struct vram_job *j = first_job(c); j != NULL; j = next_job(j)) {
         if (j->over && !j->settled) {
             settle(c, j);
         }
         over += j->over;
     }
     while (over > GSP_VM_JOBS_KEPT) { /* the oldest ones are forgotten */
-        struct vram_job *j = next_job(c->fences);
+        struct vram_job *j = first_job(c);
         while (!j->over) {
-            j = next_job(j->base.next);
+            j = next_job(j);
         }
         vram_fence_take(c, &j->base);
         vram_job_free(j);
@@ -79,8 +78,7 @@ void vram_jobs_settle(struct gsp_vram_client *c)
 bool vram_jobs_claim(const struct gsp_vram_client *c, const struct vram_space *s,
                      struct range where, struct range *claimed)
 {
-    FOR_EACH_JOB(j, c)
-    {
+    for (struct vram_job *j = first_job(c); j != NULL; j = next_job(j)) {
         const struct gpu_want *w = &j->op.want;
         const uint64_t from = max_u64(w->va, where.base);
         const uint64_t to = min_u64(w->va + w->len, where.base + where.size);
@@ -116,7 +114,9 @@ static enum fl_err check_count(struct gsp_vram_client *c, const struct gsp_vm_wh
         return FL_FAIL(fail, FL_EINVAL, "bind", "it waits for %u fences; at most %u are taken",
                        (unsigned)when->after_count, GSP_VM_AFTER_MAX);
     }
-    FOR_EACH_JOB(j, c) { waiting += !j->over; }
+    for (struct vram_job *j = first_job(c); j != NULL; j = next_job(j)) {
+        waiting += !j->over;
+    }
     if (when->queued && waiting >= GSP_VM_JOBS_MAX) {
         return FL_FAIL_MORE(fail, FL_ENOSPC, "bind", (.hint = "wait for some, or cancel some"),
                             "%u jobs of this session are not over, as many as may be", waiting);
@@ -255,8 +255,7 @@ bool gsp_vm_job_next(struct gsp_vram_client *c, uint32_t vm, uint32_t *cursor,
     if (s == NULL) {
         return false;
     }
-    FOR_EACH_JOB(j, c)
-    {
+    for (struct vram_job *j = first_job(c); j != NULL; j = next_job(j)) {
         if (j->vm != vm) {
             continue;
         }

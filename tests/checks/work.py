@@ -21,7 +21,8 @@ KINDS = {"boot/kmain.c": "-DFL_KERNEL=1", "arch/x86_64/irq.c": "-mno-red-zone",
          "tests/unit/test_queue.c": "-fsanitize=address,undefined",
          "tests/fuzz/fuzz_queue.c": "-fsanitize=fuzzer-no-link,address,undefined"}
 # Compiled for a guest by rules of their own; with LIBC=newlib only.
-NOT_LISTED = {"tests/bench/read_cost.c", "tests/linux/job.c", "arch/x86_64/libc_newlib.c"}
+NOT_LISTED = {"tests/bench/read_cost.c", "tests/linux/job.c", "tests/linux/maps.c",
+              "arch/x86_64/libc_newlib.c"}
 # What each group of make help has to have.
 GROUPS = {"To use it": {"run", "image", "setup", "help"},
           "For the developer of a driver": {"gpu-model", "test-linux", "matrix"},

@@ -40,6 +40,7 @@ struct gpu_model {
     uint64_t seed;
     char *title, *fw_version, *firmware_dir; /* owned, may be NULL (title is not) */
     FILE *trace_file;                        /* borrowed; NULL: no trace */
+    bool trace_bars;                         /* accesses to BAR1 and BAR2 are in it */
     uint64_t access;                         /* number of the current register access */
     uint64_t unplug_at;                      /* access number, 0 = never */
     const volatile int *pulled;              /* borrowed; NULL: nobody pulls */

@@ -47,6 +47,7 @@ struct model_config {
     enum model_strict strict;
     uint64_t seed;
     FILE *trace;      /* decoded accesses, NULL = none; borrowed */
+    bool trace_bars;  /* and those to BAR1 and BAR2, which are many */
     const char *name; /* board name shown by the GSP; NULL = the preset's */
     /* The VBIOS: NULL or "small", a synthetic one that is quick to read; "real", one of the shape
      * of the chip's boards, or the name of a shape (synth.h); or a file, of the PROM window or the

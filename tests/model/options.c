@@ -41,6 +41,7 @@ static const char help_text[] =
     "  --fault SPEC         make something go wrong (repeatable; --fault help)\n"
     "  --seed N             seed of everything random\n"
     "  --trace FILE         every access, decoded; '-' is standard output\n"
+    "  --trace-bars         those to BAR1 and BAR2, too: data and page tables\n"
     "  --report FILE        the report at the end; default standard error; .json: for programs\n"
     "  --trace-limit SIZE   where the trace ends (default 4G)\n"
     "  --ready-fd N         a line is written here once the socket accepts\n"
@@ -183,6 +184,7 @@ int options_parse(int argc, char **argv, struct options *o)
         FAULT,
         SEED,
         TRACE,
+        TRACE_BARS,
         TRACE_LIMIT,
         REPORT,
         READY_FD,
@@ -209,6 +211,7 @@ int options_parse(int argc, char **argv, struct options *o)
         {"fault", required_argument, NULL, FAULT},
         {"seed", required_argument, NULL, SEED},
         {"trace", required_argument, NULL, TRACE},
+        {"trace-bars", no_argument, NULL, TRACE_BARS},
         {"trace-limit", required_argument, NULL, TRACE_LIMIT},
         {"report", required_argument, NULL, REPORT},
         {"ready-fd", required_argument, NULL, READY_FD},
@@ -249,6 +252,9 @@ int options_parse(int argc, char **argv, struct options *o)
             if (!take_size("--vram-limit", optarg, &o->model.vram_limit)) {
                 return EXIT_CANNOT_SERVE;
             }
+            break;
+        case TRACE_BARS:
+            o->model.trace_bars = true;
             break;
         case TRACE_LIMIT:
             if (!take_size("--trace-limit", optarg, &o->model.trace_limit)) {

@@ -197,12 +197,33 @@ static void trace_lines(void **state)
     free(text);
 }
 
+/* Accesses to BAR1 are in the trace for who asks for them. */
+static void trace_of_bars(void **state)
+{
+    (void)state;
+    for (unsigned asked = 0; asked < 2; asked++) {
+        char *text = NULL;
+        size_t size = 0;
+        FILE *f = open_memstream(&text, &size);
+        const struct model_config cfg = {.trace = f, .trace_bars = asked != 0};
+        mini_open(&d, &cfg, false);
+        model_bar_write(d.m, 1, 0x1000, 4, 0x12345678);
+        (void)model_bar_read(d.m, 1, 0x1000, 8);
+        mini_close(&d);
+        fclose(f);
+        assert_true((strstr(text, "# W BAR1 0x1000, 4 bytes = 0x12345678") != NULL) ==
+                    (asked != 0));
+        assert_true((strstr(text, "# R BAR1 0x1000, 8 bytes = 0x") != NULL) == (asked != 0));
+        free(text);
+    }
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_teardown(f, close_it)
     const struct CMUnitTest tests[] = {
-        T(function_level_reset), T(link_lost),   T(faults), T(effects_of_faults), T(books),
-        T(books_in_numbers),     T(trace_lines),
+        T(function_level_reset), T(link_lost),   T(faults),        T(effects_of_faults), T(books),
+        T(books_in_numbers),     T(trace_lines), T(trace_of_bars),
     };
     return cmocka_run_group_tests_name("model books", tests, NULL, NULL);
 }

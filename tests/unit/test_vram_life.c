@@ -5,6 +5,7 @@
  */
 #include "tests/unit/rig_assert.h"
 
+#include "arch/host/host.h"
 #include "arch/lockorder.h"
 #include "arch/log.h"
 #include "gsp/vram/vram_priv.h"
@@ -246,6 +247,110 @@ static void test_create_fails(void **state)
     assert_int_equal(created, FL_ETIMEDOUT);
 }
 
+/* ---- a client that goes while another one sends its object away ---- */
+
+static struct gsp_vram_client *leaves, *stays;
+static bool evicted;
+
+static uint64_t free_bytes(void)
+{
+    struct gsp_vram_stats s;
+    gsp_vram_get_stats(rig.gpu, &s);
+    return s.free_bytes;
+}
+
+static void make_room(void *arg)
+{
+    (void)arg;
+    (void)alloc(stays, MIB(1));
+    evicted = true;
+}
+
+static void goes_meanwhile(void *arg)
+{
+    (void)arg;
+    leaves = gsp_vram_open(rig.gpu, &fail);
+    stays = gsp_vram_open(rig.gpu, &fail);
+    const uint64_t before = free_bytes();
+    uint32_t rest;
+
+    (void)alloc(leaves, MIB(2));
+    OK(gsp_vram_alloc(stays, &(struct gsp_vram_request){.bytes = free_bytes(), .pinned = true},
+                      &rest, &fail));
+    evicted = false;
+    assert_non_null(fiber_spawn("room", make_room, NULL, KIB(128)));
+    while (leaves->v->evict_lock.owner == NULL) {
+        fiber_yield();
+    }
+    assert_false(evicted);
+    gsp_vram_close(leaves);
+    while (!evicted) {
+        fiber_sleep_us(100);
+    }
+    OK(gsp_vram_free(stays, rest, &fail));
+    assert_int_equal(free_bytes(), before - MIB(1)); /* nothing of the other one is left */
+    gsp_vram_close(stays);
+}
+
+static void test_goes_while_evicted(void **state)
+{
+    (void)state;
+    rig_open(&rig, &(struct rig_options){.strict = MODEL_STRICT});
+    assert_int_equal(rig_boot(&rig), FL_OK);
+    rig_run(goes_meanwhile, NULL);
+    close_all();
+}
+
+/* ---- no memory for a queued change ---- */
+
+/* Every allocation of it fails once: an error then, and nothing is left over. */
+static void no_memory(void *arg)
+{
+    struct gsp_vram_client *c = gsp_vram_open(rig.gpu, &fail);
+    uint32_t vm, fence;
+    unsigned n = 0;
+    enum fl_err err;
+
+    (void)arg;
+    assert_non_null(c);
+    const uint32_t o = alloc(c, MIB(1));
+    OK(gsp_vm_create(c, GSP_VM_ENGINES, 0, &vm, &fail));
+    OK(gsp_vm_fence_create(c, &fence, &fail));
+    struct gsp_vm_when when = {.queued = true, .after = &fence, .after_count = 1};
+    const uint64_t live = heap_live();
+    const uint64_t bytes = free_bytes();
+    struct gsp_vm_map m;
+    do {
+        m = (struct gsp_vm_map){.object = o, .len = MIB(1), .va = GSP_VM_ANYWHERE};
+        (void)host_fail_alloc_at(++n);
+        fl_fail_clear(&fail);
+        err = gsp_vm_map(c, vm, &m, &when, &fail);
+        if (err != FL_OK) {
+            assert_int_equal(err, FL_ENOMEM);
+            assert_int_equal(heap_live(), live);
+            assert_int_equal(free_bytes(), bytes);
+            fiber_yield(); /* a worker without work ends */
+        }
+    } while (err != FL_OK);
+    (void)host_fail_alloc_at(0);
+    assert_true(n > 5);
+    OK(gsp_vm_fence_signal(c, fence, &fail));
+    OK(gsp_vm_fence_wait(c, when.job, US_PER_S, &fail));
+    struct gpu_walk w;
+    OK(gsp_vm_walk(c, vm, m.va, &w, NULL, &fail));
+    assert_int_equal(w.end, GPU_WALK_MAPPED);
+    gsp_vram_close(c);
+}
+
+static void test_no_memory(void **state)
+{
+    (void)state;
+    rig_open(&rig, &(struct rig_options){.strict = MODEL_STRICT});
+    assert_int_equal(rig_boot(&rig), FL_OK);
+    rig_run(no_memory, NULL);
+    close_all();
+}
+
 /* ---- two GPUs at once ---- */
 
 static struct rig other;
@@ -312,8 +417,9 @@ static void test_two_gpus(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_reset_in_a_queue), cmocka_unit_test(test_reset_while_copying),
-        cmocka_unit_test(test_invalidate_hangs), cmocka_unit_test(test_create_fails),
+        cmocka_unit_test(test_reset_in_a_queue),   cmocka_unit_test(test_reset_while_copying),
+        cmocka_unit_test(test_invalidate_hangs),   cmocka_unit_test(test_create_fails),
+        cmocka_unit_test(test_goes_while_evicted), cmocka_unit_test(test_no_memory),
         cmocka_unit_test(test_two_gpus),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

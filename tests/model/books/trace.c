@@ -92,6 +92,7 @@ static bool create(struct gpu_model *m, const struct model_config *cfg, char *er
     (void)err;
     (void)err_size;
     m->trace_file = cfg->trace;
+    m->trace_bars = cfg->trace != NULL && cfg->trace_bars;
     m->trace->limit = cfg->trace_limit != 0 ? cfg->trace_limit : MODEL_LIMIT_DEFAULT;
     return true;
 }

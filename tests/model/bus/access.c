@@ -154,6 +154,16 @@ static bool mapped_bar(const struct gpu_model *m, unsigned bar, unsigned *which)
     return bar == m->cfg->vram_bar || bar == m->cfg->inst_bar;
 }
 
+static void trace_bar(struct gpu_model *m, char what, unsigned which, uint64_t off, unsigned size,
+                      uint64_t value)
+{
+    if (m->trace_bars) {
+        model_trace_text(m, "%c %s 0x%llx, %u bytes = 0x%llx", what,
+                         which == MODEL_BAR1 ? "BAR1" : "BAR2", (unsigned long long)off, size,
+                         (unsigned long long)value);
+    }
+}
+
 static uint64_t bar_read(struct gpu_model *m, unsigned bar, uint64_t off, unsigned size)
 {
     unsigned which;
@@ -166,7 +176,9 @@ static uint64_t bar_read(struct gpu_model *m, unsigned bar, uint64_t off, unsign
         return bar0_read(m, off, size) & ones;
     }
     if (mapped_bar(m, bar, &which)) {
-        return model_bar_read_mapped(m, which, off, size) & ones;
+        const uint64_t v = model_bar_read_mapped(m, which, off, size) & ones;
+        trace_bar(m, 'R', which, off, size, v);
+        return v;
     }
     model_report_unmodelled(m, (uint32_t)bar << 28 | (uint32_t)(off & 0x0ffffffc), false, 0);
     return 0;
@@ -189,6 +201,7 @@ void model_bar_write(struct gpu_model *m, unsigned bar, uint64_t off, unsigned s
     if (bar == 0) {
         bar0_write(m, off, size, value);
     } else if (mapped_bar(m, bar, &which)) {
+        trace_bar(m, 'W', which, off, size, value);
         model_bar_write_mapped(m, which, off, size, value);
     } else {
         model_report_unmodelled(m, (uint32_t)bar << 28 | (uint32_t)(off & 0x0ffffffc), true,
