@@ -19,3 +19,8 @@ build/asan/tests/unit/test_new_chip: $(NEW_CHIP)/driver.o $(NEW_CHIP)/model.o $(
 
 # Runs the program that lies beside it.
 build/asan/tests/unit/test_model_program: | build/asan/gpu-model
+
+# A day of virtual time; make test lets a few minutes pass.
+.PHONY: soak
+soak: build/asan/tests/unit/test_soak ## a GPU, a client that polls and one that listens, for a day of virtual time
+	$(Q)SOAK_MINUTES=$(or $(SOAK_MINUTES),1440) build/asan/tests/unit/test_soak
