@@ -166,30 +166,19 @@ static bool is_behind(const struct stream *s, uint32_t gpu)
     return s->generation[gpu] != events_generation(gpu) || s->samples[gpu] != events_samples(gpu);
 }
 
-/* The object "sensors" of the status, with the GPU's index as one more member. The file that writes
- * it (api_sensors.c) may be missing: then the number of samples tells that there are new ones. */
-extern void api_put_sensors(struct jw *j, const char *key, uint32_t gpu) __attribute__((weak));
+/* Writes the members of "sensors" of the status (api_sensors.c). Weak: without that file the number
+ * of samples tells that there are new ones. */
+extern bool api_put_sensors_members(struct jw *j, uint32_t gpu) __attribute__((weak));
 
 static void say_sensors(struct stream *s, uint32_t gpu)
 {
-    struct text_buf object = {.budget = http_memory()};
     struct jw j;
-    jw_begin(&j, &object);
-    if (api_put_sensors != NULL) {
-        api_put_sensors(&j, NULL, gpu);
-    } else {
-        jw_object(&j, NULL);
+    begin_data(s, &j, "sensors");
+    jw_u64(&j, "gpu", gpu);
+    if (api_put_sensors_members == NULL || !api_put_sensors_members(&j, gpu)) {
         jw_u64(&j, "samples", s->samples[gpu]);
-        jw_end_object(&j);
     }
-    text_printf(&s->out, "event: sensors\ndata: {\"at_ms\":%llu,\"gpu\":%u,",
-                (unsigned long long)(clock_now_us() / US_PER_MS), (unsigned)gpu);
-    if (object.len > 0) {
-        text_append(&s->out, object.data + 1, object.len - 1); /* without its brace */
-    }
-    text_append(&s->out, "\n\n", 2);
-    s->out.failed |= object.failed;
-    text_free(&object);
+    end_data(s, &j);
 }
 
 /* What is new of the GPUs' states; false: nothing. */

@@ -22,3 +22,7 @@ build/asan/tests/unit/test_model_program: | build/asan/gpu-model
 
 # Sensors that measure what a test says.
 $(addprefix build/asan/tests/unit/test_,metrics metrics_judged health): private asan_INSTR += -Wl,--wrap=gsp_get_sensors
+# A day of virtual time; make test lets a few minutes pass.
+.PHONY: soak
+soak: build/asan/tests/unit/test_soak ## a GPU, a client that polls and one that listens, for a day of virtual time
+	$(Q)SOAK_MINUTES=$(or $(SOAK_MINUTES),1440) build/asan/tests/unit/test_soak
