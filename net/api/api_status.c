@@ -181,7 +181,7 @@ static void put_bars(struct jw *j, const struct pci_dev *d)
 static void put_aer_bits(struct jw *j, const char *key, bool correctable, uint32_t bits)
 {
     jw_array(j, key);
-    for (unsigned bit = 0; bits >> bit != 0 && bit < AER_BITS; bit++) {
+    for (unsigned bit = 0; bit < AER_BITS && bits >> bit != 0; bit++) {
         const char *name = pci_aer_name(correctable, bit);
         if ((bits >> bit & 1) != 0 && name != NULL) {
             jw_str(j, NULL, name);

@@ -2,6 +2,7 @@
 /* The status in nvidia-smi's words, as JSON and as text: what is known, with its unit, and what is
  * not: absent in the one, N/A in the other. BARs, AER, health. */
 #include "net/api/cache.h"
+#include "net/api/pci_watch.h"
 #include "tests/unit/metrics_lab.h"
 
 static const char *get(const char *path)
@@ -117,12 +118,48 @@ static void text(void **state)
     tells("Content-Type: application/json");
 }
 
+/* What the watch has read last is what is told, here and in the metrics; and it reads again. */
+static void watched(void **state)
+{
+    (void)state;
+    memset(&measures, 0, sizeof(measures));
+    struct pci_state *p = (struct pci_state *)(uintptr_t)pci_watch_get(rig.dev);
+    p->aer = (struct pci_aer){true, 1u << 14 | 1u << 1 | 1u << 20, 1u << 6 | 1u << 31};
+    p->link.width = 4;
+    p->link.speed = 1;
+    get("/api/v1/status");
+    tells("\"aer\":{\"correctable\":[\"bad_tlp\"],\"uncorrectable\":[\"completion_timeout\","
+          "\"unsupported_request\"]}");
+    tells("\"health\":{\"state\":\"degraded\",\"reasons\":[\"its link has 4 lanes of 16\"]}");
+    tells("\"current_link_width\":4");
+    tells("\"link\":{\"speed\":\"2.5 GT/s\",\"width\":4,\"max_speed\":\"16.0 GT/s\"");
+    scrape("");
+    gpu_has("firstlight_gpu_aer", ",severity=\"correctable\",error=\"bad_tlp\"", "1");
+    gpu_has("firstlight_gpu_aer", ",severity=\"uncorrectable\",error=\"completion_timeout\"", "1");
+    gpu_has("firstlight_gpu_pcie_lanes", ",which=\"now\"", "4");
+    gpu_has("firstlight_gpu_pcie_lanes", ",which=\"possible\"", "16");
+    dcgm_has("PCIE_LINK_WIDTH", "4");
+    p->aer.valid = false;
+    p->link.valid = false;
+    get("/api/v1/status");
+    tells("\"aer\":null");
+    tells("\"link\":null");
+    scrape("");
+    has_not("firstlight_gpu_aer");
+    has_not("firstlight_gpu_pcie_lanes");
+    has_not("DCGM_FI_DEV_PCIE_LINK");
+    pci_watch_round(&rig.pci);
+    assert_true(p->link.valid && p->link.width == 16 && p->aer.valid);
+    assert_true(clock_now_us() - p->at_us < US_PER_S);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(unknown),
         cmocka_unit_test(all_known),
         cmocka_unit_test(text),
+        cmocka_unit_test(watched),
     };
     return cmocka_run_group_tests_name("status", tests, group_setup, group_teardown);
 }
