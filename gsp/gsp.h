@@ -164,7 +164,8 @@ FL_MUST_CHECK enum fl_err gsp_suspend(struct gsp_gpu *g);
 FL_MUST_CHECK enum fl_err gsp_resume(struct gsp_gpu *g);
 
 /* Serves events of a READY GPU until stop is set, it fails or an order is given: interrupt-driven,
- * does not poll. gsp_run() does this; a program of its own may after a successful gsp_boot(). */
+ * does not poll. Samples what it measures (sensors.h). gsp_run() does this; a program of its own
+ * may after a successful gsp_boot(). */
 void gsp_serve(struct gsp_gpu *g, const volatile bool *stop);
 
 void gsp_get_snapshot(struct gsp_gpu *g, struct gsp_snapshot *out);

@@ -338,7 +338,10 @@ static void end_round(struct gsp_sampler *p, uint64_t now_us)
 
     forget_old(p, now_us);
     p->next_us = now_us + (early ? SENSORS_FIRST_US : SENSORS_PERIOD_US);
-    p->s.samples += !early;
+    if (early) {
+        return;
+    }
+    p->s.samples++;
     p->s.source = filled && told ? "shared page" : "controls";
     p->s.period_us = filled && told ? SENSORS_PERIOD_US : SENSORS_ASK_US;
 }

@@ -137,7 +137,7 @@ static struct fw_field field_at(const struct gsp_layout *l, size_t place, uint32
     struct fw_field f;
 
     memcpy(&f, (const char *)l + place, sizeof(f));
-    if (f.count > 1 && f.size == f.count * f.stride) { /* of the array itself */
+    if (f.size == f.count * f.stride) { /* of the array itself */
         f.size = f.stride;
     }
     f.off += element * f.stride;

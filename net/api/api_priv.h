@@ -37,6 +37,8 @@ void api_get_memory(const struct http_request *req, struct http_response *res);
 void api_put_memory(const struct http_request *req, struct http_response *res);
 /* What GPU index gpu measures; null for one that could not be created. */
 void api_put_sensors(struct jw *j, const char *key, uint32_t gpu);
+/* Its members, inside of an object that is open; false: nothing was ever sampled. */
+bool api_put_sensors_members(struct jw *j, uint32_t gpu);
 /* All that is known of a GPU. */
 void api_put_gpu(struct jw *j, const char *key, uint32_t index);
 void api_get_gpu(const struct http_request *req,

@@ -44,18 +44,16 @@ static void put_refused(struct jw *j, const struct gsp_sensors *s)
     jw_end_array(j);
 }
 
-void api_put_sensors(struct jw *j, const char *key, uint32_t gpu)
+bool api_put_sensors_members(struct jw *j, uint32_t gpu)
 {
     static struct gsp_sensors s; /* nothing yields here */
     struct gsp_gpu *g = api_context()->gpus[gpu].gpu;
 
-    if (g == NULL) { /* it could not be created */
-        jw_null(j, key);
-        return;
+    if (g == NULL) {
+        return false;
     }
     gsp_get_sensors(g, &s);
     const uint64_t now_us = clock_now_us();
-    jw_object(j, key);
     jw_str(j, "source", s.source);
     jw_u64(j, "samples", s.samples);
     jw_u64(j, "period_ms", s.period_us / US_PER_MS);
@@ -74,5 +72,16 @@ void api_put_sensors(struct jw *j, const char *key, uint32_t gpu)
     jw_u64(j, "backwards", s.backwards);
     jw_u64(j, "out_of_range", s.out_of_range);
     jw_end_object(j);
+    return s.samples > 0;
+}
+
+void api_put_sensors(struct jw *j, const char *key, uint32_t gpu)
+{
+    if (api_context()->gpus[gpu].gpu == NULL) { /* it could not be created */
+        jw_null(j, key);
+        return;
+    }
+    jw_object(j, key);
+    (void)api_put_sensors_members(j, gpu);
     jw_end_object(j);
 }

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 """The whole way: from a USB stick to a GPU that is up, with NVIDIA's real files, over HTTP."""
 import re
+import time
 
 from _harness import FW_VERSION, Test, image
 
@@ -11,6 +12,8 @@ VRAM_TAKEN_MAX = 64 << 20  # a board's usable memory is up to 61 MiB less (measu
 STAGES = ["identify", "devinit", "firmware", "vbios", "fb-layout", "frts", "booter", "riscv",
           "init-done", "static-info"]  # in this order, others between them
 COPIED_MAX = 1 << 20  # of a 63 MB image: signatures and boot loaders, never the image itself
+SENSOR_GROUPS = {"temperature", "power", "clocks", "utilization", "pstate", "throttle", "pcie"}
+SENSORS_S = 60  # until all of them are there: some seconds, on a machine that is not busy
 # It loads nothing, asks this machine only, and no other page may frame it or take its form.
 PAGE_POLICY = ("default-src 'none'", "connect-src 'self'", "form-action 'none'", "base-uri 'none'",
                "frame-ancestors 'none'")
@@ -58,6 +61,22 @@ def status(t, m):
     return vram
 
 
+def sensors(t, m):
+    """What the model's board measures, through the page that the GSP fills."""
+    end = time.monotonic() + SENSORS_S
+    groups = set()
+    while not SENSOR_GROUPS <= groups and time.monotonic() < end:
+        time.sleep(0.2)
+        s = m.json("/api/v1/status")["gpus"][0]["sensors"]
+        groups = {v["group"] for v in s["values"].values()}
+    t.ok("sensors", SENSOR_GROUPS <= groups, f"not known: {SENSOR_GROUPS - groups}: {s}")
+    t.equal("sensors-source", s["source"], "shared page")
+    t.equal("sensors-limit", s["values"].get("power_limit_enforced", {}).get("value"), 350_000)
+    # An RTX 3090 without ECC refuses these; nothing else is refused.
+    t.ok("sensors-refused", {r["cmd"] for r in s["refused"]} <= {"0x20803400", "0x20803401", "0x20801344"},
+         s["refused"])
+
+
 def endpoints(t, m, vram):
     t.equal("healthz", m.get("/healthz"), (200, "ok\n"))
     code, text = m.get("/metrics")
@@ -90,6 +109,7 @@ with Test("boot") as test:
     disk = image("debug", "log_level = debug\n")
     with test.machine(disk, model_args=["--strict", "--name", NAME, "--vram", "12G"]) as machine:
         endpoints(test, machine, status(test, machine))
+        sensors(test, machine)
         serial(test, machine)
         statuses = machine.stop()
     test.ok("model-content", statuses["gpu0"] == 0,

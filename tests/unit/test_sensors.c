@@ -177,6 +177,8 @@ static void first_values_come_soon(void **state)
     opens(NULL, "570.144", NULL);
     serves(US_PER_S);
     assert_true(value(GSP_SENSOR_TEMP_GPU)->known && value(GSP_SENSOR_POWER_MODULE)->known);
+    assert_string_equal(got.source, "shared page");
+    assert_int_equal(got.samples, 1);
     closes();
 }
 
@@ -211,6 +213,25 @@ static void load_shows(void **state)
     assert_true(value(GSP_SENSOR_TEMP_GPU)->value < busy.sensor[GSP_SENSOR_TEMP_GPU].value);
     assert_int_equal(gsp_generation(rig.gpu), generation); /* no page is fetched anew for them */
     closes();
+}
+
+/* The same accesses at the same times, with the same seed, measure the same. */
+static int64_t module_power(uint64_t seed)
+{
+    const struct rig_options opt = {.strict = MODEL_STRICT, .seed = seed};
+    rig_open(&rig, &opt);
+    boots();
+    serves(4 * US_PER_S);
+    closes();
+    return value(GSP_SENSOR_POWER_MODULE_NOW)->value;
+}
+static void a_seed_gives_it_again(void **state)
+{
+    (void)state;
+    const int64_t first = module_power(7);
+    assert_true(first > 0);
+    assert_int_equal(module_power(7), first);
+    assert_int_not_equal(module_power(8), first);
 }
 
 /* ---- the page goes wrong ---- */
@@ -314,6 +335,68 @@ static void the_page_is_taken_back(void **state)
     closes();
 }
 
+/* A reset takes the page away without a word to the GSP; the next life has one of its own. */
+static volatile bool run_stop;
+static bool run_done;
+static void run(void *arg)
+{
+    (void)arg;
+    gsp_run(rig.gpu, &run_stop);
+    run_done = true;
+}
+static void reset_and_boot(void *arg)
+{
+    struct fl_fail fail = {0};
+    const struct deadline d = deadline_in_us(60 * US_PER_S);
+    (void)arg;
+    fiber_sleep_us(3 * US_PER_S);
+    for (unsigned i = 0; i < 2; i++) {
+        gsp_get_sensors(rig.gpu, &got);
+        assert_true(group_known("power"));
+        assert_int_equal(gsp_order(rig.gpu, GSP_ORDER_RESET, GSP_RESET_AUTO, d, &fail), FL_OK);
+        gsp_get_sensors(rig.gpu, &got);
+        assert_false(group_known("power"));
+        assert_int_equal(got.period_us, 0);
+        fiber_sleep_us(3 * US_PER_S);
+        assert_int_equal(gsp_order(rig.gpu, GSP_ORDER_BOOT, GSP_RESET_AUTO, d, &fail), FL_OK);
+        fiber_sleep_us(3 * US_PER_S);
+    }
+    run_stop = true;
+    while (!run_done) {
+        fiber_sleep_us(1000);
+    }
+}
+static void a_reset_amid_sampling(void **state)
+{
+    const struct rig_options opt = {.strict = MODEL_STRICT};
+    (void)state;
+    rig_open(&rig, &opt);
+    run_stop = run_done = false;
+    assert_non_null(fiber_spawn("run", run, NULL, FIBER_STACK_DEFAULT * 2));
+    rig_run(reset_and_boot, NULL);
+    closes();
+}
+
+/* Over a suspend the page is taken back, and given anew. */
+static void do_suspend(void *arg) { *(enum fl_err *)arg = gsp_suspend(rig.gpu); }
+static void do_resume(void *arg) { *(enum fl_err *)arg = gsp_resume(rig.gpu); }
+static void a_suspend_between(void **state)
+{
+    enum fl_err err = FL_EIO;
+    (void)state;
+    opens(NULL, "570.144", NULL);
+    serves(2 * US_PER_S);
+    rig_run(do_suspend, &err);
+    assert_int_equal(err, FL_OK);
+    gsp_get_sensors(rig.gpu, &got);
+    assert_false(group_known("power"));
+    rig_run(do_resume, &err);
+    assert_int_equal(err, FL_OK);
+    serves(2 * US_PER_S);
+    assert_true(group_known("power"));
+    closes();
+}
+
 /* Values do not outlive the one who samples. */
 static void values_age(void **state)
 {
@@ -371,10 +454,13 @@ int main(void)
         cmocka_unit_test(ga106_refuses),
         cmocka_unit_test(first_values_come_soon),
         cmocka_unit_test(load_shows),
+        cmocka_unit_test(a_seed_gives_it_again),
         cmocka_unit_test(each_page_fault_is_noticed),
         cmocka_unit_test(a_refused_page_is_replaced_by_controls),
         cmocka_unit_test(a_late_write_hits_the_page),
         cmocka_unit_test(the_page_is_taken_back),
+        cmocka_unit_test(a_reset_amid_sampling),
+        cmocka_unit_test(a_suspend_between),
         cmocka_unit_test(values_age),
         cmocka_unit_test(a_silent_gsp_is_left_alone),
         cmocka_unit_test(a_crash_under_a_question),
