@@ -80,7 +80,8 @@ FL_MUST_CHECK enum fl_err gsp_vram_describe(struct gsp_vram_client *c, uint32_t 
  * cursor moves to it. False: there is none. Does not yield. */
 bool gsp_vram_list(struct gsp_gpu *g, uint32_t *cursor, struct gsp_vram_info *out);
 
-#define GSP_VRAM_ZONES ZONE_COUNT
+#define GSP_VRAM_ZONES        ZONE_COUNT
+#define GSP_VRAM_WINDOW_BYTES MIB(2) /* of BAR1, that move over video memory */
 struct gsp_vram_stats {
     bool managed; /* somebody has used it in this life; else all is 0 */
     uint64_t total_bytes, free_bytes, largest_bytes; /* of what objects may have */

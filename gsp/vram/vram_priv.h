@@ -13,7 +13,7 @@
 #include "mm/zones.h"
 
 /* Windows into video memory through BAR1, as BAR1's page tables show it. */
-#define BAR1_WINDOW_BYTES MIB(2)
+#define BAR1_WINDOW_BYTES GSP_VRAM_WINDOW_BYTES
 #define BAR1_WINDOWS      16u
 /* As much of BAR1 as is used, and mapped for the CPU. */
 #define BAR1_BYTES_MAX MIB(256)

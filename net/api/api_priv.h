@@ -23,6 +23,9 @@ void api_get_speed(const struct http_request *req, struct http_response *res); /
 void api_get_healthz(const struct http_request *req, struct http_response *res);
 void api_get_metrics(const struct http_request *req, struct http_response *res);
 void api_put_acpi(struct jw *j, const char *key); /* the machine, as ACPI told */
+/* A GPU in nvidia-smi's words: an object, and all of them as `nvidia-smi -q` prints them. */
+void api_put_smi(struct jw *j, const char *key, uint32_t index);
+void api_put_smi_text(struct text_buf *out);
 /* A PCI function: address, ids, class, link; into an object that is open. */
 void api_put_pci(struct jw *j, const struct pci_dev *d);
 void api_put_network(struct jw *j); /* "stack": {...}, "network": [...] */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* /api/v1/status: the appliance, its devices, its network and its GPUs as one JSON document. */
-#include <stdio.h>
+#include <string.h>
 
 #include "arch/clock.h"
 #include "arch/fiber.h"
@@ -11,8 +11,12 @@
 #include "mm/ram.h"
 #include "net/api/api_priv.h"
 #include "net/api/cache.h"
+#include "net/api/health.h"
 #include "net/api/pci_watch.h"
 #include "net/http/tls.h"
+
+#define AER_BITS   32u
+#define REBAR_BITS 44u /* 2^63 bytes */
 
 void api_put_fail(struct jw *j, const char *key, const struct fl_fail *f)
 {
@@ -139,6 +143,82 @@ static void put_xids(struct jw *j, uint32_t index, const struct gsp_snapshot *s)
     jw_end_object(j);
 }
 
+/* BARs as they are, and as large as they may be made (Resizable BAR). */
+static void put_bars(struct jw *j, const struct pci_dev *d)
+{
+    const struct pci_state *p = pci_watch_get(d);
+    jw_array(j, "bars");
+    for (unsigned i = 0; i < PCI_BAR_COUNT; i++) {
+        const struct pci_bar *b = &d->bar[i];
+        if (b->kind == PCI_BAR_NONE) {
+            continue;
+        }
+        jw_object(j, NULL);
+        jw_u64(j, "bar", i);
+        jw_str(j, "kind",
+               b->kind == PCI_BAR_IO      ? "io"
+               : b->kind == PCI_BAR_MEM64 ? "mem64"
+                                          : "mem32");
+        jw_bool(j, "prefetchable", b->prefetchable);
+        jw_hex(j, "address", b->address);
+        jw_u64(j, "size", b->size);
+        for (size_t k = 0; k < p->rebar_count; k++) {
+            const uint64_t sizes = p->rebar[k].bar == i ? p->rebar[k].sizes : 0;
+            for (unsigned bit = 0; bit < REBAR_BITS; bit++) {
+                if ((sizes >> bit & 1) != 0 && sizes >> bit == 1) {
+                    jw_u64(j, "max_size", MIB(1) << bit);
+                }
+                if ((sizes >> bit & 1) != 0 && (sizes & ((1ull << bit) - 1)) == 0) {
+                    jw_u64(j, "min_size", MIB(1) << bit);
+                }
+            }
+        }
+        jw_end_object(j);
+    }
+    jw_end_array(j);
+}
+
+static void put_aer_bits(struct jw *j, const char *key, bool correctable, uint32_t bits)
+{
+    jw_array(j, key);
+    for (unsigned bit = 0; bit < AER_BITS && bits >> bit != 0; bit++) {
+        const char *name = pci_aer_name(correctable, bit);
+        if ((bits >> bit & 1) != 0 && name != NULL) {
+            jw_str(j, NULL, name);
+        }
+    }
+    jw_end_array(j);
+}
+
+/* Kinds of errors that the function has kept; null where it has no such registers. */
+static void put_aer(struct jw *j, const struct pci_dev *d)
+{
+    const struct pci_aer *a = &pci_watch_get(d)->aer;
+    if (!a->valid) {
+        jw_null(j, "aer");
+        return;
+    }
+    jw_object(j, "aer");
+    put_aer_bits(j, "correctable", true, a->correctable);
+    put_aer_bits(j, "uncorrectable", false, a->uncorrectable);
+    jw_end_object(j);
+}
+
+static void put_health(struct jw *j, uint32_t index)
+{
+    char reason[HEALTH_REASON_MAX];
+    const enum health h = api_gpu_health(index, reason);
+    jw_object(j, "health");
+    jw_str(j, "state", health_name(h));
+    jw_array(j, "reasons");
+    for (char *at = reason, *end; (end = strchr(at, '\n')) != NULL; at = end + 1) {
+        *end = '\0';
+        jw_str(j, NULL, at);
+    }
+    jw_end_array(j);
+    jw_end_object(j);
+}
+
 void api_put_gpu(struct jw *j, const char *key, uint32_t index)
 {
     static struct gsp_snapshot s; /* too large for a stack; nothing yields here */
@@ -171,6 +251,10 @@ void api_put_gpu(struct jw *j, const char *key, uint32_t index)
     jw_str(j, "version", s.vbios_version);
     jw_end_object(j);
     put_vram(j, &s);
+    put_bars(j, s.pci);
+    put_aer(j, s.pci);
+    put_health(j, index);
+    api_put_smi(j, "nvidia_smi", index);
     api_put_sensors(j, "sensors", index);
     jw_object(j, "registers");
     jw_u64(j, "reads", s.reg_reads);
@@ -291,6 +375,10 @@ static void put_status(struct text_buf *out)
 void api_get_status(const struct http_request *req, struct http_response *res)
 {
     static struct api_kept status;
-    (void)req;
+    if (strcmp(req->query, "format=nvidia-smi") == 0) {
+        res->type = "text/plain; charset=utf-8";
+        api_put_smi_text(&res->body);
+        return;
+    }
     api_keep(&status, put_status, res);
 }

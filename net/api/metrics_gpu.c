@@ -235,7 +235,7 @@ static void put_lanes(struct metrics *m, const struct metrics_gpu *g)
 static void put_aer_bits(struct metrics *m, const struct metrics_gpu *g, bool correctable,
                          uint32_t bits)
 {
-    for (unsigned bit = 0; bits >> bit != 0 && bit < AER_BITS; bit++) {
+    for (unsigned bit = 0; bit < AER_BITS && bits >> bit != 0; bit++) {
         const char *name = pci_aer_name(correctable, bit);
         if ((bits >> bit & 1) != 0 && name != NULL) {
             metrics_sample(m, g->own, g->own_len);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "net/api/accept.h"
 #include "net/http/http.h"
 
 #define STREAM_BYTES 9000u /* more than two pieces */
@@ -20,6 +21,7 @@ static void echo(const struct http_request *req, struct http_response *res)
         strstr(req->path, "/../") != NULL) {
         abort(); /* what the server promises its handlers */
     }
+    text_printf(&res->body, "%d ", accept_openmetrics(req->field.accept));
     text_printf(&res->body, "%s %s %s %s", req->path, req->query, req->field.host,
                 req->field.authorization);
     text_append(&res->body, req->body, req->body_len);
