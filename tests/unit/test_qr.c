@@ -239,10 +239,10 @@ static bool is_fixed(int side, int x, int y)
 static void test_mask(void **state)
 {
     (void)state;
-    for (unsigned last = 1; last < 40; last++) {
+    for (unsigned last = 1; last < 2000; last++) {
         char text[64];
         struct qr q;
-        snprintf(text, sizeof(text), "http://10.0.%u.%u/", last * 5, last);
+        snprintf(text, sizeof(text), "http://10.%u.%u.1/", last % 256, last * 7 % 256);
         assert_int_equal(qr_encode(&q, text), FL_OK);
         assert_int_equal(q.side, 25);
         const unsigned format = format_near_corner(&q);
@@ -267,7 +267,7 @@ static void test_mask(void **state)
                 other.row[y] = (other.row[y] & ~(1ull << x)) | bit << x;
                 other.row[y2] = (other.row[y2] & ~(1ull << x2)) | bit << x2;
             }
-            if (mask == chosen || last == 1) {
+            if (last == 1 || (mask == chosen && last < 10)) {
                 assert_reads(&other, text); /* that is what this mask looks like */
             }
             assert_true(own <= penalty_of(&other));
