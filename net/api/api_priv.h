@@ -19,7 +19,11 @@ void api_put_log(struct text_buf *out);    /* the appliance's log as text, witho
 void api_get_metrics(const struct http_request *req, struct http_response *res);
 void api_put_acpi(struct jw *j, const char *key); /* the machine, as ACPI told */
 void api_put_acpi(struct jw *j, const char *key); /* the machine, as ACPI told */
-void api_put_network(struct jw *j);               /* "stack": {...}, "network": [...] */
+/* /api/v1/sd. https: that is all that is served. */
+struct net_status;
+void api_get_sd(const struct http_request *req, struct http_response *res);
+void api_put_sd(struct jw *j, const struct net_status *st, bool https);
+void api_put_network(struct jw *j); /* "stack": {...}, "network": [...] */
 /* A failure's record, null where there is none. */
 void api_put_fail(struct jw *j, const char *key, const struct fl_fail *f);
 void api_put_attempts(struct jw *j, const char *key, struct gsp_gpu *g); /* g may be NULL */
