@@ -8,7 +8,7 @@
 #include "arch/text.h"
 #include "gsp/gsp.h"
 
-enum { LINE_MAX_BYTES = 256, ATTEMPTS_DEFAULT = 3 };
+enum { LINE_MAX_BYTES = 256, ATTEMPTS_DEFAULT = 3, SYSLOG_PORT = 514 };
 
 static void complain(struct boot_config *c, unsigned line, const char *fmt, ...) FL_PRINTF(3, 4);
 static void complain(struct boot_config *c, unsigned line, const char *fmt, ...)
@@ -34,6 +34,7 @@ void config_defaults(struct boot_config *c)
                               .dhcp = true,
                               .ipv6 = true,
                               .mdns = true,
+                              .ntp = true,
                               .attempts = ATTEMPTS_DEFAULT,
                               .screen = true,
                               .log_level = LOG_INFO};
@@ -150,6 +151,42 @@ static bool set_read_token(struct boot_config *c, const char *v)
     return set_yes(&c->read_token, v);
 }
 static bool set_ipv6(struct boot_config *c, const char *v) { return set_yes(&c->ipv6, v); }
+/* "dhcp", "no" or an address */
+static bool set_ntp(struct boot_config *c, const char *v)
+{
+    uint32_t ip = 0;
+    const bool no = strcmp(v, "no") == 0;
+    if (!no && strcmp(v, "dhcp") != 0 && (!parse_address(v, &ip) || ip == 0)) {
+        return false;
+    }
+    c->ntp = !no;
+    c->ntp_server = ip;
+    return true;
+}
+/* "no", or an address with or without ":port" */
+static bool set_syslog(struct boot_config *c, const char *v)
+{
+    uint32_t ip = 0, port = SYSLOG_PORT;
+    if (strcmp(v, "no") == 0) {
+        c->syslog_server = 0;
+        return true;
+    }
+    if (!parse_ipv4(&v, &ip) || ip == 0) {
+        return false;
+    }
+    if (*v == ':') {
+        unsigned digits = 0;
+        for (port = 0, v++; *v >= '0' && *v <= '9' && digits < 5; v++, digits++) {
+            port = port * 10 + (uint32_t)(*v - '0');
+        }
+    }
+    if (*v != '\0' || port == 0 || port > UINT16_MAX) {
+        return false;
+    }
+    c->syslog_server = ip;
+    c->syslog_port = (uint16_t)port;
+    return true;
+}
 static bool set_mdns(struct boot_config *c, const char *v) { return set_yes(&c->mdns, v); }
 static const char *const tls_names[] = {
     [CONFIG_TLS_NO] = "no", [CONFIG_TLS_YES] = "yes", [CONFIG_TLS_ONLY] = "only"};
@@ -225,6 +262,8 @@ static const struct {
     {"dns", set_dns, "an IPv4 address", false},
     {"ipv6", set_ipv6, "yes or no", false},
     {"mdns", set_mdns, "yes or no", false},
+    {"ntp", set_ntp, "dhcp, no or an IPv4 address", false},
+    {"syslog", set_syslog, "no, or an IPv4 address such as 192.168.1.9 or 192.168.1.9:514", false},
     {"token", set_token, "1 to 127 visible characters", true},
     {"read_token", set_read_token, "yes or no", false},
     {"hosts", set_hosts, "names with blanks between, at most 191 bytes", false},
@@ -296,13 +335,14 @@ static void parse_line(struct boot_config *c, unsigned number, char *line)
         }
     }
     bool show = may_be_shown(key, value);
-    complain(c, number,
-             "unknown key%s%s%s; known are hostname, ip, gateway, dns, ipv6, mdns, token, "
-             "read_token, hosts, "
-             "tls, firmware, "
-             "attempts, expect_gpus, metrics_hostname, "
-             "log_level, screen",
-             show ? " '" : "", show ? key : "", show ? "'" : "");
+    complain(
+        c, number,
+        "unknown key%s%s%s; known are hostname, ip, gateway, dns, ipv6, mdns, ntp, syslog, token, "
+        "read_token, hosts, "
+        "tls, firmware, "
+        "attempts, expect_gpus, metrics_hostname, "
+        "log_level, screen",
+        show ? " '" : "", show ? key : "", show ? "'" : "");
 }
 
 void config_parse(struct boot_config *c, const char *text, size_t len)
@@ -366,6 +406,16 @@ void config_text(const struct boot_config *c, char *buf, size_t size)
     put_ipv4(&t, "dns", c->dns);
     text_fmt(&t, "ipv6 = %s\n", c->ipv6 ? "yes" : "no");
     text_fmt(&t, "mdns = %s\n", c->mdns ? "yes" : "no");
+    if (c->ntp && c->ntp_server != 0) {
+        put_ipv4(&t, "ntp", c->ntp_server);
+    } else {
+        text_fmt(&t, "ntp = %s\n", c->ntp ? "dhcp" : "no");
+    }
+    if (c->syslog_server != 0) {
+        const uint32_t ip = c->syslog_server;
+        text_fmt(&t, "syslog = %u.%u.%u.%u:%u\n", (unsigned)(ip >> 24), (unsigned)(ip >> 16 & 0xff),
+                 (unsigned)(ip >> 8 & 0xff), (unsigned)(ip & 0xff), (unsigned)c->syslog_port);
+    }
     text_fmt(&t, "read_token = %s\n", c->read_token ? "yes" : "no");
     if (c->hosts[0] != '\0') {
         text_fmt(&t, "hosts = %s\n", c->hosts);

@@ -29,16 +29,20 @@ struct boot_config {
     bool dhcp;                          /* default true */
     uint32_t ip, mask, gateway, dns;    /* IPv4, host byte order, 0 = none */
     bool ipv6, mdns;                    /* default true */
-    char token[CONFIG_TOKEN_MAX];       /* "" = none: one is made */
-    bool read_token;                    /* readers need it, too; default false */
-    char hosts[CONFIG_HOSTS_MAX];       /* further names of this machine, blanks between */
-    char firmware[32];                  /* version to force, "" = newest that is complete */
-    enum config_tls tls;                /* default no */
-    uint32_t attempts;                  /* of each GPU's boot, 1 to 8; default 3 */
-    uint32_t expect_gpus;               /* fewer are a failure, 0 to 8; default 0 */
-    enum config_host_label host_label;  /* default hostname */
-    enum log_level log_level;           /* default info */
-    bool screen;                        /* drawn on at all; default true */
+    bool ntp;                           /* default true: ask for the time; */
+    uint32_t ntp_server;                /* 0 = whom DHCP names */
+    uint32_t syslog_server;             /* 0 = nobody */
+    uint16_t syslog_port;
+    char token[CONFIG_TOKEN_MAX];      /* "" = none: one is made */
+    bool read_token;                   /* readers need it, too; default false */
+    char hosts[CONFIG_HOSTS_MAX];      /* further names of this machine, blanks between */
+    char firmware[32];                 /* version to force, "" = newest that is complete */
+    enum config_tls tls;               /* default no */
+    uint32_t attempts;                 /* of each GPU's boot, 1 to 8; default 3 */
+    uint32_t expect_gpus;              /* fewer are a failure, 0 to 8; default 0 */
+    enum config_host_label host_label; /* default hostname */
+    enum log_level log_level;          /* default info */
+    bool screen;                       /* drawn on at all; default true */
 
     /* What was wrong, one sentence each: "firstlight.conf:3: unknown key 'ipp'; known are ...".
      * Printable ASCII; never a token's value nor what could be a part of one. */

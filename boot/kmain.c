@@ -257,6 +257,12 @@ static void main_fiber(void *arg)
                              .dns = self.config.dns,
                              .ipv6 = self.config.ipv6,
                              .mdns = self.config.mdns,
+                             .ntp = !self.config.ntp              ? NET_NTP_NO
+                                    : self.config.ntp_server != 0 ? NET_NTP_SERVER
+                                                                  : NET_NTP_DHCP,
+                             .ntp_server = self.config.ntp_server,
+                             .syslog_server = self.config.syslog_server,
+                             .syslog_port = self.config.syslog_port,
                              .http = !tls_only(),
                              .https = tls_enabled()};
     snprintf(net.hostname, sizeof(net.hostname), "%s", self.config.hostname);

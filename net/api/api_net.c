@@ -46,11 +46,30 @@ static void put_stack(struct jw *j, const struct net_status *st)
     jw_end_object(j);
 }
 
+/* The time of day and the syslog server. */
+static void put_services(struct jw *j, const struct net_status *st)
+{
+    jw_object(j, "time");
+    jw_str(j, "source", st->time.syncs != 0 ? "sntp" : "machine");
+    put_ipv4(j, "server", st->time.server);
+    jw_u64(j, "syncs", st->time.syncs);
+    jw_u64(j, "refused", st->time.refused);
+    jw_u64(j, "last_sync_us", st->time.synced_us);
+    jw_i64(j, "offset_us", st->time.offset_us);
+    jw_end_object(j);
+    jw_object(j, "syslog");
+    jw_u64(j, "sent", st->syslog.sent);
+    jw_u64(j, "failed", st->syslog.failed);
+    jw_u64(j, "lost", st->syslog.lost);
+    jw_end_object(j);
+}
+
 void api_put_network(struct jw *j)
 {
     static struct net_status st; /* large; the API runs in one fiber */
     net_get_status(&st);
     put_stack(j, &st);
+    put_services(j, &st);
     jw_array(j, "network");
     for (uint32_t i = 0; i < st.nic_count; i++) {
         const struct net_nic_status *n = &st.nic[i];

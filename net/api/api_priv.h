@@ -28,6 +28,10 @@ void api_put_smi(struct jw *j, const char *key, uint32_t index);
 void api_put_smi_text(struct text_buf *out);
 /* A PCI function: address, ids, class, link; into an object that is open. */
 void api_put_pci(struct jw *j, const struct pci_dev *d);
+/* /api/v1/sd. https: that is all that is served. */
+struct net_status;
+void api_get_sd(const struct http_request *req, struct http_response *res);
+void api_put_sd(struct jw *j, const struct net_status *st, bool https);
 void api_put_network(struct jw *j); /* "stack": {...}, "network": [...] */
 /* A failure's record, null where there is none. */
 void api_put_fail(struct jw *j, const char *key, const struct fl_fail *f);

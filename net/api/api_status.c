@@ -6,6 +6,7 @@
 #include "arch/fiber.h"
 #include "arch/lockorder.h"
 #include "arch/machine.h"
+#include "arch/wallclock.h"
 #include "gsp/xid.h"
 #include "mm/dma.h"
 #include "mm/ram.h"
@@ -302,8 +303,7 @@ static void put_appliance(struct jw *j, const struct api_context *ctx)
     jw_fixed(j, "boot_ms", ctx->firmware_us + http.first_answer_us, 3);
     jw_fixed(j, "efi_entry_to_handoff_ms", ctx->firmware_us, 3);
     jw_fixed(j, "handoff_to_first_answer_ms", http.first_answer_us, 3);
-    uint64_t unix_s = clock_boot_unix_s();
-    jw_u64(j, "unix_time", unix_s == 0 ? 0 : unix_s + now_us / US_PER_S);
+    jw_u64(j, "unix_time", wallclock_now_us() / US_PER_S);
     jw_object(j, "scheduler");
     jw_u64(j, "fibers", fibers.live);
     jw_u64(j, "switches", fibers.switches);

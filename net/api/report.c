@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "arch/clock.h"
 #include "arch/log.h"
+#include "arch/wallclock.h"
 #include "net/api/api_priv.h"
 #include "net/api/events.h"
 
@@ -135,10 +135,11 @@ static const struct {
 /* --- the archive
  * ------------------------------------------------------------------------------------ */
 
+#define TAR_TIME_END (1ull << 33) /* eleven octal digits */
+
 static void fill_header(struct header *h, const char *name, size_t size)
 {
     unsigned sum = 0;
-    const uint64_t boot_s = clock_boot_unix_s();
     memset(h, 0, sizeof(*h));
     snprintf(h->name, sizeof(h->name), "%s", name);
     memcpy(h->mode, "0000644", 8);
@@ -146,7 +147,7 @@ static void fill_header(struct header *h, const char *name, size_t size)
     memcpy(h->gid, "0000000", 8);
     snprintf(h->size, sizeof(h->size), "%011zo", size);
     snprintf(h->mtime, sizeof(h->mtime), "%011llo",
-             (unsigned long long)(boot_s != 0 ? boot_s + clock_now_us() / US_PER_S : 0));
+             (unsigned long long)(wallclock_now_us() / US_PER_S % TAR_TIME_END));
     h->type = '0';
     memcpy(h->magic, "ustar", 6);
     memcpy(h->version, "00", 2);

@@ -16,6 +16,7 @@
 #include "arch/clock.h"
 #include "arch/log.h"
 #include "net/stack/stack.h"
+#include "net/stack/walltime.h"
 
 #define POLL_BUDGET 64u /* frames per visit, so that timers and other cards get their turn */
 #define PIECES_MAX  8u  /* more are copied together first */
@@ -130,6 +131,7 @@ static void start_the_rest(struct net_if *p)
     if (p->cfg->ipv6) {
         net_ipv6_start(&p->ipv6, &p->lw);
     }
+    walltime_start();
     if (p->cfg->mdns) {
         discovery_start(&p->discovery, &p->lw, p->cfg);
     }

@@ -22,6 +22,8 @@
 #include "net/nic/nic.h"
 #include "net/stack/netif.h"
 #include "net/stack/stack.h"
+#include "net/stack/syslog.h"
+#include "net/stack/walltime.h"
 #include "pci/pci_regs.h"
 
 /* A frame is often followed by another soon (the next request of a client, its acknowledgement):
@@ -35,7 +37,8 @@
 /* Of a card: those that wait for its address (netif.c), and mDNS. One of lwIP's timers too few
  * would stop the machine. */
 #define CARD_TIMERS (2u + DISCOVERY_TIMERS)
-_Static_assert(LWIP_NUM_SYS_TIMEOUT_INTERNAL + NET_MAX_NICS * CARD_TIMERS + MDNS_MAX_STORED_PKTS <=
+_Static_assert(LWIP_NUM_SYS_TIMEOUT_INTERNAL + NET_MAX_NICS * CARD_TIMERS + MDNS_MAX_STORED_PKTS +
+                       WALLTIME_TIMERS + SYSLOG_TIMERS <=
                    MEMP_NUM_SYS_TIMEOUT,
                "a timer for all who may wait");
 
@@ -211,6 +214,8 @@ static void net_fiber(void *arg)
     if (state.cfg.mdns) {
         discovery_init();
     }
+    walltime_init(&state.cfg);
+    syslog_start(&state.cfg);
     state.started = true;
     state.service.start();
     if (fiber_spawn("nics", probe_fiber, NULL, FIBER_STACK_DEFAULT) == NULL) {
@@ -301,6 +306,8 @@ void net_get_status(struct net_status *out)
             snprintf(n->error, sizeof(n->error), "%s", c->fail.text);
         }
     }
+    walltime_status(&out->time);
+    syslog_status(&out->syslog);
     if (state.started) {
         out->tcp_active = (uint32_t)lwip_stats.memp[MEMP_TCP_PCB]->used;
         out->tcp_max = (uint32_t)lwip_stats.memp[MEMP_TCP_PCB]->avail;

@@ -17,6 +17,7 @@
 #include "netif/ethernet.h"
 
 #include "arch/clock.h"
+#include "net/stack/walltime.h"
 
 /* So many at once, then so many a second. */
 struct ration {
@@ -104,6 +105,10 @@ static bool mdns_may_pass(const uint8_t *dns, size_t len)
 
 static bool udp_may_pass(const struct stack_packet *p)
 {
+    if (load16(p->data) == LWIP_IANA_PORT_SNTP &&
+        !walltime_may_pass(p->data + UDP_HLEN, p->len - UDP_HLEN)) {
+        return false;
+    }
     return load16(p->data + offsetof(struct udp_hdr, dest)) != LWIP_IANA_PORT_MDNS ||
            mdns_may_pass(p->data + UDP_HLEN, p->len - UDP_HLEN);
 }

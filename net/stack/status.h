@@ -13,6 +13,8 @@
 #define NET_IP6_BYTES        16           /* in network byte order */
 #define NET_IP6_TEXT         40           /* written out, with its NUL */
 
+enum net_ntp { NET_NTP_DHCP, NET_NTP_SERVER, NET_NTP_NO };
+
 struct net_config {
     bool dhcp;                       /* else the address below, on the first card */
     uint32_t ip, mask, gateway;      /* IPv4, host byte order, 0 = none */
@@ -21,6 +23,10 @@ struct net_config {
     bool ipv6;                       /* link-local addresses, and one of each advertised prefix */
     bool mdns;                       /* a name under .local, and services */
     bool http, https;                /* announced: ports 80 and 443 */
+    enum net_ntp ntp;                /* who is asked for the time; DHCP: option 42 */
+    uint32_t ntp_server;             /* NET_NTP_SERVER: IPv4, host byte order */
+    uint32_t syslog_server;          /* who gets the log: IPv4, host byte order, 0 = nobody */
+    uint16_t syslog_port;
 };
 
 enum net_nic_state {
@@ -28,6 +34,19 @@ enum net_nic_state {
     NET_NIC_NO_LINK,
     NET_NIC_DHCP, /* waiting for an address */
     NET_NIC_UP,
+};
+
+struct net_time_status {
+    uint32_t server;    /* IPv4, host byte order, 0 = none is asked */
+    uint64_t syncs;     /* answers that were believed */
+    uint64_t refused;   /* answers that were not: no time in them, or an impossible one */
+    uint64_t synced_us; /* clock of the last one, 0 = never */
+    int64_t offset_us;  /* by which it set the time of day */
+};
+
+struct net_syslog_status {
+    uint64_t sent, failed; /* messages */
+    uint64_t lost;         /* lines that the log had overwritten, events without room */
 };
 
 /* An IPv6 address as RFC 5952 writes it. */
@@ -61,4 +80,6 @@ struct net_status {
     uint64_t tcp_drops, tcp_memory_errors;
     uint64_t pool_used, pool_max, pool_errors; /* receive buffers */
     uint64_t wakeups;                          /* times the fiber woke up */
+    struct net_time_status time;
+    struct net_syslog_status syslog;
 };

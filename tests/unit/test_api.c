@@ -13,7 +13,9 @@
 
 #include "mm/ram.h"
 #include "net/api/api.h"
+#include "net/api/api_priv.h"
 #include "net/http/http.h"
+#include "net/stack/status.h"
 #include "tests/unit/wire.h"
 
 static struct api_context ctx;
@@ -72,6 +74,40 @@ static void test_doors_are_told(void **state)
     assert_int_equal(value(text, "\"evicted\":"), 0);
     assert_non_null(strstr(text, "\"tls\":{\"enabled\":false"));
     assert_int_equal(value(text, "\"memory_used\":"), 0);
+}
+
+static void expect_sd(const struct net_status *st, bool https, const char *expected)
+{
+    struct text_buf out = {0};
+    struct jw j;
+    jw_begin(&j, &out);
+    api_put_sd(&j, st, https);
+    assert_string_equal(out.data, expected);
+    free(out.data);
+}
+
+/* One target with the first address that others can use; none while there is none. */
+static void test_sd(void **state)
+{
+    (void)state;
+    static struct net_status st;
+    const char *text = get("/api/v1/sd");
+    assert_non_null(strstr(text, "200 OK"));
+    assert_non_null(strstr(text, "Content-Type: application/json"));
+    assert_non_null(strstr(text, "\r\n\r\n[]\n"));
+    st.nic_count = 2;
+    st.nic[0].ip6_count = 1;
+    memcpy(st.nic[0].ip6[0], (const uint8_t[16]){0xfe, 0x80, [15] = 1}, 16);
+    expect_sd(&st, false, "[]"); /* an address of one link */
+    st.nic[0].ip6_count = 2;
+    memcpy(st.nic[0].ip6[1], (const uint8_t[16]){0x20, 1, 0x0d, 0xb8, [15] = 1}, 16);
+    expect_sd(&st, true,
+              "[{\"targets\":[\"[2001:db8::1]:443\"],\"labels\":{\"__scheme__\":\"https\","
+              "\"hostname\":\"bench\",\"__meta_firstlight_version\":\"test\"}}]");
+    st.nic[1].ip = 0x0a00020f;
+    expect_sd(&st, false,
+              "[{\"targets\":[\"10.0.2.15:80\"],\"labels\":{\"__scheme__\":\"http\","
+              "\"hostname\":\"bench\",\"__meta_firstlight_version\":\"test\"}}]");
 }
 
 /* As many GPUs as there can be, each with a failure to tell. */
@@ -134,6 +170,7 @@ static int group_setup(void **state)
     wire_start();
     assert_int_equal(ram_init(&fail), FL_OK);
     ctx.version = "test";
+    ctx.access.hostname = "bench";
     api_init(&ctx);
     return 0;
 }
@@ -148,6 +185,7 @@ static int group_teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_sd),
         cmocka_unit_test(test_doors_are_told),
         cmocka_unit_test(test_speed),
         cmocka_unit_test(test_many_gpus),

@@ -64,6 +64,13 @@ static void test_all_keys(void **state)
     assert_int_equal(c.tls, CONFIG_TLS_ONLY);
     assert_int_equal(parse("tls = yes").tls, CONFIG_TLS_YES);
     assert_int_equal(parse("tls = no").tls, CONFIG_TLS_NO);
+    assert_true(parse("").ntp && parse("").ntp_server == 0 && !parse("ntp = no").ntp);
+    assert_int_equal(parse("ntp = 10.0.2.2").ntp_server, 0x0a000202);
+    assert_int_equal(parse("ntp = 10.0.2.2\nntp = dhcp").ntp_server, 0);
+    assert_int_equal(parse("syslog = 10.0.2.2").syslog_server, 0x0a000202);
+    assert_int_equal(parse("syslog = 10.0.2.2").syslog_port, 514);
+    assert_int_equal(parse("syslog = 10.0.2.2:5514").syslog_port, 5514);
+    assert_int_equal(parse("syslog = 10.0.2.2\nsyslog = no").syslog_server, 0);
     assert_true(parse("mdns = yes").mdns && parse("").mdns && !parse("mdns = no").mdns);
     assert_true(parse("ipv6 = yes").ipv6 && parse("").ipv6 && !parse("ipv6 = no").ipv6);
     assert_false(parse("screen = off").screen);
@@ -112,6 +119,14 @@ static void test_bad_values(void **state)
         "metrics_hostname =",
         "screen = no",
         "screen =",
+        "ntp = yes",
+        "ntp = 0.0.0.0",
+        "syslog = yes",
+        "syslog = 1.2.3.4:0",
+        "syslog = 1.2.3.4:65536",
+        "syslog = 1.2.3.4:x",
+        "syslog = 1.2.3.4:",
+        "syslog = 1.2.3.4 514",
     };
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
         char text[128];

@@ -41,16 +41,18 @@
 #define MEMP_NUM_MLD6_GROUP 44
 
 /* --- protocols --- */
-#define LWIP_IPV4 1
-#define LWIP_IPV6 1
-#define LWIP_ARP  1
-#define LWIP_ICMP 1
-#define LWIP_RAW  0
-#define LWIP_UDP  1
-#define LWIP_TCP  1
-#define LWIP_IGMP 1 /* for mDNS */
-#define LWIP_DNS  0 /* nobody asks for names */
-#define LWIP_DHCP 1
+#define LWIP_IPV4                 1
+#define LWIP_IPV6                 1
+#define LWIP_ARP                  1
+#define LWIP_ICMP                 1
+#define LWIP_RAW                  0
+#define LWIP_UDP                  1
+#define LWIP_TCP                  1
+#define LWIP_IGMP                 1 /* for mDNS */
+#define LWIP_DNS                  0 /* nobody asks for names */
+#define LWIP_DHCP                 1
+#define LWIP_DHCP_GET_NTP_SRV     1 /* option 42 */
+#define LWIP_DHCP_MAX_NTP_SERVERS 1
 /* Conflict detection would hold the address back for 7.8 s; a server that hands out an address in
  * use is the operator's to mend. */
 #define LWIP_DHCP_DOES_ACD_CHECK 0
@@ -76,6 +78,15 @@
 #define MDNS_MAX_SERVICES          2 /* _http and _https */
 #define MDNS_OUTPUT_PACKET_SIZE    1450
 #define LWIP_NUM_NETIF_CLIENT_DATA 1 /* mDNS */
+
+/* --- the time (net/stack/walltime.c) --- */
+#define SNTP_CHECK_RESPONSE                 2 /* from the server asked, with the time stamp that it was sent */
+#define SNTP_COMP_ROUNDTRIP                 1
+#define SNTP_STARTUP_DELAY                  1
+#define SNTP_STARTUP_DELAY_FUNC             (LWIP_RAND() % 1000)
+#define SNTP_RETRY_TIMEOUT_MAX              3600000
+#define SNTP_GET_SYSTEM_TIME_NTP(sec, frac) net_ntp_now(&(sec), &(frac))
+#define SNTP_SET_SYSTEM_TIME_NTP(sec, frac) net_ntp_set((sec), (frac))
 
 /* --- TCP --- */
 #define TCP_MSS                    1460

@@ -37,3 +37,8 @@ __attribute__((format(printf, 1, 2))) void net_lwip_diag(const char *fmt, ...);
     do {                                                                                           \
         net_lwip_diag args;                                                                        \
     } while (0)
+
+/* SNTP's clock (net/stack/walltime.c): seconds since 2036-02-07T06:28:16Z, as lwIP has them, and a
+ * binary fraction of 32 bits. */
+void net_ntp_now(int32_t *sec, uint32_t *frac);
+void net_ntp_set(int32_t sec, uint32_t frac);
