@@ -6,13 +6,13 @@ COMMON_SRCS += $(addprefix net/stack/,lwip_port.c stack.c stack_tcp.c stack_asse
     netmain.c)
 COMMON_SRCS += $(addprefix net/http/,json.c json_in.c request.c response.c http.c http_lwip.c listen.c \
     tls.c tls_conn.c tls_cert.c tls_port.c)
-COMMON_SRCS += $(addprefix net/api/,api.c api_status.c api_metrics.c api_gpu.c api_memory.c api_net.c api_acpi.c access.c report.c openapi.c)
+COMMON_SRCS += $(addprefix net/api/,api.c api_status.c api_metrics.c api_gpu.c api_memory.c api_net.c api_acpi.c access.c report.c openapi.c page.c)
 COMMON_SRCS += $(addprefix net/api/rpc/,server.c params.c discover.c gpu.c rm.c rm_params.c session.c registers.c pci.c \
     appliance.c memory.c vm.c)
 
 UNIT_TESTS += $(addprefix tests/unit/,test_virtio_net.c test_e1000e.c test_netmain.c test_stack.c \
     test_lwip_port.c test_stack_tcp.c test_json.c test_http.c test_http_conduct.c test_http_later.c test_http_lwip.c test_http_full.c test_tls.c test_tls_refused.c test_tls_cert.c test_tls_lwip.c test_api.c test_api_gpu.c test_rpc_server.c test_rpc_gpu.c \
-    test_rpc_memory.c test_rpc_vm.c test_api_memory.c)
+    test_rpc_memory.c test_rpc_vm.c test_api_memory.c test_page.c)
 TEST_SUPPORT_SRCS += tests/unit/fake_virtio.c tests/unit/wire.c
 FUZZ_TARGETS += tests/fuzz/fuzz_virtio_net.c tests/fuzz/fuzz_http.c tests/fuzz/fuzz_rpc.c tests/fuzz/fuzz_tls.c
 BENCH_SRCS += tests/bench/bench_tls.c

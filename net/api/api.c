@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Routes of the API, and the small answers: health, log, index, page. */
+/* Routes of the API, and the small answers: health, log, index. */
 #include "net/api/api.h"
 
 #include <stdio.h>
@@ -9,7 +9,6 @@
 #include "arch/log.h"
 #include "net/api/access.h"
 #include "net/api/api_priv.h"
-#include "web_page.h" /* generated from net/page/ */
 
 static struct {
     const struct api_context *ctx;
@@ -72,18 +71,6 @@ static void get_healthz(const struct http_request *req, struct http_response *re
     text_printf(&res->body, "%s\n", reason);
 }
 
-static void get_page(const struct http_request *req, struct http_response *res)
-{
-    (void)req;
-    res->type = "text/html; charset=utf-8";
-    res->extra = "Content-Security-Policy: default-src 'none'; connect-src 'self'; style-src "
-                 "'unsafe-inline'; "
-                 "script-src 'unsafe-inline'; img-src data:; form-action 'none'; base-uri 'none'; "
-                 "frame-ancestors 'none'\r\n";
-    res->static_body = web_page;
-    res->static_len = web_page_len;
-}
-
 void api_put_log(struct text_buf *out)
 {
     uint64_t cursor = 0, lost = 0;
@@ -111,7 +98,8 @@ static void get_index(const struct http_request *req, struct http_response *res)
 #define BYTES  "{\"type\":\"string\",\"contentEncoding\":\"binary\"}"
 
 static const struct http_route routes[] = {
-    {"/", HTTP_METHOD_GET, get_page, "the live page", ACCESS_OPEN, 0, "page", "text/html", STRING},
+    {"/", HTTP_METHOD_GET, api_get_page, "the live page", ACCESS_OPEN, 0, "page", "text/html",
+     STRING},
     {"/healthz", HTTP_METHOD_GET, get_healthz,
      "200 when every GPU found is ready, else 503 with the reason", ACCESS_OPEN, 0, "health",
      "text/plain", STRING},
