@@ -26,7 +26,7 @@ ROOMS := arch pci mm gsp net boot client tests/model tests/synth tests/unit test
 include mk/build.mk
 include mk/work.mk
 
-.PHONY: all run test test-api test-chips test-newlib test-other-debian debian-updates bench fuzz msan image check format tidy \
+.PHONY: all run test test-api test-page screenshots test-chips test-newlib test-other-debian debian-updates bench fuzz msan image check format tidy \
     setup clean distclean help
 
 all: host efi client ## build the appliance, the GPU model, the client and the host libraries
@@ -49,6 +49,12 @@ test-other-debian: ## make run and make test in a bare root of the other Debian 
 
 test-api: efi gpu-model ## programs of others judge the API's descriptions and call it (needs node, npm, network)
 	$(Q)python3 tests/api/test_api.py
+
+test-page: efi gpu-model ## the live page in a headless Chromium (needs it, node, npm, network); PAGE_ARGS=--no-live
+	$(Q)python3 tests/api/test_page.py $(PAGE_ARGS)
+
+screenshots: ## docs/page/*.png: the live page in all its scenes (needs Chromium, node, npm, network)
+	$(Q)python3 tests/api/screenshots.py docs/page
 
 test-newlib: ## run the boot tests with the appliance built with newlib
 	$(Q)LIBC=newlib $(RUN_TESTS) --only boot $(TEST_ARGS)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-# The web page as a C array.
-build/gen/web_page.h: net/page/index.html net/page/gen.py
+# The web page as C arrays.
+build/gen/web_page.h: $(wildcard net/page/*.html net/page/*.css net/page/*.js) net/page/gen.py
 	@mkdir -p $(@D)
-	$(Q)python3 net/page/gen.py net/page/index.html $@
+	$(Q)python3 net/page/gen.py net/page $@
 GEN_HEADERS += build/gen/web_page.h
 
 # What every frame and every byte of an answer passes; the rest is as small as can be.

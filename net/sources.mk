@@ -11,7 +11,7 @@ COMMON_SRCS += $(addprefix net/http/,json.c json_in.c request.c response.c http.
 COMMON_SRCS += $(addprefix net/api/,api.c api_status.c api_metrics.c api_gpu.c api_memory.c api_net.c \
     api_acpi.c api_speed.c access.c report.c openapi.c health.c cache.c metrics_text.c metrics_dcgm.c \
     metrics_gpu.c metrics_sensors.c metrics_appliance.c accept.c pci_watch.c api_sensors.c events.c \
-    event_ring.c event_stream.c status_smi.c api_sd.c)
+    event_ring.c event_stream.c status_smi.c api_sd.c page.c)
 COMMON_SRCS += $(addprefix net/api/rpc/,server.c params.c discover.c gpu.c rm.c rm_params.c session.c \
     registers.c pci.c appliance.c memory.c vm.c vm_jobs.c)
 
@@ -21,7 +21,7 @@ UNIT_TESTS += $(addprefix tests/unit/,test_virtio_net.c test_e1000e.c test_netma
     test_tls_cert.c test_tls_lwip.c test_api.c test_api_gpu.c test_rpc_server.c test_rpc_gpu.c test_rpc_memory.c \
     test_rpc_vm.c test_rpc_jobs.c test_rpc_jobs_ends.c test_api_memory.c test_accept.c test_health.c \
     test_metrics.c test_metrics_judged.c test_events.c test_events_gpu.c test_events_lwip.c test_soak.c \
-    test_status.c test_walltime.c test_syslog.c)
+    test_status.c test_walltime.c test_syslog.c test_page.c)
 TEST_SUPPORT_SRCS += tests/unit/fake_virtio.c tests/unit/wire.c
 FUZZ_TARGETS += tests/fuzz/fuzz_virtio_net.c tests/fuzz/fuzz_http.c tests/fuzz/fuzz_rpc.c tests/fuzz/fuzz_tls.c \
     tests/fuzz/fuzz_events.c

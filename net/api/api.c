@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Routes of the API, and the small answers: health, log, index, page. */
+/* Routes of the API, and the small answers: health, log, index. */
 #include "net/api/api.h"
 
 #include <string.h>
@@ -8,7 +8,6 @@
 #include "arch/log.h"
 #include "net/api/access.h"
 #include "net/api/api_priv.h"
-#include "web_page.h" /* generated from net/page/ */
 
 static struct {
     const struct api_context *ctx;
@@ -27,18 +26,6 @@ void api_snapshot(uint32_t index, struct gsp_snapshot *out)
     out->state = GSP_FAILED;
     out->pci = g->pci;
     out->fail = g->fail;
-}
-
-static void get_page(const struct http_request *req, struct http_response *res)
-{
-    (void)req;
-    res->type = "text/html; charset=utf-8";
-    res->extra = "Content-Security-Policy: default-src 'none'; connect-src 'self'; style-src "
-                 "'unsafe-inline'; "
-                 "script-src 'unsafe-inline'; img-src data:; form-action 'none'; base-uri 'none'; "
-                 "frame-ancestors 'none'\r\n";
-    res->static_body = web_page;
-    res->static_len = web_page_len;
 }
 
 void api_put_log(struct text_buf *out)
@@ -68,7 +55,8 @@ static void get_index(const struct http_request *req, struct http_response *res)
 #define BYTES  "{\"type\":\"string\",\"contentEncoding\":\"binary\"}"
 
 static const struct http_route routes[] = {
-    {"/", HTTP_METHOD_GET, get_page, "the live page", ACCESS_OPEN, 0, "page", "text/html", STRING},
+    {"/", HTTP_METHOD_GET, api_get_page, "the live page", ACCESS_OPEN, 0, "page", "text/html",
+     STRING},
     {"/healthz", HTTP_METHOD_GET, api_get_healthz,
      "200 ok, or degraded with the reasons, when every GPU is ready; else 503 with the reason",
      ACCESS_OPEN, 0, "health", "text/plain", STRING},

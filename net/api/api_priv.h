@@ -9,6 +9,9 @@ const struct api_context *api_context(void); /* never NULL */
 /* The snapshot of GPU index; one that could not be created gives its failure. */
 void api_snapshot(uint32_t index, struct gsp_snapshot *out);
 
+void api_get_page(const struct http_request *req, struct http_response *res);
+/* Whether an Accept-Encoding ("": none) lets a body be gzip (RFC 9110 12.5.3). */
+bool api_takes_gzip(const char *accept_encoding);
 void api_get_status(const struct http_request *req, struct http_response *res);
 /* /api/v1/events (event_stream.c); init: starts afresh, no stream is open. */
 void api_init_events(void);

@@ -48,6 +48,7 @@ struct http_fields {
     char authorization[192];
     char content_type[96];
     char accept[512]; /* Prometheus sends 240 */
+    char accept_encoding[96];
     char range[64];
     char content_range[64];
     char if_none_match[96];

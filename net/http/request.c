@@ -151,6 +151,7 @@ static const struct {
     FIELD("authorization", authorization, true, true),
     FIELD("content-type", content_type, true, true),
     FIELD("accept", accept, false, false),
+    FIELD("accept-encoding", accept_encoding, false, false),
     FIELD("range", range, true, false),
     FIELD("content-range", content_range, true, true),
     FIELD("if-none-match", if_none_match, false, false),

@@ -2,48 +2,20 @@
 # SPDX-License-Identifier: MIT
 """The appliance's descriptions, judged by programs of others (README.md)."""
 import json
-import shutil
-import subprocess
 import sys
-from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-TOP = HERE.parent.parent
+from _npm import HERE, MODULES, TOP, WORK, prepare, run
+
 sys.path[:0] = [str(TOP / "tests/boot")]
 from _harness import Test, image  # noqa: E402
 
-WORK = TOP / "build/api"
-INSTALL_S, TOOL_S = 600, 120
-
-
-def run(command, timeout_s=TOOL_S):
-    """(exit status, what it printed)"""
-    done = subprocess.run([str(c) for c in command], cwd=WORK, text=True, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, timeout=timeout_s, check=False)
-    return done.returncode, done.stdout
-
-
-def prepare():
-    WORK.mkdir(parents=True, exist_ok=True)
-    wanted = (HERE / "package.json").read_text()
-    if not (WORK / "node_modules").is_dir() or (WORK / "package.json").read_text() != wanted:
-        (WORK / "package.json").write_text(wanted)
-        print("# installing the tools of package.json: a minute or two", flush=True)
-        status, text = run(["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts"], INSTALL_S)
-        if status != 0:
-            (WORK / "package.json").unlink()
-            sys.exit(f"npm install failed: {text[-1000:]}")
-    (WORK / ".spectral.yaml").write_text('extends: ["spectral:oas"]\n')
-
-
-if not shutil.which("npm"):
-    sys.exit("make test-api needs node and npm; Debian: apt install npm")
 prepare()
-TOOLS = WORK / "node_modules/.bin"
+(WORK / ".spectral.yaml").write_text('extends: ["spectral:oas"]\n')
+TOOLS = MODULES / ".bin"
 with Test("api") as test:
     with test.machine(image("debug", "log_level = debug\n")) as m:
         m.wait_gpu(deadline_s=60)
-        status, text = run(["node", HERE / "page.mjs", TOP / "net/page/index.html"])
+        status, text = run(["node", HERE / "page.mjs"])
         test.ok("page", status == 0, text)
         (WORK / "openapi.json").write_text(m.get("/openapi.json")[1])
         _, _, body = m.request("POST", "/rpc", headers={"Content-Type": "application/json"},

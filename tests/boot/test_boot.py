@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """The whole way: from a USB stick to a GPU that is up, with NVIDIA's real files, over HTTP."""
+import base64
+import gzip
+import hashlib
 import re
 import time
 
@@ -99,6 +102,12 @@ def endpoints(t, m, vram):
     missing = [rule for rule in PAGE_POLICY if rule not in policy.split("; ")]
     t.ok("page-policy", not missing and "http" not in policy and "*" not in policy,
          f"without {missing}: {policy}")
+    code, headers, body = m.request("GET", "/", headers={"Accept-Encoding": "gzip"})
+    page = gzip.decompress(body).decode() if headers.get("Content-Encoding") == "gzip" else ""
+    script = re.search(r"<script>(.*?)</script>", page, re.S)
+    digest = base64.b64encode(hashlib.sha256(script[1].encode()).digest()).decode() if script else None
+    t.ok("page-runs", digest and f"script-src 'sha256-{digest}'" in headers.get("Content-Security-Policy", ""),
+         f"status {code}, {len(page)} bytes, script of {digest}: {policy}")
     t.equal("unknown-path", m.get("/nowhere")[0], 404)
     t.equal("unknown-gpu", m.get("/api/v1/gpus/7/flight")[0], 404)
     code, _, _ = m.request("POST", "/api/v1/status", body=b"{}")

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: MIT
 """The checks of the tree notice what they are for: floors.py, lines.py and live_page.py are run in
 trees made here, one fault in each, and in the same tree without it."""
+import base64
+import hashlib
 import shutil
 import subprocess
 import sys
@@ -64,6 +66,19 @@ CASES = {
     "no text": ("lines", {"docs/a.png": "\0" + LONG + LONG}, None),
 }
 PAGE = "net/page/index.html"
+FRAME = "<!doctype html>\n<style>\n/* a.css */\n</style>\n{}\n<script>\n/* a.js */\n</script>\n"
+FRAME_BYTES = len(FRAME.format("").replace("/* a.css */", "").replace("\n\n", "\n").replace("/* a.js */", "x;")) + 2
+# Text that does not get smaller: what hashes look like.
+NOISE = "".join(base64.b64encode(hashlib.sha512(bytes([i // 256, i % 256])).digest()).decode() for i in range(600))
+
+
+def page_tree(line, **more):
+    """A live page with this line in it, put together by the real gen.py."""
+    generator = (CHECKS.parent.parent / "net/page/gen.py").read_text(encoding="utf-8")
+    return {PAGE: FRAME.format(line), "net/page/links.html": "", "net/page/plain.html": "", "net/page/a.css": "",
+            "net/page/a.js": "x;", "net/page/gen.py": generator} | more
+
+
 # A line of the live page, what is said of it; None: nothing.
 PAGE_LINES = (
     ("e.textContent = text;", None),
@@ -83,11 +98,26 @@ PAGE_LINES = (
     ('<script src="/x.js"></script>', "something from elsewhere"),
     ('<b onclick="x()">', "a handler in the markup"),
     ('<input id="a" name="token">', "a field that a form would put into an address"),
-    ("x" * 28 * 1024, None),
-    ("x" * (28 * 1024 + 1), "28673 bytes, at most 28672"),
+    ('<b style="color: red">', "a style in the markup"),
+    ('e.setAttribute("style", text);', "a style in the markup"),
+    ("<style>b {}</style>", "one <style>, not 2"),
+    ("x" * (80 * 1024 - FRAME_BYTES), None),
+    ("x" * (80 * 1024 - FRAME_BYTES + 1), "81921 bytes whole, at most 81920"),
+    (NOISE[:36 * 1024], None),
+    (NOISE[:40 * 1024], "bytes compressed, at most 28672"),
 )
-CASES |= {f"{line[:40]}, {len(line)} bytes": ("live_page", {PAGE: line}, said) for line, said in PAGE_LINES}
-CASES["no page"] = ("live_page", {}, f"{PAGE}: is not there")
+CASES |= {f"{line[:40]}, {len(line)} bytes": ("live_page", page_tree(line), said) for line, said in PAGE_LINES}
+CASES["no page"] = ("live_page", {}, "there is no page")
+CASES["a script that nobody names"] = ("live_page", page_tree("", **{"net/page/b.js": "y;"}), "index.html does not name it")
+CASES["a fault in a script"] = ("live_page", page_tree("", **{"net/page/a.js": "eval(x);"}), "net/page/a.js:1: text run")
+# What gen.py might do wrong: a part of it, what stands there instead, what is said.
+for part, wrong, said in (("default-src 'none'", "default-src 'self'", "default-src is not 'none'"),
+                          ("img-src data:", "img-src *", "the policy says *"),
+                          ('hash_of(html, "script"))', 'hash_of(html, "style"))', "script-src is"),
+                          ("squeeze.compress(data)", "squeeze.compress(data[1:])", "does not come out again")):
+    tree = page_tree("")
+    tree["net/page/gen.py"] = tree["net/page/gen.py"].replace(part, wrong)
+    CASES[f"a generator with {wrong[:24]}"] = ("live_page", tree, said)
 
 
 def run(check, tree):
