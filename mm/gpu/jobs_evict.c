@@ -57,6 +57,7 @@ enum fl_err gpu_object_evict(struct gpu_object *o, struct fl_fail *fail)
 {
     enum fl_err err = FL_OK;
 
+    o->changes++;
     o->evicted = true; /* from here on jobs map it without entries */
     for (struct gpu_mapping *m = o->mappings; m != NULL && err == FL_OK;) {
         if (m->epoch == 0) {
@@ -125,9 +126,10 @@ enum fl_err gpu_object_restore(struct gpu_object *o, const struct gpu_extent *ex
             continue;
         }
         struct gpu_vm *vm = enter(m);
+        const uint64_t changes = o->changes;
         err = restore_in(vm, o, m->va, m->len, fail);
         leave(vm);
-        m = o->mappings;
+        m = o->changes == changes ? m->object_next : o->mappings; /* else m may be gone */
     }
     if (err == FL_OK) {
         return FL_OK;

@@ -42,6 +42,7 @@ enum fl_err gpu_maps_insert(struct gpu_maps *s, struct gpu_mapping *m)
             m->object_next->object_prev = m;
         }
         m->object->mappings = m;
+        m->object->changes++;
     }
     return FL_OK;
 }
@@ -58,6 +59,9 @@ void gpu_maps_remove(struct gpu_maps *s, struct gpu_mapping *m)
         m->object->mappings = m->object_next;
     }
     m->object_prev = m->object_next = NULL;
+    if (m->object != NULL) {
+        m->object->changes++;
+    }
 }
 
 struct gpu_mapping *gpu_maps_from(const struct gpu_maps *s, uint64_t va)

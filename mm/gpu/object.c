@@ -127,6 +127,7 @@ enum fl_err gpu_object_move(struct gpu_object *o, const struct gpu_extent *exten
     heap_free(o->backing);
     o->backing = b;
     o->epoch++;
+    o->changes++;
     return FL_OK;
 }
 

@@ -26,6 +26,7 @@ struct gpu_object {
     uint64_t len;
     struct gpu_backing *backing;
     struct gpu_mapping *mappings; /* in every address space; maps.c's */
+    uint64_t changes;             /* of that list, of the place and of whether it is evicted */
     uint64_t uses;                /* mappings, and operations of jobs that name it */
     uint64_t epoch;               /* counts its places; the first is 1 */
     bool evicted;                 /* its bytes are nowhere: it is mapped without entries */

@@ -99,24 +99,36 @@ static void jobs_meanwhile(void **state)
 
 static struct rig second;
 
-static void in_every_vm(void **state)
+/* In a second one, object 0 from 2 MiB on at 1 GiB. */
+static void open_second(void)
 {
-    (void)state;
     const struct gpu_vm_options o = {.name = "second"};
-    struct gpu_tables *t = NULL;
-    struct gpu_vm *vm = NULL;
     const struct gpu_bind_op op = rig_map(r, GIB(1), MIB(2), 0, MIB(2));
     const struct gpu_bind bind = {.ops = &op, .op_count = 1};
 
     second = (struct rig){.s.memory = malloc(SPACE_TABLE_BYTES)};
     second.s.mem = (struct gpu_mem){&rig_ops, &second.s, SPACE_VRAM};
     second.s.source = (struct gpu_table_source){rig_alloc, space_free, &second.s};
-    must_be(
-        gpu_tables_create(&second.s.mem, &gpu_mmu_v3, &second.s.source, 0, false, &t, &r->s.fail),
-        FL_OK, &r->s.fail);
-    second.s.t = t;
-    must_be(gpu_vm_create(&second.s.mem, t, &o, &vm, &r->s.fail), FL_OK, &r->s.fail);
-    must_be(gpu_vm_bind_sync(vm, &bind, &r->s.fail), FL_OK, &r->s.fail);
+    must_be(gpu_tables_create(&second.s.mem, &gpu_mmu_v3, &second.s.source, 0, false, &second.s.t,
+                              &r->s.fail),
+            FL_OK, &r->s.fail);
+    must_be(gpu_vm_create(&second.s.mem, second.s.t, &o, &second.vm, &r->s.fail), FL_OK,
+            &r->s.fail);
+    must_be(gpu_vm_bind_sync(second.vm, &bind, &r->s.fail), FL_OK, &r->s.fail);
+}
+
+static void close_second(void)
+{
+    assert_true(gpu_vm_check(second.vm));
+    gpu_vm_destroy(second.vm);
+    gpu_tables_destroy(second.s.t);
+    free(second.s.memory);
+}
+
+static void in_every_vm(void **state)
+{
+    (void)state;
+    open_second();
     rig_do(r, rig_map(r, 0, MIB(2), 0, 0));
     assert_int_equal(gpu_object_evict(r->object[0], NULL), FL_OK);
     assert_int_equal(rig_pa(r, 0), 0);
@@ -124,10 +136,7 @@ static void in_every_vm(void **state)
     must_be(gpu_object_restore(r->object[0], elsewhere, 2, &r->s.fail), FL_OK, &r->s.fail);
     assert_int_equal(rig_pa(r, 0), GIB(20));
     assert_int_equal(rig_pa(&second, GIB(1)), GIB(20) + MIB(2));
-    assert_true(gpu_vm_check(vm));
-    gpu_vm_destroy(vm);
-    gpu_tables_destroy(t);
-    free(second.s.memory);
+    close_second();
     rig_assert_agree(r);
 }
 
@@ -245,6 +254,41 @@ static void behind_a_job_that_runs(void **state)
     rig_assert_agree(r);
 }
 
+static bool restored;
+
+static void restore_fiber(void *arg)
+{
+    (void)arg;
+    must_be(gpu_object_restore(r->object[0], elsewhere, 2, &r->s.fail), FL_OK, &r->s.fail);
+    restored = true;
+}
+
+/* While it waits in one vm, a mapping in the other that it has not seen yet is cut in two. */
+static void cut_meanwhile(void **state)
+{
+    (void)state;
+    const struct gpu_bind_op op = rig_unmap(GIB(1) + KIB(512), KIB(512));
+    const struct gpu_bind bind = {.ops = &op, .op_count = 1};
+
+    restored = false;
+    open_second();
+    rig_do(r, rig_map(r, 0, MIB(1), 0, 0)); /* the first of the object's list */
+    assert_int_equal(gpu_object_evict(r->object[0], NULL), FL_OK);
+    r->slow_us = 100;
+    assert_non_null(fiber_spawn("restores", restore_fiber, NULL, 0));
+    fiber_sleep_us(50);
+    assert_false(restored);
+    must_be(gpu_vm_bind_sync(second.vm, &bind, &r->s.fail), FL_OK, &r->s.fail);
+    fiber_sleep_us(1000);
+    assert_true(restored);
+    assert_int_equal(rig_pa(r, 0), GIB(20));
+    assert_int_equal(rig_pa(&second, GIB(1)), GIB(20) + MIB(2));
+    assert_int_equal(rig_pa(&second, GIB(1) + KIB(512)), 0);
+    assert_int_equal(rig_pa(&second, GIB(1) + MIB(1)), GIB(20) + MIB(3));
+    close_second();
+    rig_assert_agree(r);
+}
+
 static void a_vm_goes_after_its_guests(void **state)
 {
     (void)state;
@@ -300,6 +344,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(no_memory_on_the_way_back, setup, teardown),
         cmocka_unit_test_setup_teardown(the_gpu_fails_on_either_way, setup, teardown),
         cmocka_unit_test_setup_teardown(behind_a_job_that_runs, setup, teardown),
+        cmocka_unit_test_setup_teardown(cut_meanwhile, setup, teardown),
         cmocka_unit_test_setup_teardown(a_vm_goes_after_its_guests, setup, teardown),
         cmocka_unit_test_setup_teardown(at_random, setup, teardown),
     };
