@@ -251,7 +251,7 @@ static void keep(struct gsp_sampler *p, enum sensors_question q, const struct se
     p->s.out_of_range += a->out_of_range;
     for (unsigned i = 0; i < GSP_SENSOR_COUNT; i++) {
         /* Of what both tell the page's is newer and wider. */
-        const bool from_page = q == SENSORS_ASK_PCIE_COUNTERS && p->page == PAGE_FILLED &&
+        const bool from_page = q == SENSORS_ASK_PCIE_COUNTERS &&
                                sensors_page_fresh(&p->rd, SENSORS_SECTION_PCIE) &&
                                p->s.sensor[i].known &&
                                p->until_us[i] <= now_us + SENSORS_PERIODS_MAX * SENSORS_PERIOD_US;
@@ -314,6 +314,7 @@ static enum fl_err start(struct gsp_gpu *g)
     p->page_owned = false;
     p->next_us = p->silent_us = p->page_us = 0;
     p->memory = (struct sensors_memory){0};
+    p->rd = (struct sensors_page){0}; /* nothing of it is fresh */
     memset(p->due_us, 0, sizeof(p->due_us));
     return FL_OK;
 }

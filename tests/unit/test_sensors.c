@@ -242,13 +242,14 @@ static void each_page_fault_is_noticed(void **state)
         const char *spec;
         size_t counter;   /* in struct gsp_sensors */
         bool temperature; /* known at the end, by control */
+        const char *source;
     } rows[] = {
-        {"rusd=torn:n=1", offsetof(struct gsp_sensors, torn), true},
-        {"rusd=stuck:n=1", offsetof(struct gsp_sensors, torn), true},
-        {"rusd=stuck:n=9", offsetof(struct gsp_sensors, stale), true},
-        {"rusd=stale:n=9", offsetof(struct gsp_sensors, stale), true},
-        {"rusd=backwards:n=9", offsetof(struct gsp_sensors, backwards), true},
-        {"rusd=range:n=1", offsetof(struct gsp_sensors, out_of_range), false},
+        {"rusd=torn:n=1", offsetof(struct gsp_sensors, torn), true, "shared page"},
+        {"rusd=stuck:n=1", offsetof(struct gsp_sensors, torn), true, "controls"},
+        {"rusd=stuck:n=9", offsetof(struct gsp_sensors, stale), true, "controls"},
+        {"rusd=stale:n=9", offsetof(struct gsp_sensors, stale), true, "controls"},
+        {"rusd=backwards:n=9", offsetof(struct gsp_sensors, backwards), true, "controls"},
+        {"rusd=range:n=1", offsetof(struct gsp_sensors, out_of_range), false, "shared page"},
     };
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -264,6 +265,8 @@ static void each_page_fault_is_noticed(void **state)
             fail_msg("%s: the temperature is %s", rows[i].spec,
                      rows[i].temperature ? "not known" : "known");
         }
+        /* A page that says nothing, or nothing any more, is not what values are from. */
+        assert_string_equal(got.source, rows[i].source);
         for (unsigned s = 0; s < GSP_SENSOR_COUNT; s++) { /* what a torn copy would show */
             assert_int_not_equal(got.sensor[s].value, 0xeeeeeeee);
         }
