@@ -218,11 +218,16 @@ static bool page_step_due(const struct gsp_gpu *g, uint64_t now_us)
 static bool look_at_page(struct gsp_sampler *p, uint64_t now_us)
 {
     const uint64_t limit_us = SENSORS_PERIODS_MAX * SENSORS_PERIOD_US;
+    uint64_t asked = 0; /* answers of this very moment: not the page's */
     bool any = false;
 
+    _Static_assert(GSP_SENSOR_COUNT <= 64, "a bit for each");
+    for (unsigned i = 0; i < GSP_SENSOR_COUNT; i++) {
+        asked |= (uint64_t)(p->s.sensor[i].known && p->s.sensor[i].at_us == now_us) << i;
+    }
     (void)sensors_page_read(&p->rd, now_us, limit_us, &p->s);
     for (unsigned i = 0; i < GSP_SENSOR_COUNT; i++) {
-        if (p->s.sensor[i].known && p->s.sensor[i].at_us == now_us) {
+        if (p->s.sensor[i].known && p->s.sensor[i].at_us == now_us && (asked >> i & 1) == 0) {
             p->until_us[i] = now_us + limit_us;
             any = true;
         }
