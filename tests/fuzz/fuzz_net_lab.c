@@ -23,6 +23,7 @@
 #include "arch/log_priv.h"
 #include "mm/ram.h"
 #include "net/api/api.h"
+#include "net/api/events.h"
 #include "net/http/http.h"
 #include "net/stack/netif.h"
 
@@ -205,6 +206,8 @@ static void round_trip(void)
         (void)net_if_poll(&s.cards[i].net);
     }
     STACK_LOOPBACK();
+    events_poll();
+    http_poll();
 }
 
 static void settle(void)

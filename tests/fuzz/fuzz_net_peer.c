@@ -47,6 +47,13 @@ void peers_begin(bool arp_for_all)
     }
 }
 
+void peers_fall_silent(void)
+{
+    for (unsigned i = 0; i <= PEERS; i++) {
+        p.peers[i].obliging = false;
+    }
+}
+
 /* --- sending ---------------------------------------------------------------------------------- */
 
 void peer_segment(const struct peer *c, uint32_t seq, uint32_t ack, uint8_t flags,

@@ -40,6 +40,8 @@ struct peer_dhcp {
 
 /* Forgets everybody. arp_for_all: hosts that nobody has heard of answer ARP too. */
 void peers_begin(bool arp_for_all);
+/* From now on nobody acknowledges anything by itself. */
+void peers_fall_silent(void);
 /* For lab_start(). */
 void peers_sent(unsigned card, const uint8_t *frame, size_t len);
 

@@ -27,7 +27,7 @@ KEEP_WINDOW = 0x40
 # op_text
 HEALTHZ, PAGE, STATUS, METRICS, LOG, INDEX_CLOSE = range(6)
 POST_LONG, POST_CHUNKED, LAST_CHUNK, HALF_LINE, HEADER_LINE, FILLER, END = range(8, 15)
-POST_NOWHERE, QUERY, LONG = 16, 17, 18
+POST_NOWHERE, QUERY, LONG, EVENTS = 16, 17, 18, 19
 # op_dhcp
 OFFER, DHCPACK, NAK = 2, 5, 6
 
@@ -87,6 +87,10 @@ SEEDS = {
     "half_close": (SILENCE, client(obliging=False), op("text", a=PAGE),
                    op("segment", 0, FIN | ACK, SEQ_NEXT | ACK_SAME, W_FULL), wait(1), ack(), wait(1),
                    client(1), op("segment", 1, FIN | ACK, SEQ_NEXT, W_FULL), op("text", 1, a=HEALTHZ)),
+    "events": (0, client(), op("text", a=EVENTS), client(1), op("text", 1, a=EVENTS), wait(50),
+               op("segment", 0, FIN | ACK, SEQ_NEXT | ACK_ALL, W_FULL), op("text", 2, a=HEALTHZ), wait(20)),
+    "events_unread": (SILENCE, client(window=W_0, obliging=False), op("text", a=EVENTS), client(1),
+                      op("text", 1, a=EVENTS, b=3), wait(40)),
     "holes": (0, client(), op("segment", 0, ACK, SEQ_HOLE, W_FULL, 4, b" / HTTP/1.1\r\n"),
               op("segment", 0, ACK, SEQ_HOLE, W_FULL, 10, b"P/1.1\r\nHost: x\r\n"),
               op("segment", 0, ACK | FIN, SEQ_HOLE, W_FULL, 40, b"\r\n"),
