@@ -83,6 +83,8 @@ static void receive(struct nic *nic, const void *frame, size_t len)
     }
 }
 
+static void start_without_ipv4(void *arg);
+
 static void follow_link(struct net_if *p)
 {
     struct nic *nic = p->nic;
@@ -97,6 +99,8 @@ static void follow_link(struct net_if *p)
             log_info("net", "net%u: link up", p->index);
         }
         netif_set_link_up(&p->lw); /* asks for an address anew */
+        sys_untimeout(start_without_ipv4, p);
+        sys_timeout(IPV4_PATIENCE_MS, start_without_ipv4, p);
     } else {
         log_warn("net", "net%u: %s", p->index, nic->broken ? "out of service" : "no link");
         netif_set_link_down(&p->lw);
@@ -137,8 +141,15 @@ static void start_the_rest(struct net_if *p)
     }
 }
 
-/* Of a card that has got no IPv4 address by now. */
-static void start_without_ipv4(void *arg) { start_the_rest(arg); }
+/* Of a card that has got no IPv4 address by now. Without a link, or with IPv4 only, there is nobody
+ * to be found by: mDNS would try four times a second. */
+static void start_without_ipv4(void *arg)
+{
+    struct net_if *p = arg;
+    if (p->nic->link && p->cfg->ipv6) {
+        start_the_rest(p);
+    }
+}
 
 static void ipv4_changed(struct net_if *p)
 {

@@ -192,6 +192,71 @@ static void op_dhcp(const struct op *o)
     lab_receive(CARD_DHCP, w.bytes, w.len);
 }
 
+/* --- IPv6, mDNS ------------------------------------------------------------------------------- */
+
+/* Its link-local address, as each host's and the card's own. */
+static void ip6_of(uint8_t out[16], const uint8_t mac[6])
+{
+    memset(out, 0, 16);
+    out[0] = 0xfe;
+    out[1] = 0x80;
+    memcpy(out + 8,
+           (const uint8_t[]){mac[0] ^ 2, mac[1], mac[2], 0xff, 0xfe, mac[3], mac[4], mac[5]}, 8);
+}
+
+/* IPv6 whose sum is right. a: next header: 0 to 3 ICMPv6, TCP, UDP, ICMPv6 behind a router alert,
+ * else as said; b: hop limit, 0: 255; c: to us, or bit 0 all nodes, bit 1 our solicited nodes, bit
+ * 2 mDNS; d: bit 0 from nobody, bit 1 from ourselves, bit 2 from beyond a router. The bytes are its
+ * payload. */
+static void op_ip6(const struct op *o)
+{
+    static const struct {
+        uint8_t next, sum_at;
+    } known[] = {{WIRE_ICMP6, 2}, {WIRE_PROTO_TCP, 16}, {WIRE_PROTO_UDP, 6}, {0, 8 + 2}};
+    uint8_t src[16], dst[16], mac[6];
+    struct wire w;
+
+    wire_mac(mac, host_of(o));
+    ip6_of(src, (o->d & 2) != 0 ? lab_mac(card_of(o)) : mac);
+    if ((o->d & 1) != 0) {
+        memset(src, 0, sizeof(src));
+    } else if ((o->d & 4) != 0) {
+        src[0] = 0x20;
+    }
+    ip6_of(dst, lab_mac(card_of(o)));
+    if ((o->c & 7) != 0) {
+        uint8_t group[16] = {0xff, 2};
+        if ((o->c & 2) != 0) {
+            memcpy(group + 11, (const uint8_t[]){1, 0xff, dst[13], dst[14], dst[15]}, 5);
+        } else {
+            group[15] = (o->c & 1) != 0 ? 1 : 0xfb;
+        }
+        memcpy(dst, group, sizeof(dst));
+    }
+    const bool named = o->a < ARRAY_SIZE(known);
+    wire_ip6(&w, lab_mac(card_of(o)), src, dst, named ? known[o->a].next : o->a,
+             o->b != 0 ? o->b : UINT8_MAX, o->data, o->len, named ? known[o->a].sum_at : 0);
+    lab_receive(card_of(o), w.bytes, w.len);
+}
+
+/* A message of mDNS to the group, from port 5353 or, bit 0 of a, another; b: the flags (RFC 6762: 0
+ * a question, 2 with more to come, 0x84 an answer). The bytes follow the flags: four counts, then
+ * names. */
+static void op_mdns(const struct op *o)
+{
+    enum { MDNS_PORT = 5353, ID_AND_FLAGS = 4 };
+    struct wire w;
+    uint8_t dns[WIRE_L4_MAX] = {0, 0, o->b, 0};
+    const size_t len = min_u64(o->len, sizeof(dns) - WIRE_UDP - ID_AND_FLAGS);
+
+    if (len > 0) {
+        memcpy(dns + ID_AND_FLAGS, o->data, len);
+    }
+    wire_udp(&w, lab_mac(card_of(o)), host_of(o), 0xe00000fbu, (o->a & 1) != 0 ? 40000 : MDNS_PORT,
+             MDNS_PORT, dns, ID_AND_FLAGS + len);
+    lab_receive(card_of(o), w.bytes, w.len);
+}
+
 /* --- TCP -------------------------------------------------------------------------------------- */
 
 /* The windows that have names; other numbers are themselves, times 257. */
@@ -370,8 +435,8 @@ static void op_flood(const struct op *o)
 /* --- the input -------------------------------------------------------------------------------- */
 
 static void (*const ops[])(const struct op *o) = {
-    op_frame, op_arp,     op_link, op_choke, op_time,  op_icmp,  op_fragment, op_udp,
-    op_dhcp,  op_segment, op_open, op_text,  op_bytes, op_flood, op_memory,
+    op_frame,   op_arp,  op_link, op_choke, op_time,  op_icmp,   op_fragment, op_udp,  op_dhcp,
+    op_segment, op_open, op_text, op_bytes, op_flood, op_memory, op_ip6,      op_mdns,
 };
 /* Not one of its own: the next operation is done by a clients, from who on. */
 #define OP_REPEAT ARRAY_SIZE(ops)

@@ -13,6 +13,7 @@
 #include "lwip/etharp.h"
 #include "lwip/init.h"
 #include "lwip/memp.h"
+#include "lwip/nd6.h"
 #include "lwip/priv/tcp_priv.h"
 #include "lwip/stats.h"
 #include "lwip/timeouts.h"
@@ -48,8 +49,9 @@
 #define RX_RING 256u /* as the real cards have */
 /* Every cyclic timer of lwIP has come round after its longest, dhcp_coarse_tmr. */
 #define CYCLE_MS UINT64_C(60000)
-/* After that long nothing is left of what an input has begun: half datagrams (IP_REASS_MAXAGE). */
-#define SETTLED_MS UINT64_C(20000)
+/* After that long nothing is left of what an input has begun: mDNS remembers for 30 s that
+ * others have just heard an answer. */
+#define SETTLED_MS UINT64_C(45000)
 /* Where the clock stands at the start of each input, so that uptime looks like one. */
 #define START_MS    CYCLE_MS
 #define RANDOM_SEED 0x6c696768u
@@ -289,6 +291,21 @@ static void rewind_clock(void)
     tcp_ticks = 0;
 }
 
+/* Routers, prefixes, neighbours and what came of them. */
+static void forget_ip6(struct netif *lw)
+{
+    nd6_cleanup_netif(lw);
+    nd6_clear_destination_cache();
+    for (s8_t i = 1; i < LWIP_IPV6_NUM_ADDRESSES; i++) {
+        netif_ip6_addr_set_state(lw, i, IP6_ADDR_INVALID);
+    }
+    if (!ip6_addr_isinvalid(netif_ip6_addr_state(lw, 0))) {
+        netif_ip6_addr_set_state(lw, 0, IP6_ADDR_PREFERRED); /* somebody may have claimed it */
+    }
+    lw->mtu6 = lw->mtu;
+    lw->rs_count = 0;
+}
+
 static void drop_everything(void)
 {
     while (tcp_active_pcbs != NULL) {
@@ -308,6 +325,7 @@ static void drop_everything(void)
     settle();
     for (unsigned i = 0; i < CARDS; i++) {
         etharp_cleanup_netif(&s.cards[i].net.lw);
+        forget_ip6(&s.cards[i].net.lw);
     }
 }
 
@@ -322,9 +340,14 @@ static void wind_down(void)
 
 static void add_card(unsigned index)
 {
-    static const struct net_config fixed = {
-        .ip = LAB_IP, .mask = 0xffffff00u, .gateway = 0x0a000202u};
-    static const struct net_config asks = {.dhcp = true, .hostname = "firstlight"};
+    static const struct net_config fixed = {.ip = LAB_IP,
+                                            .mask = 0xffffff00u,
+                                            .gateway = 0x0a000202u,
+                                            .ipv6 = true,
+                                            .mdns = true,
+                                            .http = true};
+    static const struct net_config asks = {
+        .dhcp = true, .hostname = "firstlight", .ipv6 = true, .mdns = true};
     struct card *c = &s.cards[index];
     struct fl_fail fail;
 
@@ -350,12 +373,14 @@ void lab_start(void (*sent)(unsigned card, const uint8_t *frame, size_t len))
     s.sent = sent;
     lab_require(ram_init(&fail) == FL_OK, "no RAM: %s", fail.text);
     lwip_init();
+    discovery_init();
     api_init(&api);
     http_start();
     for (unsigned i = 0; i < CARDS; i++) {
         add_card(i);
     }
-    wind_down(); /* what is allocated once is allocated now */
+    lab_pass_ms(SETTLED_MS); /* until IPv6 and mDNS have begun everywhere */
+    wind_down();             /* what is allocated once is allocated now */
 }
 
 /* --- what must hold --------------------------------------------------------------------------- */

@@ -204,9 +204,11 @@ static void got_dhcp(const uint8_t *msg, size_t len)
 static void check_ip(const uint8_t *ip, size_t len)
 {
     size_t total = len >= WIRE_IP ? wire_get16(ip + 2) : 0;
-    lab_require(len >= WIRE_IP && ip[0] == 0x45 && total >= WIRE_IP && total <= len,
+    /* A report of IGMP has a router alert (RFC 2236, 2). */
+    const size_t head = len >= WIRE_IP && ip[9] == WIRE_IGMP ? WIRE_IP + 4 : WIRE_IP;
+    lab_require(len >= head && ip[0] == (0x40 | head / 4) && total >= head && total <= len,
                 "sent an IP packet of %zu bytes in a frame with room for %zu", total, len);
-    lab_require(wire_sum_end(wire_sum_add(0, ip, WIRE_IP)) == 0, "sent a wrong IP header sum");
+    lab_require(wire_sum_end(wire_sum_add(0, ip, head)) == 0, "sent a wrong IP header sum");
 }
 
 void peers_sent(unsigned card, const uint8_t *frame, size_t len)
@@ -218,6 +220,12 @@ void peers_sent(unsigned card, const uint8_t *frame, size_t len)
     if (wire_get16(frame + 12) == WIRE_TYPE_ARP) {
         lab_require(len >= WIRE_ETH + WIRE_ARP, "sent an ARP packet of %zu bytes", len - WIRE_ETH);
         got_arp(card, ip);
+        return;
+    }
+    if (wire_get16(frame + 12) == WIRE_TYPE_IP6) {
+        lab_require(len >= WIRE_L4_OF_IP6 && ip[0] >> 4 == 6 &&
+                        wire_get16(ip + 4) == len - WIRE_L4_OF_IP6,
+                    "sent %zu bytes as IPv6 of %u", len, (unsigned)wire_get16(ip + 4));
         return;
     }
     lab_require(wire_get16(frame + 12) == WIRE_TYPE_IP, "sent a frame of type 0x%04x",

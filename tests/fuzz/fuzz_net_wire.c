@@ -157,6 +157,36 @@ void wire_icmp(struct wire *w, const uint8_t to[6], uint32_t src, uint32_t dst, 
     wire_ip(w, to, WIRE_ICMP, src, dst, 4 + len, 0, 0);
 }
 
+void wire_ip6(struct wire *w, const uint8_t to_mac[6], const uint8_t src[16], const uint8_t dst[16],
+              uint8_t next, uint8_t hops, const uint8_t *data, size_t len, size_t sum_at)
+{
+    uint8_t *h = w->bytes + WIRE_ETH;
+
+    len = min_u64(len, WIRE_FRAME_MAX - WIRE_L4_OF_IP6);
+    wire_ethernet(w, to_mac, wire_get32(src + 12), WIRE_TYPE_IP6);
+    memset(h, 0, WIRE_IP6);
+    h[0] = 0x60; /* version 6 */
+    wire_put16(h + 4, (uint32_t)len);
+    h[6] = next;
+    h[7] = hops;
+    memcpy(h + 8, src, 16);
+    memcpy(h + 24, dst, 16);
+    if (len > 0) {
+        memcpy(h + WIRE_IP6, data, len);
+    }
+    if (sum_at != 0 && len >= sum_at + 2) {
+        uint8_t *l4 = h + WIRE_IP6;
+        /* Behind a router alert: of ICMPv6 alone. */
+        const size_t skip = next == 0 ? 8 : 0;
+        const uint8_t kind = next == 0 ? WIRE_ICMP6 : next;
+        wire_put16(l4 + sum_at, 0);
+        wire_put16(l4 + sum_at,
+                   wire_sum_end(wire_sum_add(wire_sum_add(kind + (uint32_t)(len - skip), h + 8, 32),
+                                             l4 + skip, len - skip)));
+    }
+    w->len = WIRE_L4_OF_IP6 + len;
+}
+
 bool wire_read_tcp(const uint8_t *frame, size_t len, struct wire_segment *out)
 {
     const uint8_t *ip = frame + WIRE_ETH;

@@ -17,9 +17,15 @@ enum {
     WIRE_L4 = WIRE_ETH + WIRE_IP, /* where the layer above IP begins */
     WIRE_L4_MAX = WIRE_FRAME_MAX - WIRE_L4,
 
+    WIRE_IP6 = 40,
+    WIRE_L4_OF_IP6 = WIRE_ETH + WIRE_IP6,
+
     WIRE_TYPE_IP = 0x0800,
+    WIRE_TYPE_IP6 = 0x86dd,
+    WIRE_ICMP6 = 58,
     WIRE_TYPE_ARP = 0x0806,
     WIRE_ICMP = 1,
+    WIRE_IGMP = 2,
     WIRE_PROTO_TCP = 6,
     WIRE_PROTO_UDP = 17,
     WIRE_ECHO_REPLY = 0,
@@ -69,6 +75,10 @@ void wire_arp(struct wire *w, const uint8_t to[6], uint16_t op, uint32_t src,
  * 16 bits of flags and offset. */
 void wire_ip(struct wire *w, const uint8_t to[6], uint8_t protocol, uint32_t src, uint32_t dst,
              size_t len, uint16_t id, uint16_t fragment);
+/* IPv6 around len bytes, with the sum of ICMPv6, TCP or UDP where there is room for one (at sum_at
+ * bytes behind the header, 0: none). */
+void wire_ip6(struct wire *w, const uint8_t to_mac[6], const uint8_t src[16], const uint8_t dst[16],
+              uint8_t next, uint8_t hops, const uint8_t *data, size_t len, size_t sum_at);
 /* A whole TCP segment; data that does not fit is left out. */
 void wire_tcp(struct wire *w, const uint8_t to[6], const struct wire_segment *t);
 /* UDP or ICMP around len bytes of payload, with their sums. */

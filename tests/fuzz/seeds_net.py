@@ -10,7 +10,7 @@ from pathlib import Path
 
 OUT = Path(__file__).resolve().parent / "corpus/fuzz_net"
 OPS = ("frame", "arp", "link", "choke", "time", "icmp", "fragment", "udp", "dhcp", "segment", "open",
-       "text", "bytes", "flood", "memory", "repeat")
+       "text", "bytes", "flood", "memory", "ip6", "mdns", "repeat")
 ARP_FOR_ALL, SILENCE = 1, 2  # the first byte
 DHCP_CARD = 0x80
 OURSELVES, LOOPBACK, BROADCAST, SUBNET, MULTICAST, NOBODY, FAR, ROUTER = range(72, 80)  # as senders
@@ -50,7 +50,86 @@ def ack(who=0, what=ACK_ALL, window=W_FULL):
     return op("segment", who, ACK, SEQ_NEXT | what, window)
 
 
+# op_ip6: a, c, d
+ICMP6, TCP6, UDP6, ROUTER_ALERT = range(4)
+US, ALL_NODES, SOLICITED, GROUP6 = 0, 1, 2, 4
+FROM_NOBODY, FROM_US, FROM_FAR = 1, 2, 4
+# op_mdns: b
+QUESTION, MORE, ANSWER = 0, 2, 0x84
+OUR_IP6 = bytes((0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0x50, 0x54, 0, 0xff, 0xfe, 0x12, 0x34, 0x56))
+OTHER_IP6 = OUR_IP6[:15] + b"\x99"
+HOST = b"\x11firstlight-123456\x05local\0"
+SERVICE = b"\x05_http\x04_tcp\x05local\0"
+MAC_OPTION = bytes((1, 1, 0x52, 0x55, 10, 0, 2, 9))
+
+
+def neighbour(kind, target, flags=0, options=MAC_OPTION):
+    return bytes((kind, 0, 0, 0, flags, 0, 0, 0)) + target + options
+
+
+def advertised(*options):
+    return bytes((134, 0, 0, 0, 64, 0, 7, 8, 0, 0, 0, 0, 0, 0, 0, 0)) + b"".join(options)
+
+
+def prefix(last, life=3600):
+    return struct.pack(">BBBBIII8s8x", 3, 4, 64, 0xc0, life, life, 0, bytes((0x20, 1, 0xd, 0xb8, 0, last, 0, 0)))
+
+
+def counts(*four):
+    return struct.pack(">4H", *four)
+
+
+def question(name, kind, cls=1):
+    return name + struct.pack(">HH", kind, cls)
+
+
+def record(name, kind, data, ttl=120, cls=0x8001):
+    return name + struct.pack(">HHIH", kind, cls, ttl, len(data)) + data
+
+
 SEEDS = {
+    "ip6_neighbours": (0, wait(4), op("ip6", data=b"\x80\0\0\0\0\1\0\2firstlight"),
+                       op("ip6", c=SOLICITED, data=neighbour(135, OUR_IP6)),
+                       op("ip6", 12, c=SOLICITED, data=neighbour(135, OUR_IP6, options=b"\x0e\x01nonce!" + MAC_OPTION)),
+                       op("ip6", c=SOLICITED, d=FROM_NOBODY, data=neighbour(135, OUR_IP6, options=b"")),
+                       op("ip6", 24, data=neighbour(136, OTHER_IP6, 0x60, b"\x02" + MAC_OPTION[1:])),
+                       op("ip6", 24, c=ALL_NODES, data=neighbour(136, OUR_IP6, 0x20, b"\x02" + MAC_OPTION[1:])),
+                       *(op("ip6", 12 * (i % 6), c=SOLICITED, data=neighbour(135, OUR_IP6)) for i in range(30)),
+                       wait(20)),
+    "ip6_routers": (0, wait(4), op("ip6", 12, c=ALL_NODES, data=advertised(prefix(1), MAC_OPTION)),
+                    op("ip6", 24, c=ALL_NODES, data=advertised(prefix(2), prefix(3), prefix(4), prefix(5), prefix(6))),
+                    op("ip6", 36, c=ALL_NODES, data=advertised(b"\x05\1\0\0\0\0\5\0", prefix(1, 0))), wait(5),
+                    op("ip6", 48, c=ALL_NODES, data=advertised(b"\x19\3" + b"d" * 22, b"\x03\0")), wait(30),
+                    op("ip6", 12, c=ALL_NODES, data=advertised()[:6] + b"\0" * 10), wait(10)),
+    "ip6_tcp": (0, wait(4), *(op("ip6", 12 * i, a=TCP6, data=struct.pack(">HHIIBBHHH", 1000 + i, 80, 1, 0, 80, 2, 999, 0, 0))
+                              for i in range(6)),
+                op("ip6", a=TCP6, data=struct.pack(">HHIIBBHHH4B", 2000, 80, 1, 0, 96, 2, 999, 0, 0, 1, 1, 1, 2)),
+                op("ip6", a=UDP6, data=struct.pack(">HHHH", 1, 9, 12, 0) + b"none"), wait(5)),
+    "ip6_headers": (0, wait(4), *(op("ip6", a=a, data=bytes((58, 0, 5, 2, 0, 0, 1, 0)) + b"\x80\0\0\0\0\1\0\2")
+                                  for a in (43, 44, 50, 51, 59, 60, 135, 255)),
+                    op("ip6", a=ROUTER_ALERT, b=1, c=ALL_NODES,
+                       data=bytes((58, 0, 5, 2, 0, 0, 1, 0, 130, 0, 0, 0, 0, 100)) + b"\0" * 18),
+                    op("ip6", a=ROUTER_ALERT, b=1, c=ALL_NODES, data=bytes((58, 1, 5, 2, 0, 0, 0xc2, 4))),
+                    *(op("ip6", d=d, data=b"\x80\0\0\0\0\1\0\2") for d in (1, 2, 4)),
+                    *(op("ip6", data=bytes((t,)) + b"\0" * 47) for t in (1, 2, 3, 4, 131, 137, 143)), wait(5)),
+    "mdns": (0, wait(5), op("mdns", data=counts(1, 0, 0, 0) + question(SERVICE, 12)), wait(1),
+             op("mdns", a=1, data=counts(1, 0, 0, 0) + question(HOST, 255)), wait(1),
+             op("mdns", b=MORE, data=counts(1, 1, 0, 0) + question(SERVICE, 12) +
+                record(b"\xc0\x0c", 12, b"\x11firstlight-123456\xc0\x0c", cls=1)),
+             op("mdns", data=counts(0, 1, 0, 0) + record(SERVICE, 12, b"\x01x\xc0\x0c", cls=1)), wait(1),
+             op("mdns", b=ANSWER, data=counts(0, 1, 0, 0) + record(HOST, 1, bytes((10, 0, 2, 99)))),
+             *(wait(0.3) + op("mdns", b=ANSWER, data=counts(0, 1, 0, 0) + record(HOST, 1, bytes((10, 0, 2, 99))))
+               for _ in range(4)), wait(3),
+             op("ip6", a=UDP6, c=GROUP6, data=struct.pack(">HHHH", 5353, 5353, 8 + 12 + len(SERVICE) + 4, 0) +
+                b"\0\0\0\0" + counts(1, 0, 0, 0) + question(SERVICE, 12)), wait(2)),
+    "mdns_lies": (0, wait(5), op("mdns", b=ANSWER, data=counts(0, 65535, 0, 0) + b"\0\0\1\0\1\0\0\0\x78\xff\xf5"),
+                  op("mdns", b=ANSWER, data=counts(0, 1, 0, 0) + b"\0\0\1\0\1\0\0\0\x78\xff\xf5"),
+                  op("mdns", data=counts(1, 0, 0, 0) + b"\xc0\x0c\0\xff\0\1"),
+                  op("mdns", data=counts(1, 0, 0, 0) + b"\x3f" * 200), op("mdns", data=b"\0" * 7),
+                  op("mdns", data=counts(2, 0, 2, 0) + question(HOST, 255) + question(b"\xc0\x0c", 255) +
+                     record(b"\xc0\x0c", 1, bytes((10, 0, 2, 99)), cls=1) + record(b"\xc0\x0c", 28, OTHER_IP6, cls=1)),
+                  *(op("mdns", i % 12, data=counts(1, 0, 0, 0) + question(HOST, 255)) for i in range(50)), wait(3)),
+
     "get": (0, client(), op("text", a=HEALTHZ), op("text", a=PAGE), op("text", a=STATUS),
             op("text", a=METRICS), op("text", a=LOG), op("text", a=INDEX_CLOSE)),
     "pipelined_window_0": (SILENCE, client(window=W_0, obliging=False), op("text", a=PAGE, b=29),
