@@ -402,6 +402,9 @@ const cases = {
         assert.deepEqual(why({ sensors: { values: { remap_pending: value(1) } } }), ["a row of memory waits to be remapped"]);
         assert.deepEqual(why({ sensors: { values: {}, throttle_reasons: ["gpu_idle", "hw_power_brake_slowdown"] } }), ["slowed down by the hardware: hw power brake slowdown"]);
         assert.deepEqual(why({ health: { state: "degraded", reasons: ["as the appliance says"] }, xid: { count: 1 } }), ["as the appliance says"]);
+        assert.deepEqual(why({ health: { state: "ok", reasons: [] }, xid: { count: 1 } }), []);
+        const hinted = plain(p.call("complaints", { ...G, health: { reasons: ["a", "b"] }, sensors: { values: { remap_pending: value(1) } } }));
+        assert.deepEqual(hinted.map(w => w.hint), Array(2).fill("reset the GPU, then it is"));
     },
     async "a refusal of the token before does not take away the new one"() {
         const p = opened({ raw: `{"title":"Unauthorized","status":401,"detail":"no"}`, status: 401 });
