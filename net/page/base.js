@@ -180,17 +180,21 @@ function headers(more = {}) {
     return token ? { ...more, Authorization: "Bearer " + token } : more;
 }
 async function get(path, timeout_ms = 5000) {
-    const res = await fetch(path, {
-        headers: headers(),
-        cache: "no-store",
-        signal: AbortSignal.timeout(timeout_ms)
-    });
-    const text = await res.text();
-    return { status: res.status, text };
+    try {
+        const res = await fetch(path, {
+            headers: headers(),
+            cache: "no-store",
+            signal: AbortSignal.timeout(timeout_ms)
+        });
+        return { status: res.status, text: await res.text() };
+    } catch (e) {
+        throw new Error(NO_ANSWER);
+    }
 }
 const call = (id, method, params) => ({ jsonrpc: "2.0", id, method, params });
 // The answer of /rpc; what went wrong is thrown, in words.
 async function post(body, timeout_ms = 10000) {
+    const sent = token;
     let res, text;
     try {
         res = await fetch("/rpc", {
@@ -203,7 +207,7 @@ async function post(body, timeout_ms = 10000) {
     } catch (e) {
         throw new Error(NO_ANSWER);
     }
-    if (res.status === 401) setToken(""); // the wrong one: it is asked for again
+    if (res.status === 401 && sent === token) setToken(""); // the wrong one: it is asked for again
     try {
         return parse(text);
     } catch (e) {

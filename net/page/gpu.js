@@ -20,8 +20,6 @@ const linkWords = l => (l ? `${l.speed} x${l.width} (can ${l.max_speed} x${l.max
 
 // Why a GPU that is ready is not well, and what to try: [{text, hint}].
 function complaints(g) {
-    if (g.health && Array.isArray(g.health.reasons))
-        return g.health.reasons.map(text => ({ text: String(text), hint: "" }));
     const v = (g.sensors && g.sensors.values) || {},
         at = key => (Object.hasOwn(v, key) ? v[key].value : 0),
         why = [];
@@ -48,7 +46,10 @@ function complaints(g) {
             String(r).includes("power") ? "check power cables and supply" : "check fans, airflow and power"
         );
     }
-    return why;
+    if (!g.health || !Array.isArray(g.health.reasons)) return why;
+    // The appliance's own words; what to try is still ours.
+    const hint = why.map(w => w.hint).join("; ") || "look at the sensors and events; save the report";
+    return g.health.reasons.map(text => ({ text: String(text), hint }));
 }
 const failedStage = g => (g.error ? g.error.stage : "");
 // {level, word, line}: its state for colours, in large type, and as a sentence.

@@ -98,13 +98,16 @@ async function refresh() {
     clearTimeout(refreshTimer);
     let wait = streaming ? SLOW_MS : POLL_MS;
     try {
-        const r = await get("/api/v1/status");
+        const sent = token,
+            r = await get("/api/v1/status");
         if (r.status === 401) {
-            setToken("");
+            if (sent === token) setToken(""); // not one that was given meanwhile
             say($("lost"), "This appliance shows itself only to who has its token. ", "");
             show($("lost"), true);
             show($("lostgo"), true);
             wait = SLOW_MS;
+        } else if (r.status !== 200) {
+            throw new Error(`status ${r.status}: ${seen(r.text.slice(0, 200))}`);
         } else {
             showStatus(parse(r.text));
             if (!$("lost").hidden) streamIn(0); // it is back
@@ -113,24 +116,23 @@ async function refresh() {
         }
     } catch (e) {
         wait = LOST_MS;
-        lost();
+        lost(e.message);
     }
     refreshBusy = false;
     feed();
     refreshTimer = setTimeout(refresh, refreshAgain ? 0 : wait);
     refreshAgain = false;
 }
-function lost() {
-    if (!status)
-        return (
-            say($("lost"), "No answer from the appliance yet. It is asked again every few seconds.") ||
-            show($("lost"), true)
-        );
-    say(
-        $("lost"),
-        "No answer from the appliance. What is below is the last that was heard; it is asked again every few seconds. Is the machine on, and its network cable in?"
-    );
+function lost(why) {
+    const words =
+        why !== NO_ANSWER
+            ? `What the appliance answers cannot be shown: ${why}. It is asked again.`
+            : status
+              ? "No answer from the appliance. What is below is the last that was heard; it is asked again every few seconds. Is the machine on, and its network cable in?"
+              : "No answer from the appliance yet. It is asked again every few seconds.";
+    say($("lost"), words);
     show($("lost"), true);
+    if (!status) return;
     document.title = `No answer \u00b7 ${hostName} \u00b7 Firstlight`;
     icon("failed");
 }

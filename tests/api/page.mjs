@@ -334,6 +334,96 @@ const cases = {
         const wrong = opened({ raw: `{"title":"Unauthorized","status":401,"detail":"the token is wrong"}`, status: 401 });
         assert.equal(await walked(wrong, "t", "s", "1", "0"), "Unauthorized: the token is wrong");
     },
+    "the stream: cut anywhere, with any line end, comments, several lines of data, without data"() {
+        const text = ": keep-alive\n\nretry: 2000\n\nid: 7\r\nevent: stage\r\ndata: {\"a\":\r\ndata: 1}\r\n\r\ndata:x\n\nevent: none\n\nid\ndata\n\ndata: end";
+        for (let cut = 0; cut <= text.length; cut++) {
+            const p = load(), seen = [], take = p.call("sseParser", (event, id, data) => seen.push([event, id, data]));
+            take(text.slice(0, cut));
+            take(text.slice(cut));
+            assert.deepEqual(seen, [["stage", "7", `{"a":\n1}`], ["message", "", "x"], ["message", "", ""]], `cut at ${cut}`);
+        }
+    },
+    "the log's ring forgets its beginning: what is left is recognised"() {
+        const p = load(), gone = (a, b) => p.call("gone", [...a], [...b]);
+        assert.deepEqual([gone("", "ab"), gone("abc", "abcd"), gone("abc", "cd"), gone("abc", "xy"), gone("aab", "abc"), gone("aba", "abac"), gone("abc", "abc")], [0, 0, 2, -1, 1, 0, 0]);
+    },
+    "words for numbers"() {
+        const p = load();
+        assert.deepEqual([0, 999, 1000, 12345, 123456, 1e6, 12345678].map(n => p.call("time", n)), ["0 \u00b5s", "999 \u00b5s", "1.00 ms", "12.3 ms", "123 ms", "1.00 s", "12.3 s"]);
+        assert.deepEqual([-1, 59.9, 60, 3661, 90000].map(n => p.call("span", n)), ["0 s", "59 s", "1 min 0 s", "1 h 1 min", "1 d 1 h"]);
+        const said = (value, unit, key = "x") => p.call("sensorText", key, { value, unit });
+        assert.deepEqual([said(41500, "millicelsius"), said(-500, "millicelsius"), said(61340, "milliwatts"), said(350000, "milliwatts"), said(1695e6, "hertz"), said(7, "percent"),
+                          said(2048, "bytes_per_second"), said(1, "flag"), said(0, "flag"), said(8, "number", "pstate"), said(12, "count"), said(5, HOSTILE)],
+                         ["41.5 \u00b0C", "-0.5 \u00b0C", "61.3 W", "350 W", "1695 MHz", "7 %", "2 KiB/s", "yes", "no", "P8", "12", "5"]);
+        assert.deepEqual([["power_gpu_now", "power"], ["clock_sm", "clocks"], ["pcie_bad_tlps", "pcie"], ["temperature_gpu", "temperature"], ["fan", "fans"], ["power", "power"], ["pstate", "pstate"]]
+            .map(a => p.call("sensorName", ...a)), ["GPU now", "SM", "bad TLPs", "GPU", "fan", "power", "performance state"]);
+    },
+    "a sensor's past: rounds once, oldest out, the line inside its drawing"() {
+        const p = load(), round = (value, age_ms = 0) => ({ period_ms: 1000, values: { x: { value, unit: "percent", age_ms } } });
+        p.call("remember", 0, round(5), 0);
+        p.call("remember", 0, round(5, 400), 400); // the same one again
+        p.call("remember", 0, round(6), 1000);
+        p.call("remember", 1, round(9), 0);
+        assert.deepEqual(plain(p.run("past.get(0).get('x')")), [[0, 5], [1000, 6]]);
+        for (let i = 2; i < 400; i++) p.call("remember", 0, round(i % 100), i * 1000);
+        const line = p.run("past.get(0).get('x')");
+        assert.equal(line.length, 150);
+        for (const percent of [true, false]) {
+            for (const xy of p.call("points", line, percent).split(" ")) {
+                const [x, y] = xy.split(",").map(Number);
+                assert.ok(x >= 0 && x <= 150 && y >= 0 && y <= 32, xy);
+            }
+        }
+        assert.equal(p.call("points", [[0, 3], [1, 3]], false), "0,16 150,16");
+    },
+    "characters that act are shown by their numbers, others as they are"() {
+        const p = load();
+        assert.equal(p.call("seen", "a\u202eb\u2066\0\x1b\x7f\n\t\u05d0\u{1F525}"), "a\\u202eb\\u2066\\u0000\\u001b\\u007f\n\t\u05d0\u{1F525}");
+        assert.equal(plain(p.call("parse", `{"a":["\u202e"]}`)).a[0], "\\u202e");
+    },
+    "a curl command survives a shell"() {
+        const p = load(), line = p.call("curl", "registers.read", { register: "it's; `x` $(y)" });
+        const [, quoted] = line.match(/ -d (.*)$/);
+        assert.deepEqual(JSON.parse(execFileSync("sh", ["-c", `printf %s ${quoted}`], { encoding: "utf8" })).params, { register: "it's; `x` $(y)" });
+        assert.ok(line.includes("$TOKEN"));
+    },
+    "worst first: every state has its place, the sentence for all counts the worst"() {
+        const p = load(), of = (...levels) => p.call("overall", levels.map(level => ({ v: { level } }))).text;
+        assert.deepEqual([of(), of("ready"), of("ready", "ready"), of("ready", "failed", "booting"), of("degraded", "unloaded", "degraded"), of("booting", "absent")],
+                         ["No GPU found", "Ready", "All 2 GPUs ready", "1 of 3 GPUs failed", "2 of 3 GPUs degraded", "1 of 2 GPUs booting"]);
+    },
+    "not well: each reason alone"() {
+        const p = load(), value = n => ({ value: n }), G = { index: 0, xid: { count: 0, last: 0, text: "" } };
+        const why = more => plain(p.call("complaints", { ...G, ...more })).map(w => w.text);
+        assert.deepEqual(why({}), []);
+        assert.deepEqual(why({ xid: { count: 2, last: 79, text: HOSTILE } }), [`Xid 79 (${HOSTILE}), 2 Xid errors since power on`]);
+        assert.deepEqual(why({ sensors: { values: { ecc_uncorrected_volatile: value(1), ecc_corrected_volatile: value(9) } } }), ["1 uncorrected memory error"]);
+        assert.deepEqual(why({ sensors: { values: { remap_failed: value(1), remap_pending: value(0) } } }), ["a row of memory could not be remapped"]);
+        assert.deepEqual(why({ sensors: { values: { remap_pending: value(1) } } }), ["a row of memory waits to be remapped"]);
+        assert.deepEqual(why({ sensors: { values: {}, throttle_reasons: ["gpu_idle", "hw_power_brake_slowdown"] } }), ["slowed down by the hardware: hw power brake slowdown"]);
+        assert.deepEqual(why({ health: { state: "degraded", reasons: ["as the appliance says"] }, xid: { count: 1 } }), ["as the appliance says"]);
+        assert.deepEqual(why({ health: { state: "ok", reasons: [] }, xid: { count: 1 } }), []);
+        const hinted = plain(p.call("complaints", { ...G, health: { reasons: ["a", "b"] }, sensors: { values: { remap_pending: value(1) } } }));
+        assert.deepEqual(hinted.map(w => w.hint), Array(2).fill("reset the GPU, then it is"));
+    },
+    async "a refusal of the token before does not take away the new one"() {
+        const p = opened({ raw: `{"title":"Unauthorized","status":401,"detail":"no"}`, status: 401 });
+        p.call("setToken", "old");
+        const waits = p.run("rpc('memory.stats', {}).catch(e => e.message)");
+        p.call("setToken", "new");
+        assert.equal(await waits, "Unauthorized: no");
+        assert.equal(p.run("token"), "new");
+        await p.run("rpc('memory.stats', {}).catch(() => 0)");
+        assert.equal(p.run("token"), "");
+    },
+    "what stands first in the console's editor"() {
+        const p = load(), skeleton = params => JSON.parse(p.call("skeleton", { params }));
+        const param = (name, required, schema) => ({ name, required, schema });
+        assert.deepEqual(skeleton([param("gpu", false, {}), param("kind", true, { enum: ["a", "b"] }), param("n", true, { type: ["integer", "string"] }), param("o", true, { type: "object" }),
+                                   param("t", true, { type: "string" }), param("b", true, { type: "boolean" }), param("free", false, { type: "string" })]), { kind: "a", n: 0, o: {}, t: "", b: false });
+        know(p, [GPU, { ...GPU, index: 1 }]);
+        assert.deepEqual(skeleton([param("gpu", false, {})]), { gpu: 0 });
+    },
 };
 
 let failed = 0;

@@ -219,6 +219,14 @@ export const cases = {
         await p.size(1440, 900);
         await noOverflow(p, "hostile, wide");
     },
+    async "an answer that is none: what it was is said"() {
+        const { s, p } = await at("ready", { stream: false });
+        const body = s.body;
+        s.body = () => `{"title": "Service Unavailable"}`;
+        await p.until("document.querySelector('#lost').textContent.includes('cannot be shown')");
+        s.body = body;
+        await p.until("document.querySelector('#lost').hidden");
+    },
     async "no answer: said at once, and forgotten when it comes back; another life is noticed"() {
         const { s, p } = await at("ready");
         const port = s.port;
