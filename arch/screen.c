@@ -107,10 +107,9 @@ static void lay_out(void)
 
 enum fl_err screen_start(const struct fl_framebuffer *fb)
 {
-    static const struct screen_fixed none;
     screen.rows = 0; /* nothing of an earlier screen stays */
     screen.column = 0;
-    (void)fixed_set(&none);
+    fixed_clear();
     enum fl_err err = pixels_map(&screen.pixels, fb);
     if (err != FL_OK) {
         return err == FL_ENOENT && fb->base == 0 ? FL_OK : err;
@@ -168,6 +167,13 @@ void screen_set_fixed(const struct screen_fixed *f)
     }
     if (screen.notify != NULL) {
         screen.notify();
+    }
+}
+
+void screen_clear_fixed(void)
+{
+    if (screen_present() && fixed_clear()) {
+        lay_out();
     }
 }
 

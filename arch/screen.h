@@ -74,6 +74,8 @@ struct screen_shape screen_shape(void);
 /* Shows f from now on; copied. Moving or adding items repaints the screen, other changes only what
  * they change. The log keeps its last lines. Any fiber. */
 void screen_set_fixed(const struct screen_fixed *f);
+/* All of the screen is the log's again. Any fiber, and panics: notifies nobody. */
+void screen_clear_fixed(void);
 
 /* --- for who runs the screen --- */
 

@@ -56,6 +56,13 @@ bool fixed_set(const struct screen_fixed *f)
     return moved;
 }
 
+bool fixed_clear(void)
+{
+    const bool was = fixed.want.height != 0 || fixed.want.count != 0;
+    fixed.want.height = fixed.want.count = fixed.want.bitmap_side = 0;
+    return was;
+}
+
 uint32_t fixed_height(void) { return fixed.want.height; }
 
 void fixed_forget(void) { memset(fixed.shown, 0, sizeof(fixed.shown)); }

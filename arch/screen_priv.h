@@ -12,6 +12,8 @@ uint32_t screen_rgb(enum screen_ink ink);
 bool fixed_same(const struct screen_fixed *f);
 /* Takes over f. True when it lies differently: all of the screen is to be painted anew. */
 bool fixed_set(const struct screen_fixed *f);
+/* Nothing is shown any more; true when something was. */
+bool fixed_clear(void);
 uint32_t fixed_height(void);
 /* Nothing is known of what the screen shows. */
 void fixed_forget(void);

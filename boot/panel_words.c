@@ -183,6 +183,26 @@ static void say_no_address(struct panel *p, const struct net_status *net)
     p->network_tone = none ? PANEL_WARN : words[best].tone;
 }
 
+/* The card's name under .local, and its IPv6 addresses but for the link-local one, which a browser
+ * cannot take: it would need the reader's own interface behind it. */
+static void say_other_names(struct text *also, const struct net_nic_status *nic, const char *scheme)
+{
+    char url[sizeof(((struct panel *)0)->also)];
+    if (nic->local_name[0] != '\0') {
+        snprintf(url, sizeof(url), "%s://%s.local/", scheme, nic->local_name);
+        add(also, url);
+    }
+    for (uint32_t i = 0; i < nic->ip6_count && i < NET_IP6_MAX; i++) {
+        char ip6[NET_IP6_TEXT];
+        if (nic->ip6[i][0] == 0xfe && (nic->ip6[i][1] & 0xc0) == 0x80) {
+            continue; /* fe80::/10 */
+        }
+        net_ip6_text(nic->ip6[i], ip6);
+        snprintf(url, sizeof(url), "%s://[%s]/", scheme, ip6);
+        add(also, url);
+    }
+}
+
 void panel_say_network(struct panel *p, const struct net_status *net, bool tls_too, bool tls_only)
 {
     struct text also = text_on(p->also, sizeof(p->also));
@@ -203,6 +223,7 @@ void panel_say_network(struct panel *p, const struct net_status *net, bool tls_t
             url_of(url, sizeof(url), HTTPS, net->nic[i].ip);
             add(&also, url);
         }
+        say_other_names(&also, &net->nic[i], schemes[tls_only ? HTTPS : HTTP]);
     }
     if (p->url[0] == '\0') {
         say_no_address(p, net);

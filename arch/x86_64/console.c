@@ -203,9 +203,8 @@ void x86_console_emergency(const char *s, size_t n)
         x86_serial_put_wait(s + i, 1);
     }
     if (n != 0) { /* a panic: its words need all of the screen, and no fiber will draw any more */
-        static const struct screen_fixed none;
         screen_set_notify(NULL);
-        screen_set_fixed(&none);
+        screen_clear_fixed();
     }
     screen_put(s, n, SCREEN_ERROR);
     while (screen_draw(UINT32_MAX)) {

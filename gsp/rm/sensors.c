@@ -75,8 +75,9 @@ static enum sensors_section instead_of(enum sensors_question q)
 
 /* ---- what is known ---- */
 
-static void count_refusal(struct gsp_sensors *s, uint32_t cmd, uint32_t status)
+static void count_refusal(struct gsp_gpu *g, uint32_t cmd, uint32_t status)
 {
+    struct gsp_sensors *s = &g->sampler->s;
     uint32_t i = 0;
 
     while (i < s->refusal_count && s->refusal[i].cmd != cmd) {
@@ -87,6 +88,10 @@ static void count_refusal(struct gsp_sensors *s, uint32_t cmd, uint32_t status)
     }
     s->refusal_count += i == s->refusal_count;
     s->refusal[i] = (struct gsp_refusal){cmd, status, s->refusal[i].count + 1};
+    if (s->refusal[i].count == 1) {
+        gsp_gpu_note(g, "the firmware refuses control 0x%08x: 0x%x (%s)", (unsigned)cmd,
+                     (unsigned)status, gsp_status_name(status));
+    }
 }
 
 /* Values too old to be shown are forgotten, and counted. */
@@ -133,7 +138,7 @@ static enum fl_err ask(struct gsp_gpu *g, uint32_t cmd, void *params, uint32_t s
     }
     *refused = err == FL_OK && answer.rm_status != NV_OK;
     if (*refused) {
-        count_refusal(&g->sampler->s, cmd, answer.rm_status);
+        count_refusal(g, cmd, answer.rm_status);
         log_limited(&g->chatter, LOG_DEBUG, g->hw.label, "sensors: control 0x%08x: 0x%x (%s)",
                     (unsigned)cmd, (unsigned)answer.rm_status, gsp_status_name(answer.rm_status));
     } else if (err == FL_ETIMEDOUT) {
@@ -336,8 +341,9 @@ static enum sensors_question due_question(const struct gsp_gpu *g, uint64_t now_
 }
 
 /* A round is over. */
-static void end_round(struct gsp_sampler *p, uint64_t now_us)
+static void end_round(struct gsp_gpu *g, uint64_t now_us)
 {
+    struct gsp_sampler *p = g->sampler;
     const bool filled = p->page == PAGE_FILLED;
     const bool told = !filled || look_at_page(p, now_us);
     const bool early = !told && now_us - p->page_us < SENSORS_PERIODS_MAX * SENSORS_PERIOD_US;
@@ -350,6 +356,7 @@ static void end_round(struct gsp_sampler *p, uint64_t now_us)
     p->s.samples++;
     p->s.source = filled && told ? "shared page" : "controls";
     p->s.period_us = filled && told ? SENSORS_PERIOD_US : SENSORS_ASK_US;
+    gsp_gpu_wake(g);
 }
 
 enum fl_err gsp_sensors_step(struct gsp_gpu *g, bool may_ask, bool *more, struct fl_fail *fail)
@@ -370,7 +377,7 @@ enum fl_err gsp_sensors_step(struct gsp_gpu *g, bool may_ask, bool *more, struct
     } else {
         const enum sensors_question q = may_ask ? due_question(g, now_us) : SENSORS_ASK_COUNT;
         if (q == SENSORS_ASK_COUNT) {
-            end_round(p, now_us);
+            end_round(g, now_us);
             return FL_OK;
         }
         err = question(g, q, fail);

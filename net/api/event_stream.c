@@ -166,18 +166,12 @@ static bool is_behind(const struct stream *s, uint32_t gpu)
     return s->generation[gpu] != events_generation(gpu) || s->samples[gpu] != events_samples(gpu);
 }
 
-/* Writes the members of "sensors" of the status (api_sensors.c). Weak: without that file the number
- * of samples tells that there are new ones. */
-extern bool api_put_sensors_members(struct jw *j, uint32_t gpu) __attribute__((weak));
-
 static void say_sensors(struct stream *s, uint32_t gpu)
 {
     struct jw j;
     begin_data(s, &j, "sensors");
     jw_u64(&j, "gpu", gpu);
-    if (api_put_sensors_members == NULL || !api_put_sensors_members(&j, gpu)) {
-        jw_u64(&j, "samples", s->samples[gpu]);
-    }
+    (void)api_put_sensors_members(&j, gpu);
     end_data(s, &j);
 }
 
