@@ -21,7 +21,7 @@ build/asan/tests/unit/test_new_chip: $(NEW_CHIP)/driver.o $(NEW_CHIP)/model.o $(
 build/asan/tests/unit/test_model_program: | build/asan/gpu-model
 
 # Sensors that measure what a test says.
-$(addprefix build/asan/tests/unit/test_,metrics metrics_judged health status): private asan_INSTR += -Wl,--wrap=gsp_get_sensors
+$(addprefix build/asan/tests/unit/test_,metrics metrics_judged health status events_gpu): private asan_INSTR += -Wl,--wrap=gsp_get_sensors
 
 # A day of virtual time; make test lets a few minutes pass.
 .PHONY: soak

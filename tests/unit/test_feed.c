@@ -381,6 +381,16 @@ static void flood_is_bounded(void **state)
     assert_true(rig_close(&rig));
 }
 
+/* What the firmware refuses to be asked, while it is served, is not what these look for. */
+static bool next_but_notes(void)
+{
+    bool any = next();
+    while (any && got.kind == GSP_FEED_NOTE) {
+        any = next();
+    }
+    return any;
+}
+
 /* Another width is told within a second or two, once; another speed is no news. */
 static void link_width_is_told(void **state)
 {
@@ -393,14 +403,14 @@ static void link_width_is_told(void **state)
     rig.gpu->link.width++; /* as if it had been wider */
     rig.gpu->link.speed++;
     serves(ends);
-    assert_true(next());
+    assert_true(next_but_notes());
     assert_int_equal(got.kind, GSP_FEED_LINK);
     assert_true(got.link.valid);
     assert_non_null(strstr(got.text, "the PCI Express link is up: "));
-    assert_false(next());
+    assert_false(next_but_notes());
     rig.gpu->link.speed++;
     serves(ends);
-    assert_false(next());
+    assert_false(next_but_notes());
     assert_true(rig_close(&rig));
 }
 
