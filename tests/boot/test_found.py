@@ -78,7 +78,7 @@ def judge_ip6(t, nic):
     """The kernel's IPv6 reaches it: neighbour discovery, TCP, large answers, echoes."""
     scoped = f"{LINK_LOCAL}%{TAP}"
     t.equal(f"{nic}-ip6", get(scoped, "/healthz", f"[{LINK_LOCAL}]")[0], 200)
-    t.ok(f"{nic}-ip6-large", len(get(scoped, "/", f"[{LINK_LOCAL}]")[1]) > 10000)
+    t.equal(f"{nic}-ip6-large", len(get(scoped, "/api/v1/speed?bytes=100000", f"[{LINK_LOCAL}]")[1]), 100000)
     t.holds(f"{nic}-neighbour", run("ip", "-6", "neigh", "show", "dev", TAP), LINK_LOCAL,
             "52:54:00:12:34:56")
 
