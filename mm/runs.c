@@ -179,12 +179,12 @@ static inline bool recompute_in(struct runs_group *group, uint32_t level, uint64
     if (level == 0) {
         now = leaf_sums(group->leaf[k].free);
     } else {
-        const uint64_t *below =
-            &group->inner[2 * ((UINT64_C(1) << (RUNS_GROUP_LEVEL - level)) + k)];
-        sums = &group->inner[(UINT64_C(1) << (RUNS_GROUP_LEVEL - level)) + k];
+        const uint64_t at = (UINT64_C(1) << (RUNS_GROUP_LEVEL - level)) + k;
+        sums = &group->inner[at];
         now = level == 1 ? join_packed(group->leaf[2 * k].sums, group->leaf[2 * k + 1].sums,
                                        RUNS_LEAF_ORDER)
-                         : join_packed(below[0], below[1], runs_height(level - 1));
+                         : join_packed(group->inner[2 * at], group->inner[2 * at + 1],
+                                       runs_height(level - 1));
     }
     bool changed = *sums != now;
     *sums = now;

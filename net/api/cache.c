@@ -5,6 +5,8 @@
 #include "arch/clock.h"
 #include "net/api/api_priv.h"
 
+static struct api_kept *keepers;
+
 static uint64_t mix(uint64_t stamp, uint64_t value)
 {
     enum { PRIME = 1000003 };
@@ -41,8 +43,21 @@ void api_keep(struct api_kept *k, void (*make)(struct text_buf *out), struct htt
         http_share_release(k->body);
         make(&res->body);
         k->body = http_share(&res->body);
+        if (!k->listed) {
+            k->listed = true;
+            k->next = keepers;
+            keepers = k;
+        }
     }
     if (k->body != NULL) {
         http_share_use(k->body, res);
+    }
+}
+
+void api_keep_nothing(void)
+{
+    for (struct api_kept *k = keepers; k != NULL; k = k->next) {
+        http_share_release(k->body);
+        k->body = NULL;
     }
 }

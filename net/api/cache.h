@@ -21,6 +21,10 @@ bool api_still(struct api_age *a);
 struct api_kept {
     struct api_age age;
     struct http_shared *body; /* owned */
+    struct api_kept *next;    /* of all that were ever used */
+    bool listed;
 };
 /* Answers with the kept body, or with one that make() writes now and that is kept. */
 void api_keep(struct api_kept *k, void (*make)(struct text_buf *out), struct http_response *res);
+/* Forgets all that is kept: who counts memory calls it first. */
+void api_keep_nothing(void);

@@ -12,6 +12,7 @@
  */
 #include <string.h>
 
+#include "net/api/cache.h"
 #include "tests/fuzz/fuzz_net_lab.h"
 #include "tests/fuzz/fuzz_net_peer.h"
 
@@ -487,6 +488,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         lab_require(lab_http_open() == 0, "%u connections held %llu s after the last word",
                     (unsigned)lab_http_open(), (unsigned long long)SILENCE_MS / 1000);
     }
+    api_keep_nothing();
     lab_end();
     return 0;
 }

@@ -20,7 +20,7 @@
 #include "pci/pci_regs.h"
 #include "tests/unit/fake_virtio.h"
 
-enum { CARDS = NET_MAX_NICS + 2, BROKEN = 0, FIRST = 1 };
+enum { CARDS = NET_MAX_NICS + 2, BROKEN = 0, FIRST = 1, UNPLUGGED = 3 };
 #define OUR_IP  0xc0a80105u /* 192.168.1.5 */
 #define OUR_DNS 0xc0a80101u
 
@@ -67,7 +67,8 @@ static void serve_nothing(void) {}
 static void start(void *arg)
 {
     struct fl_fail fail = {0};
-    struct net_config cfg = {.ip = OUR_IP, .mask = 0xffffff00, .gateway = OUR_DNS, .dns = OUR_DNS};
+    struct net_config cfg = {
+        .ip = OUR_IP, .mask = 0xffffff00, .gateway = OUR_DNS, .dns = OUR_DNS, .ipv6 = true};
     (void)arg;
     assert_int_equal(pci_enumerate(&pci, &ops, NULL, &fail), FL_OK);
     assert_int_equal(pci.count, CARDS);
@@ -155,12 +156,33 @@ static void no_more_than_there_may_be(void **state)
     }
 }
 
+static bool enough_of_ipv4(void *arg)
+{
+    (void)arg;
+    return clock_now_us() > 20 * US_PER_S;
+}
+
+/* Who has waited in vain for an IPv4 address has one of IPv6 all the same; not without a link. */
+static void ipv6_without_ipv4(void **state)
+{
+    (void)state;
+    assert_int_equal(status().nic[FIRST + 1].ip6_count, 0);
+    fv_set_link(&card[UNPLUGGED], false);
+    fiber_run(enough_of_ipv4, NULL);
+    const struct net_status s = status();
+    for (size_t i = FIRST; i < NET_MAX_NICS; i++) {
+        assert_int_equal(s.nic[i].ip6_count, i != UNPLUGGED);
+        assert_int_equal(s.nic[i].ip == 0, i != FIRST);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_broken_card_is_told_of),
         cmocka_unit_test(one_card_has_the_address),
         cmocka_unit_test(no_more_than_there_may_be),
+        cmocka_unit_test(ipv6_without_ipv4),
     };
     return cmocka_run_group_tests_name("netmain_cards", tests, setup, NULL);
 }

@@ -12,6 +12,7 @@
 #include "mm/dma.h"
 #include "mm/ram.h"
 #include "net/api/api.h"
+#include "net/api/cache.h"
 #include "net/api/events.h"
 #include "net/http/http.h"
 #include "tests/unit/rig_assert.h"
@@ -26,7 +27,6 @@
 #define XID_S           60u
 #define BURST_S         150u
 #define REBOOT_S        280u
-#define KEPT_MORE_BYTES KIB(1) /* of answers that are kept: numbers get longer */
 
 static struct api_context ctx = {.version = "soak", .access = {.hosts = "x"}};
 static unsigned seconds;
@@ -113,6 +113,7 @@ static struct level level(void)
     struct fiber_stats fibers;
     struct event_stats events;
     dma_get_stats(&dma);
+    api_keep_nothing();
     http_get_stats(&http);
     fiber_get_stats(&fibers);
     events_get_stats(&events);
@@ -212,7 +213,6 @@ static void a_day(void *arg)
             const struct level most = before;
             before = level();
             before.heap = max_u64(before.heap, most.heap);
-            before.http = max_u64(before.http, most.http); /* bodies kept for a tenth of a second */
         }
     }
     for (unsigned s = seconds; s % REBOOT_S != (WARM_UP_S - 1) % REBOOT_S; s++) {
@@ -226,12 +226,12 @@ static void a_day(void *arg)
     assert_int_equal(counts[2], (1 + reboots) * 2 * rig_snapshot(&rig).stage_count);
     const struct level after = level();
     assert_int_equal(after.dma, before.dma);
-    assert_in_range(after.http, 0, before.http + KEPT_MORE_BYTES);
+    assert_int_equal(after.http, 0);
     assert_int_equal(after.pbufs, 0);
     assert_int_equal(after.pcbs, before.pcbs);
     assert_int_equal(after.fibers, before.fibers);
     assert_int_equal(after.streams, 1);
-    assert_in_range(after.heap, 1, before.heap + KEPT_MORE_BYTES);
+    assert_in_range(after.heap, 1, before.heap);
     print_message("  %u s, %u boots, %u Xids, %llu events, heap %zu\n", seconds, reboots + 1, xids,
                   (unsigned long long)last_id, after.heap);
     stop = true;
