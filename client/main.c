@@ -20,6 +20,16 @@
 #define FETCH_S    120.0
 
 const struct command client_commands[] = {
+    {.name = "status",
+     .args = "",
+     .summary = "the GPUs in a table, and why one does not come up",
+     .help = "What is not known is N/A. -q: the text of nvidia-smi -q. --json: all that the "
+             "appliance knows,\n"
+             "with --gpu of that GPU. Exit status 0 also when a GPU has failed: it was asked, and "
+             "it told.\n",
+     .takes = TAKES_QUERY,
+     .timeout_s = QUESTION_S,
+     .run = cmd_status},
     {.name = "boot",
      .args = "",
      .summary = "brings the GPU up, in several attempts when need be",
@@ -49,7 +59,7 @@ const struct command client_commands[] = {
              "put pointer (counting 64-bit words), then the ring. A terminal gets no raw bytes: -o "
              "FILE.\n",
      .most = 1,
-     .writes_file = true,
+     .takes = TAKES_FILE,
      .timeout_s = FETCH_S,
      .run = cmd_logs},
     {.name = "registers",
@@ -71,7 +81,7 @@ const struct command client_commands[] = {
              "UUID,\n"
              "and a number more where that file is there already; -o FILE: into that one.\n"
              "firstlight decode FILE shows what is in it.\n",
-     .writes_file = true,
+     .takes = TAKES_FILE,
      .timeout_s = FETCH_S,
      .run = cmd_report},
     {.name = "decode",
