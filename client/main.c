@@ -30,6 +30,20 @@ const struct command client_commands[] = {
      .takes = TAKES_QUERY,
      .timeout_s = QUESTION_S,
      .run = cmd_status},
+    {.name = "events",
+     .args = "",
+     .summary = "what happened, and with --follow what happens",
+     .help =
+         "A line for each: seconds since the appliance took the machine over, GPU, kind, words. "
+         "Kinds: stage,\n"
+         "state, attempt, xid, gsp, link, address, note, gap; changed and sensors come only when "
+         "asked for,\n"
+         "and only with --follow, which goes on over a restart of the appliance until Ctrl-C. "
+         "--json: an\n"
+         "object on each line.\n",
+     .takes = TAKES_EVENTS,
+     .timeout_s = QUESTION_S,
+     .run = cmd_events},
     {.name = "boot",
      .args = "",
      .summary = "brings the GPU up, in several attempts when need be",
