@@ -100,5 +100,6 @@ int cmd_logs(struct client *c, int argc, char **argv);
 int cmd_report(struct client *c, int argc, char **argv);
 int cmd_registers(struct client *c, int argc, char **argv);
 int cmd_decode(struct client *c, int argc, char **argv);
+int cmd_watch(struct client *c, int argc, char **argv);
 int cmd_events(struct client *c, int argc, char **argv);
 int cmd_status(struct client *c, int argc, char **argv);

@@ -30,6 +30,17 @@ const struct command client_commands[] = {
      .takes = TAKES_QUERY,
      .timeout_s = QUESTION_S,
      .run = cmd_status},
+    {.name = "watch",
+     .args = "",
+     .summary = "the same as it changes, until Ctrl-C",
+     .help = "Told by the appliance's events, and asked every 2 s where none come (--interval). It "
+             "waits for an\n"
+             "appliance that starts again. Not on a terminal: a line for each GPU that changed; "
+             "--json: the\n"
+             "status on a line each time.\n",
+     .takes = TAKES_INTERVAL,
+     .timeout_s = QUESTION_S,
+     .run = cmd_watch},
     {.name = "events",
      .args = "",
      .summary = "what happened, and with --follow what happens",
