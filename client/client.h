@@ -98,6 +98,8 @@ int cmd_unload(struct client *c, int argc, char **argv);
 int cmd_reset(struct client *c, int argc, char **argv);
 int cmd_logs(struct client *c, int argc, char **argv);
 int cmd_report(struct client *c, int argc, char **argv);
+int cmd_metrics(struct client *c, int argc, char **argv);
+int cmd_flight(struct client *c, int argc, char **argv);
 int cmd_registers(struct client *c, int argc, char **argv);
 int cmd_decode(struct client *c, int argc, char **argv);
 int cmd_watch(struct client *c, int argc, char **argv);
