@@ -100,6 +100,7 @@ int cmd_logs(struct client *c, int argc, char **argv);
 int cmd_report(struct client *c, int argc, char **argv);
 int cmd_metrics(struct client *c, int argc, char **argv);
 int cmd_flight(struct client *c, int argc, char **argv);
+int cmd_discover(struct client *c, int argc, char **argv);
 int cmd_registers(struct client *c, int argc, char **argv);
 int cmd_decode(struct client *c, int argc, char **argv);
 int cmd_watch(struct client *c, int argc, char **argv);

@@ -18,8 +18,18 @@
 #define QUESTION_S 30.0  /* what the appliance answers at once, over a slow line */
 #define ORDER_S    120.0 /* a boot of three attempts on slow hardware (net/api/rpc/gpu.c) */
 #define FETCH_S    120.0
+#define DISCOVER_S 3.0
 
 const struct command client_commands[] = {
+    {.name = "discover",
+     .args = "",
+     .summary = "finds appliances on this network",
+     .help =
+         "By multicast DNS, for 3 s (--timeout): name, address, URL for --host, and how it is. It "
+         "needs no\n"
+         "server and no avahi. Routers do not pass it on.\n",
+     .timeout_s = DISCOVER_S,
+     .run = cmd_discover},
     {.name = "status",
      .args = "",
      .summary = "the GPUs in a table, and why one does not come up",
