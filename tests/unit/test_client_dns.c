@@ -11,20 +11,21 @@
 
 #include "client/dns.h"
 
-#define TYPE_A   1
-#define TYPE_PTR 12
-#define TYPE_TXT 16
-#define TYPE_SRV 33
-#define FLUSH_IN 0x8001 /* the class with the bit of RFC 6762, 10.2 */
-#define SERVICE  "\5_http\4_tcp\5local"
-#define INSTANCE "\7bench-1" SERVICE
-#define HOST     "\7bench-1\5local"
-#define IPV4     "\xc0\x00\x02\x05"
-#define BYTES(s) (s), sizeof(s) - 1
-#define NAMED(s) (s), sizeof(s) /* with the empty label at the end */
+#define TYPE_A     1
+#define TYPE_PTR   12
+#define TYPE_TXT   16
+#define TYPE_SRV   33
+#define FLUSH_IN   0x8001 /* the class with the bit of RFC 6762, 10.2 */
+#define SERVICE    "\5_http\4_tcp\5local"
+#define INSTANCE   "\7bench-1" SERVICE
+#define LETTERS_64 "abcdefghijklmnopabcdefghijklmnopabcdefghijklmnopabcdefghijklmnop"
+#define HOST       "\7bench-1\5local"
+#define IPV4       "\xc0\x00\x02\x05"
+#define BYTES(s)   (s), sizeof(s) - 1
+#define NAMED(s)   (s), sizeof(s) /* with the empty label at the end */
 
 struct message {
-    uint8_t data[2048];
+    uint8_t data[4096];
     size_t len;
 };
 
@@ -106,6 +107,22 @@ static void test_whole(void **state)
     assert_memory_equal(a.service[0].ipv4, IPV4, 4);
 }
 
+/* As responders write it: names are pointers to the first one (12) or into it. */
+static void test_compressed(void **state)
+{
+    (void)state;
+    static struct dns_answer a;
+    struct message m = begin(0x8400, 0, 3);
+    record(&m, NAMED(SERVICE), TYPE_PTR, BYTES("\7bench-1\xc0\x0c")); /* at 40 */
+    record(&m, BYTES("\xc0\x28"), TYPE_SRV, BYTES("\0\0\0\0\x1f\x90\7bench-1\xc0\x17"));
+    record(&m, BYTES("\7bench-1\xc0\x17"), TYPE_A, BYTES(IPV4));
+    assert_true(reads(&m, &a));
+    assert_int_equal(a.count, 1);
+    assert_int_equal(a.service[0].port, 8080);
+    assert_string_equal(a.service[0].host, "bench-1.local");
+    assert_true(a.service[0].has_ipv4);
+}
+
 /* However much of it is missing, it is refused as a whole. */
 static void test_cut(void **state)
 {
@@ -116,6 +133,12 @@ static void test_cut(void **state)
         assert_false(reads(&m, &a));
         assert_int_equal(a.count, 0);
     }
+    m = begin(0x8400, 0, 2); /* a good record, and a bad one */
+    record(&m, NAMED(SERVICE), TYPE_PTR, NAMED(INSTANCE));
+    record(&m, NAMED(INSTANCE), TYPE_TXT, "", 0);
+    m.len--;
+    assert_false(reads(&m, &a));
+    assert_int_equal(a.count, 0);
 }
 
 /* SRV and A by another's name, TXT of something else, an address of a wrong length: nobody's. */
@@ -138,6 +161,19 @@ static void test_others(void **state)
     assert_string_equal(a.service[0].host, "");
     assert_false(a.service[0].has_ipv4);
     assert_false(a.service[0].is_appliance);
+    m = begin(0x8400, 0, 4);
+    record(&m, NAMED(SERVICE), TYPE_PTR, NAMED(INSTANCE));
+    record(&m, NAMED(INSTANCE), TYPE_SRV, target.data, target.len);
+    record(&m, NAMED(HOST), TYPE_A, BYTES(IPV4 "x"));
+    record(&m, NAMED("\7bench-2\5local"), TYPE_A, BYTES(IPV4));
+    assert_true(reads(&m, &a));
+    assert_string_equal(a.service[0].host, "bench-1.local");
+    assert_false(a.service[0].has_ipv4);
+    m = begin(0x8400, 0, 1);
+    record(&m, NAMED(SERVICE), TYPE_PTR, NAMED(INSTANCE));
+    m.data[0x1f + 1] = 3; /* CHAOS, RFC 1035, 3.2.4 */
+    assert_true(reads(&m, &a));
+    assert_int_equal(a.count, 0);
 }
 
 static void test_no_answer(void **state)
@@ -151,7 +187,7 @@ static void test_no_answer(void **state)
     assert_false(reads(&m, &a));
     m = begin(0x8400, 0, 300); /* so many records are none of ours */
     for (unsigned i = 0; i < 300; i++) {
-        put(&m, "\0\0\1", 3);
+        record(&m, "", 1, TYPE_TXT, "", 0);
     }
     assert_false(reads(&m, &a));
 }
@@ -166,13 +202,13 @@ static void test_pointers(void **state)
         size_t len;
         bool good;
     } cases[] = {{BYTES("\7bench-1\xc0\x0c"), true},
-                 {BYTES("\xc0\x28"), false},     /* to itself */
-                 {BYTES("\1x\xc0\x28"), false},  /* in a circle */
-                 {BYTES("\xc0\x2a\0\0"), false}, /* forwards */
-                 {BYTES("\xc3\xff"), false},     /* beyond the end */
-                 {BYTES("\xc0"), false},         /* half of one */
-                 {BYTES("\x40xxxx"), false},     /* no length, no pointer */
-                 {BYTES("\7bench"), false}};     /* a label without its end */
+                 {BYTES("\xc0\x28"), false},                /* to itself */
+                 {BYTES("\1x\xc0\x28"), false},             /* in a circle */
+                 {BYTES("\xc0\x2a\0\0"), false},            /* forwards */
+                 {BYTES("\xc3\xff"), false},                /* beyond the end */
+                 {BYTES("\xc0"), false},                    /* half of one */
+                 {NAMED("\x40" LETTERS_64 SERVICE), false}, /* no length, no pointer */
+                 {BYTES("\7bench"), false}};                /* a label without its end */
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         struct message m = begin(0x8400, 0, 1);
         record(&m, NAMED(SERVICE), TYPE_PTR, cases[i].rdata, cases[i].len);
@@ -242,10 +278,11 @@ static void test_query(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_whole),    cmocka_unit_test(test_cut),
-        cmocka_unit_test(test_others),   cmocka_unit_test(test_no_answer),
-        cmocka_unit_test(test_pointers), cmocka_unit_test(test_names),
-        cmocka_unit_test(test_many),     cmocka_unit_test(test_query),
+        cmocka_unit_test(test_whole),      cmocka_unit_test(test_cut),
+        cmocka_unit_test(test_others),     cmocka_unit_test(test_no_answer),
+        cmocka_unit_test(test_pointers),   cmocka_unit_test(test_names),
+        cmocka_unit_test(test_compressed), cmocka_unit_test(test_many),
+        cmocka_unit_test(test_query),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
