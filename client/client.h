@@ -106,3 +106,5 @@ int cmd_decode(struct client *c, int argc, char **argv);
 int cmd_watch(struct client *c, int argc, char **argv);
 int cmd_events(struct client *c, int argc, char **argv);
 int cmd_status(struct client *c, int argc, char **argv);
+int cmd_man(struct client *c, int argc, char **argv);
+int cmd_completion(struct client *c, int argc, char **argv);

@@ -42,7 +42,7 @@ const struct command client_commands[] = {
      .run = cmd_status},
     {.name = "watch",
      .args = "",
-     .summary = "the same as it changes, until Ctrl-C",
+     .summary = "the status as it changes, until Ctrl-C",
      .help = "Told by the appliance's events, and asked every 2 s where none come (--interval). It "
              "waits for an\n"
              "appliance that starts again. Not on a terminal: a line for each GPU that changed; "
@@ -155,6 +155,17 @@ const struct command client_commands[] = {
      .most = -1,
      .timeout_s = ORDER_S + QUESTION_S,
      .run = cmd_rpc},
+    {.name = "completion",
+     .args = "[bash|zsh]",
+     .summary = "the shell's completion of this program, for source <(firstlight completion)",
+     .help = "bash, the default, or zsh.\n",
+     .most = 1,
+     .run = cmd_completion},
+    {.name = "man",
+     .args = "",
+     .summary = "the man page: firstlight man | man -l -",
+     .help = "",
+     .run = cmd_man},
     {.name = NULL},
 };
 
