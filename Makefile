@@ -5,6 +5,7 @@
 # The parts:  mk/config.mk  what a user may choose      mk/flags.mk  how our code is compiled
 #             mk/setup.mk   the tool root               mk/build.mk  objects, libraries, programs
 #             mk/work.mk    what helps while working on it
+#             mk/install.mk the programs for the host in their places, and as packages
 # Every room names its files in <room>/sources.mk and may add rules in <room>/rules.mk; mk/build.mk
 # lists the variables that they add to.
 
@@ -25,6 +26,7 @@ ROOMS := arch pci mm gsp net boot client tests/model tests/synth tests/unit test
 
 include mk/build.mk
 include mk/work.mk
+include mk/install.mk
 
 .PHONY: all run test test-api test-page screenshots test-chips test-newlib test-other-debian debian-updates bench fuzz msan image check format tidy \
     setup clean distclean help

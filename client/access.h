@@ -8,8 +8,9 @@
 
 /* What the command line says of it, and what else is not for a command. */
 struct given {
-    const char *host, *token_file, *timeout; /* NULL: not given */
-    char *token;                             /* owned */
+    const char *host, *token_file; /* NULL: not given */
+    char *token;                   /* owned */
+    unsigned options;              /* which were given, by their places in client_options */
     bool help, version;
 };
 

@@ -42,6 +42,13 @@ int client_fail(struct client *c, int status, const char *hint, const char *fmt,
     return client_fail_json(c, status, error);
 }
 
+void client_forgive(struct client *c)
+{
+    json_decref(c->error);
+    c->error = NULL;
+    c->status = EXIT_DONE;
+}
+
 int client_usage(const struct command *cmd, const char *fmt, ...)
 {
     va_list ap;

@@ -106,7 +106,7 @@ static void show(const json_t *digest)
         show_gpu(json_object_get(digest, "gpu"));
         puts("\nFirst failure");
         if (json_is_object(failure)) {
-            show_failure(failure);
+            show_failure(stdout, failure);
         } else {
             puts("  none");
         }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* firstlight logs, report: what is fetched as it is. */
+/* firstlight logs, report, metrics, flight: what is fetched as it is, or some lines of it. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -93,6 +93,12 @@ static bool gpu_path(struct client *c, const char *rest, char path[96], json_t *
     return *gpu != NULL;
 }
 
+/* Text and its end go together: --json has a place only where a file is written. */
+static bool json_fits(const struct client *c)
+{
+    return !c->o->json || (c->o->out != NULL && strcmp(c->o->out, "-") != 0);
+}
+
 int cmd_logs(struct client *c, int argc, char **argv)
 {
     static const char *const names[] = {"init", "intr", "rm", "appliance"};
@@ -111,7 +117,7 @@ int cmd_logs(struct client *c, int argc, char **argv)
         return client_usage(c->o->command,
                             "raw bytes would garble the terminal: -o FILE, or -o - all the same");
     }
-    if (c->o->json && (c->o->out == NULL || strcmp(c->o->out, "-") == 0)) {
+    if (!json_fits(c)) {
         return client_usage(c->o->command, "a log is not JSON: --json needs -o FILE");
     }
     char path[96] = "/api/v1/log", rest[32];
@@ -119,6 +125,106 @@ int cmd_logs(struct client *c, int argc, char **argv)
     json_t *gpu = NULL;
     snprintf(rest, sizeof(rest), "logs/%s", name);
     if ((!raw || gpu_path(c, rest, path, &gpu)) && fetch(c, raw ? rest : "log", path, &a)) {
+        deliver(c, &a);
+    }
+    json_decref(gpu);
+    free(a.body);
+    return c->status;
+}
+
+/* --- lines of text
+ * -------------------------------------------------------------------------------- */
+
+/* The name that a line of metrics is about, of its comments too: "# HELP NAME ...", "NAME{...} 5".
+ * Source: Prometheus, "Exposition formats", text format. */
+static bool names(const char *line, size_t len, const char *match)
+{
+    static const char *const before[] = {"# HELP ", "# TYPE ", "# UNIT "};
+    size_t at = 0;
+    for (size_t i = 0; i < ARRAY_SIZE(before) && at == 0; i++) {
+        const size_t n = strlen(before[i]);
+        at = len > n && memcmp(line, before[i], n) == 0 ? n : 0;
+    }
+    if (at == 0 && line[0] == '#') {
+        return false;
+    }
+    size_t end = at;
+    while (end < len && strchr(" {\t", line[end]) == NULL) {
+        end++;
+    }
+    char *name = out_format("%.*s", (int)(end - at), line + at);
+    const bool found = strcasestr(name, match) != NULL;
+    free(name);
+    return found;
+}
+
+/* Leaves the lines whose name has match in it. */
+static void filter(struct http_answer *a, const char *match)
+{
+    size_t kept = 0;
+    for (size_t at = 0; at < a->len;) {
+        const char *end = memchr(a->body + at, '\n', a->len - at);
+        const size_t n = end != NULL ? (size_t)(end - a->body) + 1 - at : a->len - at;
+        if (names(a->body + at, n, match)) {
+            memmove(a->body + kept, a->body + at, n);
+            kept += n;
+        }
+        at += n;
+    }
+    a->len = kept;
+}
+
+/* Leaves the last lines. */
+static void tail(struct http_answer *a, unsigned long lines)
+{
+    size_t at = a->len;
+    while (at > 0) {
+        if (a->body[at - 1] == '\n' && at < a->len && --lines == 0) {
+            break;
+        }
+        at--;
+    }
+    if (a->len > 0) {
+        a->len -= at;
+        memmove(a->body, a->body + at, a->len);
+    }
+}
+
+int cmd_metrics(struct client *c, int argc, char **argv)
+{
+    struct http_answer a = {0};
+    if (!json_fits(c)) {
+        return client_usage(c->o->command, "metrics are not JSON: --json needs -o FILE");
+    }
+    if (fetch(c, "metrics", "/metrics", &a)) {
+        if (argc > 0) {
+            filter(&a, argv[0]);
+        }
+        if (argc > 0 && a.len == 0) {
+            client_fail(c, EXIT_REFUSED, "firstlight metrics shows all", "no metric has '%s' in it",
+                        argv[0]);
+        } else {
+            deliver(c, &a);
+        }
+    }
+    free(a.body);
+    return c->status;
+}
+
+int cmd_flight(struct client *c, int argc, char **argv)
+{
+    char path[96];
+    struct http_answer a = {0};
+    json_t *gpu = NULL;
+    (void)argc;
+    (void)argv;
+    if (!json_fits(c)) {
+        return client_usage(c->o->command, "the record is not JSON: --json needs -o FILE");
+    }
+    if (gpu_path(c, "flight", path, &gpu) && fetch(c, "flight", path, &a)) {
+        if (c->o->lines > 0) {
+            tail(&a, c->o->lines);
+        }
         deliver(c, &a);
     }
     json_decref(gpu);

@@ -2,15 +2,14 @@
 /* HTTP requests to the appliance (http_link.h). */
 #include "client/http_link.h"
 
-#include <curl/curl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "client/http_easy.h"
 #include "client/output.h"
+#include "client/stop.h"
 
-#define CONNECT_MOST_S  10.0
-#define HEADERS_MOST    KIB(64)
 #define PROGRESS_FROM_S 1.0
 #define NEEDS_TOKEN_HINT                                                                           \
     "the token is in firstlight.conf, or on the screen and the serial line of the machine; give "  \
@@ -52,7 +51,7 @@ static size_t on_header(char *data, size_t size, size_t count, void *arg)
     struct http_link *l = arg;
     (void)data;
     l->header_bytes += size * count;
-    if (l->header_bytes > HEADERS_MOST) {
+    if (l->header_bytes > HTTP_HEADERS_MOST) {
         l->too_long = "the head of the answer";
         return 0;
     }
@@ -75,7 +74,7 @@ static int on_progress(void *arg, curl_off_t down_all, curl_off_t down, curl_off
         fflush(stderr);
         l->progress_shown = true;
     }
-    return 0;
+    return stop_wanted(); /* 1: it is given up */
 }
 
 static void end_progress(struct http_link *l)
@@ -88,7 +87,7 @@ static void end_progress(struct http_link *l)
 }
 
 /* The token goes into every request: with read_token = yes reading needs it, too. */
-static struct curl_slist *headers(const struct client *c, bool post)
+struct curl_slist *http_headers(const struct client *c, bool post)
 {
     char line[200]; /* options.c: a token has TOKEN_MOST characters at most */
     struct curl_slist *list = curl_slist_append(NULL, "Expect:");
@@ -99,21 +98,31 @@ static struct curl_slist *headers(const struct client *c, bool post)
     return post ? curl_slist_append(list, "Content-Type: application/json") : list;
 }
 
+CURL *http_easy(struct client *c, char *error)
+{
+    CURL *easy = curl_easy_init();
+    if (easy == NULL) {
+        client_fail(c, EXIT_REFUSED, NULL, "libcurl does not start");
+        return NULL;
+    }
+    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, error);
+    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(easy, CURLOPT_PROXY, ""); /* it stands on the bench */
+    curl_easy_setopt(easy, CURLOPT_USERAGENT, "firstlight/" FL_VERSION);
+    return easy;
+}
+
 struct http_link *http_open(struct client *c)
 {
     struct http_link *l = out_alloc(NULL, sizeof(*l));
-    *l = (struct http_link){.curl = curl_easy_init()};
+    *l = (struct http_link){0};
+    l->curl = http_easy(c, l->error);
     if (l->curl == NULL) {
-        client_fail(c, EXIT_REFUSED, NULL, "libcurl does not start");
         free(l);
         return NULL;
     }
-    l->get_headers = headers(c, false);
-    l->post_headers = headers(c, true);
-    curl_easy_setopt(l->curl, CURLOPT_ERRORBUFFER, l->error);
-    curl_easy_setopt(l->curl, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(l->curl, CURLOPT_PROXY, ""); /* it stands on the bench */
-    curl_easy_setopt(l->curl, CURLOPT_USERAGENT, "firstlight/" FL_VERSION);
+    l->get_headers = http_headers(c, false);
+    l->post_headers = http_headers(c, true);
     curl_easy_setopt(l->curl, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(l->curl, CURLOPT_WRITEDATA, l);
     curl_easy_setopt(l->curl, CURLOPT_HEADERFUNCTION, on_header);
@@ -149,7 +158,7 @@ static bool unreachable(struct client *c, CURLcode code, double timeout_s)
         client_fail(
             c, EXIT_UNREACHABLE, "is it a Firstlight appliance that answers there?",
             "%s: %s is longer than %zu KiB", url, l->too_long,
-            (size_t)((strcmp(l->too_long, "the answer") == 0 ? l->most : HEADERS_MOST) >> 10));
+            (size_t)((strcmp(l->too_long, "the answer") == 0 ? l->most : HTTP_HEADERS_MOST) >> 10));
     } else if (code == CURLE_OPERATION_TIMEDOUT && connected_s > 0 && l->header_bytes == 0) {
         client_fail(c, EXIT_UNREACHABLE,
                     "what it was asked to do goes on there; --timeout S waits longer",
@@ -178,8 +187,9 @@ bool http_ask(struct client *c, const char *what, const char *path, const char *
     l->error[0] = '\0';
     curl_easy_setopt(l->curl, CURLOPT_URL, url);
     curl_easy_setopt(l->curl, CURLOPT_TIMEOUT_MS, (long)(timeout_s * 1000));
-    curl_easy_setopt(l->curl, CURLOPT_CONNECTTIMEOUT_MS,
-                     (long)((timeout_s < CONNECT_MOST_S ? timeout_s : CONNECT_MOST_S) * 1000));
+    curl_easy_setopt(
+        l->curl, CURLOPT_CONNECTTIMEOUT_MS,
+        (long)((timeout_s < HTTP_CONNECT_MOST_S ? timeout_s : HTTP_CONNECT_MOST_S) * 1000));
     if (body != NULL) {
         curl_easy_setopt(l->curl, CURLOPT_POSTFIELDS, body);
         curl_easy_setopt(l->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)strlen(body));

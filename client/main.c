@@ -18,8 +18,53 @@
 #define QUESTION_S 30.0  /* what the appliance answers at once, over a slow line */
 #define ORDER_S    120.0 /* a boot of three attempts on slow hardware (net/api/rpc/gpu.c) */
 #define FETCH_S    120.0
+#define DISCOVER_S 3.0
 
 const struct command client_commands[] = {
+    {.name = "discover",
+     .args = "",
+     .summary = "finds appliances on this network",
+     .help =
+         "By multicast DNS, for 3 s (--timeout): name, address, URL for --host, and how it is. It "
+         "needs no\n"
+         "server and no avahi. Routers do not pass it on.\n",
+     .timeout_s = DISCOVER_S,
+     .run = cmd_discover},
+    {.name = "status",
+     .args = "",
+     .summary = "the GPUs in a table, and why one does not come up",
+     .help = "What is not known is N/A. -q: the text of nvidia-smi -q. --json: all that the "
+             "appliance knows,\n"
+             "with --gpu of that GPU. Exit status 0 also when a GPU has failed: it was asked, and "
+             "it told.\n",
+     .takes = TAKES_QUERY,
+     .timeout_s = QUESTION_S,
+     .run = cmd_status},
+    {.name = "watch",
+     .args = "",
+     .summary = "the status as it changes, until Ctrl-C",
+     .help = "Told by the appliance's events, and asked every 2 s where none come (--interval). It "
+             "waits for an\n"
+             "appliance that starts again. Not on a terminal: a line for each GPU that changed; "
+             "--json: the\n"
+             "status on a line each time.\n",
+     .takes = TAKES_INTERVAL,
+     .timeout_s = QUESTION_S,
+     .run = cmd_watch},
+    {.name = "events",
+     .args = "",
+     .summary = "what happened, and with --follow what happens",
+     .help =
+         "A line for each: seconds since the appliance took the machine over, GPU, kind, words. "
+         "Kinds: stage,\n"
+         "state, attempt, xid, gsp, link, address, note, gap; changed and sensors come only when "
+         "asked for,\n"
+         "and only with --follow, which goes on over a restart of the appliance until Ctrl-C. "
+         "--json: an\n"
+         "object on each line.\n",
+     .takes = TAKES_EVENTS,
+     .timeout_s = QUESTION_S,
+     .run = cmd_events},
     {.name = "boot",
      .args = "",
      .summary = "brings the GPU up, in several attempts when need be",
@@ -49,9 +94,25 @@ const struct command client_commands[] = {
              "put pointer (counting 64-bit words), then the ring. A terminal gets no raw bytes: -o "
              "FILE.\n",
      .most = 1,
-     .writes_file = true,
+     .takes = TAKES_FILE,
      .timeout_s = FETCH_S,
      .run = cmd_logs},
+    {.name = "metrics",
+     .args = "[MATCH]",
+     .summary = "the metrics, as Prometheus gets them",
+     .help = "MATCH: only those with this in their name, in letters of any size; none: exit status "
+             "1.\n",
+     .most = 1,
+     .takes = TAKES_FILE,
+     .timeout_s = FETCH_S,
+     .run = cmd_metrics},
+    {.name = "flight",
+     .args = "",
+     .summary = "the flight recorder: a GPU's last register accesses and messages",
+     .help = "With time, stage and decoded fields.\n",
+     .takes = TAKES_FILE | TAKES_LINES,
+     .timeout_s = FETCH_S,
+     .run = cmd_flight},
     {.name = "registers",
      .args = "list [MATCH] | read NAME... | write NAME VALUE | write NAME FIELD=VALUE...",
      .summary = "a GPU's registers by NVIDIA's names",
@@ -71,7 +132,7 @@ const struct command client_commands[] = {
              "UUID,\n"
              "and a number more where that file is there already; -o FILE: into that one.\n"
              "firstlight decode FILE shows what is in it.\n",
-     .writes_file = true,
+     .takes = TAKES_FILE,
      .timeout_s = FETCH_S,
      .run = cmd_report},
     {.name = "decode",
@@ -94,6 +155,17 @@ const struct command client_commands[] = {
      .most = -1,
      .timeout_s = ORDER_S + QUESTION_S,
      .run = cmd_rpc},
+    {.name = "completion",
+     .args = "[bash|zsh]",
+     .summary = "the shell's completion of this program, for source <(firstlight completion)",
+     .help = "bash, the default, or zsh.\n",
+     .most = 1,
+     .run = cmd_completion},
+    {.name = "man",
+     .args = "",
+     .summary = "the man page: firstlight man | man -l -",
+     .help = "",
+     .run = cmd_man},
     {.name = NULL},
 };
 

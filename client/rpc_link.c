@@ -11,7 +11,6 @@
 
 #define RPC_NEEDS_TOKEN (-32001) /* net/api/rpc/rpc.h */
 #define REQUEST_ID      1
-#define NO_APPLIANCE    "is it a Firstlight appliance that answers there? --host names another"
 
 /* What a 200 holds: the result, or why there is none. */
 static json_t *take(struct client *c, const char *method, json_t *root)
@@ -78,10 +77,12 @@ json_t *rpc_params(const struct client *c)
 /* --- GPUs
  * ------------------------------------------------------------------------------------------ */
 
-static bool is_meant(const json_t *gpu, const char *text)
+bool rpc_is_gpu(const json_t *gpu, const char *text)
 {
     const char *uuid = json_string_value(json_object_get(gpu, "uuid"));
-    const char *pci = json_string_value(json_object_get(gpu, "pci"));
+    const json_t *where = json_object_get(gpu, "pci");
+    const char *pci =
+        json_string_value(json_is_object(where) ? json_object_get(where, "address") : where);
     const char *no_domain = pci != NULL ? strchr(pci, ':') : NULL; /* "01:00.0" of "0000:01:00.0" */
     char index[32];
     snprintf(index, sizeof(index), "%lld",
@@ -103,7 +104,7 @@ json_t *rpc_find_gpu(struct client *c)
     {
         const json_t *index = json_object_get(gpu, "index");
         if (json_is_integer(index) && json_integer_value(index) >= 0 && found == NULL &&
-            (text != NULL ? is_meant(gpu, text) : json_array_size(list) == 1)) {
+            (text != NULL ? rpc_is_gpu(gpu, text) : json_array_size(list) == 1)) {
             found = json_incref(gpu);
         }
     }

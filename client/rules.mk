@@ -13,7 +13,9 @@ build/asan/firstlight: $(CLIENT_SRCS:%.c=build/asan/%.o)
 	$(call link,asan,-lcurl -ljansson)
 
 build/fuzz/tests/fuzz/fuzz_client_tar: build/fuzz/client/tar.o
-ALL_OBJS += build/fuzz/client/tar.o
+build/fuzz/tests/fuzz/fuzz_client_net: build/fuzz/client/dns.o build/fuzz/client/sse.o
+build/asan/tests/unit/test_client_dns: build/asan/client/dns.o
+ALL_OBJS += $(addprefix build/fuzz/client/,tar.o dns.o sse.o)
 
 .PHONY: client client-asan
 client: build/host/firstlight ## user: build/host/firstlight, for another machine: docs/client.md

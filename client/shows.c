@@ -2,8 +2,6 @@
 /* What several commands show of the appliance's JSON (shows.h). */
 #include "client/shows.h"
 
-#include <stdio.h>
-
 #include "client/output.h"
 
 static size_t first_of_last_boot(const json_t *last)
@@ -47,7 +45,7 @@ void show_attempts(const json_t *attempts, bool of_one_boot)
     out_table_end(stdout, &t);
 }
 
-void show_failure(const json_t *failure)
+void show_failure(FILE *f, const json_t *failure)
 {
     static const char *const pairs[][2] = {
         {"stage", "stage"}, {"step", "what"},         {"kind", "kind"}, {"text", "text"},
@@ -55,9 +53,9 @@ void show_failure(const json_t *failure)
     };
     char us[32];
     for (size_t i = 0; i < ARRAY_SIZE(pairs); i++) {
-        out_pair(stdout, pairs[i][0], json_object_get(failure, pairs[i][1]));
+        out_pair(f, pairs[i][0], json_object_get(failure, pairs[i][1]));
     }
     if (json_integer_value(json_object_get(failure, "waited_us")) > 0) {
-        printf("  %-9s %s\n", "waited", out_us(json_object_get(failure, "waited_us"), us));
+        fprintf(f, "  %-9s %s\n", "waited", out_us(json_object_get(failure, "waited_us"), us));
     }
 }

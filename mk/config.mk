@@ -28,6 +28,10 @@ KERNEL_OPT ?= -Os
 FUZZ_SECONDS ?=
 ## WERROR: warnings are errors: 1, 0, or auto: with the compilers of mk/flags.mk and where CI=true
 WERROR ?= auto
+## PREFIX: where make install puts things
+PREFIX ?= /usr/local
+## DESTDIR: what stands in front of it, for packagers
+DESTDIR ?=
 ## V: 1 shows whole command lines
 V ?= 0
 

@@ -162,7 +162,8 @@ def make_variable(name):
 
 # --- the groups -----------------------------------------------------------------------------------------
 def group_build(groups, _args):
-    goals = {"checks": ["gen", "efi", "boot-trace"], "unit": ["units"], "client": ["client-asan"], "msan": ["msan-units"],
+    goals = {"checks": ["gen", "efi", "boot-trace"], "unit": ["units"],
+             "client": ["client", "client-asan", "gpu-model"], "msan": ["msan-units"],
              "mutants": ["units"], "fuzz": ["fuzzers"], "boot": ["all", "test-kernels"],
              "linux": ["gpu-model", "linux-tools"]}
     wanted = sorted({goal for group in groups for goal in goals.get(group, [])})

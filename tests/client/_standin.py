@@ -7,6 +7,7 @@ import json
 import os
 import pty
 import select
+import signal
 import socket
 import subprocess
 import sys
@@ -52,6 +53,33 @@ def run(*args, url=None, token=None, env=None, cwd=None, text=True, stdin=subpro
                           **({"errors": "replace"} if text else {}))
 
 
+class Running:
+    """firstlight at work: what it says is read line by line; Ctrl-C ends it."""
+
+    def __init__(self, *args, url, token=None):
+        env = {k: v for k, v in os.environ.items() if not k.startswith("FIRSTLIGHT_")}
+        env |= {"FIRSTLIGHT_HOST": url} | ({"FIRSTLIGHT_TOKEN": token} if token else {})
+        self.child = subprocess.Popen([PROGRAM, *args], env=env, stdin=subprocess.DEVNULL, text=True,
+                                      stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.timer = threading.Timer(RUN_S, self.child.kill)  # a hang is a failure
+        self.timer.start()
+
+    def line(self):
+        return self.child.stdout.readline()
+
+    def error_line(self):
+        return self.child.stderr.readline()
+
+    def interrupt(self):
+        self.child.send_signal(signal.SIGINT)
+
+    def end(self):
+        """As run() gives it: what was not read yet."""
+        out, err = self.child.communicate()
+        self.timer.cancel()
+        return subprocess.CompletedProcess(self.child.args, self.child.returncode, out, err)
+
+
 def run_on_terminal(*args, url, token=None, on_data=None):
     """(exit status, what a terminal got of both streams). on_data is told what came so far."""
     master, slave = pty.openpty()
@@ -72,11 +100,12 @@ def run_on_terminal(*args, url, token=None, on_data=None):
 class Appliance:
     """A server whose methods and paths a test fills in. methods: name -> result, an Exception of
     error(), or a function of the parameters that returns one of these. paths: GET path -> (status,
-    type, body). Keeps what it was asked."""
+    type, body), or a function that returns this; the body may be an iterator of pieces, which are sent as
+    they come and end with the connection. Keeps what it was asked."""
 
     def __init__(self, token=None):
         self.token, self.methods, self.paths = token, {}, {}
-        self.asked, self.headers = [], []
+        self.asked, self.headers, self.gets = [], [], []
         self.methods["gpu.list"] = [{"index": 0, "pci": "0000:01:00.0", "uuid": "GPU-1-2", "name": "A",
                                      "chip": "ga102",
                                      "state": "ready"}]
@@ -95,10 +124,21 @@ class Appliance:
                 self.end_headers()
                 self.wfile.write(body)
 
+            def stream(self, status, kind, pieces):
+                self.send_response(status)
+                self.send_header("Content-Type", kind)
+                self.end_headers()
+                for piece in pieces:
+                    self.wfile.write(piece)
+                self.close_connection = True
+
             def do_GET(self):
                 outer.headers.append(dict(self.headers))
-                missing = 404, "application/problem+json", problem(404, f"not '{self.path}'")
-                self.answer(*outer.paths.get(self.path, missing))
+                outer.gets.append(self.path)
+                found = outer.paths.get(self.path, (404, "application/problem+json",
+                                                    problem(404, f"not '{self.path}'")))
+                status, kind, body = found() if callable(found) else found
+                (self.answer if isinstance(body, bytes) else self.stream)(status, kind, body)
 
             def do_POST(self):
                 outer.headers.append(dict(self.headers))

@@ -263,5 +263,57 @@ def damaged(t):
         t.ended("damaged.folder", run("decode", folder), REFUSED, "Is a directory")
 
 
+METRICS = b"""# HELP DCGM_FI_DEV_GPU_TEMP GPU temperature (in C).
+# TYPE DCGM_FI_DEV_GPU_TEMP gauge
+DCGM_FI_DEV_GPU_TEMP{gpu="0",name="power"} 41
+# TYPE firstlight_power_watts gauge
+# UNIT firstlight_power_watts watts
+firstlight_power_watts 3.5
+# a comment on power
+# EOF
+"""
+
+
+def metrics(t):
+    with Appliance() as a, tempfile.TemporaryDirectory() as folder:
+        a.paths["/metrics"] = 200, "text/plain; version=0.0.4", METRICS
+        lines = METRICS.decode().splitlines(keepends=True)
+        t.equal("metrics.all", run("metrics", url=a.url).stdout, METRICS.decode())
+        t.equal("metrics.match", run("metrics", "POWER", url=a.url).stdout, "".join(lines[3:6]))
+        t.equal("metrics.name", run("metrics", "gpu_temp", url=a.url).stdout, "".join(lines[:3]))
+        # A value, a label, a word of help and a line without an end are no names.
+        t.ended("metrics.none", run("metrics", "gauge", url=a.url), REFUSED, "no metric has 'gauge' in it")
+        a.paths["/metrics"] = 200, "text/plain", b"x\ny 5"
+        t.equal("metrics.no-end", run("metrics", "y", url=a.url).stdout, "y 5")
+        path = Path(folder) / "m"
+        t.ended("metrics.file", run("metrics", "x", "-o", path, url=a.url), DONE, "2 bytes")
+        t.ended("metrics.json", run("metrics", "--json", url=a.url), USAGE, "--json needs -o")
+        a.paths["/metrics"] = 200, "text/plain", b""
+        t.equal("metrics.empty", run("metrics", url=a.url).stdout, "")
+        t.ended("metrics.empty-match", run("metrics", "x", url=a.url), REFUSED, "no metric has")
+        a.paths["/metrics"] = 503, "application/problem+json", problem(503, "no memory for it")
+        t.ended("metrics.busy", run("metrics", url=a.url), REFUSED, "no memory for it")
+
+
+def flight(t):
+    with Appliance() as a, tempfile.TemporaryDirectory() as folder:
+        for name, body, count, shown in (("all", "a\nb\nc\n", None, "a\nb\nc\n"), ("one", "a\nb\nc\n", 1, "c\n"),
+                                         ("two", "a\nb\nc\n", 2, "b\nc\n"), ("more", "a\nb\nc\n", 9, "a\nb\nc\n"),
+                                         ("exact", "a\nb\nc\n", 3, "a\nb\nc\n"), ("no-end", "a\nb", 1, "b"),
+                                         ("blank", "a\n\n", 1, "\n"), ("empty", "", 1, "")):
+            a.paths["/api/v1/gpus/0/flight"] = 200, "text/plain", body.encode()
+            args = [] if count is None else ["-n", str(count)]
+            t.equal(f"flight.{name}", run("flight", *args, url=a.url).stdout, shown)
+        path = Path(folder) / "f"
+        a.paths["/api/v1/gpus/0/flight"] = 200, "text/plain", b"a\nb\n"
+        t.ended("flight.file", run("flight", "--lines", "1", "-o", path, url=a.url), DONE, "2 bytes")
+        t.equal("flight.file-bytes", path.read_bytes(), b"b\n")
+        for value in ("0", "-1", "x", ""):
+            t.ended(f"flight.lines-{value}", run("flight", "-n", value, url=a.url), USAGE, "1 or more")
+        t.ended("flight.json", run("flight", "--json", url=a.url), USAGE, "--json needs -o")
+        t.ended("flight.elsewhere", run("metrics", "-n", "1", url=a.url), USAGE, "-n has no place")
+        t.ended("flight.gpu", run("flight", "--gpu", "7", url=a.url), REFUSED, "no GPU 7")
+
+
 if __name__ == "__main__":
-    sys.exit(main("files", logs, which_gpu, report, decode, damaged))
+    sys.exit(main("files", metrics, flight, logs, which_gpu, report, decode, damaged))
