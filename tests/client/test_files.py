@@ -283,6 +283,7 @@ def metrics(t):
         t.equal("metrics.name", run("metrics", "gpu_temp", url=a.url).stdout, "".join(lines[:3]))
         # A value, a label, a word of help and a line without an end are no names.
         t.ended("metrics.none", run("metrics", "gauge", url=a.url), REFUSED, "no metric has 'gauge' in it")
+        t.ended("metrics.comment", run("metrics", "#", url=a.url), REFUSED, "no metric has '#' in it")
         a.paths["/metrics"] = 200, "text/plain", b"x\ny 5"
         t.equal("metrics.no-end", run("metrics", "y", url=a.url).stdout, "y 5")
         path = Path(folder) / "m"

@@ -34,6 +34,7 @@ def man(t):
         t.ok(f"man.{command}", re.search(rf"^\.SS {command}\b", plain, re.M), "no section")
     for option in OPTIONS:
         t.ok(f"man.{option}", re.search(rf"^\.B (-\w, )?{option}\b", plain, re.M), "no paragraph")
+    t.ok("man.dashes", "--" not in text, "a dash that cannot be copied into a command line")
     t.ok("man.exits", re.findall(r"^\.B (\d)$", plain, re.M) == list("01234"), plain)
     if shutil.which("groff"):
         t.equal("man.groff", out_of("groff", "-man", "-ww", "-Tutf8", "-z", stdin=text), "")

@@ -9,6 +9,7 @@ import queue
 import signal
 import subprocess
 import sys
+import threading
 
 from _standin import (DONE, NEEDS_TOKEN, PROGRAM, RUN_S, UNREACHABLE, USAGE, Appliance, Running, main, problem,
                       run)
@@ -93,9 +94,18 @@ def restart(t):
         changing.refused = None
         t.equal("restart.line", running.line(), LINE.format("booting"))
         t.equal("restart.said", running.error_line(), "firstlight: the appliance was started again, up 1 s\n")
-        changing.refused = 503, "application/problem+json", problem(503, "busy")
+        tries, enough = [], threading.Event()
+
+        def busy():  # said once, however often it is tried
+            tries.append(1)
+            if len(tries) == 3:
+                enough.set()
+            return 503, "application/problem+json", problem(503, "busy")
+
+        told, a.paths["/api/v1/status"] = a.paths["/api/v1/status"], busy
         running.error_line()
-        changing.refused = None
+        enough.wait(RUN_S)
+        a.paths["/api/v1/status"] = told
         t.equal("restart.back", running.error_line(), "firstlight: the appliance is back, up 1 s\n")
         changing.refused = 401, "application/problem+json", problem(401, "the token is wrong")
         t.ended("restart.token", running.end(), NEEDS_TOKEN, "the token is wrong")
