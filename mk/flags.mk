@@ -80,8 +80,10 @@ BOOT_DIR := build/boot$(if $(filter newlib,$(LIBC)),-newlib)
 # Debian's gcc defaults to PIE, a TLS-based stack guard and CET: all switched off or replaced by
 # name. SSE stays on (the C library needs it); files that run in interrupts say
 #   $(KERNEL_DIR)/<file>.o: EXTRA_CFLAGS := -mgeneral-regs-only
-KERNEL_MACHINE := -ffreestanding -fbuiltin -march=x86-64 -mno-red-zone -mcmodel=kernel -fno-pic -fno-pie \
-                  -fcf-protection=none -fno-omit-frame-pointer -fno-asynchronous-unwind-tables \
+# The compiler may know memcpy and its like (-fbuiltin: the kernel has them all); what it does not
+# resolve stays a call, for -Os would write rep stosb: a byte at a time in an emulator.
+KERNEL_MACHINE := -ffreestanding -fbuiltin -mstringop-strategy=libcall -march=x86-64 -mno-red-zone \
+                  -mcmodel=kernel -fno-pic -fno-pie -fcf-protection=none -fno-omit-frame-pointer -fno-asynchronous-unwind-tables \
                   -ffunction-sections -fdata-sections
 KERNEL_CPPFLAGS := -nostdinc $(if $(LIBC_DIR),-isystem $(LIBC_DIR)/include) \
                    -isystem $(shell $(CC) -print-file-name=include 2>/dev/null) \

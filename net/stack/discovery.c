@@ -25,7 +25,7 @@ static struct {
 /* What is served where, for those who look for services (RFC 6763, 6: the version first). */
 static void put_txt(struct mdns_service *service, void *arg)
 {
-    static const char *const items[] = {"txtvers=1", "path=/"};
+    static const char *const items[] = {"txtvers=1", "path=/", "product=Firstlight"};
     (void)arg;
     for (size_t i = 0; i < ARRAY_SIZE(items); i++) {
         (void)mdns_resp_add_service_txtitem(service, items[i], (uint8_t)strlen(items[i]));

@@ -64,7 +64,7 @@ def judge(t, nic, name):
         for family in ("IPv4", "IPv6"):
             address, texts = wait(f"{name} by {family} in avahi-browse {kind}", lambda f=family, k=kind, p=port:
                                   services(k).get((f, name, f"{name}.local", p)), FOUND_S)
-            t.ok(f"{nic}-{kind}-{family}", address in (THERE, LINK_LOCAL) and texts == ["path=/", "txtvers=1"],
+            t.ok(f"{nic}-{kind}-{family}", address in (THERE, LINK_LOCAL) and texts == ["path=/", "product=Firstlight", "txtvers=1"],
                  f"{address} {texts}")
     t.holds(f"{nic}-resolves-6", run("avahi-resolve", "-6", "-n", f"{name}.local"), LINK_LOCAL)
     t.holds(f"{nic}-resolves", run("avahi-resolve", "-4", "-n", f"{name}.local"), THERE)

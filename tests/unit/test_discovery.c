@@ -172,7 +172,7 @@ static void test_ipv4_alone(void **state)
     assert_true(SAYS("\x00\x04\x0a\x00\x02\x0f")); /* our address */
     assert_true(SAYS("\x05_http"));
     assert_true(SAYS("\x06_https"));
-    assert_true(SAYS("\x09txtvers=1\x06path=/"));
+    assert_true(SAYS("\x09txtvers=1\x06path=/\x12product=Firstlight"));
 }
 
 /* One who looks for web servers is told the name, the port and the address in one message. */
@@ -186,7 +186,7 @@ static void test_service(void **state)
     assert_true(SAYS("\x11"
                      "firstlight-123456"));
     assert_true(SAYS("\x00\x00\x00\x00\x00\x50")); /* SRV: priority 0, weight 0, port 80 */
-    assert_true(SAYS("\x09txtvers=1\x06path=/"));
+    assert_true(SAYS("\x09txtvers=1\x06path=/\x12product=Firstlight"));
     /* One who is no responder himself (a plain DNS client) gets it for himself. */
     ask(40000, HOST, sizeof(HOST), TYPE_A);
     wire_run_us(US_PER_S);
