@@ -18,8 +18,8 @@ GOALS = ["all", "units", "fuzzers", "benches", "test-kernels",
          "build/host/tests/matrix/boot_trace"]
 ORDER = ["host", "asan", "kernel", "stub", "fuzz"]
 MAKE_S = 300
-# Says nothing of the language, and clang 14 refuses gcc's spelling.
-NOT_AN_EDITORS = "-ftrivial-auto-var-init=zero"
+# They say nothing of the language, and clang refuses gcc's spelling.
+NOT_AN_EDITORS = {"-ftrivial-auto-var-init=zero", "-mstringop-strategy=libcall"}
 
 
 def commands():
@@ -47,7 +47,7 @@ def entries():
         rank = ORDER.index(variant)
         if path not in found or rank < found[path][0]:
             found[path] = (rank, {"directory": str(TOP), "file": path, "output": output,
-                                  "arguments": [w for w in words if w != NOT_AN_EDITORS]})
+                                  "arguments": [w for w in words if w not in NOT_AN_EDITORS]})
     return [entry for _, (_, entry) in sorted(found.items())]
 
 
