@@ -203,6 +203,16 @@ static void sensor_page_in_turn(void)
 }
 /* OGKM takes none back at all when nobody had asked for one; a driver that goes with the page out
  * has a GSP that is down before the page is anybody else's. */
+/* The GSP writes on a period: what it cannot write meanwhile nobody has asked for. */
+static void sensor_page_without_master(void)
+{
+    (void)mini_give_sensor_page(&d);
+    model_cfg_write(d.m, PCI_COMMAND, 2, BAR0_MEMORY);
+    mini_pass(&d, 2 * US_PER_S);
+    model_cfg_write(d.m, PCI_COMMAND, 2, BAR0_MASTER);
+    mini_pass(&d, US_PER_S);
+    assert_int_equal(mini_take_sensor_page(&d), 0);
+}
 static void sensor_page_until_the_end(void) { mini_give_sensor_page(&d); }
 
 struct legal {
@@ -237,6 +247,7 @@ static const struct legal legals[] = {
     {"rm.payload", object_twice_asked, MINI_UP, NULL, false},
     {"rm.params-size", unknown_control, MINI_UP, NULL, false},
     {"rusd.page", sensor_page_in_turn, MINI_UP, NULL, false},
+    {"dma.bus-master-off", sensor_page_without_master, MINI_UP, NULL, false},
     {"rusd.page", sensor_page_until_the_end, MINI_UP, NULL, false},
     {"queue.stuck", event_at_leisure, MINI_UP, NULL, false},
     {"booter.unload-before-sb", unload_too_thoroughly, MINI_UP, NULL, true},

@@ -13,6 +13,7 @@
 #include "tests/model/books/coverage.h"
 #include "tests/model/books/fault.h"
 #include "tests/model/books/strict.h"
+#include "tests/model/bus/config.h"
 #include "tests/model/bus/dma.h"
 #include "tests/model/bus/work.h"
 #include "tests/model/gsp/gsp_state.h"
@@ -196,7 +197,8 @@ static void work(struct gpu_model *m)
     } else if (r->address != 0 && r->period_ns != 0) {
         check_untouched(m);
         model_fault_rusd_round(m);
-        if (!model_fault_rusd(m, RUSD_STALE)) {
+        /* With bus mastering off nothing arrives, and nobody asked for it just now. */
+        if (!model_fault_rusd(m, RUSD_STALE) && model_config_bus_master(m)) {
             write_page(m, r->address);
         }
         r->writes++;
@@ -286,11 +288,16 @@ void model_rusd_forget(struct gpu_model *m)
     model_cancel(m, WORK_RUSD);
 }
 
+/* After a warm one the machine that gave the page is gone; what lies there now is no driver's
+ * doing. */
 static void reset(struct gpu_model *m, enum model_reset kind)
 {
     (void)kind;
     model_rusd_forget(m);
 }
 
-const struct block rusd_block = {
-    .name = "rusd", BLOCK_STATE(rusd), .reset = reset, .work = {[WORK_RUSD] = work}};
+const struct block rusd_block = {.name = "rusd",
+                                 BLOCK_STATE(rusd),
+                                 .reset = reset,
+                                 .resets_warm = true,
+                                 .work = {[WORK_RUSD] = work}};
