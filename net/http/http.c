@@ -7,6 +7,7 @@
 
 #include "arch/clock.h"
 #include "arch/log.h"
+#include "arch/machine.h"
 #include "net/http/http_priv.h"
 
 struct http_later {
@@ -17,7 +18,12 @@ struct http_later {
 };
 
 static struct {
-    const struct http_route *routes;
+    struct served {
+        const struct http_route *route;
+        size_t literal; /* length of its path up to the first "{" */
+        bool whole;     /* there is none */
+    } served[HTTP_ROUTES_MAX];
+    size_t served_count;
     bool (*gate)(const struct http_request *req, const struct http_route *route,
                  struct http_response *res);
     void (*wake)(void);
@@ -29,7 +35,17 @@ static struct {
 
 struct http_stats *http_stats_mut(void) { return &http.stats; }
 
-void http_set_routes(const struct http_route *routes) { http.routes = routes; }
+void http_set_routes(const struct http_route *routes)
+{
+    http.served_count = 0;
+    for (const struct http_route *r = routes; r != NULL && r->path != NULL; r++) {
+        FL_ASSERT(http.served_count < HTTP_ROUTES_MAX);
+        const size_t literal = strcspn(r->path, "{");
+        http.served[http.served_count++] =
+            (struct served){.route = r, .literal = literal, .whole = r->path[literal] == '\0'};
+    }
+}
+
 void http_set_gate(bool (*gate)(const struct http_request *req, const struct http_route *route,
                                 struct http_response *res))
 {
@@ -93,9 +109,9 @@ void http_conn_on_ready(struct http_conn *c, void (*ready)(void *ctx), void *ctx
 
 /* ---- routes ---- */
 
-static bool route_matches(const struct http_route *r, const char *path)
+/* The rest of a route's path, from its first "{" on, and of the request's. */
+static bool rest_matches(const char *p, const char *path)
 {
-    const char *p = r->path;
     while (*p != '\0' && (*p == *path || *p == '{')) {
         if (*p == '{') {
             const size_t n = strcspn(path, "/");
@@ -112,17 +128,28 @@ static bool route_matches(const struct http_route *r, const char *path)
     return *p == '\0' && *path == '\0';
 }
 
+/* Paths begin alike and differ in length: that is what is compared first. */
+static bool route_matches(const struct served *r, const char *path, size_t len)
+{
+    if (r->whole ? r->literal != len : r->literal > len) {
+        return false;
+    }
+    return memcmp(path, r->route->path, r->literal) == 0 &&
+           (r->whole || rest_matches(r->route->path + r->literal, path + r->literal));
+}
+
 const struct http_route *http_find_route(const char *path, enum http_method method,
                                          unsigned *allowed)
 {
     const unsigned want = method == HTTP_METHOD_HEAD ? HTTP_METHOD_GET : method;
     const struct http_route *found = NULL;
     *allowed = 0;
-    for (const struct http_route *r = http.routes; r != NULL && r->path != NULL; r++) {
-        if (route_matches(r, path)) {
-            *allowed |= r->methods;
-            if (found == NULL && (r->methods & want) != 0) {
-                found = r;
+    const size_t len = strlen(path);
+    for (const struct served *s = http.served; s < http.served + http.served_count; s++) {
+        if (route_matches(s, path, len)) {
+            *allowed |= s->route->methods;
+            if (found == NULL && (s->route->methods & want) != 0) {
+                found = s->route;
             }
         }
     }
@@ -142,12 +169,12 @@ static const char *allow_line(unsigned methods)
 
 static void route(struct http_conn *c)
 {
-    unsigned allowed;
+    const struct http_route *r = c->route;
+    const unsigned allowed = c->allowed;
     if (c->forbidden != NULL) {
         http_error(&c->res, 403, "%s", c->forbidden);
         return;
     }
-    const struct http_route *r = http_find_route(c->req.path, c->req.method, &allowed);
     if (http.gate != NULL && !http.gate(&c->req, r, &c->res)) {
         return;
     }
@@ -193,7 +220,7 @@ static void finish(struct http_conn *c)
     latency_add(&http.stats.took, took_us);
     log_limited(&http.log, LOG_DEBUG, "http", "%s %s -> %d, %zu bytes",
                 llhttp_method_name((llhttp_method_t)c->parser.method), c->req.path, c->res.status,
-                c->payload_len);
+                c->head_len + c->payload_len);
 }
 
 static const char *refusal(const struct http_conn *c)

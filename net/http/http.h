@@ -100,6 +100,8 @@ struct http_response {
     bool last;                  /* close the connection after it */
 };
 
+#define HTTP_ROUTES_MAX 64u
+
 struct http_route {
     const char *path; /* a segment in braces, "/gpus/{gpu}", stands for any one */
     unsigned methods; /* enum http_method, or'ed; HEAD and OPTIONS come by themselves */
@@ -111,9 +113,9 @@ struct http_route {
     const char *id, *type, *schema;
 };
 
-/* The routes served; static, ends with path NULL. Defined by the API (api.c), or by a test. gate,
- * unless NULL, is asked before every handler (route: NULL for an unknown path): false = it has
- * written the answer itself. */
+/* The routes served, at most so many; static, ends with path NULL. Defined by the API (api.c), or
+ * by a test. gate, unless NULL, is asked before every handler (route: NULL for an unknown path):
+ * false = it has written the answer itself. */
 void http_set_routes(const struct http_route *routes);
 void http_set_gate(bool (*gate)(const struct http_request *req, const struct http_route *route,
                                 struct http_response *res));

@@ -24,9 +24,11 @@ struct http_conn {
     size_t head_bytes; /* taken since the last request, up to the piece that ended the headers */
     size_t rest_bytes; /* taken after that */
     size_t body_max;
-    const char *forbidden; /* why no request is served here, static; NULL: they are */
-    int reject;            /* status to answer instead of calling a handler; 0 = none */
-    const char *why;       /* in words, static; NULL: what the status says */
+    const struct http_route *route; /* where the target leads, once the headers are there */
+    unsigned allowed;               /* methods that it takes */
+    const char *forbidden;          /* why no request is served here, static; NULL: they are */
+    int reject;                     /* status to answer instead of calling a handler; 0 = none */
+    const char *why;                /* in words, static; NULL: what the status says */
     bool headers_done, complete, closing, keep_alive, interim, in_handler;
     struct http_later *later; /* owned by who answers; NULL: nobody is asked */
 

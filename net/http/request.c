@@ -140,11 +140,15 @@ int http_split_target(struct http_request *req, const char *target, size_t len, 
  * too long is an error; else it counts as absent. */
 static const struct {
     const char *name;
-    size_t off, size;
+    size_t name_len, off, size;
     bool once, must;
 } fields[] = {
 #define FIELD(text, member, once, must)                                                            \
-    {text, offsetof(struct http_fields, member), sizeof(((struct http_fields *)0)->member), once,  \
+    {text,                                                                                         \
+     sizeof(text) - 1,                                                                             \
+     offsetof(struct http_fields, member),                                                         \
+     sizeof(((struct http_fields *)0)->member),                                                    \
+     once,                                                                                         \
      must}
     FIELD("host", host, true, true),
     FIELD("origin", origin, true, true),
@@ -198,14 +202,26 @@ static int on_field(llhttp_t *p, const char *at, size_t len)
     return 0;
 }
 
+/* name: of a row, so lower-case letters and hyphens. text: what the parser takes for a name, in
+ * which no control character is, so that only "-" is folded to one. */
+static bool is_name(const char *name, const char *text, size_t len)
+{
+    enum { LOWER = 0x20 };
+    for (size_t i = 0; i < len; i++) {
+        if ((text[i] | LOWER) != name[i]) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static int on_field_complete(llhttp_t *p)
 {
     struct http_conn *c = conn_of(p);
     c->known = -1;
     c->value_len = 0;
     for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
-        if (c->name_len == strlen(fields[i].name) &&
-            strncasecmp(c->name, fields[i].name, c->name_len) == 0) {
+        if (c->name_len == fields[i].name_len && is_name(fields[i].name, c->name, c->name_len)) {
             c->known = (int)i;
             if (fields[i].once && (c->seen & 1u << i) != 0) {
                 reject(c, 400, "a header field that may come once comes twice");
@@ -281,7 +297,6 @@ static void check_host(struct http_conn *c)
 static int on_headers_complete(llhttp_t *p)
 {
     struct http_conn *c = conn_of(p);
-    unsigned allowed;
     c->headers_done = true;
     p->upgrade = 0; /* we speak HTTP/1.1 only: an offer to upgrade is ignored, as it may be */
     c->req.method = method_of(p);
@@ -294,10 +309,12 @@ static int on_headers_complete(llhttp_t *p)
             reject(c, status, why);
         }
     }
-    const struct http_route *r =
-        c->reject == 0 ? http_find_route(c->req.path, c->req.method, &allowed) : NULL;
-    if (r != NULL && r->body_max != 0) {
-        c->body_max = r->body_max;
+    c->route = NULL;
+    if (c->reject == 0) {
+        c->route = http_find_route(c->req.path, c->req.method, &c->allowed);
+    }
+    if (c->route != NULL && c->route->body_max != 0) {
+        c->body_max = c->route->body_max;
     }
     c->interim = c->reject == 0 && strcasecmp(c->req.field.expect, "100-continue") == 0;
     return 0;

@@ -11,40 +11,52 @@
 static const struct {
     int status;
     const char *reason;
+    size_t len;
 } reasons[] = {
-    {200, "OK"},
-    {202, "Accepted"},
-    {204, "No Content"},
-    {206, "Partial Content"},
-    {304, "Not Modified"},
-    {400, "Bad Request"},
-    {401, "Unauthorized"},
-    {403, "Forbidden"},
-    {404, "Not Found"},
-    {405, "Method Not Allowed"},
-    {409, "Conflict"},
-    {413, "Content Too Large"},
-    {414, "URI Too Long"},
-    {415, "Unsupported Media Type"},
-    {416, "Range Not Satisfiable"},
-    {417, "Expectation Failed"},
-    {421, "Misdirected Request"},
-    {429, "Too Many Requests"},
-    {431, "Request Header Fields Too Large"},
-    {500, "Internal Server Error"},
-    {501, "Not Implemented"},
-    {503, "Service Unavailable"},
-    {504, "Gateway Timeout"},
+#define REASON(status, text) {status, text, sizeof(text) - 1}
+    REASON(200, "OK"),
+    REASON(202, "Accepted"),
+    REASON(204, "No Content"),
+    REASON(206, "Partial Content"),
+    REASON(304, "Not Modified"),
+    REASON(400, "Bad Request"),
+    REASON(401, "Unauthorized"),
+    REASON(403, "Forbidden"),
+    REASON(404, "Not Found"),
+    REASON(405, "Method Not Allowed"),
+    REASON(409, "Conflict"),
+    REASON(413, "Content Too Large"),
+    REASON(414, "URI Too Long"),
+    REASON(415, "Unsupported Media Type"),
+    REASON(416, "Range Not Satisfiable"),
+    REASON(417, "Expectation Failed"),
+    REASON(421, "Misdirected Request"),
+    REASON(429, "Too Many Requests"),
+    REASON(431, "Request Header Fields Too Large"),
+    REASON(500, "Internal Server Error"),
+    REASON(501, "Not Implemented"),
+    REASON(503, "Service Unavailable"),
+    REASON(504, "Gateway Timeout"),
+#undef REASON
 };
 
-const char *http_reason(int status)
+static const char *find_reason(int status, size_t *len)
 {
     for (size_t i = 0; i < ARRAY_SIZE(reasons); i++) {
         if (reasons[i].status == status) {
+            *len = reasons[i].len;
             return reasons[i].reason;
         }
     }
-    return "Unknown";
+    static const char unknown[] = "Unknown";
+    *len = sizeof(unknown) - 1;
+    return unknown;
+}
+
+const char *http_reason(int status)
+{
+    size_t len;
+    return find_reason(status, &len);
 }
 
 static void close_stream(struct http_response *res)
@@ -124,12 +136,10 @@ void http_error(struct http_response *res, int status, const char *fmt, ...)
     text_append(&res->body, "\n", 1);
 }
 
-/* --- the head, by hand: printf is the dearest part of a small answer
- * ------------------------------ */
+/* --- the head, by hand: printf is the dearest part of a small answer ------------------------- */
 
-static void head_add(struct http_conn *c, const char *text)
+static void head_put(struct http_conn *c, const char *text, size_t n)
 {
-    size_t n = strlen(text);
     if (n > sizeof(c->head) - c->head_len) {
         c->head_overflow = true;
         return;
@@ -137,6 +147,11 @@ static void head_add(struct http_conn *c, const char *text)
     memcpy(c->head + c->head_len, text, n);
     c->head_len += n;
 }
+
+static void head_add(struct http_conn *c, const char *text) { head_put(c, text, strlen(text)); }
+
+/* Of a literal: its length is known. */
+#define HEAD_ADD(c, text) head_put((c), "" text, sizeof(text) - 1)
 
 static void head_add_number(struct http_conn *c, uint64_t value)
 {
@@ -147,7 +162,7 @@ static void head_add_number(struct http_conn *c, uint64_t value)
         digits[--at] = (char)('0' + value % 10);
         value /= 10;
     } while (value != 0);
-    head_add(c, digits + at);
+    head_put(c, digits + at, sizeof(digits) - 1 - at);
 }
 
 /* --- ranges (RFC 9110 14)
@@ -210,17 +225,17 @@ void http_asked(const struct http_request *req, uint64_t length, uint64_t *first
 
 static void add_content_range(struct http_conn *c, const struct range *r, uint64_t length)
 {
-    head_add(c, "Content-Range: bytes ");
+    HEAD_ADD(c, "Content-Range: bytes ");
     if (r->possible) {
         head_add_number(c, r->first);
-        head_add(c, "-");
+        HEAD_ADD(c, "-");
         head_add_number(c, r->last);
     } else {
-        head_add(c, "*");
+        HEAD_ADD(c, "*");
     }
-    head_add(c, "/");
+    HEAD_ADD(c, "/");
     head_add_number(c, length);
-    head_add(c, "\r\n");
+    HEAD_ADD(c, "\r\n");
 }
 
 /* --- validators
@@ -297,49 +312,61 @@ static void add_length(struct http_conn *c, uint64_t length)
         return;
     }
     if (length != HTTP_LENGTH_UNKNOWN) {
-        head_add(c, "Content-Length: ");
+        HEAD_ADD(c, "Content-Length: ");
         head_add_number(c, length);
-        head_add(c, "\r\n");
+        HEAD_ADD(c, "\r\n");
     } else if (c->req.http_1_0) {
         c->keep_alive = false; /* the end of the connection is the end of the body */
     } else {
         c->chunked = true;
-        head_add(c, "Transfer-Encoding: chunked\r\n");
+        HEAD_ADD(c, "Transfer-Encoding: chunked\r\n");
     }
+}
+
+static void add_status(struct http_conn *c, int status)
+{
+    size_t n;
+    const char *reason = find_reason(status, &n);
+    HEAD_ADD(c, "HTTP/1.1 ");
+    head_add_number(c, (uint64_t)status);
+    HEAD_ADD(c, " ");
+    head_put(c, reason, n);
+    HEAD_ADD(c, "\r\n");
 }
 
 static void make_head(struct http_conn *c, const struct range *r, uint64_t whole, uint64_t length,
                       bool seekable)
 {
     const struct http_response *res = &c->res;
-    head_add(c, "HTTP/1.1 ");
-    head_add_number(c, (uint64_t)res->status);
-    head_add(c, " ");
-    head_add(c, http_reason(res->status));
-    head_add(c, "\r\n");
+    add_status(c, res->status);
     if (res->status != 204 && res->status != 304) {
-        head_add(c, "Content-Type: ");
+        HEAD_ADD(c, "Content-Type: ");
         head_add(c, res->type);
-        head_add(c, "\r\n");
+        HEAD_ADD(c, "\r\n");
     }
     add_length(c, length);
     if (r->asked) {
         add_content_range(c, r, whole);
     } else if (seekable) {
-        head_add(c, "Accept-Ranges: bytes\r\n");
+        HEAD_ADD(c, "Accept-Ranges: bytes\r\n");
     }
     if (res->etag != NULL) {
-        head_add(c, "ETag: ");
+        HEAD_ADD(c, "ETag: ");
         head_add(c, res->etag);
-        head_add(c, "\r\nCache-Control: no-cache\r\n");
+        HEAD_ADD(c, "\r\nCache-Control: no-cache\r\n");
     } else {
-        head_add(c, "Cache-Control: no-store\r\n");
+        HEAD_ADD(c, "Cache-Control: no-store\r\n");
     }
-    head_add(c, "X-Content-Type-Options: nosniff\r\n");
-    head_add(c, res->extra != NULL ? res->extra : "");
-    head_add(c, !c->keep_alive    ? "Connection: close\r\n\r\n"
-                : c->req.http_1_0 ? "Connection: keep-alive\r\n\r\n"
-                                  : "\r\n");
+    HEAD_ADD(c, "X-Content-Type-Options: nosniff\r\n");
+    if (res->extra != NULL) {
+        head_add(c, res->extra);
+    }
+    if (!c->keep_alive) {
+        HEAD_ADD(c, "Connection: close\r\n");
+    } else if (c->req.http_1_0) {
+        HEAD_ADD(c, "Connection: keep-alive\r\n");
+    }
+    HEAD_ADD(c, "\r\n");
 }
 
 void http_response_make(struct http_conn *c)
@@ -372,6 +399,11 @@ void http_response_make(struct http_conn *c)
         close_stream(res);
     } else if (res->stream.read != NULL) {
         start_stream(c, length);
+    } else if (c->payload_len > 0 && c->payload_len <= sizeof(c->head) - c->head_len) {
+        /* Both in one piece: it costs half of two. */
+        memcpy(c->head + c->head_len, c->payload, c->payload_len);
+        c->head_len += c->payload_len;
+        c->payload_len = 0;
     }
 }
 

@@ -116,8 +116,8 @@ static void test_simple(void **state)
            "hello /tree/of/life");
     expect("GET /any/end HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 200", "hello /any/end");
     static const char *const nowhere[] = {
-        "/tree",  "/tree/of/life/now", "/end",     "/x/ends", "/x/en",
-        "/tre/x", "/trees/x",          "/hello/x", "/hell"};
+        "/tree",    "/tree/of/life/now", "/end",  "/x/ends", "/x/en",  "/tre/x",
+        "/trees/x", "/hello/x",          "/hell", "/hellp",  "/Hello", "/"};
     for (size_t i = 0; i < ARRAY_SIZE(nowhere); i++) {
         char text[100];
         snprintf(text, sizeof(text), "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", nowhere[i]);

@@ -27,7 +27,19 @@ static void fixed(const struct http_request *req, struct http_response *res)
     res->etag = "\"v1\"";
 }
 
+static size_t sized_bytes;
+
+static void sized(const struct http_request *req, struct http_response *res)
+{
+    (void)req;
+    static char body[2 * HTTP_HEAD_BYTES];
+    memset(body, 's', sizeof(body));
+    res->static_body = body;
+    res->static_len = sized_bytes;
+}
+
 static const struct http_route routes[] = {
+    {"/sized", HTTP_METHOD_GET, sized, .summary = ""},
     {"/", HTTP_METHOD_GET, seen, .summary = ""},
     {"/a/b", HTTP_METHOD_GET | HTTP_METHOD_POST, seen, .summary = ""},
     {"/fixed", HTTP_METHOD_GET, fixed, .summary = ""},
@@ -266,6 +278,35 @@ static void gates(void **state)
     gets("/a/b", "HTTP/1.1 200", "");
 }
 
+/* A body that has room behind its head goes out with it in one piece, and none is cut. */
+static void pieces(void **state)
+{
+    (void)state;
+    static const char request[] = "GET /sized HTTP/1.1\r\nHost: h\r\n\r\n";
+    struct http_conn *c = http_conn_new();
+    size_t first_of_two = 0;
+    for (sized_bytes = 0; sized_bytes < 2 * HTTP_HEAD_BYTES; sized_bytes++) {
+        size_t n, total = 0, count = 0;
+        const char *p;
+        assert_int_equal(http_conn_input(c, request, strlen(request)), strlen(request));
+        const char *head = http_conn_output(c, &n);
+        const size_t head_len = (size_t)(strstr(head, "\r\n\r\n") - head) + 4;
+        while ((p = http_conn_output(c, &n)) != NULL) {
+            for (size_t i = count == 0 ? head_len : 0; i < n; i++) {
+                assert_int_equal(p[i], 's');
+            }
+            total += n;
+            count++;
+            http_conn_sent(c, n);
+        }
+        assert_int_equal(total, head_len + sized_bytes);
+        assert_int_equal(count, head_len + sized_bytes <= HTTP_HEAD_BYTES ? 1 : 2);
+        first_of_two = count == 2 && first_of_two == 0 ? sized_bytes : first_of_two;
+    }
+    assert_in_range(first_of_two, HTTP_HEAD_BYTES / 2, HTTP_HEAD_BYTES);
+    http_conn_free(c);
+}
+
 int main(void)
 {
     http_set_routes(routes);
@@ -273,6 +314,7 @@ int main(void)
         cmocka_unit_test(targets),      cmocka_unit_test(hosts),      cmocka_unit_test(versions),
         cmocka_unit_test(options),      cmocka_unit_test(validators), cmocka_unit_test(ranges),
         cmocka_unit_test(expectations), cmocka_unit_test(bodies),     cmocka_unit_test(gates),
+        cmocka_unit_test(pieces),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
