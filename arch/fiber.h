@@ -87,6 +87,8 @@ struct event {
 void event_init(struct event *ev);
 /* Wakes all waiters, or latches when there are none. Safe in interrupt handlers. */
 void event_signal(struct event *ev);
+/* Consumes a signal that is latched; false: there is none. For who looks without waiting. */
+bool event_take(struct event *ev);
 /* Waits until signalled or the deadline. FL_OK or FL_ETIMEDOUT. Yields unless it is signalled
  * already. enum fl_err event_wait(struct event *ev, struct deadline d) */
 FL_MUST_CHECK enum fl_err event_wait_at(const char *where, struct event *ev, struct deadline d);

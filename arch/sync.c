@@ -31,6 +31,15 @@ void event_signal(struct event *ev)
     arch_irq_restore(irq);
 }
 
+bool event_take(struct event *ev)
+{
+    if (ev->signalled == 0) {
+        return false;
+    }
+    ev->signalled = 0; /* a signal from here on is latched anew */
+    return true;
+}
+
 enum fl_err event_wait_at(const char *where, struct event *ev, struct deadline d)
 {
     struct fiber *f = fiber_self();

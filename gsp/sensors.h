@@ -116,3 +116,5 @@ struct gsp_sensors {
 
 /* A copy of what is known now. Any fiber. Does not yield. */
 void gsp_get_sensors(struct gsp_gpu *g, struct gsp_sensors *out);
+/* Its samples alone, for who only asks whether there is something new. */
+uint64_t gsp_sensor_samples(const struct gsp_gpu *g);

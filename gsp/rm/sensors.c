@@ -112,6 +112,11 @@ static void forget_all(struct gsp_sampler *p)
     p->s.source = "";
 }
 
+uint64_t gsp_sensor_samples(const struct gsp_gpu *g)
+{
+    return g->sampler != NULL ? g->sampler->s.samples : 0;
+}
+
 void gsp_get_sensors(struct gsp_gpu *g, struct gsp_sensors *out)
 {
     if (g->sampler == NULL) {

@@ -165,7 +165,6 @@ static void take_failure(uint32_t index, const struct fl_fail *fail)
 
 static void take_gpu(uint32_t index)
 {
-    static struct gsp_sensors s; /* likewise */
     const struct api_gpu *g = &api_context()->gpus[index];
     if (g->gpu == NULL) {
         take_failure(index, &g->fail);
@@ -173,8 +172,7 @@ static void take_gpu(uint32_t index)
     }
     take_feed(index, g->gpu);
     events.gpu[index].generation = gsp_generation(g->gpu);
-    gsp_get_sensors(g->gpu, &s);
-    events.gpu[index].samples = s.samples;
+    events.gpu[index].samples = gsp_sensor_samples(g->gpu);
 }
 
 /* --- the network ----------------------------------------------------------------------------- */

@@ -165,29 +165,6 @@ static void tell_changes(void)
     state.told = now;
 }
 
-/* One round over everything. True when there may be more to do at once. */
-static bool round_trip(void)
-{
-    bool more = false;
-
-    while (state.taken < state.found) {
-        take_card(&state.cards[state.taken++]);
-    }
-    stack_timers();
-    for (uint32_t i = 0; i < state.count; i++) {
-        more |= net_if_poll(&state.ifs[i]);
-    }
-    stack_loopback();
-    state.service.poll();
-    for (uint32_t i = 0; i < state.count; i++) {
-        struct nic *nic = state.ifs[i].nic;
-        nic->driver->flush(nic);
-    }
-    note_address();
-    tell_changes();
-    return more;
-}
-
 static uint64_t frames_received(void)
 {
     uint64_t sum = 0;
@@ -207,9 +184,48 @@ static bool arm_all(void)
     return more;
 }
 
-static void net_fiber(void *arg)
+/* Takes what the cards have received. True when there may be more to do at once. */
+static bool poll_cards(void)
 {
-    (void)arg;
+    bool more = false;
+    for (uint32_t i = 0; i < state.count; i++) {
+        more |= net_if_poll(&state.ifs[i]);
+    }
+    return more;
+}
+
+/* Everything but frames; what it leads to is sent. */
+static void serve(void)
+{
+    while (state.taken < state.found) {
+        take_card(&state.cards[state.taken++]);
+    }
+    stack_timers();
+    stack_loopback();
+    state.service.poll();
+    for (uint32_t i = 0; i < state.count; i++) {
+        struct nic *nic = state.ifs[i].nic;
+        nic->driver->flush(nic);
+    }
+    note_address();
+    tell_changes();
+}
+
+/* When serve() has something to do at the latest, whatever comes. */
+static struct deadline next_due(void)
+{
+    const uint32_t sleep_ms = sys_timeouts_sleeptime();
+    struct deadline until = sleep_ms == SYS_TIMEOUTS_SLEEPTIME_INFINITE
+                                ? deadline_never()
+                                : deadline_in_us(sleep_ms * US_PER_MS);
+    if (state.service.due_us != NULL) {
+        until.at_us = min_u64(until.at_us, state.service.due_us());
+    }
+    return until;
+}
+
+static void start(void)
+{
     lwip_init();
     if (state.cfg.mdns) {
         discovery_init();
@@ -221,28 +237,35 @@ static void net_fiber(void *arg)
     if (fiber_spawn("nics", probe_fiber, NULL, FIBER_STACK_DEFAULT) == NULL) {
         log_error("net", "no memory for the fiber that finds the network cards");
     }
+}
+
+static void net_fiber(void *arg)
+{
     uint64_t linger_until_us = 0;
+    struct deadline due = {0}; /* at once */
+    (void)arg;
+    start();
     for (;;) {
-        uint64_t before = frames_received();
-        bool more = round_trip();
+        const uint64_t before = frames_received();
+        const bool more = poll_cards();
+        const bool received = frames_received() != before;
         uint64_t now_us = clock_now_us();
-        if (frames_received() != before) {
+        if (event_take(&state.wake) || received || now_us >= due.at_us) {
+            serve();
+            due = next_due();
+            now_us = due.start_us;
+        }
+        if (received) {
             linger_until_us = now_us + LINGER_US;
         }
         if (more || now_us < linger_until_us || arm_all()) {
-            fiber_yield();
+            fiber_yield(); /* then only the cards are looked at, while nothing happens */
             continue;
         }
-        uint32_t sleep_ms = sys_timeouts_sleeptime();
-        struct deadline until = sleep_ms == SYS_TIMEOUTS_SLEEPTIME_INFINITE
-                                    ? deadline_never()
-                                    : deadline_in_us(sleep_ms * US_PER_MS);
-        if (state.service.due_us != NULL) {
-            until.at_us = min_u64(until.at_us, state.service.due_us());
-        }
-        if (event_wait(&state.wake, until) == FL_OK) {
+        if (event_wait(&state.wake, due) == FL_OK) {
             state.wakeups++;
         }
+        due.at_us = 0; /* woken, by whatever: look at everything */
     }
 }
 

@@ -22,6 +22,7 @@ build/asan/tests/unit/test_model_program: | build/asan/gpu-model
 
 # Sensors that measure what a test says.
 $(addprefix build/asan/tests/unit/test_,metrics metrics_judged health status events_gpu): private asan_INSTR += -Wl,--wrap=gsp_get_sensors
+build/asan/tests/unit/test_events_gpu: private asan_INSTR += -Wl,--wrap=gsp_sensor_samples
 
 # A day of virtual time; make test lets a few minutes pass.
 .PHONY: soak

@@ -12,6 +12,12 @@ void __wrap_gsp_get_sensors(struct gsp_gpu *g, struct gsp_sensors *out)
     (void)g;
     *out = (struct gsp_sensors){.samples = samples};
 }
+uint64_t __wrap_gsp_sensor_samples(const struct gsp_gpu *g);
+uint64_t __wrap_gsp_sensor_samples(const struct gsp_gpu *g)
+{
+    (void)g;
+    return samples;
+}
 
 /* ---- a GPU ---- */
 

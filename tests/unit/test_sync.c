@@ -57,6 +57,18 @@ static void signal_before_the_wait_is_kept_once(void **state)
     assert_int_equal(event_wait(&ev, deadline_in_us(10)), FL_OK);
 }
 
+static void signal_is_taken_without_waiting(void **state)
+{
+    (void)state;
+    event_init(&ev);
+    assert_false(event_take(&ev));
+    event_signal(&ev);
+    event_signal(&ev);
+    assert_true(event_take(&ev));
+    assert_false(event_take(&ev));
+    assert_int_equal(event_wait(&ev, deadline_in_us(10)), FL_ETIMEDOUT);
+}
+
 /* A deadline in the past must not turn a waiting loop into one that never yields. */
 static void wait_with_a_past_deadline_yields(void **state)
 {
@@ -330,6 +342,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(signal_wakes_all_who_wait, setup, teardown),
         cmocka_unit_test_setup_teardown(signal_before_the_wait_is_kept_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(signal_is_taken_without_waiting, setup, teardown),
         cmocka_unit_test_setup_teardown(wait_with_a_past_deadline_yields, setup, teardown),
         cmocka_unit_test_setup_teardown(interrupt_ends_a_wait, setup, teardown),
         cmocka_unit_test_setup_teardown(mutex_is_handed_on_in_order, setup, teardown),
