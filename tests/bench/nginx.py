@@ -26,6 +26,15 @@ LIBRARIES = ("usr/lib/x86_64-linux-gnu", "lib/x86_64-linux-gnu", "usr/lib64", "l
 LOADER = "ld-linux-x86-64.so.2"
 IMAGE = TOP / "build/image/nginx.img"
 SMALL, LARGE, LARGE_MIB = "/healthz", "/large", 64
+SIZES_KIB = range(1, 41)  # a file of each, beside whose delivery ours of that size can be held
+
+
+def sized(count):
+    """The path of the largest file of no more than count bytes: what is smaller is served faster."""
+    kib = min(max(count // 1024, SIZES_KIB[0]), SIZES_KIB[-1])
+    return f"/{kib}k"
+
+
 # 0x1000 is the alignment of sections that the stub's loader maps.
 ALIGN = 0x1000
 
@@ -122,6 +131,8 @@ def _initramfs(out, kernel, top):
         cpio.file("etc/group", b"root:x:0:\n")
         cpio.file("etc/nginx.conf", CONF.encode())
         cpio.file(f"www{SMALL}", b"ok\n")
+        for kib in SIZES_KIB:
+            cpio.file(f"www/{kib}k", bytes(kib << 10))
         for name in order:
             cpio.file(f"modules/{name}.ko", modules.loaded[name][0])
         cpio.file("init", INIT.replace("@MODULES@", " ".join(order)).encode(), executable=True)
