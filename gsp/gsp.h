@@ -36,6 +36,9 @@ struct gsp_stage {
         *name; /* static: "identify", "devinit", "firmware", "vbios", "fb-layout", "frts", ... */
     enum gsp_stage_state state;
     uint64_t us; /* duration; so far when running */
+    /* Of it, what went into waits for NVIDIA's programs (FWSEC, booters, FSP, FMC, GSP): the rest
+     * is the driver's own share. Of a stage that has ended. */
+    uint64_t waited_us;
     uint64_t start_us;
     uint64_t limit_us; /* the stage's deadline: no later than this it has ended, well or badly */
     uint32_t reg_reads, reg_writes;

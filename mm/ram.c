@@ -139,7 +139,9 @@ enum fl_err ram_init(struct fl_fail *f)
 enum fl_err mm_ram_pages_alloc(uint64_t pages, uint64_t align, unsigned addr_bits,
                                struct phys_addr *out)
 {
-    struct buddy_request want = {.pages = pages, .align = align};
+    /* From the low end of a block: what firmware left lies at the high end of RAM, and an emulator
+     * that has translated code of a page gives that up at the first write to it, page by page. */
+    struct buddy_request want = {.pages = pages, .align = align, .lowest = true};
     enum fl_err err = FL_ENOMEM; /* of no stretch at all */
 
     if (addr_bits < ADDR_BITS_MIN || addr_bits > ADDR_BITS_MAX) {

@@ -385,6 +385,7 @@ static enum fl_err run_stage(struct gsp_gpu *g, uint32_t i)
 {
     struct gsp_stage *s = &g->stage[i];
     const uint64_t reads = g->hw.io.reads, writes = g->hw.io.writes;
+    const uint64_t waited_us = g->hw.io.program_us;
 
     s->state = GSP_STAGE_RUNNING;
     g->stage_skipped = false;
@@ -404,14 +405,15 @@ static enum fl_err run_stage(struct gsp_gpu *g, uint32_t i)
         err = FL_ELINKLOST;
     }
     s->us = clock_now_us() - s->start_us;
+    s->waited_us = g->hw.io.program_us - waited_us;
     s->reg_reads = (uint32_t)(g->hw.io.reads - reads);
     s->reg_writes = (uint32_t)(g->hw.io.writes - writes);
     s->state = err != FL_OK       ? GSP_STAGE_FAILED
                : g->stage_skipped ? GSP_STAGE_SKIPPED
                                   : GSP_STAGE_OK;
-    log_info(g->hw.label, "stage %s: %s, %llu us, %u reads, %u writes", s->name,
-             gsp_stage_state_name(s->state), (unsigned long long)s->us, (unsigned)s->reg_reads,
-             (unsigned)s->reg_writes);
+    log_info(g->hw.label, "stage %s: %s, %llu us (%llu waited), %u reads, %u writes", s->name,
+             gsp_stage_state_name(s->state), (unsigned long long)s->us,
+             (unsigned long long)s->waited_us, (unsigned)s->reg_reads, (unsigned)s->reg_writes);
     if (err != FL_OK) {
         FL_FAIL(&g->fail, err, s->name, "stage %s failed: %s", s->name,
                 fl_err_name(err)); /* if it left no words */

@@ -197,7 +197,7 @@ static enum fl_err look_released(void *ctx, struct wait_report *last, struct fl_
 
 enum fl_err gsp_fmc_wait_release(struct gsp_gpu *g, struct fl_fail *fail)
 {
-    return wait_until(&wait_release, look_released, g, fail);
+    return gsp_io_wait_program(&g->hw.io, &wait_release, look_released, g, fail);
 }
 
 /* HALTED (nouveau, OG570) or no longer ACTIVE (nova): either will do. */
@@ -229,7 +229,7 @@ enum fl_err gsp_fmc_take_down(struct gsp_gpu *g, bool stopped, struct fl_fail *f
 
     if (stopped) {
         gsp_recorder_stage(&g->hw.rec, "core-halt");
-        err = wait_until(&wait_halted, look_halted, &g->hw.io, fail);
+        err = gsp_io_wait_program(&g->hw.io, &wait_halted, look_halted, &g->hw.io, fail);
         if (err == FL_OK || g->hw.io.lost) {
             return err;
         }

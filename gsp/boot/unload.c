@@ -52,10 +52,10 @@ enum fl_err gsp_unload_stop_rm(struct gsp_gpu *g, bool suspend, struct fl_fail *
     }
     err = gsp_rpc_call(&g->rpc, &gsp_rpc_UNLOADING_GUEST_DRIVER, &(struct gsp_payload){p, size},
                        UNLOAD_RPC_TIMEOUT_US, NULL, fail);
-    err = FL_THEN(err,
-                  gsp_io_poll(&g->hw.io, NV_PGSP_BASE + NV_PFALCON_FALCON_MAILBOX0__OFFSET,
-                              NV_PGSP_MAILBOX_LIBOS__SUSPENDED_MASK,
-                              NV_PGSP_MAILBOX_LIBOS__SUSPENDED_MASK, &wait_suspended, NULL, fail));
+    err = FL_THEN(
+        err, gsp_io_poll_program(&g->hw.io, NV_PGSP_BASE + NV_PFALCON_FALCON_MAILBOX0__OFFSET,
+                                 NV_PGSP_MAILBOX_LIBOS__SUSPENDED_MASK,
+                                 NV_PGSP_MAILBOX_LIBOS__SUSPENDED_MASK, &wait_suspended, fail));
     return err;
 }
 

@@ -199,9 +199,9 @@ enum fl_err gsp_falcon_wait_halted(struct gsp_io *io, const struct gsp_falcon *f
     struct wait w = wait_halt;
 
     w.what = program;
-    return gsp_io_poll(io, f->base + NV_PFALCON_FALCON_CPUCTL__OFFSET,
-                       NV_PFALCON_FALCON_CPUCTL__HALTED_MASK, NV_PFALCON_FALCON_CPUCTL__HALTED_MASK,
-                       &w, NULL, fail);
+    return gsp_io_poll_program(io, f->base + NV_PFALCON_FALCON_CPUCTL__OFFSET,
+                               NV_PFALCON_FALCON_CPUCTL__HALTED_MASK,
+                               NV_PFALCON_FALCON_CPUCTL__HALTED_MASK, &w, fail);
 }
 
 enum fl_err gsp_falcon_run(struct gsp_hw *hw, const struct gsp_falcon *f,

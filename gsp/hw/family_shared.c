@@ -45,15 +45,15 @@ enum fl_err gsp_shared_wait_gfw(struct gsp_hw *hw, struct fl_fail *fail)
         NV_PGC6_AON_SECURE_SCRATCH_GROUP_05_PRIV_LEVEL_MASK__READ_PROTECTION_LEVEL0_MASK;
     /* The progress is only readable once the mask allows it. Every level may read: what boards show
      * (measured.md 3). */
-    const enum fl_err err =
-        gsp_io_poll_mask(&hw->io, NV_PGC6_AON_SECURE_SCRATCH_GROUP_05_PRIV_LEVEL_MASK__OFFSET, mask,
-                         &wait_gfw_mask, fail);
+    const enum fl_err err = gsp_io_poll_program_mask(
+        &hw->io, NV_PGC6_AON_SECURE_SCRATCH_GROUP_05_PRIV_LEVEL_MASK__OFFSET, mask, &wait_gfw_mask,
+        fail);
 
-    return FL_THEN(err,
-                   gsp_io_poll(&hw->io, NV_PGC6_AON_SECURE_SCRATCH_GROUP_05_0_GFW_BOOT__OFFSET,
-                               NV_PGC6_AON_SECURE_SCRATCH_GROUP_05_0_GFW_BOOT__PROGRESS_MASK,
-                               NV_PGC6_AON_SECURE_SCRATCH_GROUP_05_0_GFW_BOOT__PROGRESS_COMPLETED,
-                               &wait_gfw_done, NULL, fail));
+    return FL_THEN(
+        err, gsp_io_poll_program(&hw->io, NV_PGC6_AON_SECURE_SCRATCH_GROUP_05_0_GFW_BOOT__OFFSET,
+                                 NV_PGC6_AON_SECURE_SCRATCH_GROUP_05_0_GFW_BOOT__PROGRESS_MASK,
+                                 NV_PGC6_AON_SECURE_SCRATCH_GROUP_05_0_GFW_BOOT__PROGRESS_COMPLETED,
+                                 &wait_gfw_done, fail));
 }
 
 uint64_t gsp_shared_vram_in_mib(struct gsp_hw *hw)
@@ -147,17 +147,17 @@ enum fl_err gsp_shared_gsp_reset_tu(struct gsp_hw *hw, struct fl_fail *fail)
 
 enum fl_err gsp_shared_wait_core_switch(struct gsp_hw *hw, struct fl_fail *fail)
 {
-    return gsp_io_poll(&hw->io, NV_PGSP_BASE + NV_PRISCV_RISCV_CORE_SWITCH_RISCV_STATUS__OFFSET,
-                       NV_PRISCV_RISCV_CORE_SWITCH_RISCV_STATUS__ACTIVE_STAT_MASK,
-                       NV_PRISCV_RISCV_CORE_SWITCH_RISCV_STATUS__ACTIVE_STAT_MASK, &wait_riscv,
-                       NULL, fail);
+    return gsp_io_poll_program(
+        &hw->io, NV_PGSP_BASE + NV_PRISCV_RISCV_CORE_SWITCH_RISCV_STATUS__OFFSET,
+        NV_PRISCV_RISCV_CORE_SWITCH_RISCV_STATUS__ACTIVE_STAT_MASK,
+        NV_PRISCV_RISCV_CORE_SWITCH_RISCV_STATUS__ACTIVE_STAT_MASK, &wait_riscv, fail);
 }
 
 enum fl_err gsp_shared_wait_riscv(struct gsp_hw *hw, struct fl_fail *fail)
 {
-    return gsp_io_poll(&hw->io, NV_PGSP_BASE + NV_PRISCV_RISCV_CPUCTL__OFFSET,
-                       NV_PRISCV_RISCV_CPUCTL__ACTIVE_STAT_MASK,
-                       NV_PRISCV_RISCV_CPUCTL__ACTIVE_STAT_MASK, &wait_riscv, NULL, fail);
+    return gsp_io_poll_program(&hw->io, NV_PGSP_BASE + NV_PRISCV_RISCV_CPUCTL__OFFSET,
+                               NV_PRISCV_RISCV_CPUCTL__ACTIVE_STAT_MASK,
+                               NV_PRISCV_RISCV_CPUCTL__ACTIVE_STAT_MASK, &wait_riscv, fail);
 }
 
 bool gsp_shared_core_switch_stopped(struct gsp_hw *hw)

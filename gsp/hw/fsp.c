@@ -122,9 +122,9 @@ static void log_state(struct gsp_hw *hw)
 
 enum fl_err gsp_fsp_wait_boot(struct gsp_hw *hw, uint32_t reg, struct fl_fail *fail)
 {
-    const enum fl_err err = gsp_io_poll(&hw->io, reg, UINT32_MAX,
-                                        NV_THERM_I2CS_SCRATCH_FSP_BOOT_COMPLETE__STATUS_SUCCESS,
-                                        &wait_boot, NULL, fail);
+    const enum fl_err err = gsp_io_poll_program(
+        &hw->io, reg, UINT32_MAX, NV_THERM_I2CS_SCRATCH_FSP_BOOT_COMPLETE__STATUS_SUCCESS,
+        &wait_boot, fail);
 
     if (err == FL_ETIMEDOUT) {
         log_state(hw);
@@ -181,7 +181,7 @@ static enum fl_err wait_span(struct gsp_hw *hw, struct span (*read)(struct gsp_i
                              const struct wait *w, struct span *out, struct fl_fail *fail)
 {
     struct span_wait s = {.hw = hw, .read = read, .empty = empty};
-    const enum fl_err err = wait_until(w, look_span, &s, fail);
+    const enum fl_err err = gsp_io_wait_program(&hw->io, w, look_span, &s, fail);
 
     *out = s.at;
     if (err == FL_ETIMEDOUT) {

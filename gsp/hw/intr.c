@@ -133,8 +133,10 @@ void gsp_intr_service(struct gsp_hw *hw)
 
 enum fl_err gsp_intr_wait(struct gsp_hw *hw, struct deadline d)
 {
+    const uint64_t start_us = clock_now_us();
     const enum fl_err err = event_wait(&hw->intr.ev, d);
 
+    hw->io.program_us += clock_now_us() - start_us;
     if (err == FL_OK) {
         gsp_intr_service(hw);
         fiber_yield_if_long(); /* one that had come already cost no wait */

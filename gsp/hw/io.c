@@ -240,10 +240,28 @@ enum fl_err gsp_io_poll(struct gsp_io *io, uint32_t off, uint32_t mask, uint32_t
     return err;
 }
 
-enum fl_err gsp_io_poll_mask(struct gsp_io *io, uint32_t off, uint32_t mask, const struct wait *w,
-                             struct fl_fail *fail)
+enum fl_err gsp_io_wait_program(struct gsp_io *io, const struct wait *w, wait_look *looks,
+                                void *ctx, struct fl_fail *fail)
+{
+    const uint64_t start_us = clock_now_us();
+    const enum fl_err err = wait_until(w, looks, ctx, fail);
+
+    io->program_us += clock_now_us() - start_us;
+    return err;
+}
+
+enum fl_err gsp_io_poll_program(struct gsp_io *io, uint32_t off, uint32_t mask, uint32_t want,
+                                const struct wait *w, struct fl_fail *fail)
+{
+    struct poll p = {.io = io, .off = off, .mask = mask, .want = want};
+
+    return gsp_io_wait_program(io, w, look, &p, fail);
+}
+
+enum fl_err gsp_io_poll_program_mask(struct gsp_io *io, uint32_t off, uint32_t mask,
+                                     const struct wait *w, struct fl_fail *fail)
 {
     struct poll p = {.io = io, .off = off, .mask = mask, .want = mask, .ones = true};
 
-    return wait_until(w, look, &p, fail);
+    return gsp_io_wait_program(io, w, look, &p, fail);
 }

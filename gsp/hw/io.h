@@ -23,7 +23,8 @@ struct gsp_io {
     struct gsp_recorder *rec; /* borrowed */
     struct fl_fail *fail;     /* of the running operation; borrowed, may be NULL */
     uint64_t reads, writes;
-    uint64_t size; /* bytes of BAR0 */
+    uint64_t program_us; /* that went into waits for NVIDIA's programs (gsp_io_wait_program) */
+    uint64_t size;       /* bytes of BAR0 */
 };
 
 /* Starts an operation: failures go to fail, the link counts as alive again. */
@@ -62,9 +63,18 @@ bool gsp_io_no_value(uint32_t v);
 FL_MUST_CHECK enum fl_err gsp_io_poll(struct gsp_io *io, uint32_t off, uint32_t mask, uint32_t want,
                                       const struct wait *w, uint32_t *last, struct fl_fail *fail);
 
-/* Until all bits of mask are set, in a register for which all-ones is a value and no lost read. */
-FL_MUST_CHECK enum fl_err gsp_io_poll_mask(struct gsp_io *io, uint32_t off, uint32_t mask,
-                                           const struct wait *w, struct fl_fail *fail);
+/* Waits for what one of NVIDIA's programs does (a falcon's, the VBIOS's at power-on, the FSP's, the
+ * GSP's), as wait_until() and gsp_io_poll() do: their time is not ours and counts in program_us.
+ * What hardware does by itself (a reset, a scrub, a transfer) is waited for without these. */
+FL_MUST_CHECK enum fl_err gsp_io_wait_program(struct gsp_io *io, const struct wait *w,
+                                              wait_look *look, void *ctx, struct fl_fail *fail);
+FL_MUST_CHECK enum fl_err gsp_io_poll_program(struct gsp_io *io, uint32_t off, uint32_t mask,
+                                              uint32_t want, const struct wait *w,
+                                              struct fl_fail *fail);
+/* Likewise until all bits of mask are set, in a register for which all-ones is a value and no lost
+ * read. */
+FL_MUST_CHECK enum fl_err gsp_io_poll_program_mask(struct gsp_io *io, uint32_t off, uint32_t mask,
+                                                   const struct wait *w, struct fl_fail *fail);
 
 /* Typed access to single BAR0 registers, to elements of arrays, and to an engine's registers. The
  * value written has the register's own type: another one does not compile. */

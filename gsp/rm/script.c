@@ -25,13 +25,16 @@ static enum fl_err seq_poll(void *ctx, uint32_t off, uint32_t mask, uint32_t val
     const struct wait w = {
         .what = "a register of the GSP's script", .timeout_us = timeout_us, .step_us = 1};
 
-    return gsp_io_poll(&g->hw.io, off, mask, value, &w, NULL, fail);
+    return gsp_io_poll_program(&g->hw.io, off, mask, value, &w, fail);
 }
 
 static void seq_delay(void *ctx, uint32_t us)
 {
-    (void)ctx;
+    struct gsp_io *io = &((struct gsp_gpu *)ctx)->hw.io;
+    const uint64_t start_us = clock_now_us();
+
     fiber_sleep_us(us);
+    io->program_us += clock_now_us() - start_us;
 }
 
 static enum fl_err seq_core_reset(void *ctx, struct fl_fail *fail)
@@ -79,10 +82,10 @@ static enum fl_err seq_core_resume(void *ctx, struct fl_fail *fail)
     }
     gsp_falcon_set_mailboxes(io, &gsp_falcon_gsp, g->mem.libos_args.bus.raw);
     gsp_falcon_start(io, &gsp_falcon_sec2);
-    err =
-        gsp_io_poll(io, NV_PGC6_BSI_SECURE_SCRATCH_14__OFFSET,
-                    NV_PGC6_BSI_SECURE_SCRATCH_14__BOOT_STAGE_3_HANDOFF_MASK,
-                    NV_PGC6_BSI_SECURE_SCRATCH_14__BOOT_STAGE_3_HANDOFF_MASK, &handoff, NULL, fail);
+    err = gsp_io_poll_program(io, NV_PGC6_BSI_SECURE_SCRATCH_14__OFFSET,
+                              NV_PGC6_BSI_SECURE_SCRATCH_14__BOOT_STAGE_3_HANDOFF_MASK,
+                              NV_PGC6_BSI_SECURE_SCRATCH_14__BOOT_STAGE_3_HANDOFF_MASK, &handoff,
+                              fail);
     if (err != FL_OK) {
         return err;
     }

@@ -72,6 +72,7 @@ static void put_stages(struct jw *j, const struct gsp_snapshot *s)
         jw_str(j, "name", st->name);
         jw_str(j, "state", gsp_stage_state_name(st->state));
         jw_u64(j, "us", st->us);
+        jw_u64(j, "waited_us", st->waited_us);
         jw_u64(j, "start_us", st->start_us);
         jw_u64(j, "reads", st->reg_reads);
         jw_u64(j, "writes", st->reg_writes);

@@ -184,13 +184,28 @@ static void put_state(struct metrics *m, const struct metrics_gpu *g)
     metrics_value(m, 1, 0);
 }
 
+static void stage_value(struct metrics *m, const struct metrics_gpu *g, const char *name,
+                        uint64_t us)
+{
+    metrics_sample(m, g->own, g->own_len);
+    metrics_label(m, "stage", name);
+    metrics_value(m, (int64_t)us, MICRO);
+}
+
 static void put_stages(struct metrics *m, const struct metrics_gpu *g)
 {
     for (uint32_t k = 0; k < g->s.stage_count; k++) {
         if (g->s.stage[k].state == GSP_STAGE_OK) {
-            metrics_sample(m, g->own, g->own_len);
-            metrics_label(m, "stage", g->s.stage[k].name);
-            metrics_value(m, (int64_t)g->s.stage[k].us, MICRO);
+            stage_value(m, g, g->s.stage[k].name, g->s.stage[k].us);
+        }
+    }
+}
+
+static void put_waits(struct metrics *m, const struct metrics_gpu *g)
+{
+    for (uint32_t k = 0; k < g->s.stage_count; k++) {
+        if (g->s.stage[k].state == GSP_STAGE_OK) {
+            stage_value(m, g, g->s.stage[k].name, g->s.stage[k].waited_us);
         }
     }
 }
@@ -312,6 +327,8 @@ static const struct {
     F("state", METRIC_GAUGE, NULL, "1 for the state the GPU is in.", put_state),
     F("stage_seconds", METRIC_GAUGE, "seconds", "Duration of a stage of the last bring-up.",
       put_stages),
+    F("stage_waited_seconds", METRIC_GAUGE, "seconds",
+      "Of the duration of a stage, what went into waits for NVIDIA's programs.", put_waits),
     F("memory_bytes", METRIC_GAUGE, "bytes", "Video memory.", put_memory),
     F("pcie_generation", METRIC_GAUGE, NULL,
       "PCI Express generation of the link: now, and what both ends can do.", put_generation),

@@ -32,6 +32,8 @@ STICK = TOP / "build/image/bench.img"
 
 GOAL_FIRST_ANSWER_MS = 60
 GOAL_KERNEL_BYTES = 400_000
+GOAL_GPU_STAGES_MS = 105
+FAMILIES = ("tu102", "ga102", "ad102", "gh100", "gb202")  # a chip of each
 GOAL_REQUESTS_PER_S = 9000
 # nginx on Linux with a file of 22 bytes in this QEMU, measured once: requests a second on one connection.
 NGINX_PER_S = 1430
@@ -107,10 +109,10 @@ def ready_ms(status):
     return status["appliance"]["efi_entry_to_handoff_ms"] + end_us / 1000
 
 
-def boots(image, count, chips):
+def boots(image, count, chips, model_args=()):
     found = []
     for _ in range(count):
-        with Machine(image, chips=chips) as m:
+        with Machine(image, chips=chips, model_args=model_args) as m:
             load(m.http_port, "/healthz", "--first", 60)
             status = m.wait_gpu() if chips else m.json("/api/v1/status")
             if chips and status["gpus"][0]["state"] != "ready":
@@ -123,6 +125,30 @@ def median(values):
     return statistics.median(values)
 
 
+def stages_ms(status):
+    """(all stages of a GPU's bring-up, the driver's own share: what is no wait for NVIDIA's programs)"""
+    stages = status["gpus"][0]["stages"]
+    took, waited = (sum(s[key] for s in stages) / 1000 for key in ("us", "waited_us"))
+    return took, took - waited
+
+
+def bench_own_share(count):
+    image = make_image(STICK.with_name("bench-families.img"), chips=FAMILIES)
+    for chip in FAMILIES:
+        took, own = zip(*map(stages_ms, boots(image, count, [chip])))
+        record(f"gpu_own_share_{chip}", median(own), "ms", "all stages of the same bring-ups", median(took))
+
+
+def bench_prom(image, count, trapped):
+    """The bring-up with the PROM mapped; and with a VBIOS of a board's size, both ways. trapped: ms, of the small one."""
+    def stages(*args):
+        return median(stages_ms(s)[0] for s in boots(image, count, ["ga102"], args))
+    record("gpu_stages_prom_mapped", stages("--map-prom"), "ms", "the PROM trapped", trapped)
+    real = stages("--vbios", "real")
+    record("gpu_stages_real_vbios", real, "ms", "the small VBIOS", trapped)
+    record("gpu_stages_real_vbios_prom_mapped", stages("--vbios", "real", "--map-prom"), "ms", "the PROM trapped", real)
+
+
 def bench_start(image, count):
     bare, gpu = boots(image, count, []), boots(image, count, ["ga102"])
     first = lambda s: s["appliance"]["handoff_to_first_answer_ms"]  # noqa: E731
@@ -133,6 +159,9 @@ def bench_start(image, count):
            "Linux + nginx on this set-up, 7000 ms", LINUX_NGINX_MS)
     record("efi_entry_to_gpu_ready", median([ready_ms(s) for s in gpu]), "ms", "EFI entry to first answer",
            median([s["appliance"]["boot_ms"] for s in gpu]))
+    whole = median(stages_ms(s)[0] for s in gpu)
+    record("gpu_stages", whole, "ms", "goal: 105 ms", GOAL_GPU_STAGES_MS)
+    bench_prom(image, count, whole)
     last = gpu[-1]["gpus"][0]
     total = last["registers"]["reads"]
     record("register_reads", total, "reads", "writes of the same bring-up", last["registers"]["writes"])
@@ -387,6 +416,8 @@ def main():
     image = make_image(STICK)
     print(f"bench: {2 * args.boots} boots", flush=True)
     bench_start(image, args.boots)
+    print(f"bench: a chip of each family, {len(FAMILIES) * args.boots} boots", flush=True)
+    bench_own_share(args.boots)
     print("bench: register reads", flush=True)
     bench_register_read()
     print("bench: network", flush=True)

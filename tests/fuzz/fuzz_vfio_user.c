@@ -61,8 +61,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (model == NULL) {
             abort();
         }
+        vfu_map_prom(server);
     }
-    vfu_drop_client(server);
+    vfu_drop_client(server, model);
     model_reset(model, MODEL_RESET_POWER);
     while (size >= 4) {
         uint8_t m[HDR + MAX_PAYLOAD] = {0};

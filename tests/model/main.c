@@ -103,6 +103,13 @@ static void wire_report(const struct wire *w, FILE *report)
             (unsigned long long)vs.rejected, (unsigned long long)vs.region_reads,
             (unsigned long long)vs.region_writes, (unsigned long long)vs.interrupts,
             (unsigned long long)vs.lost_interrupts);
+        if (vs.prom_maps != 0) {
+            fprintf(
+                report,
+                "vfio-user: %llu clients have mapped the PROM window: their reads there are not "
+                "counted\n",
+                (unsigned long long)vs.prom_maps);
+        }
         if (vs.trouble[0] != '\0') {
             fprintf(report, "vfio-user: trouble with a client: %s\n", vs.trouble);
         }
@@ -150,6 +157,17 @@ int main(int argc, char **argv)
         fprintf(stderr, "gpu-model: %s\n", err);
         wire_close(&w);
         return EXIT_CANNOT_SERVE;
+    }
+    if (o.map_prom) {
+        const char *watched =
+            w.vfu == NULL ? "there is nothing to map with --tcp" : model_prom_watched(m);
+        if (watched != NULL) {
+            fprintf(stderr, "gpu-model: --map-prom: %s\n", watched);
+            model_destroy(m);
+            wire_close(&w);
+            return EXIT_CANNOT_SERVE;
+        }
+        vfu_map_prom(w.vfu);
     }
     if (o.stay_powered && w.vfu != NULL) {
         vfu_stay_powered(w.vfu);

@@ -87,6 +87,16 @@ uint64_t model_bar_read(struct gpu_model *m, unsigned bar, uint64_t off, unsigne
 void model_bar_write(struct gpu_model *m, unsigned bar, uint64_t off, unsigned size,
                      uint64_t value);
 
+/* The PROM window, in BAR0: reads there have no effect, so a client may map what it reads instead
+ * of asking for each word, unless somebody has to see those reads. model_prom_watched(): who, in
+ * words; NULL: nobody. model_prom_show(): what all of it reads now. model_prom_check(): a client
+ * leaves this in a mapping of its own; a difference breaks the rule that the PROM is not written.
+ * To be called while the card is there, with bytes that may change meanwhile. */
+enum { MODEL_PROM_BAR = 0, MODEL_PROM_OFFSET = 0x300000, MODEL_PROM_BYTES = 0x100000 };
+const char *model_prom_watched(const struct gpu_model *m);
+void model_prom_show(const struct gpu_model *m, uint8_t bytes[MODEL_PROM_BYTES]);
+void model_prom_check(struct gpu_model *m, const uint8_t bytes[MODEL_PROM_BYTES]);
+
 /* Number of MSI and MSI-X vectors (0 = capability absent). */
 unsigned model_msi_count(const struct gpu_model *m);
 unsigned model_msix_count(const struct gpu_model *m);
@@ -149,6 +159,7 @@ void model_inject_event(struct gpu_model *m, uint32_t function, const void *payl
                         uint32_t rpc_result);
 /* Every later read gives all-ones, writes vanish (surprise removal), until model_reset(POWER). */
 void model_unplug(struct gpu_model *m);
+bool model_unplugged(const struct gpu_model *m);
 /* Cut the link at the n-th register access from now. */
 void model_unplug_after(struct gpu_model *m, uint64_t accesses);
 

@@ -26,6 +26,11 @@ static const char help_text[] =
     "                       boards have it, or a shape's name (a wrong one lists them)\n"
     "  --rom FILE           a board's own VBIOS: what its PROM window shows, or its whole flash\n"
     "  --fwsec-fuse N       the version of FWSEC that is fused, 0 to 15; default: the board's\n"
+    "  --map-prom           with --socket: QEMU maps the PROM window, whose reads then cost "
+    "nothing; "
+    "but\n"
+    "                       each write waits for its answer, so only for drivers that write "
+    "little\n"
     "  --vram-limit SIZE    what video memory may take of this machine (default 4G): beyond it a "
     "write\n"
     "                       is refused, counted and reported\n"
@@ -176,6 +181,7 @@ int options_parse(int argc, char **argv, struct options *o)
         VBIOS,
         ROM,
         FWSEC_FUSE,
+        MAP_PROM,
         VRAM_LIMIT,
         FIRMWARE,
         FW_VERSION,
@@ -203,6 +209,7 @@ int options_parse(int argc, char **argv, struct options *o)
         {"vbios", required_argument, NULL, VBIOS},
         {"rom", required_argument, NULL, ROM},
         {"fwsec-fuse", required_argument, NULL, FWSEC_FUSE},
+        {"map-prom", no_argument, NULL, MAP_PROM},
         {"vram-limit", required_argument, NULL, VRAM_LIMIT},
         {"firmware", required_argument, NULL, FIRMWARE},
         {"fw-version", required_argument, NULL, FW_VERSION},
@@ -266,6 +273,9 @@ int options_parse(int argc, char **argv, struct options *o)
             break;
         case ROM:
             o->model.rom = optarg;
+            break;
+        case MAP_PROM:
+            o->map_prom = true;
             break;
         case FWSEC_FUSE:
             if (!parse_version(optarg, &o->fwsec_version)) {

@@ -19,7 +19,7 @@ struct options {
     uint16_t tcp_port; /* 0: not asked for */
     const char *faults[MAX_FAULTS + 1];
     int ready_fd;
-    bool once, stay_powered;
+    bool once, stay_powered, map_prom;
 };
 
 /* EXIT_CLEAN, or EXIT_CANNOT_SERVE after words on standard error. Options that only print (--help,

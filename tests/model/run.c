@@ -102,6 +102,8 @@ void model_unplug(struct gpu_model *m)
     m->unplugged = true;
 }
 
+bool model_unplugged(const struct gpu_model *m) { return m->unplugged; }
+
 void model_unplug_after(struct gpu_model *m, uint64_t accesses)
 {
     m->unplug_at = m->access + accesses;

@@ -17,7 +17,7 @@ MODEL_SRCS += $(addprefix $(M)host/,engines.c channel.c ring.c methods.c semapho
 MODEL_SRCS += $(addprefix $(M)books/,strict.c readonly.c coverage.c text.c names.c trace.c trace_data.c \
     report.c report_json.c fault.c fault_parse.c fault_help.c)
 # The servers are library parts so that tests reach them; the program is main.c.
-MODEL_SRCS += $(addprefix $(M)wire/,serve.c guarded.c vfio_user.c vfio_region.c vfio_dma.c vfio_irq.c \
+MODEL_SRCS += $(addprefix $(M)wire/,serve.c guarded.c vfio_user.c vfio_region.c vfio_dma.c vfio_irq.c vfio_prom.c \
     vfio_socket.c remote_pci.c remote_bars.c remote_memory.c remote_socket.c)
 MODEL_MAIN_SRCS += $(addprefix $(M),main.c options.c)
 # Names of every field of the structures that the layout tables describe.

@@ -5,7 +5,7 @@ UNIT_TESTS += tests/unit/test_vbios_shapes.c tests/unit/test_rom_file.c
 UNIT_TESTS += $(addprefix tests/unit/,test_snapshot.c test_rm.c test_netmain_cards.c test_model_report.c test_model_conditions.c \
     test_model_files.c test_model_rm.c)
 
-UNIT_TESTS += tests/unit/test_vfio_user.c tests/unit/test_vfio_socket.c tests/unit/test_vfio_sessions.c tests/unit/test_vfio_hostile.c tests/unit/test_config.c
+UNIT_TESTS += tests/unit/test_vfio_user.c tests/unit/test_vfio_socket.c tests/unit/test_vfio_sessions.c tests/unit/test_vfio_hostile.c tests/unit/test_vfio_prom.c tests/unit/test_config.c
 
 # A chip that nobody knows: the tables of driver and model with one row more each (test_new_chip.c).
 UNIT_TESTS += tests/unit/test_new_chip.c

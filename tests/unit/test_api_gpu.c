@@ -101,11 +101,12 @@ static void status(void **state)
     const char *at = text;
     for (uint32_t i = 0; i < s.stage_count; i++) { /* every stage, in order */
         snprintf(want, sizeof(want),
-                 "\"name\":\"%s\",\"state\":\"%s\",\"us\":%llu,\"start_us\":%llu,\"reads\":%u,"
-                 "\"writes\":%u,\"error\":null}",
+                 "\"name\":\"%s\",\"state\":\"%s\",\"us\":%llu,\"waited_us\":%llu,"
+                 "\"start_us\":%llu,\"reads\":%u,\"writes\":%u,\"error\":null}",
                  s.stage[i].name, gsp_stage_state_name(s.stage[i].state),
-                 (unsigned long long)s.stage[i].us, (unsigned long long)s.stage[i].start_us,
-                 (unsigned)s.stage[i].reg_reads, (unsigned)s.stage[i].reg_writes);
+                 (unsigned long long)s.stage[i].us, (unsigned long long)s.stage[i].waited_us,
+                 (unsigned long long)s.stage[i].start_us, (unsigned)s.stage[i].reg_reads,
+                 (unsigned)s.stage[i].reg_writes);
         at = strstr(at, want);
         if (at == NULL) {
             fail_msg("no %s in %s", want, text);

@@ -21,6 +21,7 @@
 #include "arch/log.h"
 #include "gsp/gpu.h"
 #include "gsp/hw/intr.h"
+#include "gsp/rm/script.h"
 #include "gsp/rpc/version.h"
 #include "mm/dma.h"
 #include "tests/unit/rig_assert.h"
@@ -155,6 +156,20 @@ static void register_budget(void **state)
     assert_true(rig_close(&rig));
 }
 
+static void delay_300_us(void *arg) { gsp_gpu_seq_ops.delay_us(arg, 300); }
+
+/* What the GSP's script asks for is the GSP's time. */
+static void a_delay_of_the_script_is_waited_for_a_program(void **state)
+{
+    (void)state;
+    open_strict(NULL);
+    boots();
+    const uint64_t before = rig.gpu->hw.io.program_us;
+    rig_run(delay_300_us, rig.gpu);
+    assert_in_range(rig.gpu->hw.io.program_us - before, 300, 1000);
+    assert_true(rig_close(&rig));
+}
+
 static void runs_without_interrupts(void **state)
 {
     static const char *const faults[] = {"no-irq", NULL};
@@ -271,6 +286,7 @@ int main(void)
         cmocka_unit_test(real_files),
         cmocka_unit_test(again_and_again),
         cmocka_unit_test(register_budget),
+        cmocka_unit_test(a_delay_of_the_script_is_waited_for_a_program),
         cmocka_unit_test(runs_without_interrupts),
         cmocka_unit_test(the_table_names_the_vector),
         cmocka_unit_test(image_off_a_page_boundary),

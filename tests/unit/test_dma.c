@@ -289,6 +289,30 @@ static void nothing_is_lost(void **state)
     free_before = free_bytes();
 }
 
+/* What firmware left lies at the high end: it is the last to be written to. */
+static void each_block_is_used_from_its_low_end(void **state)
+{
+    const unsigned bits[] = {64, 32}; /* anywhere: the high stretch */
+    struct fl_fail f = {0};
+    struct range all[2];
+    struct phys_addr at;
+
+    (void)state;
+    host_ram_configure(MIB(64), MIB(64));
+    assert_int_equal(machine_ram(all, 2), 2);
+    assert_int_equal(ram_init(&f), FL_OK);
+    for (size_t i = 0; i < ARRAY_SIZE(bits); i++) {
+        const struct range r = all[1 - i];
+        /* 64 MiB without tables are a block of 32 MiB, one of 16, 8, 4, ... */
+        for (uint64_t split = 0; split < 2; split++) {
+            assert_int_equal(mm_ram_pages_alloc(MIB(4) >> FL_PAGE_SHIFT, 0, bits[i], &at), FL_OK);
+            assert_int_equal(at.raw, r.base + (split == 0 ? MIB(56) : MIB(48)));
+        }
+    }
+    assert_int_equal(ram_init(&f), FL_OK);
+    free_before = free_bytes();
+}
+
 /* Firmware's map is input: out of order, overlapping, misaligned, in pieces, with impossible ends.
  */
 static void strange_maps_are_survived(void **state)
@@ -395,6 +419,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(freed_memory_is_out_of_bounds, setup, teardown),
         cmocka_unit_test_setup_teardown(little_memory_is_said_in_words, setup, NULL),
         cmocka_unit_test_setup_teardown(nothing_is_lost, setup, NULL),
+        cmocka_unit_test_setup_teardown(each_block_is_used_from_its_low_end, setup, NULL),
         cmocka_unit_test_setup_teardown(strange_maps_are_survived, setup, NULL),
         cmocka_unit_test_setup_teardown(page_zero_is_left_alone, setup, NULL),
         cmocka_unit_test_setup_teardown(memory_in_pieces, setup, NULL),

@@ -194,6 +194,25 @@ static void count_accesses(const char *what, const char *version)
                   (unsigned long long)reads, (unsigned long long)prom, (unsigned long long)writes);
 }
 
+/* The clock stands still while anybody works: what is no wait for a program is one for hardware (a
+ * reset, a scrub, a transfer). */
+static void check_waits(void)
+{
+    enum { HARDWARE_US = 450 };
+    const struct gsp_snapshot s = rig_snapshot(&rig);
+    uint64_t waited_us = 0;
+
+    for (uint32_t i = 0; i < s.stage_count; i++) {
+        const struct gsp_stage *g = &s.stage[i];
+        waited_us += g->waited_us;
+        if (g->waited_us > g->us || g->us - g->waited_us > HARDWARE_US) {
+            fail_msg("%s: stage %s: %llu us waited of %llu\n", s.chip, g->name,
+                     (unsigned long long)g->waited_us, (unsigned long long)g->us);
+        }
+    }
+    assert_in_range(waited_us, US_PER_MS, UINT32_MAX);
+}
+
 static void boots_twice(const struct rig_options *opt, const struct gsp_chip *c)
 {
     struct dma_stats first, now;
@@ -201,6 +220,7 @@ static void boots_twice(const struct rig_options *opt, const struct gsp_chip *c)
     rig_open(&rig, opt);
     boots();
     check_ready(c, opt->version);
+    check_waits();
     count_accesses(opt->board != NULL ? opt->board : c->name, opt->version);
     assert_int_equal(rig_unload(&rig), FL_OK);
     assert_false(model().gsp_running || model().wpr2_up);

@@ -73,10 +73,21 @@ static enum fl_err poll_err;
 static uint32_t last;
 static bool done;
 static uint32_t poll_mask, poll_want;
+static enum { POLL, POLL_PROGRAM, POLL_PROGRAM_MASK } poll_how;
 static void poll_fiber(void *arg)
 {
     (void)arg;
-    poll_err = gsp_io_poll(&io, CPUCTL, poll_mask, poll_want, &wait_ms, &last, &fail);
+    switch (poll_how) {
+    case POLL:
+        poll_err = gsp_io_poll(&io, CPUCTL, poll_mask, poll_want, &wait_ms, &last, &fail);
+        break;
+    case POLL_PROGRAM:
+        poll_err = gsp_io_poll_program(&io, CPUCTL, poll_mask, poll_want, &wait_ms, &fail);
+        break;
+    case POLL_PROGRAM_MASK:
+        poll_err = gsp_io_poll_program_mask(&io, CPUCTL, poll_mask, &wait_ms, &fail);
+        break;
+    }
     done = true;
 }
 static bool is_done(void *arg)
@@ -126,6 +137,30 @@ static void poll_times_out(void **state)
     assert_non_null(strstr(fail.text, "0x00000000"));
     assert_string_equal(fail.hint, "turn it");
     assert_int_equal(fail.expected, HALTED);
+}
+
+/* A program's time is told from ours, whether it comes or not; hardware's is ours. */
+static void waits_for_programs_are_counted(void **state)
+{
+    static const enum { COMES, COMES_NOT } ends[] = {COMES, COMES_NOT};
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_SIZE(ends) * 3; i++) {
+        const uint64_t start = clock_now_us();
+        poll_how = (int)(i % 3);
+        dev.value = dev.reads = 0;
+        dev.from = ends[i / 3] == COMES ? 5 : 0;
+        dev.then = HALTED;
+        io.program_us = 7; /* it is a sum */
+        assert_int_equal(poll(HALTED, HALTED), ends[i / 3] == COMES ? FL_OK : FL_ETIMEDOUT);
+        const uint64_t took = clock_now_us() - start;
+        assert_true(took >= 10 + 20 + 40 + 80);
+        if (poll_how == POLL) {
+            assert_int_equal(io.program_us, 7);
+        } else {
+            assert_in_range(io.program_us - 7, 10 + 20 + 40 + 80, took);
+        }
+    }
+    poll_how = POLL;
 }
 
 /* 0xbadf1310 has the bit that is waited for, and means nothing of the kind. */
@@ -251,9 +286,16 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-        T(poll_succeeds),   T(poll_times_out), T(error_patterns_satisfy_nothing),
-        T(names_of_errors), T(all_ones),       T(lost_while_polling),
-        T(one_read_lost),   T(typed_access),   T(offsets_are_checked),
+        T(poll_succeeds),
+        T(poll_times_out),
+        T(error_patterns_satisfy_nothing),
+        T(names_of_errors),
+        T(all_ones),
+        T(lost_while_polling),
+        T(one_read_lost),
+        T(typed_access),
+        T(offsets_are_checked),
+        T(waits_for_programs_are_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -50,6 +50,8 @@ static void stages_and_times(void **state)
         snprintf(value, sizeof(value), "0.%06llu", (unsigned long long)s.stage[i].us);
         if (s.stage[i].state == GSP_STAGE_OK) {
             gpu_has("firstlight_gpu_stage_seconds", more, value);
+            snprintf(value, sizeof(value), "0.%06llu", (unsigned long long)s.stage[i].waited_us);
+            gpu_has("firstlight_gpu_stage_waited_seconds", more, value);
         }
     }
     struct gsp_rpc_latency l;

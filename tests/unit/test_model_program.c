@@ -424,6 +424,18 @@ static void wrong_sizes_are_refused(void **state)
     }
 }
 
+/* Nobody may miss a read that he asked to see. */
+static void the_prom_is_mapped_for_vfio_alone(void **state)
+{
+    static const char *const tcp[] = {"--tcp", "65534", "--map-prom", NULL};
+    const char *const faulty[] = {"--socket", socket_path,     "--map-prom",
+                                  "--fault",  "linklost:n=99", NULL};
+    (void)state;
+    refuses(tcp, "--map-prom: there is nothing to map");
+    refuses(faulty, "--map-prom: a fault may");
+    ends_well(serve_vfio("--map-prom"), 0, "mapped");
+}
+
 /* The limits that are asked for are those that hold. */
 static void limits_are_taken(void **state)
 {
@@ -472,7 +484,7 @@ int main(void)
         T(a_stale_socket_is_replaced), T(only_its_own_socket_is_removed),
         T(links_are_not_followed),     T(wrong_sizes_are_refused),
         T(limits_are_taken),           T(boards_are_explained),
-        T(the_card_is_pulled),
+        T(the_card_is_pulled),         T(the_prom_is_mapped_for_vfio_alone),
     };
     const ssize_t n = readlink("/proc/self/exe", program, sizeof(program) - 1);
     for (unsigned i = 0; i < 3 && n > 0; i++) { /* VARIANT/tests/unit/test_model_program */

@@ -50,6 +50,7 @@ static void a_stage_that_runs_says_how_long_so_far(void **state)
                                          .state = runs ? GSP_STAGE_RUNNING : GSP_STAGE_OK,
                                          .us = 1000 + i,
                                          .start_us = BEGAN_US,
+                                         .waited_us = 7 * i,
                                          .limit_us = 50 + i,
                                          .reg_reads = 2 * i,
                                          .reg_writes = 3 * i};
@@ -61,6 +62,7 @@ static void a_stage_that_runs_says_how_long_so_far(void **state)
         assert_int_equal(runs, i == 0 || i == 5 || i == GSP_MAX_STAGES - 1);
         assert_int_equal(s.stage[i].us, runs ? RAN_US : 1000 + i);
         assert_int_equal(s.stage[i].start_us, BEGAN_US);
+        assert_int_equal(s.stage[i].waited_us, 7 * i);
         assert_int_equal(s.stage[i].limit_us, 50 + i);
         assert_int_equal(s.stage[i].reg_reads, 2 * i);
         assert_int_equal(s.stage[i].reg_writes, 3 * i);

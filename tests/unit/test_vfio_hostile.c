@@ -171,7 +171,7 @@ static void who_takes_memory_away_is_sent_away(void **state)
     assert_null(model_first_violation(f->model)); /* not the driver's doing */
     close(fd);
     /* The next one is served. */
-    vfu_drop_client(f->server);
+    vfu_drop_client(f->server, f->model);
     model_reset(f->model, MODEL_RESET_POWER);
     fd = new_memory();
     assert_true(map(f, fd) > 0);

@@ -157,7 +157,7 @@ static void test_info(void **state)
             assert_int_equal(get_le64(f->reply + HDR + 16), 4096);
         }
         if (region < 9) {
-            assert_int_equal(get_le32(f->reply + HDR + 4) & 4, 0); /* never mappable */
+            assert_int_equal(get_le32(f->reply + HDR + 4) & 4, 0); /* nothing is mappable unasked */
         }
     }
     memset(p, 0, sizeof(p));

@@ -17,6 +17,10 @@ enum {
     REGION_CONFIG = 7,
     REGION_FLAG_READ = 1,
     REGION_FLAG_WRITE = 2,
+    REGION_FLAG_MMAP = 4,
+    REGION_FLAG_CAPS = 8,
+    CAP_SPARSE_MMAP = 1,
+    CAP_VERSION = 1,
     CONFIG_BYTES = 4096,
 };
 
@@ -30,9 +34,23 @@ static uint64_t region_size(const struct gpu_model *m, uint32_t index)
     return index == REGION_CONFIG ? CONFIG_BYTES : 0;
 }
 
-long vfio_region_info(const struct gpu_model *m, const uint8_t *p, size_t size, uint8_t *out)
+enum { INFO_BYTES = 32, CAP_BYTES = 32 };
+
+/* One area of the region may be mapped (struct vfio_region_info_cap_sparse_mmap). */
+static void put_area(uint8_t *cap, uint64_t off, uint64_t bytes)
 {
-    enum { INFO_BYTES = 32 };
+    memset(cap, 0, CAP_BYTES);
+    put_le16(cap, CAP_SPARSE_MMAP);
+    put_le16(cap + 2, CAP_VERSION);
+    put_le32(cap + 8, 1); /* areas */
+    put_le64(cap + 16, off);
+    put_le64(cap + 24, bytes);
+}
+
+long vfio_region_info(const struct gpu_model *m, const uint8_t *p, size_t size, bool prom,
+                      uint8_t *out, bool *whole)
+{
+    *whole = false;
     if (size < INFO_BYTES || get_le32(p) < INFO_BYTES) {
         return -EINVAL;
     }
@@ -46,7 +64,17 @@ long vfio_region_info(const struct gpu_model *m, const uint8_t *p, size_t size, 
     put_le32(out + 4, bytes != 0 ? REGION_FLAG_READ | REGION_FLAG_WRITE : 0);
     put_le32(out + 8, index);
     put_le64(out + 16, bytes);
-    return INFO_BYTES;
+    if (!prom || index != MODEL_PROM_BAR) {
+        return INFO_BYTES;
+    }
+    put_le32(out, INFO_BYTES + CAP_BYTES);
+    put_le32(out + 4, get_le32(out + 4) | REGION_FLAG_MMAP | REGION_FLAG_CAPS);
+    put_le32(out + 12, INFO_BYTES); /* where the capability is, or would be */
+    *whole = get_le32(p) >= INFO_BYTES + CAP_BYTES;
+    if (*whole) {
+        put_area(out + INFO_BYTES, MODEL_PROM_OFFSET, MODEL_PROM_BYTES);
+    }
+    return *whole ? INFO_BYTES + CAP_BYTES : INFO_BYTES;
 }
 
 static bool access_size_ok(uint32_t n) { return n == 1 || n == 2 || n == 4 || n == 8; }

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tests/model/bus/border.h"
 #include "tests/model/wire/serve.h"
 
 /* Whether somebody listens there. A full backlog (EAGAIN) is somebody's, too. */
@@ -146,6 +147,34 @@ int vfio_socket_receive(int fd, uint8_t *buf, size_t want, int *fds, size_t *fd_
         have += (size_t)r;
     }
     return 1;
+}
+
+bool vfio_socket_send(int fd, const void *buf, size_t n, int passed,
+                      const volatile sig_atomic_t *stop)
+{
+    union {
+        struct cmsghdr align;
+        char room[CMSG_SPACE(sizeof(int))];
+    } control = {.room = {0}};
+    struct iovec iov = {.iov_base = (void *)(uintptr_t)buf, .iov_len = n};
+    struct msghdr mh = {.msg_iov = &iov,
+                        .msg_iovlen = 1,
+                        .msg_control = control.room,
+                        .msg_controllen = sizeof(control.room)};
+    if (passed < 0) {
+        return serve_send(fd, buf, n, stop);
+    }
+    MODEL_LEAVES(buf, n);
+    struct cmsghdr *c = CMSG_FIRSTHDR(&mh);
+    c->cmsg_level = SOL_SOCKET;
+    c->cmsg_type = SCM_RIGHTS;
+    c->cmsg_len = CMSG_LEN(sizeof(int));
+    memcpy(CMSG_DATA(c), &passed, sizeof(passed));
+    ssize_t r = -1;
+    do {
+        r = sendmsg(fd, &mh, MSG_NOSIGNAL); /* it goes with the first byte */
+    } while (r < 0 && serve_again(errno) && !*stop);
+    return r > 0 && serve_send(fd, (const uint8_t *)buf + r, n - (size_t)r, stop);
 }
 
 int vfio_socket_spoke(int fd)

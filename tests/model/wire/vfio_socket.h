@@ -32,5 +32,8 @@ void vfio_socket_unlink(const struct vfio_socket *s);
  * of a message, and -1 says that nothing came so far. fds NULL: the rest of one. */
 int vfio_socket_receive(int fd, uint8_t *buf, size_t want, int *fds, size_t *fd_count,
                         const volatile sig_atomic_t *stop);
+/* serve_send() with a descriptor, which stays ours; -1: without. */
+bool vfio_socket_send(int fd, const void *buf, size_t n, int passed,
+                      const volatile sig_atomic_t *stop);
 /* 1: the client has sent something; 0: it has gone without a word; -1: neither so far. */
 int vfio_socket_spoke(int fd);

@@ -6,7 +6,7 @@
  *  - read exactly the 16 header bytes, then exactly the rest: messages are pipelined, and one large
  *    read would hand the descriptors of a later message to an earlier one;
  *  - never send a request of our own while the client waits for a reply: it holds its lock;
- *  - offer no region for mmap: one mappable region makes every posted write a round trip.
+ *  - offer no region for mmap unasked: one mappable region makes every posted write a round trip.
  */
 #include "tests/model/wire/vfio_user.h"
 
@@ -22,6 +22,7 @@
 #include "tests/model/wire/serve.h"
 #include "tests/model/wire/vfio_dma.h"
 #include "tests/model/wire/vfio_irq.h"
+#include "tests/model/wire/vfio_prom.h"
 #include "tests/model/wire/vfio_region.h"
 #include "tests/model/wire/vfio_socket.h"
 
@@ -61,6 +62,8 @@ struct vfu_server {
     struct model_bus bus;
     struct vfio_dma *dma;
     struct vfio_irqs irqs;
+    struct vfio_prom prom;
+    int reply_fd;                       /* goes with the reply in hand; -1: none */
     bool stay_powered, machine_started; /* see vfu_stay_powered(); of this client */
     uint64_t lost_seen;                 /* transfers into lost memory that are dealt with */
     struct vfu_stats stats;
@@ -105,8 +108,9 @@ static bool memory_lost(struct vfu_server *s)
     return true;
 }
 
-void vfu_drop_client(struct vfu_server *s)
+void vfu_drop_client(struct vfu_server *s, struct gpu_model *m)
 {
+    vfio_prom_drop(&s->prom, m);
     vfio_irq_drop(&s->irqs);
     vfio_dma_clear(s->dma);
 }
@@ -117,8 +121,9 @@ struct vfu_server *vfu_create_detached(void)
     if (s == NULL) {
         return NULL;
     }
-    s->listen_fd = s->client_fd = -1;
+    s->listen_fd = s->client_fd = s->reply_fd = -1;
     vfio_irq_init(&s->irqs);
+    vfio_prom_init(&s->prom);
     s->bus = (struct model_bus){
         .ctx = s, .dma = bus_dma, .irq = bus_irq, .now_ns = serve_now_ns, .intx = bus_intx};
     s->dma = vfio_dma_create();
@@ -137,7 +142,7 @@ void vfu_close(struct vfu_server *s)
         return;
     }
     if (s->dma != NULL) {
-        vfu_drop_client(s);
+        vfu_drop_client(s, NULL);
         vfio_dma_destroy(s->dma);
     }
     if (s->client_fd >= 0) {
@@ -169,6 +174,8 @@ struct vfu_server *vfu_listen(const char *path, char *err, size_t err_size)
 
 const struct model_bus *vfu_bus(const struct vfu_server *s) { return &s->bus; }
 void vfu_stay_powered(struct vfu_server *s) { s->stay_powered = true; }
+void vfu_map_prom(struct vfu_server *s) { s->prom.wanted = true; }
+int vfu_reply_fd(const struct vfu_server *s) { return s->reply_fd; }
 
 void vfu_get_stats(const struct vfu_server *s, struct vfu_stats *out)
 {
@@ -211,6 +218,18 @@ static long on_get_info(const uint8_t *p, size_t size, uint8_t *out)
     put_le32(out + 8, VFIO_REGION_COUNT);
     put_le32(out + 12, VFIO_IRQ_COUNT);
     return 16;
+}
+
+static long on_region_info(struct vfu_server *s, struct gpu_model *m, const uint8_t *p, size_t size,
+                           uint8_t *out)
+{
+    bool whole;
+    const bool had = s->prom.fd >= 0;
+    const int prom = vfio_prom_share(&s->prom, m);
+    const long r = vfio_region_info(m, p, size, prom >= 0, out, &whole);
+    s->stats.prom_maps += !had && prom >= 0;
+    s->reply_fd = whole ? prom : -1;
+    return r;
 }
 
 static long on_region_read(struct vfu_server *s, struct gpu_model *m, const uint8_t *p, size_t size,
@@ -306,7 +325,7 @@ static long dispatch(struct vfu_server *s, struct gpu_model *m, uint16_t command
     case VFU_GET_INFO:
         return on_get_info(p, size, out);
     case VFU_GET_REGION_INFO:
-        return vfio_region_info(m, p, size, out);
+        return on_region_info(s, m, p, size, out);
     case VFU_GET_IRQ_INFO:
         return vfio_irq_info(m, p, size, out);
     case VFU_SET_IRQS:
@@ -336,6 +355,7 @@ long vfu_handle(struct vfu_server *s, struct gpu_model *m, const uint8_t *msg, s
         memcpy(mine, fds, n * sizeof(mine[0]));
     }
     long len = -1;
+    s->reply_fd = -1;
     if (size >= HEADER_BYTES && get_le32(msg + 4) == size) {
         uint32_t flags = get_le32(msg + 8);
         if ((flags & FLAG_TYPE_MASK) == 0) {
@@ -360,6 +380,7 @@ long vfu_handle(struct vfu_server *s, struct gpu_model *m, const uint8_t *msg, s
             close(mine[i]);
         }
     }
+    vfio_prom_follow(&s->prom, m);
     MODEL_LEAVES(reply, len > 0 ? (size_t)len : 0);
     return memory_lost(s) ? -1 : len;
 }
@@ -388,7 +409,8 @@ static void serve_client(struct vfu_server *s, struct gpu_model *m,
                 close(fds[i]);
             }
         }
-        if (len < 0 || (len > 0 && !serve_send(s->client_fd, s->out, (size_t)len, stop))) {
+        if (len < 0 ||
+            (len > 0 && !vfio_socket_send(s->client_fd, s->out, (size_t)len, s->reply_fd, stop))) {
             return;
         }
     }
@@ -428,7 +450,7 @@ int vfu_serve(struct vfu_server *s, struct gpu_model *m, const volatile sig_atom
         }
         close(s->client_fd);
         s->client_fd = -1;
-        vfu_drop_client(s);
+        vfu_drop_client(s, m);
         if (once && spoke) {
             break;
         }
