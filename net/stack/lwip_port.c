@@ -108,24 +108,41 @@ static inline __attribute__((always_inline)) uint64_t add_carry(uint64_t a, uint
     return sum + carry;
 }
 
-uint16_t net_chksum(const void *data, int len)
+/* The sum of n bytes, which go to "to" as well unless it is NULL. */
+static inline __attribute__((always_inline)) uint16_t sum_of(const uint8_t *p, uint8_t *to,
+                                                             size_t n)
 {
-    const uint8_t *p = data;
-    size_t n = len > 0 ? (size_t)len : 0;
     uint64_t a = 0;
     uint64_t b = 0;
 
-    for (; n >= 32; n -= 32, p += 32) { /* two sums: the carries do not wait for each other */
-        a = add_carry(a, load64(p));
-        b = add_carry(b, load64(p + 8));
-        a = add_carry(a, load64(p + 16));
-        b = add_carry(b, load64(p + 24));
+    while (n >= 32) { /* two sums: the carries do not wait for each other */
+        const uint64_t v[4] = {load64(p), load64(p + 8), load64(p + 16), load64(p + 24)};
+        if (to != NULL) {
+            memcpy(to, v, sizeof(v));
+            to += sizeof(v);
+        }
+        a = add_carry(a, v[0]);
+        b = add_carry(b, v[1]);
+        a = add_carry(a, v[2]);
+        b = add_carry(b, v[3]);
+        p += sizeof(v);
+        n -= sizeof(v);
     }
-    for (; n >= 8; n -= 8, p += 8) {
-        a = add_carry(a, load64(p));
+    while (n >= 8) {
+        const uint64_t v = load64(p);
+        if (to != NULL) {
+            memcpy(to, &v, sizeof(v));
+            to += sizeof(v);
+        }
+        a = add_carry(a, v);
+        p += sizeof(v);
+        n -= sizeof(v);
     }
     uint64_t tail = 0;
     memcpy(&tail, p, n);
+    if (to != NULL) {
+        memcpy(to, p, n);
+    }
     a = add_carry(add_carry(a, b), tail);
     a = (a >> 32) + (a & 0xffffffffu);
     a = (a >> 32) + (a & 0xffffffffu);
@@ -133,6 +150,13 @@ uint16_t net_chksum(const void *data, int len)
     a = (a >> 16) + (a & 0xffffu);
     return (uint16_t)a;
 }
+
+uint16_t net_chksum(const void *data, int len)
+{
+    return sum_of(data, NULL, len > 0 ? (size_t)len : 0);
+}
+
+uint16_t net_chksum_copy(void *to, const void *data, uint16_t len) { return sum_of(data, to, len); }
 
 /* --- words ------------------------------------------------------------------------------------ */
 

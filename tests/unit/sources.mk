@@ -2,7 +2,7 @@
 # VBIOS images of real boards' shapes, and from files.
 UNIT_TESTS += tests/unit/test_vbios_shapes.c tests/unit/test_rom_file.c
 
-UNIT_TESTS += $(addprefix tests/unit/,test_snapshot.c test_rm.c test_netmain_cards.c test_model_report.c test_model_conditions.c \
+UNIT_TESTS += $(addprefix tests/unit/,test_chksum.c test_snapshot.c test_rm.c test_netmain_cards.c test_model_report.c test_model_conditions.c \
     test_model_files.c test_model_rm.c)
 
 UNIT_TESTS += tests/unit/test_vfio_user.c tests/unit/test_vfio_socket.c tests/unit/test_vfio_sessions.c tests/unit/test_vfio_hostile.c tests/unit/test_vfio_prom.c tests/unit/test_config.c

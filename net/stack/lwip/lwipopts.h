@@ -96,6 +96,7 @@
 #define TCP_RCV_SCALE              2
 #define TCP_WND                    (40 * TCP_MSS)
 #define TCP_OVERSIZE               TCP_MSS /* small writes share a segment */
+#define LWIP_CHECKSUM_ON_COPY      1       /* what is sent is read once, not twice */
 #define TCP_LISTEN_BACKLOG         1
 #define TCP_DEFAULT_LISTEN_BACKLOG 0xff /* NET_HALF_OPEN_MAX in stack.h is the limit */
 #define TCP_QUEUE_OOSEQ            1

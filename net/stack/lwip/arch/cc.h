@@ -26,6 +26,9 @@ uint32_t net_rand32(void);
 /* Internet sum (RFC 1071), not inverted, in the byte order of the memory. */
 uint16_t net_chksum(const void *data, int len);
 #define LWIP_CHKSUM net_chksum
+/* The same of bytes that it copies; the places do not overlap. */
+uint16_t net_chksum_copy(void *to, const void *data, uint16_t len);
+#define LWIP_CHKSUM_COPY net_chksum_copy
 
 /* Returns when the assertion costs a connection only (net/stack/stack_assert.c). */
 void net_lwip_assert(const char *text, const char *file, int line);
