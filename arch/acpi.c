@@ -336,7 +336,8 @@ static void find_s5(struct parser *p, const struct table *t, const char *signatu
             return;
         }
         for (size_t i = 0; i < n && i < CHUNK_BYTES; i++) {
-            if (!acpi_aml_s5(window + i, n - i, t->bytes - off - i, type)) {
+            if (window[i] != ACPI_AML_NAME ||
+                !acpi_aml_s5(window + i, n - i, t->bytes - off - i, type)) {
                 continue;
             }
             if (p->s5_seen && (type[0] != p->out->s5_a || type[1] != p->out->s5_b)) {

@@ -7,7 +7,6 @@
 enum {
     AML_ZERO = 0x00,
     AML_ONE = 0x01,
-    AML_NAME = 0x08,
     AML_BYTE = 0x0a,
     AML_WORD = 0x0b,
     AML_DWORD = 0x0c,
@@ -65,7 +64,7 @@ bool acpi_aml_s5(const uint8_t *b, size_t n, uint64_t left, uint32_t type[2])
     enum { PACKAGE_ELEMENTS_MIN = 2 };
     size_t off = 1;
     uint32_t length;
-    if (b[0] != AML_NAME) {
+    if (b[0] != ACPI_AML_NAME) {
         return false;
     }
     off += off < n && b[off] == AML_ROOT;

@@ -4,6 +4,9 @@
 
 #include "arch/base.h"
 
+/* NameOp, with which the pattern starts. */
+enum { ACPI_AML_NAME = 0x08 };
+
 /* NameOp, root, name, PackageOp, PkgLength, count, two integers. */
 enum { ACPI_S5_BYTES_MAX = 1 + 1 + 4 + 1 + 4 + 1 + 2 * 5 };
 

@@ -270,10 +270,15 @@ static void main_fiber(void *arg)
         &self.pci, &net,
         &(struct net_service){
             .start = http_start, .poll = serve, .due_us = events_due_us, .changed = panel_wake});
-    /* The network first: a GPU that does not come up is worth nothing unless somebody can ask. */
-    if (net_wait_up(deadline_in_us(NETWORK_HEAD_START_US)) != FL_OK) {
+    /* The network first: a GPU that does not come up is worth nothing unless somebody can ask. Who
+     * asks already gets an answer before anything else is begun. */
+    const struct deadline head_start = deadline_in_us(NETWORK_HEAD_START_US);
+    if (net_wait_up(head_start) != FL_OK) {
         log_info("boot", "the network is not up yet; going on with the GPUs");
+    } else if (net_has_been_up()) {
+        (void)!http_wait_first_answer(head_start);
     }
+    x86_console_release();
     panel_start(&(struct panel_options){.api = &self.api,
                                         .hostname = self.config.hostname,
                                         .token = self.token,

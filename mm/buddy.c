@@ -77,6 +77,22 @@ enum fl_err buddy_init(struct buddy *b, const char *name, uint64_t base, uint64_
 
 /* ---- the calls ---- */
 
+/* A word at a time: there is a byte for each page of the machine. */
+static bool all_zero(const uint8_t *p, uint64_t n)
+{
+    for (uint64_t word; n >= sizeof(word); n -= sizeof(word), p += sizeof(word)) {
+        memcpy(&word, p, sizeof(word));
+        if (word != 0) {
+            return false;
+        }
+    }
+    while (n > 0 && *p == 0) {
+        n--;
+        p++;
+    }
+    return n == 0;
+}
+
 /* True when no page of the run is free or allocated. */
 static bool run_is_unknown(struct buddy *b, uint64_t page, uint64_t pages)
 {
@@ -92,12 +108,7 @@ static bool run_is_unknown(struct buddy *b, uint64_t page, uint64_t pages)
             return false;
         }
     }
-    for (uint64_t i = page; i < page + pages; i++) {
-        if (b->heads[i] != 0) {
-            return false;
-        }
-    }
-    return true;
+    return all_zero(b->heads + page, pages);
 }
 
 enum fl_err buddy_add(struct buddy *b, uint64_t addr, uint64_t size)

@@ -19,10 +19,14 @@
 #define SCREEN_PERIOD_US 50000u
 /* Drawn between two looks at the clock. */
 #define SCREEN_PIXELS_AT_ONCE 8192u
-#define CONSOLE_STACK_BYTES   KIB(16)
+/* A line costs as much as a request: the first answer goes before them, for so long. A panic waits
+ * for nothing. */
+#define HOLD_US             (60 * US_PER_MS)
+#define CONSOLE_STACK_BYTES KIB(16)
 
 static struct {
     struct event wake;
+    struct event release; /* nothing is held back any more */
     bool started;
     struct {
         uint64_t cursor;
@@ -146,6 +150,7 @@ static void notify_screen(void)
 static void console_fiber(void *arg)
 {
     (void)arg;
+    (void)!event_wait(&console.release, deadline_in_us(HOLD_US));
     for (;;) {
         uint64_t now_us = clock_now_us();
         bool serial_more = serial_poll();
@@ -173,12 +178,15 @@ void x86_console_start(void)
     }
     console.started = true;
     event_init(&console.wake);
+    event_init(&console.release);
     log_set_notify(notify);
     screen_set_notify(notify_screen);
     if (fiber_spawn("console", console_fiber, NULL, CONSOLE_STACK_BYTES) == NULL) {
         machine_panic("no memory for the console's fiber");
     }
 }
+
+void x86_console_release(void) { event_signal(&console.release); }
 
 void x86_console_emergency(const char *s, size_t n)
 {

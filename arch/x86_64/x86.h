@@ -14,6 +14,9 @@ void kernel_main(void);
 /* Starts the fiber that carries the log to the serial line and the screen; before, lines wait in
  * the log's ring. Once. */
 void x86_console_start(void);
+/* Lets lines out from now on, which are held back for the first 60 ms else: they cost more than a
+ * first answer. Any fiber. */
+void x86_console_release(void);
 
 /* Starts the fiber that switches the machine off when its power button is pressed; a machine whose
  * ACPI tables show no such button is told of in the log. Once. */

@@ -40,6 +40,7 @@ static void put_stack(struct jw *j, const struct net_status *st)
     jw_u64(j, "fragments", s.fragments);
     jw_u64(j, "spoofed", s.spoofed);
     jw_u64(j, "unwanted", s.unwanted);
+    jw_u64(j, "early_dropped", s.early_dropped);
     jw_u64(j, "arp_limited", s.arp_limited);
     jw_u64(j, "mdns_limited", s.mdns_limited);
     jw_u64(j, "assertions", s.assertions);

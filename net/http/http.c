@@ -6,9 +6,11 @@
 #include <string.h>
 
 #include "arch/clock.h"
+#include "arch/fiber.h"
 #include "arch/log.h"
 #include "arch/machine.h"
 #include "net/http/http_priv.h"
+#include "net/http/tls.h"
 
 struct http_later {
     struct http_conn *conn; /* NULL: its client has gone */
@@ -31,6 +33,8 @@ static struct {
     struct http_stats stats;
     struct text_budget memory;
     struct log_limit log;
+    struct event first_answer;
+    bool first_told;
 } http = {.memory = {.own_bytes = HTTP_MEMORY_OWN, .shared_bytes = HTTP_MEMORY_SHARED}};
 
 struct http_stats *http_stats_mut(void) { return &http.stats; }
@@ -283,6 +287,13 @@ const struct http_request *http_later_request(const struct http_later *l) { retu
 struct http_response *http_later_response(struct http_later *l) { return &l->res; }
 bool http_later_wanted(const struct http_later *l) { return l->conn != NULL; }
 
+void http_wake(void)
+{
+    if (http.wake != NULL) {
+        http.wake();
+    }
+}
+
 static void announce(struct http_conn *c)
 {
     if (!c->ready) {
@@ -290,9 +301,7 @@ static void announce(struct http_conn *c)
         c->next = http.ready;
         http.ready = c;
     }
-    if (http.wake != NULL) {
-        http.wake();
-    }
+    http_wake();
 }
 
 void http_later_done(struct http_later *l)
@@ -323,8 +332,24 @@ void http_stream_ready(struct http_conn *conn)
     }
 }
 
+/* A certificate that is yet to be made has waited for this, and so has whoever starts the machine.
+ */
+static void after_first_answer(void)
+{
+    http.first_told = true;
+    log_info("http", "first answer %llu us after hand-off",
+             (unsigned long long)http.stats.first_answer_us);
+    tls_may_make_certificate();
+    event_signal(&http.first_answer);
+}
+
+enum fl_err http_wait_first_answer(struct deadline d) { return event_wait(&http.first_answer, d); }
+
 void http_collect(void)
 {
+    if (http.stats.first_answer_us != 0 && !http.first_told) {
+        after_first_answer();
+    }
     while (http.ready != NULL) {
         struct http_conn *c = http.ready;
         forget_ready(c);

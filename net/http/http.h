@@ -12,6 +12,8 @@
 #pragma once
 
 #include "arch/base.h"
+#include "arch/clock.h"
+#include "arch/fail.h"
 #include "arch/latency.h"
 #include "net/http/json.h"
 
@@ -195,6 +197,9 @@ bool http_conn_live(const struct http_conn *c);
 /* Makes the answers that have become whole ready to be sent, and calls on_ready of their
  * connections. By the network fiber. */
 void http_collect(void);
+/* Waits until the first answer has been handed to TCP. FL_ETIMEDOUT at the deadline. For one
+ * waiter: the main program, which lets it go before everything else. Yields. */
+FL_MUST_CHECK enum fl_err http_wait_first_answer(struct deadline d);
 /* What wakes the network fiber so that it collects; static, may be NULL. */
 void http_set_wake(void (*wake)(void));
 

@@ -179,15 +179,12 @@ static size_t writable(const struct tcp_pcb *pcb)
     return segments < 2 ? 0 : min_u64(tcp_sndbuf(pcb), (segments - 1) * segment);
 }
 
-/* A certificate that is yet to be made has waited for this. */
 static void note_first_answer(void)
 {
     struct http_stats *stats = http_stats_mut();
     if (stats->first_answer_us == 0) {
         stats->first_answer_us = clock_now_us();
-        log_info("http", "first answer %llu us after hand-off",
-                 (unsigned long long)stats->first_answer_us);
-        tls_may_make_certificate();
+        http_wake(); /* what follows from it does not keep it from the wire: http_collect() */
     }
 }
 

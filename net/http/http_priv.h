@@ -73,6 +73,9 @@ void http_response_free(struct http_conn *c);
 
 /* --- http.c --- */
 
+/* The network fiber makes a round soon. */
+void http_wake(void);
+
 /* The route of a path that takes the method (HEAD as GET); NULL: none. *allowed gets the methods
  * that the path takes, 0 = there is no such path. */
 const struct http_route *http_find_route(const char *path, enum http_method method,

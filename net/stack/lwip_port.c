@@ -55,10 +55,17 @@ static void random_bytes(void *buf, size_t n)
     }
 }
 
+/* A draw costs the same for a word and for a block of them; each is forgotten when it is given. */
 uint32_t net_rand32(void)
 {
-    uint32_t v;
-    random_bytes(&v, sizeof(v));
+    static uint32_t drawn[16];
+    static size_t left;
+    if (left == 0) {
+        random_bytes(drawn, sizeof(drawn));
+        left = ARRAY_SIZE(drawn);
+    }
+    const uint32_t v = drawn[--left];
+    drawn[left] = 0;
     return v;
 }
 

@@ -11,6 +11,7 @@
 #include "lwip/dhcp.h"
 #include "lwip/etharp.h"
 #include "lwip/pbuf.h"
+#include "lwip/prot/tcp.h"
 #include "lwip/timeouts.h"
 
 #include "arch/clock.h"
@@ -26,6 +27,8 @@
 
 /* IPv6 waits that long for an address of IPv4: the first answer does not wait for IPv6. */
 #define IPV4_PATIENCE_MS 2000u
+/* From the address to what the first answer need not wait for. */
+#define REST_AFTER_MS 50u
 
 static struct net_if *to_if(struct netif *lw) { return CONTAINER_OF(lw, struct net_if, lw); }
 
@@ -65,6 +68,42 @@ static err_t link_output(struct netif *lw, struct pbuf *p)
 
 /* --- in --------------------------------------------------------------------------------------- */
 
+/* IPv4, TCP, to this card alone: what else it is, lwIP's gate says (stack_input). */
+static bool is_early(const struct net_if *p, const struct pbuf *b)
+{
+    const struct eth_hdr *eth = b->payload;
+    const struct ip_hdr *ip = (const void *)(eth + 1);
+    return p->address_us == 0 && b->len >= sizeof(*eth) + IP_HLEN + TCP_HLEN &&
+           memcmp(eth->dest.addr, p->nic->mac, ETH_HWADDR_LEN) == 0 &&
+           eth->type == PP_HTONS(ETHTYPE_IP) && IPH_PROTO(ip) == IP_PROTO_TCP;
+}
+
+/* Of too many the oldest goes: who sent it asks again. */
+static void keep_early(struct net_if *p, struct pbuf *b)
+{
+    struct net_early *e = &p->early;
+    if (e->count == NET_EARLY_MAX) {
+        stack_stats_mut()->early_dropped++;
+        pbuf_free(e->frame[0]);
+        memmove(e->frame, e->frame + 1, --e->count * sizeof(*e->frame));
+    }
+    e->frame[e->count++] = b;
+}
+
+/* With the address they go to lwIP, without the link to nobody. */
+static void give_early(struct net_if *p)
+{
+    struct net_early *e = &p->early;
+    for (unsigned i = 0; i < e->count; i++) {
+        const bool lost = p->address_us == 0;
+        stack_stats_mut()->early_dropped += lost;
+        if (lost || p->lw.input(e->frame[i], &p->lw) != ERR_OK) {
+            pbuf_free(e->frame[i]);
+        }
+    }
+    e->count = 0;
+}
+
 static void receive(struct nic *nic, const void *frame, size_t len)
 {
     struct net_if *p = nic->owner;
@@ -78,6 +117,10 @@ static void receive(struct nic *nic, const void *frame, size_t len)
     }
     pbuf_take(b, frame, (u16_t)len);
     LINK_STATS_INC(link.recv);
+    if (is_early(p, b)) {
+        keep_early(p, b);
+        return;
+    }
     if (p->lw.input(b, &p->lw) != ERR_OK) {
         pbuf_free(b);
     }
@@ -114,6 +157,9 @@ bool net_if_poll(struct net_if *p)
     unsigned n = nic->driver->poll(nic, POLL_BUDGET);
 
     follow_link(p);
+    if (p->early.count > 0 && (p->address_us != 0 || !nic->link)) {
+        give_early(p);
+    }
     if (was_waiting && !nic->tx_waiting) {
         stack_resume_senders();
     }
@@ -140,6 +186,8 @@ static void start_the_rest(struct net_if *p)
         discovery_start(&p->discovery, &p->lw, p->cfg);
     }
 }
+
+static void start_later(void *arg) { start_the_rest(arg); }
 
 /* Of a card that has got no IPv4 address by now. Without a link, or with IPv4 only, there is nobody
  * to be found by: mDNS would try four times a second. */
@@ -173,7 +221,8 @@ static void ipv4_changed(struct net_if *p)
     log_info("net", "net%u: address %s/%d gateway %s%s", p->index, ip,
              __builtin_popcount(ip4_addr_get_u32(netif_ip4_netmask(lw))), gw,
              p->dhcp ? " by DHCP" : "");
-    start_the_rest(p);
+    sys_untimeout(start_later, p);
+    sys_timeout(REST_AFTER_MS, start_later, p);
 }
 
 /* lwIP calls this when an address changes, or the interface goes up or down. */

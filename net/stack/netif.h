@@ -9,6 +9,14 @@
 #include "net/stack/ipv6.h"
 #include "net/stack/status.h"
 
+/* Requests for a connection that came before the address; lwIP gets them with it, for who asks
+ * again does so after a second. */
+#define NET_EARLY_MAX 8u
+struct net_early {
+    struct pbuf *frame[NET_EARLY_MAX]; /* owned */
+    unsigned count;
+};
+
 struct net_if {
     struct netif lw;
     struct nic *nic; /* borrowed, lives for ever */
@@ -20,6 +28,7 @@ struct net_if {
     struct net_discovery discovery;
     uint64_t link_us;    /* clock when the link came up last */
     uint64_t address_us; /* clock when it got its address, 0 = none */
+    struct net_early early;
 };
 
 /* Gives the card to lwIP and starts DHCP or sets the static address of cfg. p and cfg live for

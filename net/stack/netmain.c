@@ -36,7 +36,7 @@
 
 /* Of a card: those that wait for its address (netif.c), and mDNS. One of lwIP's timers too few
  * would stop the machine. */
-#define CARD_TIMERS (2u + DISCOVERY_TIMERS)
+#define CARD_TIMERS (3u + DISCOVERY_TIMERS)
 _Static_assert(LWIP_NUM_SYS_TIMEOUT_INTERNAL + NET_MAX_NICS * CARD_TIMERS + MDNS_MAX_STORED_PKTS +
                        WALLTIME_TIMERS + SYSLOG_TIMERS <=
                    MEMP_NUM_SYS_TIMEOUT,
@@ -287,6 +287,8 @@ void net_start(const struct pci *pci, const struct net_config *cfg,
 }
 
 void net_wake(void) { event_signal(&state.wake); }
+
+bool net_has_been_up(void) { return state.had_address; }
 
 enum fl_err net_wait_up(struct deadline d) { return event_wait(&state.up, d); }
 

@@ -36,6 +36,9 @@ void net_wake(void);
  * compete for the core. Yields. */
 FL_MUST_CHECK enum fl_err net_wait_up(struct deadline d);
 
+/* Whether a card has had an address, be it lost since. */
+bool net_has_been_up(void);
+
 /* A snapshot; nothing yields. Any fiber. */
 void net_get_status(struct net_status *out);
 /* Whether that is a name of ours, "NAME.local" (mDNS), in letters of any size. */

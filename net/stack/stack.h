@@ -50,8 +50,10 @@ struct stack_stats {
     uint64_t half_open_expired;
     uint64_t closing_expired;  /* peers that never acknowledged our FIN */
     uint64_t time_wait_reused; /* RFC 6191 */
-    uint64_t arp_limited;      /* packets not sent: too many unknown neighbours */
-    uint64_t ooseq_limited;    /* times that early data was not kept for lack of buffers */
+    uint64_t early_dropped; /* requests for a connection before the address: too many, or its link
+                               went */
+    uint64_t arp_limited;   /* packets not sent: too many unknown neighbours */
+    uint64_t ooseq_limited; /* times that early data was not kept for lack of buffers */
     uint32_t half_open, closing, time_wait; /* now */
 };
 void stack_get_stats(struct stack_stats *out);

@@ -20,6 +20,7 @@
 #define OUR_IP         0x0a00020fu /* 10.0.2.15 */
 #define PEER_IP        0x0a000202u /* 10.0.2.2: router, DHCP server and client in one */
 #define PORT           80u
+#define EARLY_PORT     39000u /* and up: of connections asked for before the address is there */
 #define DOWNLOAD_BYTES (400u * 1024u)
 #define ETHERTYPE_TEST 0x88b5u /* IEEE 802: local experiments */
 
@@ -30,6 +31,8 @@ static struct {
     bool dhcp_mute;
     unsigned discovers, requests, pongs;
     unsigned ip6_frames, early_ip6; /* IPv6; those before DHCP was through */
+    unsigned early, early_answers;  /* to be asked for before the address; that stood after it */
+    uint16_t first_early;           /* the port of the first of these */
     bool asked_name;                /* the request named its host */
     bool (*until)(void);
     uint64_t stop_us;
@@ -98,6 +101,32 @@ static inline void send_ip(uint8_t *frame, uint8_t protocol, size_t len)
     }
 }
 
+static inline void send_tcp(uint8_t flags);
+
+/* Requests for connections, each from a port of its own. */
+static inline void send_early(unsigned count)
+{
+    const uint16_t port = t.port;
+    for (unsigned i = 0; i < count; i++) {
+        t.port = (uint16_t)(EARLY_PORT + i);
+        send_tcp(0x02);
+    }
+    t.port = port;
+}
+
+/* A connection that came early stands: it is counted and given up. */
+static inline void take_early(const uint8_t *tcp)
+{
+    const uint16_t port = t.port;
+    const uint32_t snd = t.snd;
+    t.first_early = t.early_answers++ == 0 ? be16(tcp + 2) : t.first_early;
+    t.port = be16(tcp + 2);
+    t.snd = be32(tcp + 8);
+    send_tcp(0x04);
+    t.port = port;
+    t.snd = snd;
+}
+
 static inline void answer_dhcp(const uint8_t *req, size_t len)
 {
     uint8_t frame[400] = {0};
@@ -115,6 +144,10 @@ static inline void answer_dhcp(const uint8_t *req, size_t len)
     }
     t.discovers += type == 1;
     t.requests += type == 3;
+    if (type == 3 && t.early > 0) { /* the answer to this gives the address */
+        send_early(t.early);
+        t.early = 0;
+    }
     if (t.dhcp_mute) {
         return;
     }
@@ -192,6 +225,10 @@ static inline void take_tcp(const uint8_t *ip, size_t ip_len)
     put16(pseudo + 10, (uint16_t)(ip_len - 20));
     assert_int_equal(sum(tcp, ip_len - 20, (uint16_t)~sum(pseudo, 12, 0)), 0);
     uint32_t seq = be32(tcp + 4);
+    if ((tcp[13] & 0x12) == 0x12 && be16(tcp + 2) >= EARLY_PORT && be16(tcp + 2) < t.port) {
+        take_early(tcp);
+        return;
+    }
     if (t.tcp == TCP_SYN && (tcp[13] & 0x12) == 0x12) {
         t.rcv = seq + 1;
         t.snd++;

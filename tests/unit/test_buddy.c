@@ -229,6 +229,10 @@ static void holes_stay_holes(void **state)
         assert_true(addr[i] < 10 * PAGE || (addr[i] >= 20 * PAGE && addr[i] < 42 * PAGE));
     }
     assert_int_equal(buddy_add(&p.b, 15 * PAGE, 10 * PAGE), FL_EINVAL); /* known, though in use */
+    for (uint64_t i = 0; i <= 10; i++) { /* one page that is in use, wherever it lies in the run */
+        assert_int_equal(buddy_add(&p.b, (20 - i) * PAGE, (i + 1) * PAGE), FL_EINVAL);
+        assert_int_equal(buddy_add(&p.b, 9 * PAGE, (i + 1) * PAGE), FL_EINVAL);
+    }
     assert_int_equal(alloc_err(&p, 1, 0, 0, 0), FL_ENOMEM);
     assert_int_equal(buddy_add(&p.b, 10 * PAGE, 10 * PAGE), FL_OK); /* a hole is filled later */
     assert_int_equal(alloc(&p, 10), 10 * PAGE);

@@ -13,9 +13,13 @@
 #include "mm/ram.h"
 #include "net/api/api.h"
 #include "net/api/events.h"
+#include "net/stack/netif.h"
 #include "net/stack/netmain.h"
+#include "net/stack/stack.h"
 #include "tests/unit/fake_virtio.h"
 #include "tests/unit/netmain_peer.h"
+
+#define TOO_MANY_EARLY (NET_EARLY_MAX + 3u)
 
 /* --- the server behind the fiber -------------------------------------------------------------- */
 
@@ -147,6 +151,7 @@ static int setup(void **state)
     t.dev.queue_max[1] = 16; /* smaller than what TCP wants to have under way */
     t.content_ok = true;
     t.port = 40000;
+    t.early = TOO_MANY_EARLY;
     t.snd = 0xfffffff0; /* crosses the wrap */
     return 0;
 }
@@ -173,6 +178,20 @@ static void test_dhcp(void **state)
     assert_in_range(t.up_us, s.address_us, s.address_us + US_PER_MS);
     assert_int_equal(told_of, NET_NIC_UP);
     assert_int_equal(changes, 2); /* the card, its address */
+}
+
+static bool all_early_answered(void) { return t.early_answers >= NET_EARLY_MAX; }
+
+/* Who asked for a connection before there was an address need not ask again; of too many, the first
+ * must. */
+static void test_early(void **state)
+{
+    (void)state;
+    assert_true(run_until(all_early_answered, 10 * US_PER_MS));
+    run_until(NULL, 10 * US_PER_MS);
+    assert_int_equal(t.early_answers, NET_EARLY_MAX);
+    assert_int_equal(t.first_early, EARLY_PORT + TOO_MANY_EARLY - NET_EARLY_MAX);
+    assert_int_equal(stack_stats_mut()->early_dropped, TOO_MANY_EARLY - NET_EARLY_MAX);
 }
 
 static bool card_has_ip6(void) { return card().ip6_count == 1; }
@@ -436,11 +455,12 @@ static void test_broken_card(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_dhcp),          cmocka_unit_test(test_ipv6),
-        cmocka_unit_test(test_ping),          cmocka_unit_test(test_download),
-        cmocka_unit_test(test_back_pressure), cmocka_unit_test(test_link),
-        cmocka_unit_test(test_noise),         cmocka_unit_test(test_pieces),
-        cmocka_unit_test(test_events),        cmocka_unit_test(test_broken_card),
+        cmocka_unit_test(test_dhcp),        cmocka_unit_test(test_early),
+        cmocka_unit_test(test_ipv6),        cmocka_unit_test(test_ping),
+        cmocka_unit_test(test_download),    cmocka_unit_test(test_back_pressure),
+        cmocka_unit_test(test_link),        cmocka_unit_test(test_noise),
+        cmocka_unit_test(test_pieces),      cmocka_unit_test(test_events),
+        cmocka_unit_test(test_broken_card),
     };
     return cmocka_run_group_tests_name("netmain", tests, setup, NULL);
 }

@@ -16,6 +16,7 @@
 #include "arch/host/host.h"
 #include "mm/ram.h"
 #include "net/stack/netmain.h"
+#include "net/stack/stack.h"
 #include "pci/pci.h"
 #include "pci/pci_regs.h"
 #include "tests/unit/fake_virtio.h"
@@ -146,6 +147,37 @@ static void one_card_has_the_address(void **state)
     }
 }
 
+static bool early_is_dropped(void *arg)
+{
+    (void)arg;
+    return stack_stats_mut()->early_dropped > 0;
+}
+
+/* What asks for a connection of a card that waits for its address is forgotten with its link; what
+ * is for somebody else, or no TCP, is not kept at all. */
+static void early_ones_go_with_the_link(void **state)
+{
+    enum { IP = 14, PROTOCOL = IP + 9, TCP_HEADER = IP + 20, SYN_FRAME = TCP_HEADER + 20 };
+    struct fake_virtio *f = &card[FIRST + 1];
+    uint8_t frame[60] = {[12] = 0x08, [IP] = 0x45, [IP + 3] = 40, [PROTOCOL] = 6};
+    (void)state;
+    memcpy(frame, f->mac, sizeof(f->mac));
+    assert_true(fv_receive(f, frame, SYN_FRAME));
+    frame[PROTOCOL] = 17;
+    assert_true(fv_receive(f, frame, SYN_FRAME));
+    frame[PROTOCOL] = 6;
+    frame[5] ^= 0x40;
+    assert_true(fv_receive(f, frame, SYN_FRAME));
+    frame[5] ^= 0x40;
+    frame[12] = 0x88;
+    assert_true(fv_receive(f, frame, SYN_FRAME));
+    frame[12] = 0x08;
+    assert_true(fv_receive(f, frame, SYN_FRAME - 1));
+    fv_set_link(f, false);
+    fiber_run(early_is_dropped, NULL);
+    assert_int_equal(stack_stats_mut()->early_dropped, 1);
+}
+
 static void no_more_than_there_may_be(void **state)
 {
     (void)state;
@@ -179,10 +211,9 @@ static void ipv6_without_ipv4(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_broken_card_is_told_of),
-        cmocka_unit_test(one_card_has_the_address),
-        cmocka_unit_test(no_more_than_there_may_be),
-        cmocka_unit_test(ipv6_without_ipv4),
+        cmocka_unit_test(a_broken_card_is_told_of),    cmocka_unit_test(one_card_has_the_address),
+        cmocka_unit_test(no_more_than_there_may_be),   cmocka_unit_test(ipv6_without_ipv4),
+        cmocka_unit_test(early_ones_go_with_the_link),
     };
     return cmocka_run_group_tests_name("netmain_cards", tests, setup, NULL);
 }
