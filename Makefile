@@ -35,7 +35,7 @@ all: host efi client ## build the appliance, the GPU model, the client and the h
 
 run: efi gpu-model ## user: boot the appliance on the GPU model under QEMU; Ctrl-C ends it
 	$(Q)python3 images/run.py --chip '$(CHIP)' --fw-version '$(FW)' --http-port '$(HTTP_PORT)' \
-	    --nic '$(NIC)' --gpus '$(GPUS)' --firmware-dir '$(FIRMWARE)' $(if $(GDB),--gdb) $(RUN_ARGS)
+	    $(if $(HTTPS_PORT),--https-port '$(HTTPS_PORT)') --nic '$(NIC)' --gpus '$(GPUS)' --firmware-dir '$(FIRMWARE)' $(if $(GDB),--gdb) $(RUN_ARGS)
 
 test: ## build everything and test it; the last line is "N passed, N failed"
 	$(Q)$(RUN_TESTS) $(TEST_ARGS)

@@ -21,7 +21,7 @@ enum {
 /* Options that only some commands take; bits of command.takes. */
 enum {
     TAKES_FILE = 1 << 0,     /* -o */
-    TAKES_QUERY = 1 << 1,    /* -q */
+    TAKES_QUERY = 1 << 1,    /* -q, --check */
     TAKES_INTERVAL = 1 << 2, /* --interval */
     TAKES_EVENTS = 1 << 3,   /* --follow, --once, --after, --kind */
     TAKES_LINES = 1 << 4,    /* -n */
@@ -38,6 +38,7 @@ struct options {
     double timeout_s; /* 0: the command's own */
     bool json;
     bool query;          /* -q */
+    bool check;          /* --check */
     bool follow, once;   /* --follow, --once */
     double interval_s;   /* --interval; 0: not given */
     const char *after;   /* --after: decimal digits; NULL: not given */

@@ -31,6 +31,12 @@ int cmd_status(struct client *c, int argc, char **argv)
 {
     (void)argc;
     (void)argv;
+    if (c->o->check && (c->o->query || c->o->json)) {
+        return client_usage(c->o->command, "--check is a line of its own: without -q and --json");
+    }
+    if (c->o->check) {
+        return status_check(c);
+    }
     if (c->o->query) {
         return query(c);
     }

@@ -36,7 +36,11 @@ const struct command client_commands[] = {
      .help = "What is not known is N/A. -q: the text of nvidia-smi -q. --json: all that the "
              "appliance knows,\n"
              "with --gpu of that GPU. Exit status 0 also when a GPU has failed: it was asked, and "
-             "it told.\n",
+             "it told.\n"
+             "--check: one line for Nagios, Icinga and their like, with figures behind |; exit "
+             "status 0 OK,\n"
+             "1 WARNING (degraded, or booting), 2 CRITICAL (failed, missing or not up), 3 UNKNOWN "
+             "(no answer).\n",
      .takes = TAKES_QUERY,
      .timeout_s = QUESTION_S,
      .run = cmd_status},

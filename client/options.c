@@ -24,6 +24,7 @@ enum {
     OPTION_TIMEOUT,
     OPTION_OUTPUT,
     OPTION_QUERY,
+    OPTION_CHECK,
     OPTION_INTERVAL,
     OPTION_FOLLOW,
     OPTION_ONCE,
@@ -52,6 +53,8 @@ const struct client_option client_options[OPTIONS + 1] = {
     [OPTION_OUTPUT] = {"output", 'o', "FILE", TAKES_FILE,
                        "where what was fetched goes; - is standard output\n"},
     [OPTION_QUERY] = {"query", 'q', NULL, TAKES_QUERY, "the text of nvidia-smi -q\n"},
+    [OPTION_CHECK] = {"check", 0, NULL, TAKES_QUERY,
+                      "a line and an exit status for a monitoring system\n"},
     [OPTION_INTERVAL] = {"interval", 0, "S", TAKES_INTERVAL,
                          "seconds between two looks when nothing is told, 0.1 to 600\n"},
     [OPTION_FOLLOW] = {"follow", 'f', NULL, TAKES_EVENTS, "goes on with what comes\n"},
@@ -201,6 +204,9 @@ static int take_option(int k, char *value, struct options *o, struct given *g)
         break;
     case OPTION_QUERY:
         o->query = true;
+        break;
+    case OPTION_CHECK:
+        o->check = true;
         break;
     case OPTION_FOLLOW:
         o->follow = true;

@@ -35,18 +35,25 @@ static const char *reading(const json_t *gpu, const char *name, json_int_t per_u
     return out;
 }
 
-/* The board's power, by what the firmware gives of it; as in DCGM_FI_DEV_POWER_USAGE
- * (net/api/metrics_gpu.c). */
-static const char *power(const json_t *gpu, char out[TEXT_MAX])
+/* As in DCGM_FI_DEV_POWER_USAGE (net/api/metrics_gpu.c). */
+bool status_power(const json_t *gpu, json_int_t *value)
 {
     static const char *const names[] = {"power_module", "power_module_now", "power_gpu",
                                         "power_gpu_now"};
-    json_int_t value;
-    size_t i = 0;
-    while (i + 1 < ARRAY_SIZE(names) && !status_sensor(gpu, names[i], &value)) {
-        i++;
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        if (status_sensor(gpu, names[i], value)) {
+            return true;
+        }
     }
-    return reading(gpu, names[i], MW_PER_W, "W", out);
+    return false;
+}
+
+static const char *power(const json_t *gpu, char out[TEXT_MAX])
+{
+    json_int_t value;
+    const bool known = status_power(gpu, &value);
+    snprintf(out, TEXT_MAX, known ? "%.0fW" : "N/A", (double)value / MW_PER_W);
+    return out;
 }
 
 static const char *power_limit(const json_t *gpu, char out[TEXT_MAX])

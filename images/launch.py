@@ -152,6 +152,8 @@ class Machine:
             raise MachineError(f"the disk image {self.image} is missing")
         if not port_is_free(self.http_port):
             raise MachineError(f"port {self.http_port} of this machine is taken (HTTP_PORT=another)")
+        if self.https_port and not port_is_free(self.https_port):
+            raise MachineError(f"port {self.https_port} of this machine is taken (HTTPS_PORT=another)")
         self.work = Path(tempfile.mkdtemp(prefix="firstlight-"))
         if len(str(self.work / "gpu00.sock")) > SOCKET_PATH_MAX:
             raise MachineError(f"{self.work} is too long a path for a socket; set TMPDIR")

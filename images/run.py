@@ -52,6 +52,8 @@ def parse():
     parser.add_argument("--gpus", type=int, default=1, help="how many of each chip; 0: none")
     parser.add_argument("--nic", default="virtio", help="virtio, e1000e, both or none")
     parser.add_argument("--http-port", type=int, default=8080)
+    parser.add_argument("--https-port", type=int, metavar="PORT",
+                        help="where it answers over TLS; tls = yes where the config says nothing of tls")
     parser.add_argument("--firmware-dir", help="holds nvidia/<chip>/gsp/*.bin")
     parser.add_argument("--conf", default=CONF)
     parser.add_argument("--image", help="a disk image; default: one made of what was built")
@@ -91,6 +93,18 @@ def gdb_args(record):
     return ["-gdb", f"unix:{os.path.relpath(path)},server=on,wait=off"]
 
 
+def config(args):
+    """The config file: with TLS where a port for it was asked and the file does not speak of it."""
+    conf = Path(args.conf)
+    text = conf.read_text(encoding="utf-8")
+    if not args.https_port or re.search(r"^\s*tls\s*=", text, re.M):
+        return conf
+    args.record.mkdir(parents=True, exist_ok=True)
+    with_tls = args.record / "firstlight.conf"
+    with_tls.write_text(f"{text.rstrip()}\ntls = yes\n", encoding="utf-8")
+    return with_tls
+
+
 def watch(machine, seconds):
     """Until Ctrl-C, the end of QEMU or the time is up."""
     until = None if seconds is None else time.monotonic() + seconds
@@ -108,6 +122,8 @@ def run(machine, args):
         machine.wait_http(progress=Progress())
         say(f"answers after {time.monotonic() - begin:.1f} s: "
             f"http://127.0.0.1:{machine.http_port}/")
+        if machine.https_port:
+            say(f"over TLS: https://127.0.0.1:{machine.https_port}/")
         token = machine.token()
         if token:
             say(f"token for what changes state: {token}")
@@ -130,12 +146,12 @@ def main():
     signal.signal(signal.SIGTERM, interrupted)
     try:
         image = args.image or make_image(
-            RECORD / "firstlight.img", chips=args.chips or ["ga102"], conf=args.conf,
+            RECORD / "firstlight.img", chips=args.chips or ["ga102"], conf=config(args),
             fw_versions=[args.fw_version], firmware_dir=args.firmware_dir or None)
         say(f"{' + '.join(args.chips) or 'no GPU'}, firmware {args.fw_version}, network card {args.nic}, "
             f"QEMU {read_deps().get('QEMU_VERSION')}; Ctrl-C ends it")
         machine = Machine(image, chips=args.chips, fw_version=args.fw_version, nic=args.nic,
-                          firmware_dir=args.firmware_dir or None, http_port=args.http_port,
+                          firmware_dir=args.firmware_dir or None, http_port=args.http_port, https_port=args.https_port,
                           memory_mib=args.memory, screen=bool(args.screenshot),
                           model_args=args.model_arg,
                           qemu_args=args.qemu_arg + (gdb_args(args.record) if args.gdb else []),

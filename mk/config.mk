@@ -14,6 +14,8 @@ GPUS ?= 1
 NIC ?= virtio
 ## HTTP_PORT: make run: where the appliance answers on this machine
 HTTP_PORT ?= 8080
+## HTTPS_PORT: make run: where it answers over TLS, such as 8443: that switches TLS on; none without
+HTTPS_PORT ?=
 ## GDB: make run: 1 lets make gdb attach to the appliance
 GDB ?=
 ## CHIPS: make image: the chips whose firmware goes on the stick, or "all"

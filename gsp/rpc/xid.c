@@ -74,7 +74,7 @@ static const struct gsp_xid_info catalogue[] = {
     {88, "error of video decoder 3", CHANNEL},
     {89, "error of video decoder 4", CHANNEL},
     {90, "error of the L2 cache or the crossbar", RESET},
-    {92, "very many corrected memory errors", REPLACE},
+    {92, "very many corrected memory errors", WATCH},
     {93, "the InfoROM was to be written too often", WATCH},
     {94, "a memory error that was contained: one channel has lost its data", CHANNEL},
     {95, "a memory error that was not contained: any data may be wrong", RESET},

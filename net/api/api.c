@@ -72,7 +72,7 @@ static const struct http_route routes[] = {
      "status", "application/json", OBJECT},
     {"/api/v1/sd", HTTP_METHOD_GET, api_get_sd,
      "this appliance as a target, for Prometheus' http_sd", 0, 0, "sd", "application/json",
-     "{\"type\":\"array\"}"},
+     "{\"type\":\"array\",\"items\":" OBJECT "}"},
     {"/api/v1/log", HTTP_METHOD_GET, get_log, "the appliance's own log", 0, 0, "log", "text/plain",
      STRING},
     {"/api/v1/speed", HTTP_METHOD_GET, api_get_speed,

@@ -16,6 +16,7 @@
 /* The network is looked at no more often: its status is a copy of everything. A link that comes and
  * goes faster is not told. */
 #define NETWORK_LOOK_US (10 * US_PER_MS)
+#define NET_IP4_TEXT    16u /* with its NUL */
 
 static struct {
     struct gpu {
@@ -27,6 +28,8 @@ static struct {
     struct card {
         bool link, failed;
         uint32_t ip;
+        uint8_t ip6_count;
+        uint8_t ip6[NET_IP6_MAX][NET_IP6_BYTES];
     } card[NET_MAX_NICS];
     uint64_t network_us; /* it is looked at no earlier than this */
     bool network_waits;  /* something has happened since it was looked at */
@@ -193,21 +196,65 @@ static void tell_link(uint32_t nic, const struct net_nic_status *n)
     end(&j, "link");
 }
 
-static void tell_address(uint32_t nic, uint32_t ip, uint64_t at_us)
+/* now: the address that it has got; NULL: it has lost this one. */
+static void tell_address(uint32_t nic, const char *now, const char *lost, uint64_t at_us)
 {
     struct jw j;
-    char address[16] = "", text[64];
-    if (ip != 0) {
-        snprintf(address, sizeof(address), "%u.%u.%u.%u", (unsigned)(ip >> 24),
-                 (unsigned)(ip >> 16 & 0xff), (unsigned)(ip >> 8 & 0xff), (unsigned)(ip & 0xff));
-    }
+    char text[48 + NET_IP6_TEXT];
     begin(&j, at_us);
-    snprintf(text, sizeof(text), "network card %u %s%s", (unsigned)nic,
-             ip != 0 ? "has the address " : "has no address any more", address);
+    snprintf(text, sizeof(text), "network card %u has the address %s%s", (unsigned)nic,
+             now != NULL ? now : lost, now != NULL ? "" : " no more");
     jw_str(&j, "text", text);
     jw_u64(&j, "nic", nic);
-    jw_str(&j, "address", ip != 0 ? address : NULL);
+    jw_str(&j, "address", now);
+    jw_str(&j, "lost", now != NULL ? NULL : lost);
     end(&j, "address");
+}
+
+static const char *ip4_text(uint32_t ip, char out[NET_IP4_TEXT])
+{
+    snprintf(out, NET_IP4_TEXT, "%u.%u.%u.%u", (unsigned)(ip >> 24), (unsigned)(ip >> 16 & 0xff),
+             (unsigned)(ip >> 8 & 0xff), (unsigned)(ip & 0xff));
+    return out;
+}
+
+static void take_ip4(uint32_t nic, const struct net_nic_status *n)
+{
+    const uint32_t was = events.card[nic].ip;
+    char text[NET_IP4_TEXT];
+    if (n->ip != 0 && n->ip != was) {
+        tell_address(nic, ip4_text(n->ip, text), NULL, n->address_us);
+    } else if (n->ip != was) {
+        tell_address(nic, NULL, ip4_text(was, text), clock_now_us());
+    }
+}
+
+static bool has_ip6(const uint8_t list[][NET_IP6_BYTES], uint8_t count, const uint8_t *ip6)
+{
+    for (uint8_t i = 0; i < count; i++) {
+        if (memcmp(list[i], ip6, NET_IP6_BYTES) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void take_ip6(uint32_t nic, const struct net_nic_status *n)
+{
+    const struct card *c = &events.card[nic];
+    char text[NET_IP6_TEXT];
+    for (uint8_t i = 0; i < c->ip6_count; i++) {
+        if (!has_ip6(n->ip6, n->ip6_count, c->ip6[i])) {
+            net_ip6_text(c->ip6[i], text);
+            tell_address(nic, NULL, text, clock_now_us());
+        }
+    }
+    for (uint8_t i = 0; i < n->ip6_count; i++) {
+        if (!has_ip6(c->ip6, c->ip6_count, n->ip6[i])) {
+            net_ip6_text(n->ip6[i], text);
+            tell_address(nic, text, NULL, clock_now_us());
+        }
+    }
 }
 
 static void take_card(uint32_t nic, const struct net_nic_status *n)
@@ -222,10 +269,13 @@ static void take_card(uint32_t nic, const struct net_nic_status *n)
     if (n->link != c->link) {
         tell_link(nic, n);
     }
-    if (n->ip != c->ip) {
-        tell_address(nic, n->ip, n->ip != 0 ? n->address_us : clock_now_us());
-    }
-    *c = (struct card){.link = n->link, .failed = n->state == NET_NIC_FAILED, .ip = n->ip};
+    take_ip4(nic, n);
+    take_ip6(nic, n);
+    *c = (struct card){.link = n->link,
+                       .failed = n->state == NET_NIC_FAILED,
+                       .ip = n->ip,
+                       .ip6_count = n->ip6_count};
+    memcpy(c->ip6, n->ip6, sizeof(c->ip6));
 }
 
 static void take_network(void)

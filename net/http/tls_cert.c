@@ -15,7 +15,7 @@
 #include "net/http/tls_priv.h"
 #include "net/stack/netmain.h"
 
-enum { SHA256_BYTES = 32, DER_MAX = 1024, SERIAL_BYTES = 16, SANS_MAX = 3 + NET_MAX_NICS };
+enum { SHA256_BYTES = 32, DER_MAX = 2048, SERIAL_BYTES = 16, SANS_MAX = 2 + 2 * NET_MAX_NICS };
 
 /* --- from the volume --- */
 
@@ -101,7 +101,7 @@ static enum fl_err from_files(struct tls_identity *id, const struct tls_options 
 struct names {
     mbedtls_x509_san_list san[SANS_MAX];
     size_t count;
-    char local[NET_HOSTNAME_MAX + sizeof(".local")];
+    char local[1 + NET_MAX_NICS][NET_HOSTNAME_MAX + sizeof(".local")];
     uint8_t ip[NET_MAX_NICS][4];
 };
 
@@ -117,16 +117,31 @@ static void add_name(struct names *n, int type, const void *value, size_t len)
     n->count++;
 }
 
+/* label.local, unless it is there. local[i]: where it is kept. */
+static void add_local(struct names *n, size_t i, const char *label)
+{
+    snprintf(n->local[i], sizeof(n->local[i]), "%s.local", label);
+    for (size_t k = 0; k < i; k++) {
+        if (strcmp(n->local[k], n->local[i]) == 0) {
+            return;
+        }
+    }
+    add_name(n, MBEDTLS_X509_SAN_DNS_NAME, n->local[i], strlen(n->local[i]));
+}
+
+/* The host name, the names by mDNS, which may be others (net/stack/discovery.h), and IPv4. */
 static void collect_names(struct names *n, const char *hostname)
 {
     static struct net_status net; /* too large for a stack; nothing yields here */
     memset(n, 0, sizeof(*n));
-    snprintf(n->local, sizeof(n->local), "%s.local", hostname);
     add_name(n, MBEDTLS_X509_SAN_DNS_NAME, hostname, strlen(hostname));
-    add_name(n, MBEDTLS_X509_SAN_DNS_NAME, n->local, strlen(n->local));
+    add_local(n, 0, hostname);
     net_get_status(&net);
     for (uint32_t i = 0; i < net.nic_count; i++) {
         uint32_t ip = net.nic[i].ip;
+        if (net.nic[i].local_name[0] != '\0') {
+            add_local(n, 1 + i, net.nic[i].local_name);
+        }
         if (ip != 0) {
             uint8_t *to = n->ip[i];
             to[0] = (uint8_t)(ip >> 24);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The live page in a headless Chromium, against an appliance with two GPUs of which the second fails:
-// page_live.mjs URL TOKEN. It may have a stream of events and sensors, or not.
+// page_live.mjs URL TOKEN.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -74,12 +74,42 @@ try {
                 "BOOT_42 of a GA102"
             );
         },
+        async "sensors come by the stream, and their lines move"() {
+            assert.equal(await p.eval("streaming"), true, "there is a stream");
+            // Those of the stream name their GPU, those of the status stand in it.
+            await p.eval(
+                `{ const take = remember; window.came = 0; remember = (index, sensors, at) => { take(index, sensors, at); if (sensors?.gpu === 0) came++; }; }`
+            );
+            const line = `[...document.querySelectorAll("#gpu0 .tile polyline")].map(l => l.getAttribute("points")).join(";")`;
+            await p.until(`came > 1 && (${line}).includes(" ")`, "values come, and lines are drawn", LONG_MS);
+            const [before, n] = await p.eval(`[${line}, came]`);
+            await p.until(`came > ${n} && ${line} !== ${JSON.stringify(before)}`, "the lines moved", LONG_MS);
+        },
+        async "memory is mapped by the API, and the walk of the page tables ends in it"() {
+            const made = await p.eval(`(async () => {
+                const { session } = await rpc("session.open", { gpu: 0 }),
+                    { object, extents } = await rpc("memory.alloc", { session, bytes: 65536, contiguous: true }),
+                    { vm } = await rpc("vm.create", { session, kind: "engines" }),
+                    { va } = await rpc("vm.map", { session, vm, object, bytes: 65536, page: "4K" });
+                Object.assign($("wsession"), { value: session });
+                Object.assign($("wvm"), { value: vm });
+                Object.assign($("wva"), { value: va });
+                $("wgo").click();
+                return { session, va, at: extents[0].address };
+            })()`);
+            await p.until("$('wend').textContent !== ''", "the walk's end");
+            assert.match(await text("#wend"), new RegExp(`^${made.va} is mapped to ${made.at} in .*, a 4K page`));
+            assert.ok((await p.eval("$('wlevels').children.length")) >= 4);
+            await p.until("document.querySelectorAll('#mmap .piece.object').length > 0", "it is on the map");
+            await p.eval(`rpc("session.close", { session: ${JSON.stringify(made.session)} })`);
+        },
         async "a call by the console"() {
             await p.eval("$('cmethod').value = 'gpu.list'; showMethod()");
             await click("#cgo");
             await p.until("document.querySelector('#cout').textContent.includes('0000:01:00.0')");
         },
-        async "unloaded and booted again"() {
+        async "unloaded and booted again, and the stream tells it as it happens"() {
+            const newest = await p.eval("lastEvent");
             for (const [nth, word] of [
                 [2, "Unloaded"],
                 [1, "Ready"]
@@ -92,6 +122,12 @@ try {
                     LONG_MS
                 );
             }
+            await p.until(
+                `["unloaded", "ready"].every(state => events.some(e => Number(e.id) > ${newest} && e.event === "state" && e.gpu === 0 && e.state === state))`,
+                "both events, heard live"
+            );
+            await p.until("[...document.querySelectorAll('#events li.ok')].some(li => li.textContent.includes('ready'))");
+            assert.equal(await p.eval("streaming"), true);
         },
         async "the browser complained of nothing, and asked nobody else"() {
             assert.deepEqual(p.errors, []);

@@ -1,12 +1,20 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""firstlight, the client on the host, with a real appliance: orders, registers, methods by name, logs, the
-token, a GPU that does not come up."""
+"""firstlight, the client on the host, with a real appliance: every command, what it shows held against the
+API's JSON; the token, a GPU that does not come up."""
+import json
+import os
+import signal
+import subprocess
 import tempfile
 from pathlib import Path
 
-from _client import DONE, NEEDS_TOKEN, REFUSED, UNREACHABLE, Client
+from _client import DONE, NEEDS_TOKEN, PROGRAM, REFUSED, UNREACHABLE, Client
 from _harness import Test, image
+
+CRITICAL, UNKNOWN = 2, 3  # of status --check
+ENDS_S = 30  # for hangs
+
 
 def ended(test, name, done, status, *words):
     text = done.stdout + done.stderr
@@ -46,9 +54,83 @@ def works(test, m):
     test.ok("token-not-in-log", client.token not in m.get("/api/v1/log")[1])
 
 
+def follow(client, *args):
+    """The program as it goes on, until it is told to end."""
+    env = os.environ | {"FIRSTLIGHT_HOST": client.host, "FIRSTLIGHT_TOKEN": client.token}
+    return subprocess.Popen([PROGRAM, *args], env=env, stdout=subprocess.PIPE, text=True)
+
+
+def shows(test, m):
+    """What only asks, against the API's own words."""
+    client = Client(m)
+    with follow(client, "events", "--follow", "--kind", "sensors", "--json") as child:
+        sensors = json.loads(child.stdout.readline())
+        child.send_signal(signal.SIGINT)
+    test.ok("sensors-live", child.returncode == DONE and sensors["values"]["temperature_gpu"]["value"] > 0, sensors)
+    status = m.json("/api/v1/status")
+    gpu = status["gpus"][0]
+    table = client("status")
+    ended(test, "status", table, DONE, status["appliance"]["version"], gpu["name"], gpu["pci"]["address"],
+          gpu["gsp"]["version"], "| ready ", f"http://{client.host}")
+    test.equal("status-json", client.result("status", "--gpu", "0")["uuid"], gpu["uuid"])
+    ended(test, "status-query", client("status", "-q"), DONE, "NVSMI LOG", gpu["uuid"])
+    check = client("status", "--check")
+    test.ok("check", check.returncode == 0 and check.stdout.count("\n") == 1 and
+            check.stdout.startswith("FIRSTLIGHT OK - 1 of 1 GPUs ready|ready=1;;;0;1 gpu0_temperature="), check)
+    kept = json.loads(m.get("/api/v1/events?format=json")[1])["events"]
+    lines = [json.loads(line) for line in client("events", "--json").stdout.splitlines()]
+    test.equal("events", [e["id"] for e in lines[:len(kept)]], [e["id"] for e in kept])
+    states = client("events", "--kind", "state").stdout.splitlines()
+    wanted = [e["text"] for e in kept if e["event"] == "state"]
+    test.ok("events-kind", len(states) >= len(wanted) > 1 and all(w in s for w, s in zip(wanted, states)), states)
+    names = {line.split("{")[0].split(" ")[0] for line in m.get("/metrics")[1].splitlines()
+             if "power" in line.lower() and not line.startswith("#")}
+    said = client("metrics", "power")
+    test.ok("metrics", said.returncode == DONE and names and all(n in said.stdout for n in names if "power" in n.lower()) and
+            "temperature" not in said.stdout.lower(), f"{names} {said.stdout[:300]}")
+    ended(test, "metrics-none", client("metrics", "no_such_metric"), REFUSED)
+    flight = client("flight", "-n", "5")
+    test.ok("flight", flight.returncode == DONE and len(flight.stdout.splitlines()) == 5, flight)
+    session = client.rpc("session.open")["session"]
+    obj = client.rpc("memory.alloc", session=session, bytes=65536, contiguous=True)
+    vm = client.rpc("vm.create", session=session, kind="engines")["vm"]
+    va = client.rpc("vm.map", session=session, vm=vm, object=obj["object"], bytes=65536, page="4K")["va"]
+    walk = client.rpc("vm.walk", session=session, vm=vm, va=va)
+    test.equal("vm-walk", (walk["end"], walk["address"]), ("mapped", obj["extents"][0]["address"]))
+    test.equal("memory-list", [o["object"] for o in client.rpc("memory.list")], [obj["object"]])
+    stats = client.rpc("memory.stats")
+    test.ok("memory-stats", stats["total_bytes"] > stats["free_bytes"] > 0 and stats["objects"] == 1, stats)
+    client.rpc("session.close", session=session)
+    test.equal("memory-given-back", client.rpc("memory.stats")["objects"], 0)
+
+
+def goes_on(test, m):
+    """watch and events --follow tell of an unload as it happens, until they are told to end."""
+    client = Client(m)
+    for name, args, first, then in (("watch", ("watch",), "GPU 0  ready", "GPU 0  unloaded"),
+                                    ("follow", ("events", "--follow", "--kind", "state"), "ready", "unloaded")):
+        with follow(client, *args) as child:
+            began = any(first in line for line in iter(child.stdout.readline, ""))
+            client.result("unload")
+            told = any(then in line for line in iter(child.stdout.readline, ""))
+            child.send_signal(signal.SIGINT)
+            status = child.wait(timeout=ENDS_S)
+        test.equal(f"{name}-live", (began, told, status), (True, True, DONE))
+        client.result("boot")
+
+
+def found(test, m):
+    """User networking passes no multicast on: nobody is found, which is no failure of the appliance. The
+    question and its answers on a wire are tests/boot/test_found.py's and tests/client/test_discover.py's."""
+    ended(test, "discover-nobody", Client(m)("discover", "--timeout", "0.5"), UNREACHABLE, "no appliance answers")
+
+
 def fails(test, m):
     test.equal("fails", m.wait_gpu(deadline_s=120)["gpus"][0]["state"], "failed")
     client = Client(m)
+    check = client("status", "--check")
+    test.ok("fails.check", check.returncode == CRITICAL and check.stdout.startswith("FIRSTLIGHT CRITICAL - GPU 0: failed: riscv"), check)
+    ended(test, "fails.status", client("status"), DONE, "| failed ", "| riscv ", "GPU 0 failed, attempt 1")
     ended(test, "fails.reset", client("reset"), DONE, "unloaded")
     done = client("boot")
     status = m.json("/api/v1/status")["gpus"][0]
@@ -64,9 +146,14 @@ def fails(test, m):
 with Test("client") as test:
     with test.machine(image("client", "log_level = debug\nattempts = 1\n")) as m:
         test.equal("ready", m.wait_gpu(deadline_s=60)["gpus"][0]["state"], "ready")
+        shows(test, m)
+        goes_on(test, m)
+        found(test, m)
         works(test, m)
         client = Client(m)
     ended(test, "gone", client("boot", "--json"), UNREACHABLE, "Connection refused", client.host)
+    gone = client("status", "--check")
+    test.ok("gone.check", gone.returncode == UNKNOWN and gone.stdout.startswith("FIRSTLIGHT UNKNOWN - ") and not gone.stderr, gone)
     with test.machine(image("client", "log_level = debug\nattempts = 1\n"),
                       model_args=["--fault", "stuck=riscv"]) as m:
         fails(test, m)

@@ -48,6 +48,8 @@ with Test("events") as test, test.machine(image("plain")) as m:
     test.equal("stages", [(e["stage"], e["state"], e["us"]) for e in ended],
                [(s["name"], s["state"], s["us"]) for s in status["gpus"][0]["stages"]])
     test.ok("address", any(e[1] == "address" and e[2]["address"] == "10.0.2.15" for e in heard), heard[:5])
+    card = "fe80::5054:ff:fe12:3456"  # QEMU's first one is 52:54:00:12:34:56
+    test.ok("address6", until(stream(m), [], "address", address=card, lost=None))
     kept = [e for e in heard if e[0]]
     ids = [e[0] for e in kept]
     test.equal("ids", ids, list(range(ids[0], ids[0] + len(ids))))

@@ -20,6 +20,7 @@ from _harness import IMAGES, Test, image
 import launch
 
 TOOL_S = 60  # for hangs, not for speed
+MDNS_NAME = "firstlight-123456.local"  # QEMU's first card is 52:54:00:12:34:56
 HANDSHAKES, PLAIN = 100, 1000
 LIMIT_S, POLL_S = 10, 3  # of a handshake; until it is noticed
 KEPT_S = 0.1  # how long one status answers again
@@ -101,16 +102,21 @@ def strangers(p):
     p.test.equal("enabled", status["enabled"], True)
     path = IMAGES / "tls-shown.pem"
     path.write_text(pem)
-    for host in ("firstlight", "firstlight.local", "10.0.2.15"):
+    name = p.machine.json("/api/v1/status")["network"][0]["name"]
+    p.test.equal("mdns-name", name, MDNS_NAME)
+    for host in ("firstlight", "firstlight.local", name, "10.0.2.15"):
         code, text = p.curl("--cacert", path, host=host)
         p.ok(f"curl-{host}", (code, text) == (0, "ok\n"), f"{code}: {text}")
+    code, text = run("curl", "-sS", "--max-time", TOOL_S, "--resolve", f"{name}:{p.port}:127.0.0.1", "--cacert", path,
+                     f"https://{name}:{p.port}/healthz")
+    p.ok("curl-resolve", (code, text) == (0, "ok\n"), f"{code}: {text}")
     code, text = p.curl("--cacert", path, host="elsewhere.example")
     p.ok("curl-other-name", code == 60, f"{code}: {text}")
     code, text = p.curl()
     p.ok("curl-untrusted", code == 60, f"{code}: {text}")
     text = openssl("x509", "-in", path, "-noout", "-subject", "-ext", "subjectAltName,basicConstraints")
     p.test.holds("x509", text, "CN = firstlight", "DNS:firstlight", "DNS:firstlight.local",
-                 "IP Address:10.0.2.15", "CA:TRUE")
+                 f"DNS:{name}", "IP Address:10.0.2.15", "CA:TRUE")
     code, text = p.s_client("-tls1_3", "-CAfile", path, "-verify_return_error")
     p.ok("s_client", code == 0 and "TLSv1.3" in text and "Verify return code: 0" in text, text)
     for suite in ("TLS_AES_128_GCM_SHA256", "TLS_CHACHA20_POLY1305_SHA256"):

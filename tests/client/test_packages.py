@@ -52,7 +52,7 @@ def completion(t):
                       "_firstlight\nprintf '%s\\n' \"${COMPREPLY[@]}\"", cwd=TOP).split()
 
     general = [option for option in OPTIONS if option not in
-               ("--output", "--query", "--interval", "--follow", "--once", "--after", "--kind", "--lines")]
+               ("--output", "--query", "--check", "--interval", "--follow", "--once", "--after", "--kind", "--lines")]
     t.equal("completion.first", sorted(completed("")), sorted(COMMANDS + ["help"] + general))
     for name, words, expected in (
             ("command", ["re"], ["reset", "registers", "report"]), ("argument", ["logs", "i"], ["init", "intr"]),

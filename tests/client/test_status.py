@@ -105,6 +105,47 @@ def forms(t):
         t.equal("forms.terminal", run_on_terminal("status", url=a.url)[0], DONE)
 
 
+def check(t):
+    """As a plugin: one line on standard output, nothing else, and their exit statuses."""
+    whole = ("FIRSTLIGHT OK - 1 of 1 GPUs ready|ready=1;;;0;1 gpu0_temperature=41.6 gpu0_power=31.4 "
+             "gpu0_utilization=7%;;;0;100 gpu0_memory=512MB;;;0;24576\n")
+    ok, slow = {"state": "ok", "reasons": []}, {"state": "degraded", "reasons": ["Xid 48|\nx", "slow"]}
+    bad = {"state": "failed", "reasons": ["failed: riscv: it does not start"]}
+    with Appliance() as a:
+        def line(name, status_expected, begin, *gpus, args=()):
+            serve(a, status(*gpus))
+            ended = run("status", "--check", *args, url=a.url)
+            t.ok(f"check.{name}", ended.returncode == status_expected and ended.stdout.startswith(f"FIRSTLIGHT {begin}") and
+                 ended.stdout.count("\n") == 1 and ended.stdout.count("|") <= 1 and not ended.stderr, f"{ended}")
+            return ended.stdout
+
+        a.paths["/healthz"] = 200, "text/plain", b"ok\n"
+        t.equal("check.whole", line("ok", 0, "OK", gpu()), whole)
+        line("degraded", 1, "WARNING - GPU 1: Xid 48/\\x0ax, slow|ready=2;;;0;2 ", gpu(), gpu(1, health=slow))
+        line("booting", 1, "WARNING - GPU 0: is booting", gpu(state="booting", health=bad | {"reasons": ["is booting"]}))
+        line("failed", 2, "CRITICAL - GPU 0: failed: riscv: it does not start|ready=0;;;0;1 ",
+             gpu(state="failed", health=bad))
+        line("worst", 2, "CRITICAL - GPU 0: failed", gpu(state="failed", health=bad), gpu(1, health=slow), gpu(2, health=5))
+        line("unloaded", 2, "CRITICAL - GPU 0: is unloaded|", gpu(state="unloaded", health=bad | {"reasons": []}))
+        line("odd", 3, "UNKNOWN - GPU 0: is ready|", gpu(health=None))
+        line("none", 2, "CRITICAL - no GPU was found|ready=0;;;0;0\n")
+        line("chosen", 0, "OK - 1 of 1 GPUs ready|", gpu(health=slow), gpu(1), args=("--gpu", "1"))
+        line("no-such", 3, "UNKNOWN - there is no GPU 7; the machine has 1\n", gpu(), args=("--gpu", "7"))
+        bare = line("bare", 0, "OK - ", {"index": 0, "state": "ready", "health": ok})
+        t.equal("check.bare-figures", bare.split("|")[1], "ready=1;;;0;1\n")
+        a.paths["/healthz"] = 503, "text/plain", b"1 of 2 expected GPUs\nmore"
+        line("missing", 2, "CRITICAL - 1 of 2 expected GPUs|ready=1", gpu())
+        for option in ("--json", "-q"):
+            t.ended(f"check.with{option}", run("status", "--check", option, url=a.url), USAGE, "without -q and --json")
+        t.ended("check.elsewhere", run("boot", "--check", url=a.url), USAGE, "--check has no place")
+        a.paths["/api/v1/status"] = 401, "application/problem+json", problem(401, "needs the token")
+        ended = run("status", "--check", url=a.url)
+        t.ok("check.token", ended.returncode == 3 and ended.stdout.startswith("FIRSTLIGHT UNKNOWN - ") and not ended.stderr, ended)
+        url = a.url
+    ended = run("status", "--check", url=url)
+    t.ok("check.gone", ended.returncode == 3 and ended.stdout.startswith("FIRSTLIGHT UNKNOWN - ") and not ended.stderr, ended)
+
+
 def not_a_status(t):
     with Appliance() as a:
         for name, body, words in (("array", b"[]", "no object"), ("html", b"<html>", "not JSON"),
@@ -123,4 +164,4 @@ def not_a_status(t):
 
 
 if __name__ == "__main__":
-    sys.exit(main("status", table, trouble, forms, not_a_status))
+    sys.exit(main("status", table, trouble, forms, check, not_a_status))

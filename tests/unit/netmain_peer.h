@@ -18,6 +18,7 @@
 #include "tests/unit/fake_virtio.h"
 
 #define OUR_IP         0x0a00020fu /* 10.0.2.15 */
+#define TIME_IP        0x0a000204u /* 10.0.2.4: what DHCP says of a time server */
 #define PEER_IP        0x0a000202u /* 10.0.2.2: router, DHCP server and client in one */
 #define PORT           80u
 #define EARLY_PORT     39000u /* and up: of connections asked for before the address is there */
@@ -30,6 +31,7 @@ static struct {
     struct fl_fail fail;
     bool dhcp_mute;
     unsigned discovers, requests, pongs;
+    unsigned times_asked;           /* SNTP, of the server that DHCP names */
     unsigned ip6_frames, early_ip6; /* IPv6; those before DHCP was through */
     unsigned early, early_answers;  /* to be asked for before the address; that stood after it */
     uint16_t first_early;           /* the port of the first of these */
@@ -158,16 +160,20 @@ static inline void answer_dhcp(const uint8_t *req, size_t len)
     put32(msg + 16, OUR_IP);
     memcpy(msg + 28, t.dev.mac, 6);
     put32(msg + 236, 0x63825363);
-    const uint8_t options[] = {53,  1,    type == 1 ? 2 : 5,
-                               54,  4,    10,
-                               0,   2,    2,
-                               51,  4,    0,
-                               0,   0x0e, 0x10,
-                               1,   4,    255,
-                               255, 255,  0,
-                               3,   4,    10,
-                               0,   2,    2,
-                               255};
+    const uint8_t options[] = {
+        53,  1,    type == 1 ? 2 : 5,
+        54,  4,    10,
+        0,   2,    2,
+        51,  4,    0,
+        0,   0x0e, 0x10,
+        1,   4,    255,
+        255, 255,  0,
+        3,   4,    10,
+        0,   2,    2,
+        42,  8,    10, /* time servers, RFC 2132 8.3: the first one is asked */
+        0,   2,    4,
+        10,  0,    2,
+        9,   255};
     memcpy(msg + 240, options, sizeof(options));
     put16(udp, 67);
     put16(udp + 2, 68);
@@ -178,7 +184,7 @@ static inline void answer_dhcp(const uint8_t *req, size_t len)
 static inline void answer_arp(const uint8_t *arp)
 {
     uint8_t frame[60] = {0};
-    if (be16(arp + 6) != 1 || be32(arp + 24) != PEER_IP) {
+    if (be16(arp + 6) != 1 || (be32(arp + 24) != PEER_IP && be32(arp + 24) != TIME_IP)) {
         return;
     }
     memcpy(frame, arp + 8, 6);
@@ -187,7 +193,7 @@ static inline void answer_arp(const uint8_t *arp)
     memcpy(frame + 14, arp, 6);
     put16(frame + 20, 2);
     memcpy(frame + 22, peer_mac, 6);
-    put32(frame + 28, PEER_IP);
+    put32(frame + 28, be32(arp + 24));
     memcpy(frame + 32, arp + 8, 10);
     assert_true(fv_receive(&t.dev, frame, sizeof(frame)));
 }
@@ -286,6 +292,8 @@ static inline void on_sent(void *ctx, const uint8_t *frame, size_t len)
     assert_true(ip_len <= len - 14);
     if (ip[9] == 17 && be16(ip + 22) == 67) {
         answer_dhcp(ip + 28, ip_len - 28);
+    } else if (ip[9] == 17 && be16(ip + 22) == 123 && be32(ip + 16) == TIME_IP) {
+        t.times_asked++;
     } else if (ip[9] == 1 && ip[20] == 0) {
         t.pongs++;
     } else if (ip[9] == 6) {

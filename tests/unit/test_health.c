@@ -224,6 +224,7 @@ static void xids(void **state)
                                  "data: gpu.reset"));
     assert_true(gsp_xid_find(9999)->needs_action);
     assert_false(gsp_xid_find(43)->needs_action);
+    assert_false(gsp_xid_find(92)->needs_action); /* the catalogue: IGNORE */
     assert_int_equal(rig_unload(&rig), FL_OK);
     is("503", "gpu 0 is unloaded\n");
     host_clock_advance(US_PER_S * NS_PER_US);

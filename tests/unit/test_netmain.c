@@ -194,6 +194,18 @@ static void test_early(void **state)
     assert_int_equal(stack_stats_mut()->early_dropped, TOO_MANY_EARLY - NET_EARLY_MAX);
 }
 
+static bool time_asked(void) { return t.times_asked > 0; }
+
+/* The first server of DHCP's option 42 is the one that is asked for the time. */
+static void test_time_server(void **state)
+{
+    (void)state;
+    struct net_status s;
+    assert_true(run_until(time_asked, 3 * US_PER_S));
+    net_get_status(&s);
+    assert_int_equal(s.time.server, TIME_IP);
+}
+
 static bool card_has_ip6(void) { return card().ip6_count == 1; }
 
 /* IPv6 comes by itself, behind IPv4, and the name was told to the DHCP server. */
@@ -335,7 +347,7 @@ static void test_events(void **state)
     static const char *const want[] = {
         "\"text\":\"network card 0 (virtio-net): the link is up\",\"nic\":0,\"up\":true}",
         "\"text\":\"network card 0 has the address 10.0.2.15\",\"nic\":0,\"address\":"
-        "\"10.0.2.15\"}",
+        "\"10.0.2.15\",\"lost\":null}",
         "\"text\":\"network card 0 (virtio-net): no link\",\"nic\":0,\"up\":false}",
         "\"text\":\"network card 0 (virtio-net): the link is up\",\"nic\":0,\"up\":true}",
     };
@@ -455,12 +467,12 @@ static void test_broken_card(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_dhcp),        cmocka_unit_test(test_early),
-        cmocka_unit_test(test_ipv6),        cmocka_unit_test(test_ping),
-        cmocka_unit_test(test_download),    cmocka_unit_test(test_back_pressure),
-        cmocka_unit_test(test_link),        cmocka_unit_test(test_noise),
-        cmocka_unit_test(test_pieces),      cmocka_unit_test(test_events),
-        cmocka_unit_test(test_broken_card),
+        cmocka_unit_test(test_dhcp),          cmocka_unit_test(test_early),
+        cmocka_unit_test(test_time_server),   cmocka_unit_test(test_ipv6),
+        cmocka_unit_test(test_ping),          cmocka_unit_test(test_download),
+        cmocka_unit_test(test_back_pressure), cmocka_unit_test(test_link),
+        cmocka_unit_test(test_noise),         cmocka_unit_test(test_pieces),
+        cmocka_unit_test(test_events),        cmocka_unit_test(test_broken_card),
     };
     return cmocka_run_group_tests_name("netmain", tests, setup, NULL);
 }

@@ -15,14 +15,18 @@
 #include "arch/fiber.h"
 #include "arch/host/host.h"
 #include "mm/ram.h"
+#include "net/api/api.h"
+#include "net/api/events.h"
 #include "net/stack/netmain.h"
 #include "net/stack/stack.h"
 #include "pci/pci.h"
 #include "pci/pci_regs.h"
 #include "tests/unit/fake_virtio.h"
+#include "tests/unit/ip6_lab.h"
 
 enum { CARDS = NET_MAX_NICS + 2, BROKEN = 0, FIRST = 1, UNPLUGGED = 3 };
-#define OUR_IP  0xc0a80105u /* 192.168.1.5 */
+enum { PREFIX_VALID = 16 + 4 }; /* in advertisement(): the option's lifetimes, RFC 4861 4.6.2 */
+#define OUR_IP  0xc0a80105u     /* 192.168.1.5 */
 #define OUR_DNS 0xc0a80101u
 
 static struct fake_virtio card[CARDS];
@@ -208,12 +212,63 @@ static void ipv6_without_ipv4(void **state)
     }
 }
 
+static uint64_t until_us;
+static bool late_enough(void *arg)
+{
+    (void)arg;
+    events_take();
+    return clock_now_us() > until_us;
+}
+
+/* How often the events say that. */
+static unsigned told(const char *words)
+{
+    struct text_buf all = {0};
+    unsigned n = 0;
+    events_put_json(&all, 0);
+    assert_false(all.failed);
+    for (const char *p = all.data; (p = strstr(p, words)) != NULL; p++) {
+        n++;
+    }
+    text_free(&all);
+    return n;
+}
+
+/* The addresses that are there, one that a router gives for 10 s, and that this one goes. */
+static void events_tell_ipv6(void **state)
+{
+    static struct api_context ctx = {.version = "x"};
+    static const char global[] = "network card 1 has the address 2001:db8:1:0:";
+    uint8_t frame[NIC_FRAME_MAX], msg[128];
+    (void)state;
+    api_init(&ctx);
+    events_forget();
+    events_take();
+    assert_int_equal(told("has the address fe80::"), NET_MAX_NICS - 2);
+    assert_int_equal(told("\"address\":\"192.168.1.5\",\"lost\":null"), 1);
+    const size_t n = advertisement(msg);
+    memcpy(msg + PREFIX_VALID, (uint8_t[]){0, 0, 0, 10, 0, 0, 0, 10}, 8);
+    const size_t len = make(frame, router_mac, router, all_nodes, ICMP6, HOPS, msg, n);
+    memcpy(frame, card[FIRST].mac, 6);
+    assert_true(fv_receive(&card[FIRST], frame, len));
+    until_us = clock_now_us() + 5 * US_PER_S;
+    fiber_run(late_enough, NULL);
+    assert_int_equal(told(global), 1);
+    assert_int_equal(told("no more"), 0);
+    until_us = clock_now_us() + 20 * US_PER_S;
+    fiber_run(late_enough, NULL);
+    assert_int_equal(told(global), 2);
+    assert_int_equal(told("\"address\":null,\"lost\":\"2001:db8:1:0:"), 1);
+    assert_int_equal(told("no more"), 1);
+    assert_int_equal(told("has the address fe80::"), NET_MAX_NICS - 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_broken_card_is_told_of),    cmocka_unit_test(one_card_has_the_address),
-        cmocka_unit_test(no_more_than_there_may_be),   cmocka_unit_test(ipv6_without_ipv4),
-        cmocka_unit_test(early_ones_go_with_the_link),
+        cmocka_unit_test(a_broken_card_is_told_of),  cmocka_unit_test(one_card_has_the_address),
+        cmocka_unit_test(no_more_than_there_may_be), cmocka_unit_test(ipv6_without_ipv4),
+        cmocka_unit_test(events_tell_ipv6),          cmocka_unit_test(early_ones_go_with_the_link),
     };
     return cmocka_run_group_tests_name("netmain_cards", tests, setup, NULL);
 }
