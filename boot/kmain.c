@@ -164,15 +164,21 @@ static void leave_screen(void)
     screen_stop();
 }
 
+static unsigned count_gpus(void)
+{
+    unsigned found = 0;
+    for (size_t i = 0; i < self.pci.count; i++) {
+        found += gsp_match(&self.pci.dev[i]);
+    }
+    return found;
+}
+
 /* All at the same time: while one waits, another works. */
 static void start_gpus(void)
 {
     static const char *const names[API_MAX_GPUS] = {"gpu0", "gpu1", "gpu2", "gpu3",
                                                     "gpu4", "gpu5", "gpu6", "gpu7"};
-    unsigned found = 0;
-    for (size_t i = 0; i < self.pci.count; i++) {
-        found += gsp_match(&self.pci.dev[i]);
-    }
+    const unsigned found = count_gpus();
     for (size_t i = 0; i < self.pci.count && self.api.gpu_count < API_MAX_GPUS; i++) {
         const struct pci_dev *d = &self.pci.dev[i];
         if (!gsp_match(d)) {
@@ -249,6 +255,7 @@ static void main_fiber(void *arg)
         note(LOG_ERROR, "pci", fail.text);
     }
     self.api.pci = &self.pci;
+    self.api.probing = count_gpus() > 0; /* who asks at once is not told to wait for nothing */
 
     struct net_config net = {.dhcp = self.config.dhcp,
                              .ip = self.config.ip,

@@ -108,15 +108,22 @@ void discovery_init(void)
     mdns_resp_init();
 }
 
+void discovery_name(struct net_discovery *d, struct netif *lw, const struct net_config *cfg)
+{
+    if (d->name[0] == '\0') {
+        d->lw = lw;
+        d->cfg = cfg;
+        first_name(d, cfg, d->name);
+    }
+}
+
 void discovery_start(struct net_discovery *d, struct netif *lw, const struct net_config *cfg)
 {
     if (d->started || state.count == NET_MAX_NICS) {
         return;
     }
     d->started = true;
-    d->lw = lw;
-    d->cfg = cfg;
-    first_name(d, cfg, d->name);
+    discovery_name(d, lw, cfg);
     if (mdns_resp_add_netif(lw, d->name) != ERR_OK) {
         log_warn("net", "no memory to answer for %s.local", d->name);
         return;

@@ -26,6 +26,8 @@ struct net_discovery {
 
 /* Once, when lwIP is up. */
 void discovery_init(void);
+/* Gives the card the name that discovery_start() will try first, for whoever asks before that. */
+void discovery_name(struct net_discovery *d, struct netif *lw, const struct net_config *cfg);
 /* Looks whether the name is free and answers for it from then on: cfg's hostname, or where that is
  * the default one, with the last three bytes of the MAC address behind it. Where somebody else has
  * it, a number is put behind it. d and cfg live for ever. Later calls change nothing. */

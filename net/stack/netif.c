@@ -221,6 +221,10 @@ static void ipv4_changed(struct net_if *p)
     log_info("net", "net%u: address %s/%d gateway %s%s", p->index, ip,
              __builtin_popcount(ip4_addr_get_u32(netif_ip4_netmask(lw))), gw,
              p->dhcp ? " by DHCP" : "");
+    if (p->cfg->mdns) {
+        discovery_name(&p->discovery, lw,
+                       p->cfg); /* a certificate may be made before it is announced */
+    }
     sys_untimeout(start_later, p);
     sys_timeout(REST_AFTER_MS, start_later, p);
 }
