@@ -95,7 +95,8 @@ def make_image(out, *, efi=EFI, conf=CONF, chips=("ga102",), fw_versions=("570.1
     args += ["--conf", str(conf)] if conf else []
     args += ["--firmware-dir", str(firmware_dir)] if firmware_dir else []
     tool = TOP / "images/mkimage.py"
-    inputs = [Path(p) for p in (efi, conf, tool) if p]
+    extra = [str(b).rpartition(":")[0] for a, b in zip(more, more[1:]) if a == "--extra"]
+    inputs = [Path(p) for p in (efi, conf, tool, *extra) if p]
     for path in inputs:
         if not path.is_file():
             raise MachineError(f"{path} is missing: run make efi")
