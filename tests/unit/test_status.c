@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The status in nvidia-smi's words, as JSON and as text: what is known, with its unit, and what is
  * not: absent in the one, N/A in the other. BARs, AER, health. */
+#include "gsp/gpu.h"
 #include "net/api/cache.h"
 #include "net/api/pci_watch.h"
 #include "tests/unit/metrics_lab.h"
@@ -118,6 +119,22 @@ static void text(void **state)
     tells("Content-Type: application/json");
 }
 
+/* A mode that is not known is null, whatever else was read. */
+static void confidential_computing(void **state)
+{
+    (void)state;
+    get("/api/v1/status");
+    tells("\"confidential_computing\":null,\"stages\"");
+    rig.gpu->cc = (struct gsp_cc){.mode = GSP_CC_OFF, .bar0_firewall = true};
+    get("/api/v1/status");
+    tells("\"confidential_computing\":{\"mode\":\"off\",\"protected_pcie\":false,"
+          "\"bar0_firewall\":true}");
+    rig.gpu->cc = (struct gsp_cc){.mode = GSP_CC_DEVTOOLS, .protected_pcie = true};
+    get("/api/v1/status");
+    tells("{\"mode\":\"devtools\",\"protected_pcie\":true,\"bar0_firewall\":false}");
+    rig.gpu->cc = (struct gsp_cc){0};
+}
+
 /* What the watch has read last is what is told, here and in the metrics; and it reads again. */
 static void watched(void **state)
 {
@@ -156,9 +173,8 @@ static void watched(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(unknown),
-        cmocka_unit_test(all_known),
-        cmocka_unit_test(text),
+        cmocka_unit_test(unknown), cmocka_unit_test(all_known),
+        cmocka_unit_test(text),    cmocka_unit_test(confidential_computing),
         cmocka_unit_test(watched),
     };
     return cmocka_run_group_tests_name("status", tests, group_setup, group_teardown);
