@@ -26,7 +26,7 @@ UNIT_TESTS += $(addprefix tests/unit/,test_wpr.c test_init_rpc.c test_bringup.c 
     test_families_faults.c test_leftover.c test_suspend.c test_create.c test_destroy.c test_several.c \
     test_attempts.c test_orders.c test_feed.c test_rm_session.c test_registers.c \
     test_sensors.c \
-    test_sensors_page.c test_sensors_ask.c test_refusals.c test_cc.c)
+    test_sensors_page.c test_sensors_ask.c test_refusals.c test_cc.c test_mig.c)
 FUZZ_TARGETS += $(addprefix tests/fuzz/,fuzz_vbios.c fuzz_containers.c fuzz_fwset.c fuzz_queue.c \
     fuzz_sequencer.c fuzz_fields.c fuzz_sensors.c)
 BENCH_SRCS += tests/bench/bench_bringup.c tests/bench/bench_vram.c
