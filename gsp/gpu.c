@@ -94,5 +94,6 @@ void gsp_gpu_forget_boot(struct gsp_gpu *g)
     g->internal_client = g->internal_device = g->internal_subdevice = 0;
     g->rm_life++;
     g->wpr2 = (struct gsp_wpr2){0};
+    g->cc = (struct gsp_cc){0};
     g->last_ping_us = clock_now_us();
 }

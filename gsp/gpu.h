@@ -116,6 +116,7 @@ struct gsp_gpu {
 
     /* Known from `identify` on. */
     char vbios_version[24];
+    struct gsp_cc cc;
     uint64_t vram_bytes;
     struct gsp_wpr2 wpr2;
     uint64_t firmware_bytes, copied_bytes;

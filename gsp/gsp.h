@@ -52,12 +52,30 @@ struct gsp_fb_region {
     bool compressed, iso, is_protected;
 };
 
+/* Confidential computing, as the board will boot. */
+enum gsp_cc_mode {
+    GSP_CC_UNKNOWN, /* the family has none, or what was read cannot be true */
+    GSP_CC_OFF,
+    GSP_CC_ON,       /* queues to the GSP are encrypted: a boot is refused */
+    GSP_CC_DEVTOOLS, /* on, with the protections open for tools */
+    GSP_CC_INVALID,  /* the register's own word for a mode that is none */
+};
+struct gsp_cc {
+    enum gsp_cc_mode mode;
+    bool protected_pcie; /* Hopper; false where not known */
+    bool bar0_firewall;  /* Blackwell */
+    uint32_t raw;
+};
+/* "off", "on", "devtools", "invalid"; NULL: unknown. */
+const char *gsp_cc_mode_name(enum gsp_cc_mode m);
+
 /* What is known of a GPU; text fields are "" and numbers 0 until known. */
 struct gsp_snapshot {
     enum gsp_state state;
     const struct pci_dev *pci;
     char chip[12]; /* "ga102", "" when unknown */
     uint32_t boot0, boot42;
+    struct gsp_cc cc;
     char name[64], short_name[64]; /* from the GSP */
     char uuid[48];                 /* "GPU-..." */
     char firmware_version[32];     /* version text inside the GSP image, "570.144" */

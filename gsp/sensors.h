@@ -102,7 +102,18 @@ struct gsp_refusal {
 };
 #define GSP_MAX_REFUSALS 16
 
+/* MIG, as the GSP tells; asked once in each life. */
+enum gsp_mig_mode {
+    GSP_MIG_UNKNOWN,
+    GSP_MIG_UNSUPPORTED,
+    GSP_MIG_ENABLED,
+    GSP_MIG_DISABLED,
+    GSP_MIG_ENABLE_PENDING,  /* disabled, enabled from the next reset on */
+    GSP_MIG_DISABLE_PENDING, /* the other way round */
+};
+
 struct gsp_sensors {
+    enum gsp_mig_mode mig;
     struct gsp_sensor_value sensor[GSP_SENSOR_COUNT];
     uint64_t samples;   /* rounds so far, since creation: changes when there is something new */
     uint64_t period_us; /* between two rounds; 0: it does not sample */

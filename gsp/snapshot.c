@@ -19,6 +19,12 @@ const char *gsp_stage_state_name(enum gsp_stage_state s)
     return (unsigned)s < ARRAY_SIZE(names) ? names[s] : "?";
 }
 
+const char *gsp_cc_mode_name(enum gsp_cc_mode m)
+{
+    static const char *const names[] = {NULL, "off", "on", "devtools", "invalid"};
+    return (unsigned)m < ARRAY_SIZE(names) ? names[m] : NULL;
+}
+
 const char *gsp_chip_name(size_t index)
 {
     const struct gsp_chip *c = gsp_chip_at(index);
@@ -37,6 +43,7 @@ void gsp_get_snapshot(struct gsp_gpu *g, struct gsp_snapshot *out)
         .pci = g->hw.pci,
         .boot0 = g->hw.boot0,
         .boot42 = g->hw.boot42,
+        .cc = g->cc,
         .vram_bytes = g->vram_bytes,
         .fb_length = g->fb_length,
         .fb_bus_width = g->fb_bus_width,

@@ -18,6 +18,7 @@
 #include "arch/machine.h"
 #include "arch/text.h"
 #include "gsp/boot/booter.h"
+#include "gsp/boot/cc.h"
 #include "gsp/boot/fmc.h"
 #include "gsp/boot/fwsec.h"
 #include "gsp/boot/init_rpc.h"
@@ -64,10 +65,12 @@ static enum fl_err identify(struct gsp_gpu *g, struct fl_fail *fail)
     return FL_OK;
 }
 
-/* The board's own firmware first: clocks, VRAM. */
+/* The board's own firmware first: clocks, VRAM. Then it is known whether we may talk to it. */
 static enum fl_err devinit(struct gsp_gpu *g, struct fl_fail *fail)
 {
-    return g->hw.family->ops->wait_devinit(&g->hw, fail);
+    const enum fl_err err = g->hw.family->ops->wait_devinit(&g->hw, fail);
+
+    return FL_THEN(err, gsp_cc_check(g, fail));
 }
 
 /* What an earlier boot left cannot be booted over, only taken down. */
@@ -418,6 +421,7 @@ static enum fl_err run_stage(struct gsp_gpu *g, uint32_t i)
         FL_FAIL(&g->fail, err, s->name, "stage %s failed: %s", s->name,
                 fl_err_name(err)); /* if it left no words */
         fl_fail_stage(&g->fail, s->name);
+        gsp_cc_blame(g);
     }
     tell_stage(g, s);
     return err;

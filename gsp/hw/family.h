@@ -8,6 +8,7 @@
 
 #include "arch/base.h"
 #include "arch/fail.h"
+#include "gsp/gsp.h" /* struct gsp_cc */
 #include "gsp/hw/fb_layout.h"
 #include "gsp/hw/regs/regs.h"
 #include "mm/dma.h"
@@ -36,6 +37,8 @@ enum gsp_libos {
 struct gsp_family_ops {
     /* Until the board's own firmware has set up clocks and VRAM. */
     enum fl_err (*wait_devinit)(struct gsp_hw *hw, struct fl_fail *fail);
+    /* Confidential computing, as the board's own firmware set it up. NULL: the family has none. */
+    struct gsp_cc (*cc_mode)(struct gsp_hw *hw);
     /* Usable VRAM in bytes. */
     uint64_t (*vram_bytes)(struct gsp_hw *hw);
     /* Start of the VGA workspace, or what to leave for it. */

@@ -124,6 +124,16 @@ enum fl_err gsp_rm_ask(struct gsp_gpu *g, uint32_t cmd, void *params, uint32_t s
                    &result, &answer->rm_status, &answer->bytes, fail);
 }
 
+enum fl_err gsp_rm_ask_internal(struct gsp_gpu *g, uint32_t cmd, void *params, uint32_t size,
+                                uint64_t timeout_us, struct gsp_rm_answer *answer,
+                                struct fl_fail *fail)
+{
+    uint32_t result = NV_OK;
+
+    return control(g, g->internal_client, g->internal_subdevice, cmd, params, size, timeout_us,
+                   &result, &answer->rm_status, &answer->bytes, fail);
+}
+
 enum fl_err gsp_rm_control(struct gsp_gpu *g, uint32_t object, uint32_t cmd, void *params,
                            uint32_t size, uint64_t timeout_us, uint32_t *rm_status,
                            struct fl_fail *fail)

@@ -47,3 +47,7 @@ struct gsp_rm_answer {
 FL_MUST_CHECK enum fl_err gsp_rm_ask(struct gsp_gpu *g, uint32_t cmd, void *params, uint32_t size,
                                      uint64_t timeout_us, struct gsp_rm_answer *answer,
                                      struct fl_fail *fail);
+/* The same on the GSP's own client: for internal controls, which others are refused. */
+FL_MUST_CHECK enum fl_err gsp_rm_ask_internal(struct gsp_gpu *g, uint32_t cmd, void *params,
+                                              uint32_t size, uint64_t timeout_us,
+                                              struct gsp_rm_answer *answer, struct fl_fail *fail);

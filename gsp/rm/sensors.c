@@ -16,6 +16,7 @@
 
 #define INIT_USER_SHARED_DATA          0x20800afeu /* NV2080_CTRL_CMD_INTERNAL_... */
 #define USER_SHARED_DATA_SET_DATA_POLL 0x20800affu
+#define INTERNAL_GPU_GET_SMC_MODE      0x20800a4cu
 
 /* A reply that is too short, or another control's, is counted as this. */
 #define STATUS_BAD_REPLY NV_ERR_BUFFER_TOO_SMALL
@@ -35,6 +36,7 @@ struct gsp_sampler {
     struct sensors_page rd; /* the reader */
     struct sensors_memory memory;
     uint64_t due_us[SENSORS_ASK_COUNT];
+    bool mig_asked;                        /* and answered, be it by a refusal */
     uint8_t params[SENSORS_ASK_BYTES_MAX]; /* of the question under way */
 };
 
@@ -108,6 +110,7 @@ static void forget_old(struct gsp_sampler *p, uint64_t now_us)
 static void forget_all(struct gsp_sampler *p)
 {
     memset(p->s.sensor, 0, sizeof(p->s.sensor));
+    p->s.mig = GSP_MIG_UNKNOWN;
     p->s.period_us = 0;
     p->s.source = "";
 }
@@ -135,7 +138,8 @@ static enum fl_err ask(struct gsp_gpu *g, uint32_t cmd, void *params, uint32_t s
 {
     struct gsp_rm_answer answer = {0};
     struct fl_fail why = {0};
-    enum fl_err err = gsp_rm_ask(g, cmd, params, size, timeout_us, &answer, &why);
+    enum fl_err err = (cmd == INTERNAL_GPU_GET_SMC_MODE ? gsp_rm_ask_internal : gsp_rm_ask)(
+        g, cmd, params, size, timeout_us, &answer, &why);
 
     if (err == FL_EPROTO || (err == FL_OK && answer.rm_status == NV_OK && answer.bytes < size)) {
         answer.rm_status = STATUS_BAD_REPLY;
@@ -313,6 +317,32 @@ static enum fl_err question(struct gsp_gpu *g, enum sensors_question q, struct f
     return err;
 }
 
+/* Source: spec virtualization.md (the words of smcMode), vgpu-mig.md 6 (internal, in both
+ * versions); OGKM ctrl2080internal.h. */
+static enum fl_err ask_mig(struct gsp_gpu *g, struct fl_fail *fail)
+{
+    static const enum gsp_mig_mode modes[] = {GSP_MIG_UNSUPPORTED, GSP_MIG_ENABLED,
+                                              GSP_MIG_DISABLED, GSP_MIG_ENABLE_PENDING,
+                                              GSP_MIG_DISABLE_PENDING};
+    struct gsp_sampler *p = g->sampler;
+    uint8_t word[sizeof(uint32_t)] = {0};
+    bool refused = false;
+    const enum fl_err err =
+        ask(g, INTERNAL_GPU_GET_SMC_MODE, word, sizeof(word), SENSORS_TIMEOUT_US, &refused, fail);
+
+    if (err != FL_OK || !p->on) {
+        return err;
+    }
+    p->mig_asked = true;
+    const uint32_t mode = get_le32(word);
+    if (!refused && mode < ARRAY_SIZE(modes)) {
+        p->s.mig = modes[mode];
+    } else if (!refused) {
+        p->s.out_of_range++;
+    }
+    return err;
+}
+
 /* ---- rounds ---- */
 
 static enum fl_err start(struct gsp_gpu *g)
@@ -331,6 +361,7 @@ static enum fl_err start(struct gsp_gpu *g)
     p->memory = (struct sensors_memory){0};
     p->rd = (struct sensors_page){0}; /* nothing of it is fresh */
     memset(p->due_us, 0, sizeof(p->due_us));
+    p->mig_asked = false;
     return FL_OK;
 }
 
@@ -379,6 +410,8 @@ enum fl_err gsp_sensors_step(struct gsp_gpu *g, bool may_ask, bool *more, struct
     }
     if (may_ask && page_step_due(g, now_us)) {
         err = page_step(g, fail);
+    } else if (may_ask && !p->mig_asked && now_us >= p->silent_us) {
+        err = ask_mig(g, fail);
     } else {
         const enum sensors_question q = may_ask ? due_question(g, now_us) : SENSORS_ASK_COUNT;
         if (q == SENSORS_ASK_COUNT) {

@@ -221,6 +221,20 @@ static void put_health(struct jw *j, uint32_t index)
     jw_end_object(j);
 }
 
+/* Confidential computing; null where the family has none, or nothing is known. */
+static void put_cc(struct jw *j, const struct gsp_cc *cc)
+{
+    if (cc->mode == GSP_CC_UNKNOWN) {
+        jw_null(j, "confidential_computing");
+        return;
+    }
+    jw_object(j, "confidential_computing");
+    jw_str(j, "mode", gsp_cc_mode_name(cc->mode));
+    jw_bool(j, "protected_pcie", cc->protected_pcie);
+    jw_bool(j, "bar0_firewall", cc->bar0_firewall);
+    jw_end_object(j);
+}
+
 void api_put_gpu(struct jw *j, const char *key, uint32_t index)
 {
     static struct gsp_snapshot s; /* too large for a stack; nothing yields here */
@@ -236,6 +250,7 @@ void api_put_gpu(struct jw *j, const char *key, uint32_t index)
     jw_str(j, "uuid", s.uuid);
     jw_str(j, "state", gsp_state_name(s.state));
     jw_fmt(j, "boot_42", "0x%08x", (unsigned)s.boot42);
+    put_cc(j, &s.cc);
     put_stages(j, &s);
     api_put_fail(j, "error", &s.fail);
     jw_u64(j, "attempt", s.attempt);

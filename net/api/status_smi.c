@@ -360,6 +360,22 @@ static void put_measured(struct smi *o)
     put_rows(o, "clocks", "Clocks", clocks, ARRAY_SIZE(clocks), 1000000, 0, " MHz");
 }
 
+/* nvidia-smi's words: what is, and what will be from the next reset on. */
+static void put_mig(struct smi *o)
+{
+    const enum gsp_mig_mode m = o->g->sensors.mig;
+    const bool known = m != GSP_MIG_UNKNOWN && m != GSP_MIG_UNSUPPORTED;
+    const bool now = m == GSP_MIG_ENABLED || m == GSP_MIG_DISABLE_PENDING;
+    const bool then = m == GSP_MIG_ENABLED || m == GSP_MIG_ENABLE_PENDING;
+    if (o->json != NULL && !known) {
+        return;
+    }
+    section(o, "mig_mode", "MIG Mode");
+    string(o, "current_mig", "Current", !known ? NULL : now ? "Enabled" : "Disabled");
+    string(o, "pending_mig", "Pending", !known ? NULL : then ? "Enabled" : "Disabled");
+    end_section(o);
+}
+
 static void put_gpu(struct smi *o)
 {
     const struct gsp_snapshot *s = &o->g->s;
@@ -374,6 +390,7 @@ static void put_gpu(struct smi *o)
         string(o, "vbios_version", NULL, s->vbios_version);
         string(o, "gsp_firmware_version", NULL, s->firmware_version);
     }
+    put_mig(o);
     put_pci(o);
     put_pstate(o);
     put_reasons(o);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The status in nvidia-smi's words, as JSON and as text: what is known, with its unit, and what is
  * not: absent in the one, N/A in the other. BARs, AER, health. */
+#include "gsp/gpu.h"
 #include "net/api/cache.h"
 #include "net/api/pci_watch.h"
 #include "tests/unit/metrics_lab.h"
@@ -118,6 +119,59 @@ static void text(void **state)
     tells("Content-Type: application/json");
 }
 
+/* A mode that is not known is null, whatever else was read. */
+static void confidential_computing(void **state)
+{
+    (void)state;
+    get("/api/v1/status");
+    tells("\"confidential_computing\":null,\"stages\"");
+    rig.gpu->cc = (struct gsp_cc){.mode = GSP_CC_OFF, .bar0_firewall = true};
+    get("/api/v1/status");
+    tells("\"confidential_computing\":{\"mode\":\"off\",\"protected_pcie\":false,"
+          "\"bar0_firewall\":true}");
+    rig.gpu->cc = (struct gsp_cc){.mode = GSP_CC_DEVTOOLS, .protected_pcie = true};
+    get("/api/v1/status");
+    tells("{\"mode\":\"devtools\",\"protected_pcie\":true,\"bar0_firewall\":false}");
+    rig.gpu->cc = (struct gsp_cc){0};
+}
+
+/* Only a board that has MIG shows a mode of it. */
+static void mig(void **state)
+{
+    static const struct {
+        enum gsp_mig_mode mode;
+        const char *json, *text; /* NULL: not known */
+    } cases[] = {
+        {GSP_MIG_UNKNOWN, NULL, NULL},
+        {GSP_MIG_UNSUPPORTED, NULL, NULL},
+        {GSP_MIG_ENABLED, "{\"current_mig\":\"Enabled\",\"pending_mig\":\"Enabled\"}", "Enabled"},
+        {GSP_MIG_DISABLED, "{\"current_mig\":\"Disabled\",\"pending_mig\":\"Disabled\"}",
+         "Disabled"},
+        {GSP_MIG_ENABLE_PENDING, "{\"current_mig\":\"Disabled\",\"pending_mig\":\"Enabled\"}",
+         "Disabled"},
+        {GSP_MIG_DISABLE_PENDING, "{\"current_mig\":\"Enabled\",\"pending_mig\":\"Disabled\"}",
+         "Enabled"},
+    };
+    char line[120];
+    (void)state;
+    memset(&measures, 0, sizeof(measures));
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        measures.mig = cases[i].mode;
+        get("/api/v1/status");
+        if (cases[i].json == NULL) {
+            has_not("mig_mode");
+        } else {
+            tells(cases[i].json);
+        }
+        get("/api/v1/status?format=nvidia-smi");
+        snprintf(line, sizeof(line),
+                 "    MIG Mode\n        Current                                   : %s\n",
+                 cases[i].text != NULL ? cases[i].text : "N/A");
+        tells(line);
+    }
+    measures.mig = GSP_MIG_UNKNOWN;
+}
+
 /* What the watch has read last is what is told, here and in the metrics; and it reads again. */
 static void watched(void **state)
 {
@@ -156,10 +210,9 @@ static void watched(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(unknown),
-        cmocka_unit_test(all_known),
-        cmocka_unit_test(text),
-        cmocka_unit_test(watched),
+        cmocka_unit_test(unknown), cmocka_unit_test(all_known),
+        cmocka_unit_test(text),    cmocka_unit_test(confidential_computing),
+        cmocka_unit_test(mig),     cmocka_unit_test(watched),
     };
     return cmocka_run_group_tests_name("status", tests, group_setup, group_teardown);
 }

@@ -47,12 +47,22 @@ static bool read(struct gpu_model *m, uint32_t off, uint32_t *value)
     case NV_PGC6_AON_SECURE_SCRATCH_GROUP_05_0_GFW_BOOT__OFFSET:
         *value = m->chip->fsp != NULL ? 0 : done ? GFW_DONE : progress(m);
         return true; /* always 0 on a GB205 (measured.md 3) */
+    case NV_PGC6_AON_SECURE_SCRATCH_GROUP_20__OFFSET:
+        *value = model_cc_mode(m);
+        return m->chip->family == F_GH100;
     case NV_USABLE_FB_SIZE_IN_MB__OFFSET:
         *value = done ? (uint32_t)(m->vram->size >> 20) : FB_SIZE_LOCKED;
         return !m->chip->fb_range;
     default:
         return false;
     }
+}
+
+/* Source: vgpu-mig.md 7 (OGKM, gpu-admin-tools). That other bits read 0 is a guess. */
+uint32_t model_cc_mode(const struct gpu_model *m)
+{
+    const struct fault *f = model_fault_get(m, FAULT_CC_MODE);
+    return f != NULL ? f->value : 0;
 }
 
 static void finish(struct gpu_model *m)

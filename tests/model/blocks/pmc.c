@@ -5,6 +5,7 @@
 #include "gsp/hw/regs/regs.h"
 #include "tests/model/block.h"
 #include "tests/model/blocks.h"
+#include "tests/model/blocks/pgc6.h"
 #include "tests/model/chips.h"
 #include "tests/model/gpu.h"
 #include "tests/model/model.h"
@@ -21,6 +22,9 @@ static bool read(struct gpu_model *m, uint32_t off, uint32_t *value)
     case NV_PMC_BOOT_42__OFFSET:
         *value = m->chip->boot42;
         return true;
+    case NV_PMC_SCRATCH_RESET_2_CC__OFFSET:
+        *value = model_cc_mode(m);
+        return (m->chip->family & (F_GB10X | F_GB20X)) != 0;
     case NV_PMC_ENABLE__OFFSET:
         *value = m->pmc->enable;
         return true;

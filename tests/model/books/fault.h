@@ -24,6 +24,8 @@ enum fault_kind {
     FAULT_BOOTER_MAILBOX,
     FAULT_FWSEC_ERROR,
     FAULT_GFW_STUCK,
+    FAULT_MIG_MODE, /* MIG is in this mode */
+    FAULT_CC_MODE,  /* confidential computing is in this mode */
     FAULT_LOCKED_RESET,
     FAULT_RESET_READY,
     FAULT_SEQUENCER,

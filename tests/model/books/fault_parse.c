@@ -67,6 +67,8 @@ static const struct {
     {"booter-mailbox", FAULT_BOOTER_MAILBOX, false, ARG_NUMBER, 0},
     {"fwsec-error", FAULT_FWSEC_ERROR, false, ARG_NUMBER, 0},
     {"gfw-stuck", FAULT_GFW_STUCK, false, ARG_MAYBE, 0},
+    {"mig-mode", FAULT_MIG_MODE, false, ARG_NUMBER, 0},
+    {"cc-mode", FAULT_CC_MODE, false, ARG_NUMBER, 0},
     {"reset-lock", FAULT_LOCKED_RESET, false, ARG_NONE, 0},
     {"reset-ready", FAULT_RESET_READY, false, ARG_NONE, 0},
     {"sequencer", FAULT_SEQUENCER, false, ARG_NUMBER, 0},

@@ -16,6 +16,7 @@
 #include "tests/model/blocks/ptimer.h"
 #include "tests/model/boards/boards.h"
 #include "tests/model/books/coverage.h"
+#include "tests/model/books/fault.h"
 #include "tests/model/books/strict.h"
 #include "tests/model/boot/rom.h"
 #include "tests/model/bus/config.h"
@@ -300,6 +301,19 @@ static uint32_t empty_table(struct gpu_model *m, const struct rm_object *o, uint
     return RM_OK;
 }
 
+/* Off on the families that have MIG. Words: OGKM ctrl2080internal.h; that every other chip says
+ * "unsupported" is a guess. */
+static uint32_t smc_mode(struct gpu_model *m, const struct rm_object *o, uint8_t *p, uint32_t len)
+{
+    enum { SMC_UNSUPPORTED = 0, SMC_DISABLED = 2 };
+    const struct fault *f = model_fault_get(m, FAULT_MIG_MODE);
+    const bool has = (m->chip->family & (F_GA100 | F_GH100 | F_GB10X)) != 0;
+    (void)o;
+    (void)len;
+    put_le32(p, f != NULL ? f->value : has ? SMC_DISABLED : SMC_UNSUPPORTED);
+    return RM_OK;
+}
+
 #define SIZE_OF(fn, type)                                                                          \
     static uint32_t fn(const struct gsp_layout *l) { return l->type.total; }
 SIZE_OF(size_features, NV2080_CTRL_GSP_GET_FEATURES_PARAMS)
@@ -328,6 +342,7 @@ SIZE_OF(size_pex_bytes, NV2080_CTRL_BUS_GET_PEX_UTIL_COUNTERS_PARAMS)
 SIZE_OF(size_ecc_volatile, NV2080_CTRL_ECC_GET_VOLATILE_COUNTS_PARAMS)
 SIZE_OF(size_rows, NV2080_CTRL_FB_GET_REMAPPED_ROWS_PARAMS)
 SIZE_OF(size_histogram, NV2080_CTRL_FB_GET_ROW_REMAPPER_HISTOGRAM_PARAMS)
+SIZE_OF(size_smc, NV2080_CTRL_INTERNAL_GPU_GET_SMC_MODE_PARAMS)
 SIZE_OF(size_reserved, NV90F1_CTRL_VASPACE_COPY_SERVER_RESERVED_PDES_PARAMS)
 
 static const struct ctrl controls[] = {
@@ -357,6 +372,7 @@ static const struct ctrl controls[] = {
     {0x20800403, NULL, 8, false, get_time},
     {0x20800810, size_bios, 0, false, bios_get_info},
     {0x20800a42, NULL, 1284, true, empty_table}, /* constructed falcons, r535 */
+    {0x20800a4c, size_smc, 0, true, smc_mode},
     {0x20800a5c, size_intr, 0, true, model_ctrl_intr_table},
     {0x20800afe, size_rusd_init, 0, false, model_ctrl_rusd_init},
     {0x20800aff, size_rusd_poll, 0, false, model_ctrl_rusd_poll},
