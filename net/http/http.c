@@ -240,9 +240,10 @@ static const char *refusal(const struct http_conn *c)
 static void respond(struct http_conn *c)
 {
     c->began_us = clock_now_us();
-    http_response_drop(&c->res);
-    c->res = (struct http_response){
-        .status = 200, .type = "application/json", .body = {.budget = &http.memory}};
+    c->res = (struct http_response){/* what the last answer held was given back when it was sent */
+                                    .status = 200,
+                                    .type = "application/json",
+                                    .body = {.budget = &http.memory}};
     c->req.conn = c;
     c->req.body = c->body_in.len > 0 ? c->body_in.data : NULL;
     c->req.body_len = c->body_in.len;
