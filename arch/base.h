@@ -42,6 +42,8 @@ struct vram_off {
     uint64_t raw;
 };
 
+static inline char ascii_lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c; }
+
 /* Rounds to a multiple of `a`, a power of two. align_up wraps on overflow: check before. */
 static inline uint64_t align_up_u64(uint64_t v, uint64_t a) { return (v + a - 1) & ~(a - 1); }
 static inline uint64_t align_down_u64(uint64_t v, uint64_t a) { return v & ~(a - 1); }

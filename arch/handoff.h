@@ -33,6 +33,7 @@ enum fl_file_state {
     FL_FILE_TRUNCATED = 2, /* read fewer bytes than the directory entry says */
     FL_FILE_NOMEM = 3,     /* no memory to read it into */
     FL_FILE_IO = 4,        /* the firmware reported a read error; see uefi_status */
+    FL_FILE_PACKED = 5,    /* the kernel's word: it came packed and could not be unpacked */
 };
 #define FL_FILE_NAME_MAX 96
 struct fl_file {

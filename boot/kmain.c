@@ -14,6 +14,7 @@
 #include "arch/x86_64/x86.h"
 #include "boot/config.h"
 #include "boot/panel.h"
+#include "boot/unpack_files.h"
 #include "gsp/gsp.h"
 #include "mm/ram.h"
 #include "net/api/api.h"
@@ -139,6 +140,8 @@ static void take_over_notes(const struct fl_handoff *h)
         note(LOG_WARN, "stub", text);
     }
 }
+
+static void firmware_note(const char *text) { note(LOG_ERROR, "boot", text); }
 
 static void log_files(const struct fl_handoff *h)
 {
@@ -296,6 +299,7 @@ static void main_fiber(void *arg)
         note(LOG_WARN, "pci", "no memory for a fiber: the state of links is that of the boot");
     }
     log_files(h);
+    unpack_files((struct fl_file *)(uintptr_t)h->files, h->file_count, firmware_note);
 
     self.gsp = (struct gsp_options){
         .files = (const struct fl_file *)(uintptr_t)h->files,

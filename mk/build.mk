@@ -47,29 +47,50 @@ MBEDTLS_TLS_SRCS := $(addprefix library/,aes.c aesni.c asn1parse.c asn1write.c b
 # jansson: its reader; the seed of its hash tables is ours (net/http/json_in.c).
 JANSSON_SRCS := error.c hashtable.c load.c memory.c strbuffer.c strconv.c utf.c value.c
 
+# zstd and liblzma: what unpacks (gsp/files/unpack.c).
+ZSTD_SRCS := $(addprefix common/,entropy_common.c error_private.c fse_decompress.c xxhash.c \
+    zstd_common.c) \
+    $(addprefix decompress/,huf_decompress.c zstd_ddict.c zstd_decompress.c zstd_decompress_block.c)
+XZ_SRCS := $(addprefix liblzma/,check/check.c check/crc32_fast.c check/crc64_fast.c check/sha256.c \
+    lz/lz_decoder.c lzma/lzma2_decoder.c lzma/lzma_decoder.c) \
+    $(addprefix liblzma/common/,block_decoder.c block_header_decoder.c block_util.c common.c \
+    filter_common.c filter_decoder.c filter_flags_decoder.c index_hash.c stream_decoder.c \
+    stream_flags_common.c stream_flags_decoder.c vli_decoder.c vli_size.c)
+
 # Third-party objects: <variant>/third/<library>/<file>.o.
 MBEDTLS_OBJS := $(if $(MBEDTLS_DIR),$(MBEDTLS_SRCS:%.c=third/mbedtls/%.o))
 MBEDTLS_TLS_OBJS := $(if $(MBEDTLS_DIR),$(MBEDTLS_TLS_SRCS:%.c=third/mbedtls/%.o))
 THIRD := $(if $(LWIP_DIR),$(LWIP_SRCS:%.c=third/lwip/%.o)) \
     $(if $(HTTP_PARSER_DIR),$(HTTP_PARSER_SRCS:%.c=third/http-parser/%.o)) \
     $(MBEDTLS_OBJS) $(MBEDTLS_TLS_OBJS) \
-    $(if $(JANSSON_DIR),$(JANSSON_SRCS:%.c=third/jansson/%.o))
+    $(if $(JANSSON_DIR),$(JANSSON_SRCS:%.c=third/jansson/%.o)) \
+    $(if $(ZSTD_DIR),$(ZSTD_SRCS:%.c=third/zstd/%.o)) $(if $(XZ_DIR),$(XZ_SRCS:%.c=third/xz/%.o))
 
 # Where each library lies, and our configuration of it.
-THIRD_LIBS := lwip http-parser mbedtls jansson
+THIRD_LIBS := lwip http-parser mbedtls jansson zstd xz
 third_DIR_lwip := $(LWIP_DIR)
 third_DIR_http-parser := $(HTTP_PARSER_DIR)
 third_DIR_mbedtls := $(MBEDTLS_DIR)
 third_DIR_jansson := $(JANSSON_DIR)
+third_DIR_zstd := $(ZSTD_DIR)
+third_DIR_xz := $(XZ_DIR)
 third_CONFIG_lwip := net/stack/lwip/lwipopts.h
 third_CONFIG_mbedtls := arch/mbedtls_config.h arch/mbedtls_psa_config.h
 third_CONFIG_jansson := net/http/jansson/jansson_config.h
+third_CONFIG_xz := gsp/files/xz/config.h
+# What a library needs to be told on the command line. zstd: small before fast (a GSP image is
+# unpacked once), no text of errors, no assembler.
+third_FLAGS_zstd := -DZSTD_DISABLE_ASM=1 -DHUF_FORCE_DECOMPRESS_X1=1 -DDYNAMIC_BMI2=0 \
+    -DZSTD_FORCE_DECOMPRESS_SEQUENCES_SHORT=1 -DZSTD_STRIP_ERROR_STRINGS=1 -DZSTD_NO_INLINE=1 \
+    -DZSTD_LEGACY_SUPPORT=0 -DZSTD_NO_INTRINSICS=1
+third_FLAGS_xz := -DHAVE_CONFIG_H=1 -Igsp/files/xz -I$(XZ_DIR)/common \
+    $(addprefix -I$(XZ_DIR)/liblzma/,api common check lz rangecoder lzma simple delta)
 
 # $(call third-rule,folder of the variant,library,compiler and flags)
 define third-rule
 $(1)/third/$(2)/%.o: $(third_DIR_$(2))/%.c $(1)/.flags $(third_CONFIG_$(2))
 	@mkdir -p $$(@D)
-	$$(Q)$(3) $$(EXTRA_CFLAGS) -w -MMD -MP -c -o $$@ $$<
+	$$(Q)$(3) $$(third_FLAGS_$(2)) $$(EXTRA_CFLAGS) -w -MMD -MP -c -o $$@ $$<
 endef
 
 # Objects are rebuilt when the flags change, not only when files do: the flags lie in a file that

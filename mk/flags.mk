@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# How our code is compiled. Third-party code (lwIP, the HTTP parser, mbedTLS, jansson) gets none of the warnings.
+# How our code is compiled. Third-party code (lwIP, the HTTP parser, mbedTLS, jansson, zstd, xz) gets none of the warnings.
 
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wvla -Wstrict-prototypes \
             -Wmissing-prototypes -Wundef -Wswitch-enum
@@ -44,11 +44,15 @@ LIB_CPPFLAGS := -Inet/stack/lwip -Inet/http/jansson $(if $(LWIP_DIR),-isystem $(
                 $(if $(HTTP_PARSER_DIR),-isystem $(HTTP_PARSER_DIR)/include) \
                 $(if $(MBEDTLS_DIR),-isystem $(MBEDTLS_DIR)/include) \
                 $(if $(JANSSON_DIR),-isystem $(JANSSON_DIR)) \
+                $(if $(ZSTD_DIR),-isystem $(ZSTD_DIR)) \
+                $(if $(XZ_DIR),-isystem $(XZ_DIR)/liblzma/api) \
                 -DHAVE_STDINT_H=1 -DMBEDTLS_CONFIG_FILE='"arch/mbedtls_config.h"'
 LIB_PREFIX_MAP := $(if $(LWIP_DIR),-ffile-prefix-map=$(LWIP_DIR)=lwip) \
                   $(if $(HTTP_PARSER_DIR),-ffile-prefix-map=$(HTTP_PARSER_DIR)=http-parser) \
                   $(if $(MBEDTLS_DIR),-ffile-prefix-map=$(MBEDTLS_DIR)=mbedtls) \
-                  $(if $(JANSSON_DIR),-ffile-prefix-map=$(JANSSON_DIR)=jansson)
+                  $(if $(JANSSON_DIR),-ffile-prefix-map=$(JANSSON_DIR)=jansson) \
+                  $(if $(ZSTD_DIR),-ffile-prefix-map=$(ZSTD_DIR)=zstd) \
+                  $(if $(XZ_DIR),-ffile-prefix-map=$(XZ_DIR)=xz)
 
 # --- host: tests, the model, tools -------------------------------------------------------------
 HOST_CPPFLAGS := -I. -Ibuild/gen -Iarch/host/include $(LIB_CPPFLAGS) -DFL_HOST=1 -D_GNU_SOURCE

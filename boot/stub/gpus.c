@@ -76,6 +76,21 @@ static void dir_path(char *buf, size_t size, const char *dir, const char *rest)
     text_str(&t, rest);
 }
 
+/* The GSP image under NVIDIA's own name, right in the directory "firmware", maybe packed. */
+static void read_own_name(struct stub *s, const struct gsp_chip *chip, uint16_t devid)
+{
+    static const char *const ends[] = {"", ".zst", ".xz"};
+    char path[FL_FILE_NAME_MAX];
+
+    for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
+        struct text t = text_on(path, sizeof(path));
+        text_str(&t, "firmware/");
+        text_str(&t, gsp_fw_own_name(chip));
+        text_str(&t, ends[i]);
+        firmware_read_file(s, path, devid);
+    }
+}
+
 /* The chip's own directory first; the others hold what the own one would only link to. */
 static void read_chip_firmware(struct stub *s, const struct gsp_chip *chip, uint16_t devid)
 {
@@ -89,6 +104,7 @@ static void read_chip_firmware(struct stub *s, const struct gsp_chip *chip, uint
             firmware_read_file(s, path, devid);
         }
     }
+    read_own_name(s, chip, devid);
     if (!found) {
         dir_path(path, sizeof(path), chip->fw_dir, "/gsp");
         firmware_missing(s, path, devid);

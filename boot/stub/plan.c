@@ -4,6 +4,9 @@
  */
 #include "boot/stub/plan.h"
 
+#include "gsp/files/unpack.h"
+#include "gsp/hw/chips.h"
+
 /* --- ELF --- */
 
 static bool is_elf64(const uint8_t *header)
@@ -177,21 +180,40 @@ bool plan_gsp_image(const struct plan_gsp *plan, const uint8_t *table, const cha
     return false;
 }
 
+/* The first `length` characters of text are a whole word of a list, letter case ignored. */
+static bool is_one_of(const char *text, size_t length, const char *const *words, size_t count)
+{
+    for (size_t k = 0; k < count; k++) {
+        size_t i = 0;
+        while (i < length && words[k][i] != '\0' && ascii_lower(text[i]) == words[k][i]) {
+            i++;
+        }
+        if (i == length && words[k][i] == '\0') {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool plan_is_firmware_name(const char *name)
 {
+    static const char *const own[] = {GSP_FW_OWN_NAMES};
     static const char suffix[] = ".bin";
     const size_t suffix_length = sizeof(suffix) - 1;
     size_t length = 0, dash = 0;
-    for (; name[length] != '\0'; length++) {
-        dash = name[length] == '-' ? length : dash;
+    (void)unpack_format(name, &length);
+    for (size_t i = 0; i < length; i++) {
+        dash = name[i] == '-' ? i : dash;
+    }
+    if (is_one_of(name, length, own, ARRAY_SIZE(own))) {
+        return true;
     }
     if (dash == 0 || length < dash + 2 + suffix_length || name[dash + 1] < '0' ||
         name[dash + 1] > '9') {
         return false;
     }
     for (size_t i = 0; i < suffix_length; i++) {
-        char c = name[length - suffix_length + i];
-        if ((c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c) != suffix[i]) {
+        if (ascii_lower(name[length - suffix_length + i]) != suffix[i]) {
             return false;
         }
     }

@@ -71,8 +71,9 @@ static inline uint64_t plan_lead_bytes(uint64_t file_offset)
 
 /* --- file names --- */
 
-/* True for "<name>-<version>.bin" with a version that starts with a digit (letter case of ".bin"
- * ignored): "gsp-570.144.bin". */
+/* True for "<name>-<version>.bin" with a version that starts with a digit ("gsp-570.144.bin"), for
+ * the names that NVIDIA's own package has (GSP_FW_OWN_NAMES), and for these with ".zst" or ".xz"
+ * after them. Letter case of the ends, and of NVIDIA's names, does not matter. */
 bool plan_is_firmware_name(const char *name);
 
 /* --- memory map --- */

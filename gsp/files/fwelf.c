@@ -241,6 +241,30 @@ enum fl_err fw_gsp_parse(const void *file, size_t size, const char *name, const 
     return FL_OK;
 }
 
+uint64_t fw_gsp_image_offset(const void *file, size_t size)
+{
+    struct elf e;
+    struct elf_section image;
+
+    return elf_open(file, size, "", true, &e, NULL) == FL_OK &&
+                   elf_find(&e, ".fwimage", &image, NULL) == FL_OK
+               ? image.offset
+               : 0;
+}
+
+bool fw_gsp_version(const void *file, size_t size, char *out, size_t room)
+{
+    struct elf e;
+    struct fw_gsp gsp;
+
+    if (elf_open(file, size, "", true, &e, NULL) != FL_OK ||
+        gsp_version(&e, NULL, &gsp, NULL) != FL_OK || strlen(gsp.version) >= room) {
+        return false;
+    }
+    memcpy(out, gsp.version, strlen(gsp.version) + 1);
+    return true;
+}
+
 /* ---- FMC ---- */
 
 /* The whole header is fixed; nouveau too refuses any other. */

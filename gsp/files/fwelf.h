@@ -34,6 +34,11 @@ FL_MUST_CHECK enum fl_err fw_gsp_parse(const void *file, size_t size, const char
                                        const char *version, const char *signature_section,
                                        struct fw_gsp *out, struct fl_fail *fail);
 
+/* Where .fwimage begins in a file that may be anything; 0: it is no GSP image. */
+uint64_t fw_gsp_image_offset(const void *file, size_t size);
+/* The text of .fwversion, with its NUL, in a file that may be anything. False: there is none. */
+bool fw_gsp_version(const void *file, size_t size, char *out, size_t room);
+
 #define FW_FMC_HASH_BYTES 48u
 
 struct fw_fmc {

@@ -11,8 +11,6 @@
 /* Where firmware lies on the boot volume, before "nvidia/...". */
 #define VOLUME_PREFIX "firmware/"
 
-static char lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c; }
-
 /* Compares a path of the volume (at most `room` bytes, maybe without a NUL) with "nvidia/...". */
 static bool path_matches(const char *path, size_t room, const char *wanted)
 {
@@ -22,14 +20,14 @@ static bool path_matches(const char *path, size_t room, const char *wanted)
     }
     size_t prefix = strlen(VOLUME_PREFIX);
     size_t i = 0;
-    while (i < prefix && path + i < end && lower(path[i]) == VOLUME_PREFIX[i]) {
+    while (i < prefix && path + i < end && ascii_lower(path[i]) == VOLUME_PREFIX[i]) {
         i++;
     }
     if (i == prefix) {
         path += prefix;
     }
     for (; path < end; path++, wanted++) {
-        if (lower(*path) != *wanted) {
+        if (ascii_lower(*path) != *wanted) {
             return false;
         }
         if (*wanted == '\0') {
@@ -71,6 +69,11 @@ static enum fl_err file_state(const struct fl_file *f, struct fl_fail *fail)
         err = FL_FAIL_MORE(fail, FL_EIO, what, (.hint = "try another stick or port"),
                            "%s: the UEFI firmware could not read it, status 0x%llx", f->path,
                            (unsigned long long)f->uefi_status);
+        return err;
+    case FL_FILE_PACKED:
+        err = FL_FAIL_MORE(fail, FL_EBADDATA, what,
+                           (.hint = "unpack it on another machine and copy the .bin file"),
+                           "%s: came packed and could not be unpacked; a note says why", f->path);
         return err;
     case FL_FILE_TRUNCATED:
         break;
@@ -117,14 +120,30 @@ static enum fl_err parse_kind(struct gsp_fwset *s, enum gsp_fw_kind kind, const 
     return FL_EINVAL;
 }
 
+static bool is_own_name(const struct gsp_chip *c, enum gsp_fw_kind kind, const char *path)
+{
+    return kind == GSP_FW_GSP && strcmp(fw_base_name(path), gsp_fw_own_name(c)) == 0;
+}
+
+/* A file without a version in its name is of another one; which, to `other`. */
+static bool is_another_version(const struct gsp_fwset *s, const struct fl_file *f, char *other,
+                               size_t room)
+{
+    return f->state == FL_FILE_OK && f->address != 0 &&
+           fw_gsp_version((const void *)(uintptr_t)f->address, (size_t)f->size, other, room) &&
+           strcmp(other, s->version) != 0;
+}
+
 /* The best candidate that is there decides: a damaged file is reported, not passed over. */
 static enum fl_err take_kind(struct gsp_fwset *s, enum gsp_fw_kind kind,
                              const struct fl_file *files, size_t count, struct fl_fail *fail)
 {
     char path[FL_FILE_NAME_MAX];
+    char other[sizeof(s->gsp.version)] = "";
     for (unsigned i = 0; gsp_fw_path(s->chip, kind, s->version, i, path, sizeof(path)) != 0; i++) {
         const struct fl_file *f = find_file(files, count, path);
-        if (f == NULL) {
+        if (f == NULL ||
+            (is_own_name(s->chip, kind, path) && is_another_version(s, f, other, sizeof(other)))) {
             continue;
         }
         enum fl_err err = FL_OK;
@@ -145,6 +164,10 @@ static enum fl_err take_kind(struct gsp_fwset *s, enum gsp_fw_kind kind,
     }
     enum fl_err err =
         FL_FAIL(fail, FL_ENOENT, fw_base_name(path), VOLUME_PREFIX "%s: missing", path);
+    if (other[0] != '\0') {
+        fl_fail_hint(fail, "%s of the boot volume holds version %.20s, not %s",
+                     gsp_fw_own_name(s->chip), other, s->version);
+    }
     fl_fail_hint(fail,
                  "put NVIDIA's files under /" VOLUME_PREFIX "nvidia/%s/gsp/ of the boot volume",
                  s->chip->fw_dir);

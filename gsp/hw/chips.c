@@ -110,15 +110,13 @@ static const struct gsp_chip chips[] = {
     FSP("gb207", 0x1b7, F_GB20X, "gb20x", "gb202", SIG_P384, KEY_P384, "gb202", "ga102"),
 };
 
-static char lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c; }
-
 static bool same_text(const char *a, const char *b)
 {
-    while (*a != '\0' && lower(*a) == lower(*b)) {
+    while (*a != '\0' && ascii_lower(*a) == ascii_lower(*b)) {
         a++;
         b++;
     }
-    return lower(*a) == lower(*b);
+    return ascii_lower(*a) == ascii_lower(*b);
 }
 
 const char *gsp_fw_kind_name(enum gsp_fw_kind kind)
@@ -206,8 +204,8 @@ static const char *owner_dir(const struct gsp_chip *c, enum gsp_fw_kind kind)
 #define ACR_LOADER_DIR         "gp102"
 
 struct candidate {
-    const char *dir;
-    const char *version; /* NULL: acr/bl.bin */
+    const char *dir;     /* NULL: right in the directory that holds "nvidia" */
+    const char *version; /* NULL: a file without one */
 };
 struct candidates {
     struct candidate at[GSP_FW_PATH_CANDIDATES];
@@ -221,12 +219,37 @@ static void add_candidate(struct candidates *l, const char *dir, const char *ver
         const char *other = l->at[i].version;
         bool same_version =
             version == NULL || other == NULL ? version == other : same_text(version, other);
-        if (same_version && same_text(dir, l->at[i].dir)) {
+        bool same_dir = dir == NULL || l->at[i].dir == NULL ? dir == l->at[i].dir
+                                                            : same_text(dir, l->at[i].dir);
+        if (same_version && same_dir) {
             return;
         }
     }
     if (l->count < GSP_FW_PATH_CANDIDATES) {
         l->at[l->count++] = (struct candidate){.dir = dir, .version = version};
+    }
+}
+
+const char *gsp_fw_own_name(const struct gsp_chip *c)
+{
+    static const char *const names[] = {GSP_FW_OWN_NAMES};
+
+    return names[same_text(c->gsp_dir, "tu102") ? 0 : 1];
+}
+
+/* The part of a path after the directory of candidate `at`. */
+static void append_file(char *buf, size_t size, size_t *at, const struct gsp_chip *c,
+                        enum gsp_fw_kind kind, const char *version)
+{
+    if (version != NULL) {
+        append(buf, size, at, gsp_fw_kind_name(kind));
+        append(buf, size, at, "-");
+        append(buf, size, at, version);
+        append(buf, size, at, ".bin");
+    } else if (kind == GSP_FW_GSP) {
+        append(buf, size, at, gsp_fw_own_name(c));
+    } else {
+        append(buf, size, at, "bl.bin");
     }
 }
 
@@ -246,22 +269,22 @@ size_t gsp_fw_path(const struct gsp_chip *c, enum gsp_fw_kind kind, const char *
         add_candidate(&list, c->fw_dir, NULL);
         add_candidate(&list, owner, NULL);
         add_candidate(&list, ACR_LOADER_DIR, NULL);
+    } else if (kind == GSP_FW_GSP) {
+        add_candidate(&list, c->fw_dir, NULL);
+        add_candidate(&list, owner, NULL);
+        add_candidate(&list, NULL, NULL);
     }
     if (i >= list.count) {
         return 0;
     }
     size_t at = 0;
-    append(buf, size, &at, "nvidia/");
-    append(buf, size, &at, list.at[i].dir);
-    if (list.at[i].version == NULL) {
-        append(buf, size, &at, "/acr/bl.bin");
-    } else {
-        append(buf, size, &at, "/gsp/");
-        append(buf, size, &at, gsp_fw_kind_name(kind));
-        append(buf, size, &at, "-");
-        append(buf, size, &at, list.at[i].version);
-        append(buf, size, &at, ".bin");
+    if (list.at[i].dir != NULL) {
+        append(buf, size, &at, "nvidia/");
+        append(buf, size, &at, list.at[i].dir);
+        append(buf, size, &at,
+               list.at[i].version == NULL && kind != GSP_FW_GSP ? "/acr/" : "/gsp/");
     }
+    append_file(buf, size, &at, c, kind, list.at[i].version);
     if (at >= size) {
         buf[0] = '\0';
         return 0;

@@ -27,6 +27,10 @@ enum gsp_fw_kind {
 const char *gsp_fw_kind_name(enum gsp_fw_kind kind);
 /* The alternatives of one kind, best first, that gsp_fw_path() can give at most. */
 #define GSP_FW_PATH_CANDIDATES 8u
+/* What NVIDIA's own driver package calls GSP images; no version in the name, it is in the file.
+ * The first is that of Turing and GA100, the second that of all later chips. Source: OGKM
+ * nv-firmware.h, nv_firmware_path(). */
+#define GSP_FW_OWN_NAMES "gsp_tu10x.bin", "gsp_ga10x.bin"
 
 struct gsp_chip {
     const char *name;   /* lower case, "ga104" */
@@ -56,6 +60,9 @@ const struct gsp_chip *gsp_chip_by_name(const char *name);
 /* The i-th chip; NULL past the end. */
 const struct gsp_chip *gsp_chip_at(size_t i);
 
+/* The name of the chip's GSP image in NVIDIA's own package. */
+const char *gsp_fw_own_name(const struct gsp_chip *c);
+
 /* The chip needs files of this kind. */
 static inline bool gsp_chip_needs(const struct gsp_chip *c, enum gsp_fw_kind kind)
 {
@@ -65,6 +72,7 @@ static inline bool gsp_chip_needs(const struct gsp_chip *c, enum gsp_fw_kind kin
 /* Path of candidate i (0 = best) of a kind below the directory that holds "nvidia", such as
  * "nvidia/ga104/gsp/gsp-570.144.bin", then "nvidia/ga102/gsp/gsp-570.144.bin". Returns the length
  * written without the NUL, 0 when there is no such candidate (also: the chip has no such file) or
- * buf is too small. version is such as "570.144". */
+ * buf is too small. version is such as "570.144"; the last candidates of a GSP image are NVIDIA's
+ * own names, without one (gsp_fw_own_name()). */
 size_t gsp_fw_path(const struct gsp_chip *c, enum gsp_fw_kind kind, const char *version, unsigned i,
                    char *buf, size_t size);

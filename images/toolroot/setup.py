@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """The tool root: libraries, QEMU, OVMF and firmware under the user's cache. Needs no root.
 
-    setup.py light    lwIP, llhttp, mbedTLS, jansson, the font, picolibc: what building and the native tests
+    setup.py light    lwIP, llhttp, mbedTLS, jansson, zstd, xz, the font, picolibc: what building and the native tests
                       need; with LIBC=newlib in the environment also newlib
     setup.py all      also QEMU >= 10.1 with OVMF, NVIDIA's firmware, and Prometheus
     setup.py tree D   print the hash of a directory tree, as sources.list pins it
@@ -33,7 +33,7 @@ from private_apt import BACKPORTS, SUITE, Apt
 TOP = HERE.parent.parent
 
 # --- the result ----------------------------------------------------------------------------------------
-LIGHT_KEYS = ("LWIP_DIR", "HTTP_PARSER_DIR", "MBEDTLS_DIR", "JANSSON_DIR", "FONT_DIR", "PICOLIBC_DIR")
+LIGHT_KEYS = ("LWIP_DIR", "HTTP_PARSER_DIR", "MBEDTLS_DIR", "JANSSON_DIR", "ZSTD_DIR", "XZ_DIR", "FONT_DIR", "PICOLIBC_DIR")
 ASKED_KEYS = ("NEWLIB_DIR",)  # only when it was asked for once and is still what would be built
 MACHINE_KEYS = ("QEMU", "QEMU_VERSION", "OVMF_CODE", "OVMF_VARS", "FIRMWARE_DIR", "PROMETHEUS_DIR")
 
@@ -74,7 +74,7 @@ def with_newlib():
 def light(steps, values):
     sources = {row[0]: libraries.Source(row) for row in table("sources.list")}
     for name, key in (("lwip", "LWIP_DIR"), ("llhttp", "HTTP_PARSER_DIR"), ("mbedtls", "MBEDTLS_DIR"),
-                      ("jansson", "JANSSON_DIR"), ("font", "FONT_DIR")):
+                      ("jansson", "JANSSON_DIR"), ("zstd", "ZSTD_DIR"), ("xz", "XZ_DIR"), ("font", "FONT_DIR")):
         source = sources[name]
         values[key] = steps.run(f"{name} {source.version}", "looking", source.get)
     source = sources["picolibc"]
@@ -124,7 +124,7 @@ def main():
         print(__doc__, file=sys.stderr)
         return 2
     jobs = [light] + ([machine] if what == "all" else [])
-    steps = Steps({1: 8, 2: 12}[len(jobs)] + 2 * with_newlib())
+    steps = Steps({1: 10, 2: 14}[len(jobs)] + 2 * with_newlib())
     CACHE.mkdir(parents=True, exist_ok=True)
     values, errors = {}, []
 

@@ -105,7 +105,8 @@ static void paths_lie_in_the_chips_directories(void **state)
             while (i < GSP_FW_PATH_CANDIDATES &&
                    (len = gsp_fw_path(c, kind, "570.144", i, seen[i], sizeof(seen[i]))) != 0) {
                 assert_int_equal(len, strlen(seen[i]));
-                bool known = strstr(seen[i], "nvidia/gp102/acr/bl.bin") != NULL;
+                bool known = strstr(seen[i], "nvidia/gp102/acr/bl.bin") != NULL ||
+                             (kind == GSP_FW_GSP && strcmp(seen[i], gsp_fw_own_name(c)) == 0);
                 for (size_t d = 0; d < ARRAY_SIZE(c->fw_dirs) && c->fw_dirs[d] != NULL; d++) {
                     char dir[32];
                     int m = snprintf(dir, sizeof(dir), "nvidia/%s/", c->fw_dirs[d]);
@@ -138,10 +139,18 @@ static void paths_follow_the_links_of_the_package(void **state)
 {
     (void)state;
     check_paths("ga102", GSP_FW_GSP, "570.144",
-                (const char *const[]){"nvidia/ga102/gsp/gsp-570.144.bin", NULL});
+                (const char *const[]){"nvidia/ga102/gsp/gsp-570.144.bin",
+                                      "nvidia/ga102/gsp/gsp_ga10x.bin", "gsp_ga10x.bin", NULL});
     check_paths("ad104", GSP_FW_GSP, "570.144",
                 (const char *const[]){"nvidia/ad104/gsp/gsp-570.144.bin",
-                                      "nvidia/ga102/gsp/gsp-570.144.bin", NULL});
+                                      "nvidia/ga102/gsp/gsp-570.144.bin",
+                                      "nvidia/ad104/gsp/gsp_ga10x.bin",
+                                      "nvidia/ga102/gsp/gsp_ga10x.bin", "gsp_ga10x.bin", NULL});
+    check_paths("ga100", GSP_FW_GSP, "570.144",
+                (const char *const[]){"nvidia/ga100/gsp/gsp-570.144.bin",
+                                      "nvidia/tu102/gsp/gsp-570.144.bin",
+                                      "nvidia/ga100/gsp/gsp_tu10x.bin",
+                                      "nvidia/tu102/gsp/gsp_tu10x.bin", "gsp_tu10x.bin", NULL});
     /* Never another family's booter, though its directory is looked in for the image. */
     check_paths("ad104", GSP_FW_BOOTER_LOAD, "535.113.01",
                 (const char *const[]){"nvidia/ad104/gsp/booter_load-535.113.01.bin",

@@ -203,8 +203,10 @@ static void gsp_damage_is_refused(void **state)
 static void firmware_names(void **state)
 {
     (void)state;
-    static const char *const yes[] = {"gsp-570.144.bin", "booter_load-535.113.01.bin",
-                                      "GSP-570.144.BIN", "a-b-1.bin"};
+    static const char *const yes[] = {
+        "gsp-570.144.bin",     "booter_load-535.113.01.bin", "GSP-570.144.BIN", "a-b-1.bin",
+        "gsp-570.144.bin.zst", "GSP-570.144.BIN.XZ",         "gsp_ga10x.bin",   "GSP_TU10X.BIN",
+        "gsp_ga10x.bin.zst"};
     static const char *const no[] = {"",
                                      ".bin",
                                      "-",
@@ -216,7 +218,14 @@ static void firmware_names(void **state)
                                      "-5.bin",
                                      "gsp-5bin",
                                      "readme-1.txt",
-                                     "g-5.bin "};
+                                     "g-5.bin ",
+                                     "gsp-570.144.bin.gz",
+                                     "gsp-570.144.zst",
+                                     "gsp.bin.xz",
+                                     "gsp_ga10x.bi",
+                                     "gsp_ga10x.binx",
+                                     "gsp_ga20x.bin",
+                                     ".xz"};
     for (size_t i = 0; i < ARRAY_SIZE(yes); i++) {
         assert_true(plan_is_firmware_name(yes[i]));
     }
