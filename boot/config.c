@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* The parser of /firstlight.conf: lines, keys, values; pure. */
-#include "boot/config.h"
+#include "boot/config_gpu.h"
 
 #include <stdarg.h>
 #include <string.h>
 
 #include "arch/text.h"
-#include "gsp/gsp.h"
 
 enum { LINE_MAX_BYTES = 256, ATTEMPTS_DEFAULT = 3, SYSLOG_PORT = 514 };
 
@@ -36,6 +35,7 @@ void config_defaults(struct boot_config *c)
                               .mdns = true,
                               .ntp = true,
                               .attempts = ATTEMPTS_DEFAULT,
+                              .for_gpu = -1,
                               .screen = true,
                               .log_level = LOG_INFO};
 }
@@ -100,33 +100,16 @@ static bool set_ip(struct boot_config *c, const char *value)
     return true;
 }
 
-/* Copies value when it is 1..size-1 characters long, all of the set. */
-static bool set_text(char *to, size_t size, const char *value, bool (*allowed)(char))
-{
-    size_t n = strlen(value);
-    if (n == 0 || n >= size) {
-        return false;
-    }
-    for (size_t i = 0; i < n; i++) {
-        if (!allowed(value[i])) {
-            return false;
-        }
-    }
-    memcpy(to, value, n + 1);
-    return true;
-}
-
 static bool is_alnum(char ch)
 {
     return (ch >= '0' && ch <= '9') || (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z');
 }
 static bool is_host_char(char ch) { return is_alnum(ch) || ch == '-'; }
-static bool is_version_char(char ch) { return (ch >= '0' && ch <= '9') || ch == '.'; }
 static bool is_token_char(char ch) { return ch > ' ' && ch <= '~'; }
 
 static bool set_hostname(struct boot_config *c, const char *v)
 {
-    return v[0] != '-' && set_text(c->hostname, sizeof(c->hostname), v, is_host_char);
+    return v[0] != '-' && config_set_text(c->hostname, sizeof(c->hostname), v, is_host_char);
 }
 static bool set_gateway(struct boot_config *c, const char *v)
 {
@@ -135,7 +118,7 @@ static bool set_gateway(struct boot_config *c, const char *v)
 static bool set_dns(struct boot_config *c, const char *v) { return parse_address(v, &c->dns); }
 static bool set_token(struct boot_config *c, const char *v)
 {
-    return set_text(c->token, sizeof(c->token), v, is_token_char);
+    return config_set_text(c->token, sizeof(c->token), v, is_token_char);
 }
 static bool set_yes(bool *to, const char *v)
 {
@@ -203,20 +186,7 @@ static bool set_tls(struct boot_config *c, const char *v)
 static bool is_hosts_char(char ch) { return is_host_char(ch) || ch == '.' || ch == ' '; }
 static bool set_hosts(struct boot_config *c, const char *v)
 {
-    return set_text(c->hosts, sizeof(c->hosts), v, is_hosts_char);
-}
-static bool set_firmware(struct boot_config *c, const char *v)
-{
-    return set_text(c->firmware, sizeof(c->firmware), v, is_version_char);
-}
-/* One digit: GSP_MAX_ATTEMPTS is 8. */
-static bool set_attempts(struct boot_config *c, const char *v)
-{
-    if (v[0] < '1' || v[0] > '0' + GSP_MAX_ATTEMPTS || v[1] != '\0') {
-        return false;
-    }
-    c->attempts = (uint32_t)(v[0] - '0');
-    return true;
+    return config_set_text(c->hosts, sizeof(c->hosts), v, is_hosts_char);
 }
 /* One digit: the API shows no more than that. */
 static bool set_expect_gpus(struct boot_config *c, const char *v)
@@ -254,26 +224,31 @@ static const struct {
     const char *name;
     bool (*set)(struct boot_config *c, const char *value);
     const char *expected;
-    bool secret; /* no message shows its value: messages go to the API and the serial line */
+    bool secret;  /* no message shows its value: messages go to the API and the serial line */
+    bool per_gpu; /* "name[1] = ..." is for that GPU alone */
 } keys[] = {
-    {"hostname", set_hostname, "letters, digits and '-', at most 63", false},
-    {"ip", set_ip, "'dhcp' or an address with prefix such as 192.168.1.20/24", false},
-    {"gateway", set_gateway, "an IPv4 address", false},
-    {"dns", set_dns, "an IPv4 address", false},
-    {"ipv6", set_ipv6, "yes or no", false},
-    {"mdns", set_mdns, "yes or no", false},
-    {"ntp", set_ntp, "dhcp, no or an IPv4 address", false},
-    {"syslog", set_syslog, "no, or an IPv4 address such as 192.168.1.9 or 192.168.1.9:514", false},
-    {"token", set_token, "1 to 127 visible characters", true},
-    {"read_token", set_read_token, "yes or no", false},
-    {"hosts", set_hosts, "names with blanks between, at most 191 bytes", false},
-    {"tls", set_tls, "no, yes or only", false},
-    {"firmware", set_firmware, "a version such as 570.144", false},
-    {"attempts", set_attempts, "a number from 1 to 8", false},
-    {"expect_gpus", set_expect_gpus, "a number from 0 to 8", false},
-    {"metrics_hostname", set_host_label, "hostname, Hostname or no", false},
-    {"log_level", set_log_level, "error, warn, info, debug or trace", false},
-    {"screen", set_screen, "on or off", false},
+    {"hostname", set_hostname, "letters, digits and '-', at most 63", false, false},
+    {"ip", set_ip, "'dhcp' or an address with prefix such as 192.168.1.20/24", false, false},
+    {"gateway", set_gateway, "an IPv4 address", false, false},
+    {"dns", set_dns, "an IPv4 address", false, false},
+    {"ipv6", set_ipv6, "yes or no", false, false},
+    {"mdns", set_mdns, "yes or no", false, false},
+    {"ntp", set_ntp, "dhcp, no or an IPv4 address", false, false},
+    {"syslog", set_syslog, "no, or an IPv4 address such as 192.168.1.9 or 192.168.1.9:514", false,
+     false},
+    {"token", set_token, "1 to 127 visible characters", true, false},
+    {"read_token", set_read_token, "yes or no", false, false},
+    {"hosts", set_hosts, "names with blanks between, at most 191 bytes", false, false},
+    {"tls", set_tls, "no, yes or only", false, false},
+    {"firmware", config_set_firmware, "a version such as 570.144", false, true},
+    {"attempts", config_set_attempts, "a number from 1 to 8", false, true},
+    {"when_hung", config_set_when_hung, "stay or boot", false, true},
+    {"registry", config_set_registry,
+     "keys such as RMPcieLinkSpeed=0x800002aa with blanks between, at most 16 in all", false, true},
+    {"expect_gpus", set_expect_gpus, "a number from 0 to 8", false, false},
+    {"metrics_hostname", set_host_label, "hostname, Hostname or no", false, false},
+    {"log_level", set_log_level, "error, warn, info, debug or trace", false, false},
+    {"screen", set_screen, "on or off", false, false},
 };
 
 /* Whether an unknown key may be shown. What looks like anything else than a mistyped name may be a
@@ -295,6 +270,28 @@ static void trim(char **text)
     while (n > 0 && ((*text)[n - 1] == ' ' || (*text)[n - 1] == '\t')) {
         (*text)[--n] = '\0';
     }
+}
+
+/* "attempts[1]" for the key "attempts". gpu: -1 when there is no such end. False: it is another
+ * key, or one that does not take it. */
+static bool key_matches(const char *text, size_t i, int *gpu)
+{
+    const size_t n = strlen(keys[i].name);
+
+    *gpu = -1;
+    if (strncmp(text, keys[i].name, n) != 0) {
+        return false;
+    }
+    text += n;
+    if (*text == '\0' || !keys[i].per_gpu) {
+        return *text == '\0';
+    }
+    if (text[0] != '[' || text[1] < '0' || text[1] >= '0' + CONFIG_GPUS_MAX || text[2] != ']' ||
+        text[3] != '\0') {
+        return false;
+    }
+    *gpu = text[1] - '0';
+    return true;
 }
 
 static void parse_line(struct boot_config *c, unsigned number, char *line)
@@ -320,7 +317,7 @@ static void parse_line(struct boot_config *c, unsigned number, char *line)
     trim(&key);
     trim(&value);
     for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
-        if (strcmp(key, keys[i].name) == 0) {
+        if (key_matches(key, i, &c->for_gpu)) {
             if (keys[i].set(c, value)) {
                 return;
             }
@@ -340,7 +337,7 @@ static void parse_line(struct boot_config *c, unsigned number, char *line)
         "unknown key%s%s%s; known are hostname, ip, gateway, dns, ipv6, mdns, ntp, syslog, token, "
         "read_token, hosts, "
         "tls, firmware, "
-        "attempts, expect_gpus, metrics_hostname, "
+        "attempts, when_hung, registry, expect_gpus, metrics_hostname, "
         "log_level, screen",
         show ? " '" : "", show ? key : "", show ? "'" : "");
 }
@@ -421,10 +418,7 @@ void config_text(const struct boot_config *c, char *buf, size_t size)
         text_fmt(&t, "hosts = %s\n", c->hosts);
     }
     text_fmt(&t, "tls = %s\n", tls_names[c->tls]);
-    if (c->firmware[0] != '\0') {
-        text_fmt(&t, "firmware = %s\n", c->firmware);
-    }
-    text_fmt(&t, "attempts = %u\n", (unsigned)c->attempts);
+    config_gpu_text(c, &t);
     text_fmt(&t, "expect_gpus = %u\n", (unsigned)c->expect_gpus);
     text_fmt(&t, "metrics_hostname = %s\n", label_names[c->host_label]);
     text_fmt(&t, "log_level = %s\n", log_level_name(c->log_level));

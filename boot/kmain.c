@@ -32,7 +32,7 @@
 #define LAST_PICTURE_WAIT_US (5 * US_PER_S)
 
 enum {
-    CONFIG_TEXT_MAX = 768,
+    CONFIG_TEXT_MAX = 2048,
     NOTES_MAX = 24,
     MAIN_STACK_BYTES = 64 * 1024,
     GPU_STACK_BYTES = 64 * 1024
@@ -47,6 +47,7 @@ static struct {
     struct gsp_options gsp;
     char token[ACCESS_TOKEN_TEXT]; /* made at boot */
     char config_text[CONFIG_TEXT_MAX];
+    struct gsp_registry_key registry[API_MAX_GPUS][GSP_REGISTRY_MAX];
     volatile bool stop; /* nothing sets it yet: the appliance ends with the power */
 } self;
 
@@ -196,6 +197,8 @@ static void start_gpus(void)
         }
         const char *name = names[self.api.gpu_count];
         struct gsp_options options = self.gsp;
+        config_for_gpu(&self.config, (unsigned)self.api.gpu_count, &options,
+                       self.registry[self.api.gpu_count]);
         options.label = found > 1 ? name : NULL;
         g->gpu = gsp_create(d, &options, &g->fail);
         if (g->gpu != NULL && fiber_spawn(name, gpu_fiber, g->gpu, GPU_STACK_BYTES) == NULL) {
@@ -304,8 +307,6 @@ static void main_fiber(void *arg)
     self.gsp = (struct gsp_options){
         .files = (const struct fl_file *)(uintptr_t)h->files,
         .file_count = h->file_count,
-        .force_version = self.config.firmware[0] != '\0' ? self.config.firmware : NULL,
-        .attempts = self.config.attempts,
         .wake = wake,
     };
     start_gpus();

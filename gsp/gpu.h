@@ -112,6 +112,10 @@ struct gsp_gpu {
     uint32_t boots, unloads;
     uint64_t events;
     uint64_t last_ping_us;
+    uint64_t watch_us; /* when the GSP was asked for a sign of life last (watch.c) */
+    bool revive;       /* it failed while running and is to be brought up again */
+    uint32_t revivals; /* that were tried since revived_us */
+    uint64_t revived_us;
     uint64_t halts_seen; /* intr.halts when the core was last looked at */
 
     /* Known from `identify` on. */

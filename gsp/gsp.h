@@ -103,6 +103,15 @@ struct gsp_snapshot {
 /* True when the device is one that gsp_create() takes: NVIDIA, display class. */
 bool gsp_match(const struct pci_dev *d);
 
+/* A key of RM's registry, which the firmware is given when it starts: a name, and 32 bits. RM
+ * passes over names that it does not know. */
+#define GSP_REGISTRY_NAME_MAX 48 /* with its NUL */
+#define GSP_REGISTRY_MAX      16u
+struct gsp_registry_key {
+    char name[GSP_REGISTRY_NAME_MAX];
+    uint32_t value;
+};
+
 /* What a boot needs from outside; all borrowed for the life of the gpu. */
 struct gsp_options {
     const struct fl_file *files; /* what lies on the boot volume */
@@ -110,6 +119,11 @@ struct gsp_options {
     const char *force_version; /* NULL: newest that is complete */
     const char *label;         /* of its lines in the log, where there are several; NULL: "gsp" */
     uint32_t attempts;         /* of a boot by gsp_run(), at most GSP_MAX_ATTEMPTS; 0: 3 */
+    /* Keys beside our own three, whose values they may replace. At most GSP_REGISTRY_MAX are given
+     * on. */
+    const struct gsp_registry_key *registry;
+    uint32_t registry_count;
+    bool revive; /* gsp_run(): a GSP that hangs or crashes while it is ready is brought up again */
     /* There is something new in the feed (feed.h), the snapshot or the sensors. Called by any
      * fiber, must not yield; NULL: nobody wants to know. */
     void (*wake)(void);
@@ -119,6 +133,8 @@ struct gsp_options {
  */
 struct gsp_gpu *gsp_create(const struct pci_dev *d, const struct gsp_options *opt,
                            struct fl_fail *fail);
+/* What it was made with. */
+const struct gsp_options *gsp_get_options(const struct gsp_gpu *g);
 /* Unloads when needed and frees everything. Other fibers may be inside of functions of this header:
  * they are sent away (FL_ECANCELED) and waited for, nothing goes before the last one is out; from
  * then on nobody may come with this pointer. Yields. */
@@ -134,6 +150,10 @@ enum gsp_reset_kind {
     GSP_RESET_BUS,      /* secondary bus reset of the bridge above */
 };
 const char *gsp_reset_kind_name(enum gsp_reset_kind k); /* "auto", "function", "bus" */
+
+/* So often is a GPU brought up again by itself (gsp_options.revive) within an hour. */
+#define GSP_REVIVALS_MAX       3u
+#define GSP_REVIVALS_WITHIN_US (UINT64_C(3600) * US_PER_S)
 
 /* The GPU's fiber: boots, in several attempts when need be, serves the firmware, carries out
  * orders, after failures too. Returns when *stop is set or in gsp_destroy(). One fiber at a time.

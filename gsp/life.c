@@ -91,6 +91,8 @@ no_rpc:
     return NULL;
 }
 
+const struct gsp_options *gsp_get_options(const struct gsp_gpu *g) { return &g->opt; }
+
 static enum fl_err unload(struct gsp_gpu *g)
 {
     if (g->busy || g->state != GSP_READY) {

@@ -72,10 +72,30 @@ static void take_order(struct gsp_gpu *g)
 {
     struct fl_fail fail = {0};
 
-    g->orders.given = false;
+    g->orders.given = g->revive = false;
     g->orders.under_way = true;
     const enum fl_err err = carry_out(g, &fail);
     answer(g, err, &fail);
+}
+
+/* The GPU failed while it was ready. The reset first: what hangs there does not go by itself. A
+ * card that has none is booted as it is. */
+static void bring_back(struct gsp_gpu *g)
+{
+    struct fl_fail fail = {0};
+    const struct fl_fail why = g->fail;
+
+    g->revive = false;
+    g->orders.under_way = true;
+    g->orders.what = GSP_ORDER_BOOT;
+    log_warn(g->hw.label, "brought up again, %u of %u: %s", (unsigned)g->revivals, GSP_REVIVALS_MAX,
+             why.text);
+    gsp_gpu_note(g, "brought up again: %s", why.text);
+    const enum fl_err err = gsp_reset_run(g, GSP_RESET_AUTO, &fail);
+    if ((err == FL_OK || err == FL_ENOTSUP) && !g->ending) {
+        (void)!gsp_attempts_boot(g); /* its state and failure tell how that ended */
+    }
+    answer(g, FL_OK, &fail);
 }
 
 void gsp_run(struct gsp_gpu *g, const volatile bool *stop)
@@ -86,10 +106,13 @@ void gsp_run(struct gsp_gpu *g, const volatile bool *stop)
         return;
     }
     FL_ASSERT(!g->orders.served);
+    g->revive = false;
     g->orders = (struct gsp_orders){.served = true, .given = true, .what = GSP_ORDER_BOOT};
     while (!g->ending && !*stop) {
         if (g->orders.given) {
             take_order(g);
+        } else if (g->revive) {
+            bring_back(g);
         } else if (g->state == GSP_READY && !g->busy) {
             gsp_serve(g, stop);
         } else if (event_wait(&g->hw.intr.ev, deadline_in_us(IDLE_STEP_US)) == FL_OK) {

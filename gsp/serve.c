@@ -7,6 +7,7 @@
 #include "gsp/hw/intr.h"
 #include "gsp/rm/host.h"
 #include "gsp/rm/sensors.h"
+#include "gsp/watch.h"
 
 #define SERVE_STEP_US (250 * US_PER_MS) /* how soon gsp_serve sees *stop */
 #define SERVE_POLL_US (10 * US_PER_MS)  /* without interrupts */
@@ -15,6 +16,29 @@
 static bool serving(const struct gsp_gpu *g)
 {
     return g->state == GSP_READY && !g->busy && !g->ending && !g->orders.given;
+}
+
+/* What hangs or crashed may be brought up again, some times an hour; not a card that is gone. */
+static bool may_revive(struct gsp_gpu *g, enum fl_err err)
+{
+    const uint64_t now_us = clock_now_us();
+
+    if (!g->opt.revive || err == FL_ELINKLOST || g->hw.io.lost) {
+        return false;
+    }
+    if (g->revivals == 0 || now_us - g->revived_us >= GSP_REVIVALS_WITHIN_US) {
+        g->revivals = 0;
+        g->revived_us = now_us;
+    }
+    if (g->revivals == GSP_REVIVALS_MAX) {
+        gsp_gpu_note(g, "not brought up again: that was done %u times within an hour",
+                     GSP_REVIVALS_MAX);
+        log_warn(g->hw.label, "not brought up again: that was done %u times within an hour",
+                 GSP_REVIVALS_MAX);
+        return false;
+    }
+    g->revivals++;
+    return true;
 }
 
 /* A GPU that was ready is not any more. */
@@ -37,6 +61,7 @@ static void fall_over(struct gsp_gpu *g, enum fl_err err, const struct fl_fail *
         log_warn(g->hw.label, "cleaning up after that failed too: %s", second.text);
     }
     g->busy = false;
+    g->revive = may_revive(g, err);
     gsp_gpu_set_state(g, GSP_FAILED);
 }
 
@@ -58,6 +83,7 @@ static enum fl_err look_after(struct gsp_gpu *g, struct fl_fail *fail)
     err = err != FL_OK ? err : gsp_core_check(g, fail);
     if (due && err == FL_OK) {
         gsp_gpu_look_at_link(g);
+        err = gsp_watch_step(g, fail);
     }
     return err;
 }

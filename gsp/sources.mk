@@ -13,7 +13,7 @@ COMMON_SRCS += $(addprefix gsp/boot/,boot.c booter.c cc.c fmc.c fwsec.c gen_boot
     suspend.c unload.c wpr.c)
 COMMON_SRCS += $(addprefix gsp/vram/,core.c pool.c evict.c bar1.c contents.c objects.c spaces.c mapping.c \
     places.c queue.c fences.c by_va.c vaspace.c)
-COMMON_SRCS += $(addprefix gsp/,gpu.c life.c snapshot.c serve.c attempts.c orders.c registers.c gpu_feed.c)
+COMMON_SRCS += $(addprefix gsp/,gpu.c life.c snapshot.c serve.c attempts.c orders.c watch.c registers.c gpu_feed.c)
 
 UNIT_TESTS += tests/unit/test_vram.c tests/unit/test_vram_life.c tests/unit/test_vram_ways.c
 UNIT_TESTS += $(addprefix tests/unit/,test_regs.c test_chips.c test_io.c test_recorder.c \
@@ -25,7 +25,7 @@ UNIT_TESTS += $(addprefix tests/unit/,test_queue.c test_read_once.c test_rpc.c t
     test_static_info.c test_rm_tables.c test_fields.c)
 UNIT_TESTS += $(addprefix tests/unit/,test_wpr.c test_init_rpc.c test_bringup.c test_serving.c test_bringup_faults.c test_families.c \
     test_families_faults.c test_leftover.c test_suspend.c test_create.c test_destroy.c test_several.c \
-    test_attempts.c test_orders.c test_feed.c test_rm_session.c test_registers.c \
+    test_attempts.c test_orders.c test_watch.c test_feed.c test_rm_session.c test_registers.c \
     test_sensors.c \
     test_sensors_page.c test_sensors_ask.c test_refusals.c test_cc.c test_mig.c)
 FUZZ_TARGETS += $(addprefix tests/fuzz/,fuzz_vbios.c fuzz_containers.c fuzz_unpack.c fuzz_fwset.c fuzz_queue.c \

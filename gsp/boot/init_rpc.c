@@ -50,24 +50,42 @@ static enum fl_err queue_system_info(struct gsp_gpu *g, struct fl_fail *fail)
 
 /* Keys that all open drivers set: keep PCI config over resets, allow secondary bus resets, accept
  * boards that the firmware has no name for. */
-static const struct {
-    const char *name;
-    uint32_t value;
-} registry[] = {
+static const struct gsp_registry_key always[] = {
     {"RMSecBusResetEnable", 1},
     {"RMForcePcieConfigSave", 1},
     {"RMDevidCheckIgnore", 1},
 };
 
+enum { KEYS_MAX = ARRAY_SIZE(always) + GSP_REGISTRY_MAX };
+
+/* Ours, then those of the options; of one name the last counts. Returns how many. */
+static uint32_t all_keys(const struct gsp_options *o, struct gsp_registry_key keys[KEYS_MAX])
+{
+    uint32_t count = ARRAY_SIZE(always);
+
+    memcpy(keys, always, sizeof(always));
+    for (uint32_t i = 0; i < o->registry_count && i < GSP_REGISTRY_MAX; i++) {
+        uint32_t at = 0;
+        while (at < count && strcmp(keys[at].name, o->registry[i].name) != 0) {
+            at++;
+        }
+        keys[at] = o->registry[i];
+        count += at == count;
+    }
+    return count;
+}
+
 static enum fl_err queue_registry(struct gsp_gpu *g, struct fl_fail *fail)
 {
     const struct gsp_layout *l = g->layout;
     const uint32_t entry = l->PACKED_REGISTRY_ENTRY.total;
-    uint8_t p[512] = {0};
-    uint32_t at = l->PACKED_REGISTRY_TABLE.entries.off + (uint32_t)ARRAY_SIZE(registry) * entry;
+    struct gsp_registry_key keys[KEYS_MAX];
+    uint8_t p[2048] = {0};
+    const uint32_t count = all_keys(&g->opt, keys);
+    uint32_t at = l->PACKED_REGISTRY_TABLE.entries.off + count * entry;
 
-    for (uint32_t i = 0; i < ARRAY_SIZE(registry); i++) {
-        const uint32_t name = (uint32_t)strlen(registry[i].name) + 1;
+    for (uint32_t i = 0; i < count; i++) {
+        const uint32_t name = (uint32_t)strlen(keys[i].name) + 1;
         const uint32_t off = l->PACKED_REGISTRY_TABLE.entries.off + i * entry;
         if (!range_ok(at, name, sizeof(p)) || !range_ok(off, entry, sizeof(p))) {
             return FL_FAIL(fail, FL_ENOSPC, "SET_REGISTRY", "the registry does not fit %u bytes",
@@ -75,13 +93,13 @@ static enum fl_err queue_registry(struct gsp_gpu *g, struct fl_fail *fail)
         }
         fw_put(p + off, entry, l->PACKED_REGISTRY_ENTRY.nameOffset, at);
         fw_put(p + off, entry, l->PACKED_REGISTRY_ENTRY.type, REGISTRY_DWORD);
-        fw_put(p + off, entry, l->PACKED_REGISTRY_ENTRY.data, registry[i].value);
+        fw_put(p + off, entry, l->PACKED_REGISTRY_ENTRY.data, keys[i].value);
         fw_put(p + off, entry, l->PACKED_REGISTRY_ENTRY.length, sizeof(uint32_t));
-        memcpy(p + at, registry[i].name, name);
+        memcpy(p + at, keys[i].name, name - 1);
         at += name;
     }
     fw_put(p, sizeof(p), l->PACKED_REGISTRY_TABLE.size, at);
-    fw_put(p, sizeof(p), l->PACKED_REGISTRY_TABLE.numEntries, ARRAY_SIZE(registry));
+    fw_put(p, sizeof(p), l->PACKED_REGISTRY_TABLE.numEntries, count);
     return gsp_rpc_post(&g->rpc, &gsp_rpc_SET_REGISTRY, &(struct gsp_payload){p, at},
                         QUEUE_ROOM_TIMEOUT_US, fail);
 }

@@ -49,6 +49,7 @@ const struct gsp_event_info *gsp_event_find(const struct gsp_event_table *more, 
 
 /* Xids that the resource manager does not send but its host tells (channels.md 14.2). */
 #define GSP_XID_OFF_THE_BUS 79u
+#define GSP_XID_RPC_TIMEOUT 119u
 #define GSP_XID_GSP_CRASH   120u
 
 /* What events left behind, per boot. */

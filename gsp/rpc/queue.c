@@ -311,6 +311,11 @@ static void ring_read(const struct gsp_queue *q, size_t at, uint8_t *dst, size_t
     }
 }
 
+bool gsp_queue_taken(const struct gsp_queue *q)
+{
+    return dma_load32(cmd_read_word(q)) == q->cmd_write;
+}
+
 bool gsp_queue_pending(const struct gsp_queue *q)
 {
     return !q->broken && dma_load32(stat_write_word(q)) != q->stat_read;

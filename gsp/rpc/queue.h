@@ -84,6 +84,8 @@ FL_MUST_CHECK enum fl_err gsp_queue_send(struct gsp_queue *q, uint32_t function,
  * gives its slots back. FL_EPROTO when it breaks a rule. Does not yield. */
 FL_MUST_CHECK enum fl_err gsp_queue_receive(struct gsp_queue *q, uint8_t *buf, struct gsp_msg *out,
                                             bool *got, struct fl_fail *fail);
+/* The GSP has taken all that was sent, by its own word: a single load. */
+bool gsp_queue_taken(const struct gsp_queue *q);
 /* True when a message seems to wait: a single load, for cheap polling. */
 bool gsp_queue_pending(const struct gsp_queue *q);
 

@@ -46,6 +46,8 @@ struct gsp_rpc {
     uint32_t interrupts;        /* times that all who were waiting were sent away */
     uint64_t sent, received, events, late;
     uint64_t wait_us;       /* total time callers waited for replies */
+    uint64_t heard_us;      /* when the last message came, of whatever kind */
+    uint64_t asked_us;      /* the first call since then was sent; 0: none was */
     struct log_limit limit; /* of lines about messages that nobody asked for */
 };
 

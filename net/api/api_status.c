@@ -235,6 +235,29 @@ static void put_cc(struct jw *j, const struct gsp_cc *cc)
     jw_end_object(j);
 }
 
+/* What the config file says for it; null for a GPU that could not be created. */
+static void put_options(struct jw *j, const struct gsp_gpu *g)
+{
+    if (g == NULL) {
+        jw_null(j, "options");
+        return;
+    }
+    const struct gsp_options *o = gsp_get_options(g);
+    jw_object(j, "options");
+    jw_str(j, "firmware", o->force_version);
+    jw_u64(j, "attempts", o->attempts);
+    jw_str(j, "when_hung", o->revive ? "boot" : "stay");
+    jw_array(j, "registry");
+    for (uint32_t i = 0; i < o->registry_count; i++) {
+        jw_object(j, NULL);
+        jw_str(j, "name", o->registry[i].name);
+        jw_u64(j, "value", o->registry[i].value);
+        jw_end_object(j);
+    }
+    jw_end_array(j);
+    jw_end_object(j);
+}
+
 void api_put_gpu(struct jw *j, const char *key, uint32_t index)
 {
     static struct gsp_snapshot s; /* too large for a stack; nothing yields here */
@@ -255,6 +278,7 @@ void api_put_gpu(struct jw *j, const char *key, uint32_t index)
     api_put_fail(j, "error", &s.fail);
     jw_u64(j, "attempt", s.attempt);
     api_put_attempts(j, "attempts", api_context()->gpus[index].gpu);
+    put_options(j, api_context()->gpus[index].gpu);
     jw_object(j, "gsp");
     jw_str(j, "version", s.firmware_version);
     jw_u64(j, "rpc_sent", s.rpc_sent);

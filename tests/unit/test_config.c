@@ -105,6 +105,20 @@ static void test_bad_values(void **state)
         "attempts =",
         "attempts = 3x",
         "attempts = -1",
+        "when_hung = maybe",
+        "when_hung =",
+        "registry =",
+        "registry = RMFoo",
+        "registry = RMFoo=",
+        "registry = RMFoo=0x",
+        "registry = RMFoo=0x100000000",
+        "registry = RMFoo=4294967296",
+        "registry = RMFoo=12a",
+        "registry = RM Foo=1",
+        "registry = =1",
+        "registry = RMFoo=1,RMBar=2",
+        "registry = A2345678901234567890123456789012345678901234567x=1",
+        "registry = A=1 B=1 C=1 D=1 E=1 F=1 G=1 H=1 I=1 J=1 K=1 L=1 M=1 N=1 O=1 P=1 Q=1",
         "tls = maybe",
         "tls =",
         "ipv6 = 6",
@@ -231,10 +245,101 @@ static void test_odd_files(void **state)
     assert_int_equal(c.message_count, 20); /* counted, the first ones kept */
 }
 
+/* ---- one GPU or all ---- */
+
+static struct gsp_registry_key keys[GSP_REGISTRY_MAX];
+
+static struct gsp_options options_of(const struct boot_config *c, unsigned n)
+{
+    struct gsp_options o = {.attempts = 99};
+    memset(keys, 0x55, sizeof(keys));
+    config_for_gpu(c, n, &o, keys);
+    assert_ptr_equal(o.registry, keys);
+    return o;
+}
+
+static void test_one_gpu(void **state)
+{
+    (void)state;
+    const struct boot_config c =
+        parse("attempts = 2\nattempts[1] = 5\nwhen_hung = boot\nwhen_hung[7] = stay\n"
+              "firmware[0] = 535.113.01\n"
+              "registry = RMPcieLinkSpeed=0x800002AA  RM_b=7\n"
+              "registry[1] = RMPcieLinkSpeed=4294967295\nregistry = RMlast=0\n");
+    assert_int_equal(c.message_count, 0);
+    struct gsp_options o = options_of(&c, 0);
+    assert_int_equal(o.attempts, 2);
+    assert_true(o.revive);
+    assert_string_equal(o.force_version, "535.113.01");
+    assert_int_equal(o.registry_count, 3);
+    assert_string_equal(keys[0].name, "RMPcieLinkSpeed");
+    assert_int_equal(keys[0].value, 0x800002aa);
+    assert_string_equal(keys[1].name, "RM_b");
+    assert_int_equal(keys[1].value, 7);
+    assert_string_equal(keys[2].name, "RMlast");
+    assert_int_equal(keys[2].value, 0);
+    o = options_of(&c, 1);
+    assert_int_equal(o.attempts, 5);
+    assert_null(o.force_version);
+    assert_int_equal(o.registry_count, 4);
+    assert_string_equal(keys[3].name, "RMPcieLinkSpeed");
+    assert_int_equal(keys[3].value, UINT32_MAX);
+    assert_false(options_of(&c, 7).revive);
+    assert_int_equal(options_of(&c, 8).attempts, 2); /* of no such GPU: those of all */
+
+    char text[2048];
+    config_text(&c, text, sizeof(text));
+    assert_non_null(strstr(text, "\nattempts = 2\nwhen_hung = boot\n"
+                                 "registry = RMPcieLinkSpeed=0x800002aa RM_b=0x7 RMlast=0x0\n"
+                                 "firmware[0] = 535.113.01\nattempts[1] = 5\n"
+                                 "registry[1] = RMPcieLinkSpeed=0xffffffff\n"
+                                 "when_hung[7] = stay\n"));
+    struct boot_config again = parse(text);
+    assert_int_equal(again.message_count, 0);
+    assert_memory_equal(again.gpu, c.gpu, sizeof(c.gpu));
+}
+
+/* A key of the longest name is taken; the sixteenth is the last. */
+static void test_registry_limits(void **state)
+{
+    (void)state;
+    struct boot_config c = parse("registry = A234567890123456789012345678901234567890123456x=1");
+    assert_int_equal(c.registry_count, 1);
+    assert_int_equal(strlen(c.registry[0].key.name), GSP_REGISTRY_NAME_MAX - 1);
+    c = parse("registry = A=1 B=1 C=1 D=1 E=1 F=1 G=1 H=1 I=1 J=1 K=1 L=1 M=1 N=1 O=1 P=1\n"
+              "registry = Q=1\n");
+    assert_int_equal(c.registry_count, GSP_REGISTRY_MAX);
+    assert_int_equal(c.message_count, 1);
+    c = parse("registry = A=1\nregistry = B=1 C\n"); /* of a bad line nothing counts */
+    assert_int_equal(c.registry_count, 1);
+    assert_int_equal(options_of(&c, 0).registry_count, 1);
+}
+
+static void test_whose_key(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"attempts[8] = 1", "attempts[ = 1",   "attempts[1 = 1",
+                                      "attempts[] = 1",  "hostname[1] = a", "attempts[1]x = 1",
+                                      "attempts1 = 1",   "attempts[-] = 1"};
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        const struct boot_config c = parse(bad[i]);
+        if (c.message_count != 1 || strstr(c.message[0], "unknown key") == NULL) {
+            fail_msg("'%s': %s", bad[i], c.message[0]);
+        }
+    }
+    assert_int_equal(parse("attempts[0] = 9").message_count, 1);
+    assert_false(parse("attempts[0] = 9").gpu[0].has_attempts);
+    assert_false(parse("firmware[0] = x").gpu[0].has_firmware);
+    assert_false(parse("when_hung[0] = x").gpu[0].has_revive);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_one_gpu),
+        cmocka_unit_test(test_registry_limits),
+        cmocka_unit_test(test_whose_key),
         cmocka_unit_test(test_all_keys),
         cmocka_unit_test(test_bad_values),
         cmocka_unit_test(test_unknown_and_malformed),

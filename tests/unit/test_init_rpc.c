@@ -115,12 +115,63 @@ static void registry(void **state)
     assert_int_equal(end, size);
 }
 
+/* Of the options: behind ours, or in the place of one of the same name. */
+static void registry_of_the_options(void **state)
+{
+    static const struct gsp_registry_key asked[] = {
+        {"RMPcieLinkSpeed", 0x800002aa}, {"RMDevidCheckIgnore", 0}, {"RMPcieLinkSpeed", 7}};
+    static const struct {
+        const char *name;
+        uint32_t value;
+    } expected[] = {{"RMSecBusResetEnable", 1},
+                    {"RMForcePcieConfigSave", 1},
+                    {"RMDevidCheckIgnore", 0},
+                    {"RMPcieLinkSpeed", 7}};
+    const struct gsp_layout *l = g->layout;
+    struct fl_fail fail = {0};
+    uint32_t size;
+    (void)state;
+    g->opt.registry = asked;
+    g->opt.registry_count = ARRAY_SIZE(asked);
+    assert_int_equal(gsp_init_rpc_queue(g, &fail), FL_OK);
+    const uint8_t *p = message(61, SET_REGISTRY, &size);
+    assert_int_equal(fw_get(p, size, l->PACKED_REGISTRY_TABLE.numEntries), ARRAY_SIZE(expected));
+    for (uint32_t i = 0; i < ARRAY_SIZE(expected); i++) {
+        const uint32_t bytes = l->PACKED_REGISTRY_ENTRY.total;
+        const uint8_t *e = p + l->PACKED_REGISTRY_TABLE.entries.off + i * bytes;
+        const uint32_t at = (uint32_t)fw_get(e, bytes, l->PACKED_REGISTRY_ENTRY.nameOffset);
+        assert_string_equal((const char *)p + at, expected[i].name);
+        assert_int_equal(fw_get(e, bytes, l->PACKED_REGISTRY_ENTRY.data), expected[i].value);
+    }
+}
+
+/* The most there may be, each with the longest name, fits; more are not looked at. */
+static void a_full_registry(void **state)
+{
+    static struct gsp_registry_key asked[GSP_REGISTRY_MAX + 1];
+    struct fl_fail fail = {0};
+    uint32_t size;
+    (void)state;
+    for (uint32_t i = 0; i < ARRAY_SIZE(asked); i++) {
+        memset(asked[i].name, 'a' + (int)i, sizeof(asked[i].name) - 1);
+    }
+    g->opt.registry = asked;
+    g->opt.registry_count = ARRAY_SIZE(asked);
+    assert_int_equal(gsp_init_rpc_queue(g, &fail), FL_OK);
+    const uint8_t *p = message(61, SET_REGISTRY, &size);
+    assert_int_equal(fw_get(p, size, g->layout->PACKED_REGISTRY_TABLE.numEntries),
+                     3 + GSP_REGISTRY_MAX);
+    assert_int_equal(fw_get(p, size, g->layout->PACKED_REGISTRY_TABLE.size), size);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(system_info, open_gpu, close_gpu),
         cmocka_unit_test_setup_teardown(missing_bars, open_gpu, close_gpu),
         cmocka_unit_test_setup_teardown(registry, open_gpu, close_gpu),
+        cmocka_unit_test_setup_teardown(registry_of_the_options, open_gpu, close_gpu),
+        cmocka_unit_test_setup_teardown(a_full_registry, open_gpu, close_gpu),
     };
     (void)check_reply;
     return cmocka_run_group_tests_name("init_rpc", tests, NULL, NULL);

@@ -20,6 +20,7 @@
 #include "gsp/gpu.h"
 #include "gsp/rm/sensors.h"
 #include "gsp/rm/sensors_page.h"
+#include "gsp/watch.h"
 #include "tests/unit/rig_assert.h"
 
 #define AFE 0x20800afeu
@@ -114,9 +115,9 @@ static void nine_groups_on_r570(void **state)
     }
     assert_string_equal(got.source, "shared page");
     assert_int_equal(got.period_us, SENSORS_PERIOD_US);
-    assert_true(got.samples >= 10 && got.samples <= 13);
-    assert_int_equal(value(GSP_SENSOR_TEMP_GPU)->value, 40000);
-    assert_false(value(GSP_SENSOR_TEMP_MEMORY)->known); /* GDDR */
+    assert_in_range(got.samples, 10, 13);
+    assert_in_range(value(GSP_SENSOR_TEMP_GPU)->value, 40000, 40100); /* it is asked now and then */
+    assert_false(value(GSP_SENSOR_TEMP_MEMORY)->known);               /* GDDR */
     assert_int_equal(value(GSP_SENSOR_POWER_LIMIT_ENFORCED)->value, 450000);
     assert_int_equal(value(GSP_SENSOR_PSTATE)->value, 8);
     assert_int_equal(value(GSP_SENSOR_THROTTLE)->value, 1);
@@ -431,7 +432,8 @@ static void a_silent_gsp_is_left_alone(void **state)
     while (gsp_history_read(rig.gpu, &cursor, &r)) {
         unanswered += r.end == GSP_RPC_TIMED_OUT;
     }
-    assert_int_equal(unanswered, 1);
+    /* One question of the sensors; the others are for a sign of life. */
+    assert_in_range(unanswered, 2, 1 + 20 * US_PER_S / GSP_WATCH_PERIOD_US);
     (void)rig_unload(&rig);
     assert_true(rig_close(&rig));
 }
