@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The parser of /firstlight.conf: lines, keys, values; pure. */
-#include "boot/config_gpu.h"
+#include "boot/config_priv.h"
 
 #include <stdarg.h>
 #include <string.h>

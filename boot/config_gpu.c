@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Keys of the config file that are for all GPUs, or for one (config.h). */
-#include "boot/config_gpu.h"
+#include "boot/config_priv.h"
 
 #include <string.h>
 

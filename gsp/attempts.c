@@ -91,7 +91,7 @@ static bool prepare_next(struct gsp_gpu *g, enum fl_err err, enum gsp_reset_kind
     gsp_gpu_set_state(g, GSP_BOOTING); /* as one who looks from outside sees it */
     gsp_io_begin(&g->hw.io, &g->fail);
     gsp_recorder_stage(&g->hw.rec, "card-reset");
-    err = gsp_card_reset(&g->hw, *how, &why);
+    err = gsp_card_reset(&g->hw, GSP_RESET_AUTO, how, &why);
     g->busy = false;
     if (err == FL_OK && !g->ending) {
         return true;

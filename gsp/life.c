@@ -44,6 +44,7 @@ struct gsp_gpu *gsp_create(const struct pci_dev *d, const struct gsp_options *op
     g->opt = *opt;
     g->hw.label = opt->label != NULL ? opt->label : "gsp";
     g->hw.io.rec = &g->hw.rec;
+    g->hw.io.pci = d;
     g->state = GSP_ABSENT;
     event_init(&g->hw.intr.ev);
     event_init(&g->left);

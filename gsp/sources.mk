@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # The gsp room, lowest floor first. The boot room gives hw/chips.c to the stub too.
-COMMON_SRCS += gsp/hw/regs/regs.c $(addprefix gsp/hw/,chips.c io.c window.c tlb.c recorder.c falcon.c falcon_port.c \
+COMMON_SRCS += gsp/hw/regs/regs.c $(addprefix gsp/hw/,chips.c io.c lost.c window.c tlb.c recorder.c falcon.c falcon_port.c \
     fsp.c intr.c family.c family_fsp.c family_ga100.c family_ga10x.c family_shared.c family_tu.c \
     fb_layout.c card.c feed_ring.c)
 COMMON_SRCS += $(addprefix gsp/files/,digest.c vbios.c vbios_fwsec.c fwbin.c fwelf.c radix3.c fwset.c \
@@ -25,7 +25,7 @@ UNIT_TESTS += $(addprefix tests/unit/,test_queue.c test_read_once.c test_rpc.c t
     test_static_info.c test_rm_tables.c test_fields.c)
 UNIT_TESTS += $(addprefix tests/unit/,test_wpr.c test_init_rpc.c test_bringup.c test_serving.c test_bringup_faults.c test_families.c \
     test_families_faults.c test_leftover.c test_suspend.c test_create.c test_destroy.c test_several.c \
-    test_attempts.c test_orders.c test_watch.c test_feed.c test_rm_session.c test_registers.c \
+    test_attempts.c test_orders.c test_watch.c test_lost.c test_feed.c test_rm_session.c test_registers.c \
     test_sensors.c \
     test_sensors_page.c test_sensors_ask.c test_refusals.c test_cc.c test_mig.c)
 FUZZ_TARGETS += $(addprefix tests/fuzz/,fuzz_vbios.c fuzz_containers.c fuzz_unpack.c fuzz_fwset.c fuzz_queue.c \

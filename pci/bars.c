@@ -6,6 +6,8 @@
  * yields.
  */
 #include "arch/log.h"
+#include <stdio.h>
+
 #include "pci/pci_priv.h"
 
 static uint16_t bar_off(unsigned bar) { return (uint16_t)(PCI_CFG_BAR0 + 4 * bar); }
@@ -131,6 +133,56 @@ static bool window_holds(struct window w, const struct pci_bar *b)
            b->size - 1 <= w.limit - b->address;
 }
 
+/* Subtractive bridges pass on what nobody else takes. */
+static bool passes_on(const struct pci_dev *bridge, const struct pci_bar *b)
+{
+    return PCI_CLASS_PROG(bridge->class_code) == PCI_PROG_SUBTRACTIVE ||
+           window_holds(bridge_window(bridge, false), b) ||
+           window_holds(bridge_window(bridge, true), b);
+}
+
+/* The sources of both: PCI-to-PCI Bridge Architecture 1.2, 3.2.5. */
+static enum fl_err reachable(const struct pci_dev *d, unsigned i, struct fl_fail *fail)
+{
+    const struct pci_bar *b = &d->bar[i];
+    char name[PCI_NAME_MAX];
+    char above[PCI_NAME_MAX];
+    char what[16];
+
+    (void)snprintf(what, sizeof(what), "BAR%u", i);
+    if (b->address == 0) {
+        return FL_FAIL_MORE(fail, FL_ENOTSUP, what,
+                            (.hint = "switch 'above 4G decoding' on in the firmware's set-up, and "
+                                     "'resizable BAR' off; or take other cards out"),
+                            "%s: BAR%u (%llu MiB) has no address: the machine's firmware found no "
+                            "place for it",
+                            pci_name(d, name), i, (unsigned long long)(b->size >> 20));
+    }
+    for (const struct pci_dev *up = pci_port_of(d); up != NULL; up = pci_port_of(up)) {
+        if (!passes_on(up, b)) {
+            return FL_FAIL_MORE(fail, FL_ENOTSUP, what,
+                                (.hint = "the firmware's set-up: 'above 4G decoding' on, a larger "
+                                         "MMIO window, 'resizable BAR' off; or another slot"),
+                                "%s: BAR%u at 0x%llx (%llu MiB) is outside the windows of the "
+                                "bridge %s above it: nobody can reach it",
+                                pci_name(d, name), i, (unsigned long long)b->address,
+                                (unsigned long long)(b->size >> 20), pci_name(up, above));
+        }
+    }
+    return FL_OK;
+}
+
+enum fl_err pci_check_reach(const struct pci_dev *d, struct fl_fail *fail)
+{
+    enum fl_err err = FL_OK;
+
+    for (unsigned i = 0; i < PCI_BAR_COUNT && err == FL_OK; i++) {
+        const bool memory = d->bar[i].kind == PCI_BAR_MEM32 || d->bar[i].kind == PCI_BAR_MEM64;
+        err = memory ? reachable(d, i, fail) : FL_OK;
+    }
+    return err;
+}
+
 void pci_check_bars(const struct pci_dev *d)
 {
     char name[PCI_NAME_MAX];
@@ -147,11 +199,7 @@ void pci_check_bars(const struct pci_dev *d)
                      b->kind == PCI_BAR_MEM64 ? "; try \"above 4G decoding\" in its set-up" : "");
             continue;
         }
-        if (bridge == NULL || PCI_CLASS_PROG(bridge->class_code) == PCI_PROG_SUBTRACTIVE) {
-            continue;
-        }
-        if (!window_holds(bridge_window(bridge, false), b) &&
-            !window_holds(bridge_window(bridge, true), b)) {
+        if (bridge != NULL && !passes_on(bridge, b)) {
             log_warn("pci", "%s: BAR%u at 0x%llx (%llu KiB) is outside the windows of its bridge",
                      pci_name(d, name), i, (unsigned long long)b->address,
                      (unsigned long long)(b->size >> 10));

@@ -141,9 +141,25 @@ struct pci_rebar {
 /* How many there are, at most PCI_REBARS_MAX. Reads only. */
 size_t pci_get_rebars(const struct pci_dev *d, struct pci_rebar out[PCI_REBARS_MAX]);
 
+/* What a function's registers need before anybody touches them, on its whole way from the root:
+ * each bridge and the function itself in power state D0 (with the 10 ms that waking takes, and what
+ * it forgot written back), bridges that pass memory accesses and DMA on, every memory BAR placed
+ * and inside the windows of all bridges. What was not so and was mended is logged. FL_ELINKLOST:
+ * configuration space does not answer; FL_EIO: it does not wake up; FL_ENOTSUP: a BAR that nobody
+ * can reach, by name, with what to change in the firmware's set-up. Yields. */
+FL_MUST_CHECK enum fl_err pci_make_ready(const struct pci_dev *d, struct fl_fail *fail);
+/* Power state by its register: 0 (D0) to 3 (D3hot); 0 where it has none. */
+unsigned pci_power_state(const struct pci_dev *d);
+
 /* Function level reset. FL_ENOTSUP without the capability; FL_ETIMEDOUT when the device does not
- * come back within 1 s. Saves and restores command, BARs and MSI. Yields. */
+ * come back within 60 s, FL_EIO when it comes back as another one. Saves and restores command,
+ * BARs, their sizes, link and device control, and MSI; a link that comes back slower or narrower is
+ * logged. Yields. */
 FL_MUST_CHECK enum fl_err pci_flr(const struct pci_dev *d, struct fl_fail *fail);
+/* The card's reset by whatever it has: a function level reset, and the bridge above when that one
+ * does not bring it back within 10 s; without the capability the bridge at once. *by_bus: the
+ * bridge did it. Errors as above. Yields. */
+FL_MUST_CHECK enum fl_err pci_reset(const struct pci_dev *d, bool *by_bus, struct fl_fail *fail);
 /* Resets the card through the bridge above it; its other functions (a GPU's audio) stay as the
  * reset leaves them. FL_ENOTSUP without a bridge or when other cards are on that bus; else as
  * pci_flr(). */

@@ -161,3 +161,9 @@
 #define PCI_CLASS_PCI_BRIDGE  0x0604u
 #define PCI_CLASS_ETHERNET    0x0200u
 #define PCI_PROG_SUBTRACTIVE  0x01u
+
+/* Power management (PCI Bus Power Management Interface 1.2, 3.2.4) */
+#define PCI_PM_CONTROL       4u      /* PMCSR */
+#define PCI_PM_STATE         0x0003u /* 0: D0 .. 3: D3hot */
+#define PCI_PM_NO_SOFT_RESET 0x0008u /* D3hot to D0 keeps the configuration */
+#define PCI_PM_STATUS        0x8000u /* PME: a one clears it */

@@ -15,10 +15,13 @@
 #define DRAIN_US     (100 * US_PER_MS) /* for transactions still under way */
 #define BUS_RESET_US (2 * US_PER_MS)   /* Trst is 1 ms at least; Linux takes 2 */
 #define SETTLE_US    (100 * US_PER_MS) /* the specification's minimum before the first access */
-#define DEADLINE_US  US_PER_S          /* after the settle time */
+#define DEADLINE_US  (60 * US_PER_S)   /* after the settle time; Linux' PCIE_RESET_READY_POLL_MS */
+#define FIRST_US     (10 * US_PER_S)   /* of these, where there is a second way */
+#define TELL_US      (5 * US_PER_S)    /* how often it says that it waits */
 #define POLL_US      (5 * US_PER_MS)
 
 struct saved {
+    struct pci_link link;
     uint32_t bar[PCI_BARS_NORMAL];
     uint16_t command, devctl, lnkctl, devctl2, lnkctl2;
     uint8_t cache_line, interrupt_line;
@@ -48,6 +51,7 @@ static bool exp_has_v2(const struct pci_dev *d)
 static enum fl_err save(const struct pci_dev *d, struct saved *s)
 {
     *s = (struct saved){0};
+    pci_get_link(d, &s->link);
     s->command = (uint16_t)pci_read(d, PCI_CFG_COMMAND, 2);
     s->cache_line = (uint8_t)pci_read(d, PCI_CFG_CACHE_LINE, 1);
     s->interrupt_line = (uint8_t)pci_read(d, PCI_CFG_INTERRUPT_LINE, 1);
@@ -102,6 +106,8 @@ static void restore(const struct pci_dev *d, struct saved *s)
 struct id_wait {
     const struct pci_dev *d;
     uint32_t expected, id; /* id: read last */
+    struct deadline since;
+    uint64_t told_us;
 };
 
 static enum fl_err look_back(void *ctx, struct wait_report *last, struct fl_fail *fail)
@@ -114,16 +120,24 @@ static enum fl_err look_back(void *ctx, struct wait_report *last, struct fl_fail
     if (w->id == w->expected) {
         return FL_OK;
     }
+    const uint64_t waited_us = deadline_waited_us(w->since);
+    if (waited_us - w->told_us >= TELL_US) {
+        char name[PCI_NAME_MAX];
+        w->told_us = waited_us;
+        log_info("pci", "%s: not back %llu s after its reset, id reads 0x%08x; waiting",
+                 pci_name(w->d, name), (unsigned long long)(waited_us / US_PER_S), (unsigned)w->id);
+    }
     const uint16_t vendor = (uint16_t)w->id;
     return vendor != PCI_VENDOR_NONE && vendor != PCI_VENDOR_RETRY ? FL_EIO : FL_EBUSY;
 }
 
 /* Waits until the function answers with its id. *id: what was read last. */
-static enum fl_err wait_back(const struct pci_dev *d, uint32_t *id)
+static enum fl_err wait_back(const struct pci_dev *d, uint64_t timeout_us, uint32_t *id)
 {
-    static const struct wait back = {
-        .what = "the function to answer", .timeout_us = DEADLINE_US, .step_us = POLL_US};
-    struct id_wait w = {.d = d, .expected = (uint32_t)d->device << 16 | d->vendor};
+    const struct wait back = {
+        .what = "the function to answer", .timeout_us = timeout_us, .step_us = POLL_US};
+    struct id_wait w = {
+        .d = d, .expected = (uint32_t)d->device << 16 | d->vendor, .since = deadline_never()};
 
     fiber_sleep_us(SETTLE_US);
     const enum fl_err err = wait_until(&back, look_back, &w, NULL);
@@ -163,26 +177,61 @@ static enum fl_err quiesce(const struct pci_dev *d, const char *name, struct sav
     return FL_OK;
 }
 
-/* After a reset: waits for the function and configures it as it was. */
+/* Through the bridge above. */
+static void hit(const struct pci_dev *bridge)
+{
+    const uint32_t control = pci_read(bridge, PCI_CFG_BRIDGE_CONTROL, 2);
+
+    pci_write(bridge, PCI_CFG_BRIDGE_CONTROL, 2, control | PCI_BRIDGE_BUS_RESET);
+    fiber_sleep_us(BUS_RESET_US);
+    pci_write(bridge, PCI_CFG_BRIDGE_CONTROL, 2, control & ~(uint32_t)PCI_BRIDGE_BUS_RESET);
+}
+
+/* Some boards come back with fewer lanes, or slower. */
+static void compare_links(const struct pci_dev *d, const char *name, const struct pci_link *was)
+{
+    struct pci_link now;
+
+    pci_get_link(d, &now);
+    if (was->valid && now.valid && (now.width < was->width || now.speed < was->speed)) {
+        log_warn("pci", "%s: its link came back as %s x%u, before the reset it was %s x%u", name,
+                 pci_speed_name(now.speed), (unsigned)now.width, pci_speed_name(was->speed),
+                 (unsigned)was->width);
+    }
+}
+
+/* After a reset: waits for the function and configures it as it was. second: the bridge that resets
+ * it when it does not come back; NULL: there is no second way. *by_bus: that was done. */
 static enum fl_err finish(const struct pci_dev *d, const char *name, const char *kind,
-                          struct saved *saved, struct fl_fail *fail)
+                          const struct pci_dev *second, bool *by_bus, struct saved *saved,
+                          struct fl_fail *fail)
 {
     const struct deadline since = deadline_never();
     uint32_t id = 0;
-    const enum fl_err err = wait_back(d, &id);
+    enum fl_err err = wait_back(d, second != NULL ? FIRST_US : DEADLINE_US, &id);
 
+    if (err != FL_OK && second != NULL) {
+        log_warn("pci", "%s: id reads 0x%08x %llu s after a %s: the bridge above resets the card",
+                 name, (unsigned)id, (unsigned long long)(deadline_waited_us(since) / US_PER_S),
+                 kind);
+        kind = "bus reset (after a function level reset)";
+        *by_bus = true;
+        hit(second);
+        err = wait_back(d, DEADLINE_US, &id);
+    }
     if (err != FL_OK) {
         free(saved->msi.entries);
         return FL_FAIL_MORE(
             fail, err, name,
             (FL_SAW(id, (uint32_t)d->device << 16 | d->vendor, deadline_waited_us(since)),
              .hint = "power the machine off and on: the device did not come back"),
-            "id reads 0x%08x after a %s, expected 0x%04x%04x", (unsigned)id, kind, d->device,
+            "id reads 0x%08x after a %s; expected 0x%04x%04x", (unsigned)id, kind, d->device,
             d->vendor);
     }
     restore(d, saved);
     log_info("pci", "%s: %s done in %llu ms", name, kind,
              (unsigned long long)(deadline_waited_us(since) / US_PER_MS));
+    compare_links(d, name, &saved->link);
     return FL_OK;
 }
 
@@ -190,23 +239,6 @@ bool pci_has_flr(const struct pci_dev *d)
 {
     return d->header_type == PCI_HEADER_NORMAL && d->cap_pcie != 0 &&
            (pci_read(d, exp_off(d, PCI_EXP_DEVCAP), 4) & PCI_EXP_DEVCAP_FLR) != 0;
-}
-
-enum fl_err pci_flr(const struct pci_dev *d, struct fl_fail *fail)
-{
-    char name[PCI_NAME_MAX];
-    struct saved saved;
-
-    pci_name(d, name);
-    if (!pci_has_flr(d)) {
-        return FL_FAIL(fail, FL_ENOTSUP, name, "the function has no function level reset");
-    }
-    const enum fl_err err = quiesce(d, name, &saved, fail);
-    if (err != FL_OK) {
-        return err;
-    }
-    pci_write(d, exp_off(d, PCI_EXP_DEVCTL), 2, saved.devctl | PCI_EXP_DEVCTL_FLR);
-    return finish(d, name, "function level reset", &saved, fail);
 }
 
 /* The bridge above; NULL when its reset would hit others than this card's own functions. */
@@ -220,6 +252,37 @@ static const struct pci_dev *bridge_of_card(const struct pci_dev *d)
         }
     }
     return d->parent >= 0 ? &d->pci->dev[d->parent] : NULL;
+}
+
+static enum fl_err function_reset(const struct pci_dev *d, const struct pci_dev *second,
+                                  bool *by_bus, struct fl_fail *fail)
+{
+    char name[PCI_NAME_MAX];
+    struct saved saved;
+
+    pci_name(d, name);
+    if (!pci_has_flr(d)) {
+        return FL_FAIL(fail, FL_ENOTSUP, name, "the function has no function level reset");
+    }
+    const enum fl_err err = quiesce(d, name, &saved, fail);
+    if (err != FL_OK) {
+        return err;
+    }
+    pci_write(d, exp_off(d, PCI_EXP_DEVCTL), 2, saved.devctl | PCI_EXP_DEVCTL_FLR);
+    return finish(d, name, "function level reset", second, by_bus, &saved, fail);
+}
+
+enum fl_err pci_flr(const struct pci_dev *d, struct fl_fail *fail)
+{
+    bool by_bus;
+
+    return function_reset(d, NULL, &by_bus, fail);
+}
+
+enum fl_err pci_reset(const struct pci_dev *d, bool *by_bus, struct fl_fail *fail)
+{
+    *by_bus = !pci_has_flr(d);
+    return *by_bus ? pci_bus_reset(d, fail) : function_reset(d, bridge_of_card(d), by_bus, fail);
 }
 
 bool pci_has_bus_reset(const struct pci_dev *d)
@@ -242,9 +305,6 @@ enum fl_err pci_bus_reset(const struct pci_dev *d, struct fl_fail *fail)
     if (err != FL_OK) {
         return err;
     }
-    const uint32_t control = pci_read(bridge, PCI_CFG_BRIDGE_CONTROL, 2);
-    pci_write(bridge, PCI_CFG_BRIDGE_CONTROL, 2, control | PCI_BRIDGE_BUS_RESET);
-    fiber_sleep_us(BUS_RESET_US);
-    pci_write(bridge, PCI_CFG_BRIDGE_CONTROL, 2, control & ~(uint32_t)PCI_BRIDGE_BUS_RESET);
-    return finish(d, name, "bus reset", &saved, fail);
+    hit(bridge);
+    return finish(d, name, "bus reset", NULL, NULL, &saved, fail);
 }

@@ -39,6 +39,10 @@
 /* Which chip is it, and can this build boot it? */
 static enum fl_err identify(struct gsp_gpu *g, struct fl_fail *fail)
 {
+    const enum fl_err err = pci_make_ready(g->hw.pci, fail);
+    if (err != FL_OK) {
+        return err;
+    }
     pci_enable(g->hw.pci, true, false); /* bus mastering only when nothing old can use it */
     g->hw.boot0 = REG_READ(&g->hw.io, NV_PMC_BOOT_0).raw;
     g->hw.boot42 = REG_READ(&g->hw.io, NV_PMC_BOOT_42).raw;

@@ -238,6 +238,6 @@ enum fl_err gsp_fmc_take_down(struct gsp_gpu *g, bool stopped, struct fl_fail *f
      * the FSP willing to start it again. */
     gsp_recorder_stage(&g->hw.rec, "card-reset");
     log_warn(g->hw.label, "the GSP was not stopped: the card is reset");
-    const enum fl_err second = gsp_card_reset(&g->hw, GSP_RESET_AUTO, fail);
+    const enum fl_err second = gsp_card_reset(&g->hw, GSP_RESET_AUTO, NULL, fail);
     return FL_THEN(err, second);
 }

@@ -45,7 +45,7 @@ enum fl_err gsp_reset_leftover(struct gsp_gpu *g, struct fl_fail *fail)
         return gsp_io_check(&g->hw.io);
     }
     name_it(g);
-    enum fl_err err = gsp_card_reset(&g->hw, GSP_RESET_AUTO, &why);
+    enum fl_err err = gsp_card_reset(&g->hw, GSP_RESET_AUTO, NULL, &why);
     if (err == FL_ENOTSUP && (g->hw.family->parts & GSP_PART_BOOTER) != 0) {
         log_warn(g->hw.label, "%s: it will be unloaded by its own programs", why.text);
         g->left_up = true;
@@ -90,7 +90,8 @@ enum fl_err gsp_reset_unload_leftover(struct gsp_gpu *g, struct fl_fail *fail)
 
 enum fl_err gsp_reset_run(struct gsp_gpu *g, enum gsp_reset_kind kind, struct fl_fail *fail)
 {
-    enum fl_err err = gsp_card_reset_kind(&g->hw, kind, &kind, fail);
+    enum gsp_reset_kind first; /* that is tried */
+    enum fl_err err = gsp_card_reset_kind(&g->hw, kind, &first, fail);
 
     if (err != FL_OK) {
         return err;
@@ -99,13 +100,13 @@ enum fl_err gsp_reset_run(struct gsp_gpu *g, enum gsp_reset_kind kind, struct fl
     fl_fail_clear(&g->fail);
     gsp_io_begin(&g->hw.io, &g->fail);
     gsp_recorder_stage(&g->hw.rec, "card-reset");
-    log_warn(g->hw.label, "reset on request (%s)", gsp_reset_kind_name(kind));
+    log_warn(g->hw.label, "reset on request (%s)", gsp_reset_kind_name(first));
     gsp_sensors_down(g);
     gsp_vram_down(g);
     gsp_gpu_send_away(g);
     gsp_rpc_close(&g->rpc);
     gsp_intr_disable(&g->hw);
-    err = gsp_card_reset(&g->hw, kind, &g->fail);
+    err = gsp_card_reset(&g->hw, kind, NULL, &g->fail);
     /* It is not bus master, whether the reset has worked or not: its memory may go. */
     g->undo = (struct gsp_undo){0};
     g->wpr2 = (struct gsp_wpr2){0};

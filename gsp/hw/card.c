@@ -50,16 +50,22 @@ enum fl_err gsp_card_reset_kind(const struct gsp_hw *hw, enum gsp_reset_kind ask
                                                       "of its own above it");
 }
 
-enum fl_err gsp_card_reset(struct gsp_hw *hw, enum gsp_reset_kind kind, struct fl_fail *fail)
+enum fl_err gsp_card_reset(struct gsp_hw *hw, enum gsp_reset_kind kind, enum gsp_reset_kind *used,
+                           struct fl_fail *fail)
 {
     enum gsp_reset_kind is;
+    bool by_bus = false;
     enum fl_err err = gsp_card_reset_kind(hw, kind, &is, fail);
 
     pci_enable(hw->pci, true, false); /* as it comes back */
     hw->in_reset = true;
-    err = FL_THEN(err,
-                  is == GSP_RESET_FUNCTION ? pci_flr(hw->pci, fail) : pci_bus_reset(hw->pci, fail));
+    err = FL_THEN(err, kind == GSP_RESET_AUTO     ? pci_reset(hw->pci, &by_bus, fail)
+                       : is == GSP_RESET_FUNCTION ? pci_flr(hw->pci, fail)
+                                                  : pci_bus_reset(hw->pci, fail));
     err = FL_THEN(err, wait_until(&wait_back, look_back, &hw->io, fail));
     hw->in_reset = false;
+    if (used != NULL) {
+        *used = by_bus ? GSP_RESET_BUS : is;
+    }
     return err == FL_ETIMEDOUT ? FL_ELINKLOST : err;
 }

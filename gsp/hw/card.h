@@ -12,7 +12,8 @@ struct gsp_hw;
  * none. Changes nothing. */
 FL_MUST_CHECK enum fl_err gsp_card_reset_kind(const struct gsp_hw *hw, enum gsp_reset_kind asked,
                                               enum gsp_reset_kind *kind, struct fl_fail *fail);
-/* The card's reset, until its registers answer again; bus mastering is off then. FL_ENOTSUP when it
- * has none of that kind. Yields. */
+/* The card's reset, until its registers answer again; bus mastering is off then. AUTO: a function
+ * level reset, and the bridge's where that one fails. *used (may be NULL): the one that did it, or
+ * was tried last. FL_ENOTSUP when it has none of that kind. Yields. */
 FL_MUST_CHECK enum fl_err gsp_card_reset(struct gsp_hw *hw, enum gsp_reset_kind kind,
-                                         struct fl_fail *fail);
+                                         enum gsp_reset_kind *used, struct fl_fail *fail);

@@ -7,11 +7,13 @@
 #include "arch/clock.h"
 #include "arch/fiber.h"
 #include "arch/machine.h"
+#include "gsp/hw/lost.h"
 
 #define ALL_ONES       0xffffffffu
 #define PRI_ERROR_MASK 0xfff00000u
 #define PRI_ERROR      0xbad00000u
 #define REG_NAME_MAX   64u
+#define LOST_WORDS_MAX 112u
 
 void gsp_io_begin(struct gsp_io *io, struct fl_fail *fail)
 {
@@ -30,15 +32,14 @@ static uint32_t raw_read(struct gsp_io *io, uint32_t off)
 static void link_lost(struct gsp_io *io, uint32_t off)
 {
     char name[REG_NAME_MAX];
+    char seen[LOST_WORDS_MAX];
+    const char *hint;
 
     io->lost = true;
     reg_name(off, io->rec->family, name, sizeof(name));
-    FL_FAIL_MORE(
-        io->fail, FL_ELINKLOST, name,
-        (.hint =
-             "check power cables, riser and slot; power-cycle the machine if the GPU stays away"),
-        "link lost: %s reads 0xffffffff and so does NV_PMC_BOOT_0: the device no longer answers",
-        name);
+    (void)gsp_lost_why(io->pci, seen, sizeof(seen), &hint);
+    FL_FAIL_MORE(io->fail, FL_ELINKLOST, name, (.hint = hint),
+                 "link lost: %s reads 0xffffffff, NV_PMC_BOOT_0 too: %s", name, seen);
 }
 
 uint32_t gsp_io_read(struct gsp_io *io, uint32_t off)

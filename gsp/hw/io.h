@@ -3,9 +3,10 @@
  * Register access: typed, counted, on record, and aware of a lost link.
  *
  * A read of all-ones makes a second read, of BOOT_0, which is never all-ones on a live GPU. If that
- * is all-ones too the link is lost: this is written into the failure record of the running
- * operation before anything can stumble over the nonsense values, and later accesses no longer go
- * to the bus. Steps look at the result where they wait and at the end of each stage (gsp_io_check).
+ * is all-ones too the device is lost, or the way to its registers is (lost.h asks which): this is
+ * written into the failure record of the running operation before anything can stumble over the
+ * nonsense values, and later accesses no longer go to the bus. Steps look at the result where they
+ * wait and at the end of each stage (gsp_io_check).
  */
 #pragma once
 
@@ -15,13 +16,16 @@
 #include "arch/wait.h"
 #include "gsp/hw/recorder.h"
 #include "gsp/hw/regs/regs.h"
+#include "pci/pci.h"
 
 struct gsp_io {
     struct mmio bar0;
     bool mapped;
-    bool lost;                /* the link; sticky until gsp_io_begin */
-    struct gsp_recorder *rec; /* borrowed */
-    struct fl_fail *fail;     /* of the running operation; borrowed, may be NULL */
+    bool lost;                 /* the link; sticky until gsp_io_begin */
+    struct gsp_recorder *rec;  /* borrowed */
+    struct fl_fail *fail;      /* of the running operation; borrowed, may be NULL */
+    const struct pci_dev *pci; /* whose configuration space is asked when registers are silent;
+                                * borrowed; NULL: nobody's */
     uint64_t reads, writes;
     uint64_t program_us; /* that went into waits for NVIDIA's programs (gsp_io_wait_program) */
     uint64_t size;       /* bytes of BAR0 */

@@ -43,8 +43,7 @@ void gsp_rpc_open(struct gsp_rpc *r)
 {
     r->match = (struct gsp_rpc_match){0};
     r->closed = false;
-    r->heard_us = clock_now_us();
-    r->asked_us = 0;
+    gsp_rpc_hear(r);
 }
 
 void gsp_rpc_interrupt(struct gsp_rpc *r) { r->interrupts++; }
@@ -128,8 +127,7 @@ static enum fl_err take(struct gsp_rpc *r, const struct use *u, struct gsp_msg *
         return err;
     }
     r->received++;
-    r->heard_us = clock_now_us();
-    r->asked_us = 0;
+    gsp_rpc_hear(r);
     if (r->host->trace != NULL) {
         r->host->trace(r->ctx, false, m->function, m->payload_size, m->result);
     }
@@ -239,9 +237,7 @@ static enum fl_err send_one(struct gsp_rpc *r, const struct use *u, uint32_t fun
             gsp_queue_send(&r->queue, function, sequence, &piece, size > 0 ? 1 : 0, fail);
         if (err == FL_OK) {
             r->sent++;
-            if (sequence != 0 && r->asked_us == 0) {
-                r->asked_us = clock_now_us();
-            }
+            r->asked_us = sequence != 0 && r->asked_us == 0 ? clock_now_us() : r->asked_us;
             if (r->host->trace != NULL) {
                 r->host->trace(r->ctx, true, function, size, 0);
             }

@@ -51,6 +51,13 @@ struct gsp_rpc {
     struct log_limit limit; /* of lines about messages that nobody asked for */
 };
 
+/* A sign of life. */
+static inline void gsp_rpc_hear(struct gsp_rpc *r)
+{
+    r->heard_us = clock_now_us();
+    r->asked_us = 0;
+}
+
 /* Allocates the staging buffer; the queue is set up by gsp_queue_init. False without memory. */
 FL_MUST_CHECK bool gsp_rpc_init(struct gsp_rpc *r, const struct gsp_rpc_host *host, void *ctx);
 void gsp_rpc_free(struct gsp_rpc *r);

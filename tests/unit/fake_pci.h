@@ -31,11 +31,15 @@ struct fake_fn {
     uint8_t cfg[PCI_CFG_EXT_SIZE];
     uint32_t bar_mask[6]; /* bits that can be written; type bits come from cfg */
     /* function level reset */
-    uint16_t exp;        /* capability that takes the reset bit, 0 = none */
-    uint64_t away_us;    /* how long it stays silent; UINT64_MAX: for ever */
-    uint32_t away_id;    /* what it answers meanwhile */
-    uint64_t back_at_us; /* 0: not in a reset */
-    uint32_t id_after;   /* 0: the old one */
+    uint16_t exp;           /* capability that takes the reset bit, 0 = none */
+    uint64_t away_us;       /* how long it stays silent; UINT64_MAX: for ever */
+    uint32_t away_id;       /* what it answers meanwhile */
+    uint16_t forgets;       /* power control that resets it at D0; 0 = none */
+    uint16_t read_only;     /* a word that cannot be written; 0 = none */
+    uint64_t away_first_us; /* instead of that after a function level reset, 0: the same */
+    uint16_t link_after;    /* status of the link after a reset, 0: the same */
+    uint64_t back_at_us;    /* 0: not in a reset */
+    uint32_t id_after;      /* 0: the old one */
     unsigned resets;
 };
 
@@ -99,6 +103,9 @@ static inline void fake_reset(struct fake_fn *f)
         put_le32(bar, get_le32(bar) & ~f->bar_mask[i]);
     }
     memset(fake.mmio, 0xa5, sizeof(fake.mmio));
+    if (f->link_after != 0) {
+        put_le16(f->cfg + f->exp + PCI_EXP_LNKSTA, f->link_after);
+    }
     f->back_at_us = f->away_us == UINT64_MAX ? UINT64_MAX : clock_now_us() + f->away_us;
 }
 
@@ -122,12 +129,20 @@ static inline void fake_write(void *ctx, uint16_t seg, uint8_t bus, uint8_t devf
         put_le32(f->cfg + off, (was & ~f->bar_mask[i]) | (v & f->bar_mask[i]));
         return;
     }
-    if (off < 4 || (off >= 8 && off < 12)) {
+    if (f->forgets != 0 && off == f->forgets && (v & PCI_PM_STATE) == 0) {
+        fake_reset(f);
+        f->back_at_us = 0;
+    }
+    if (off < 4 || (off >= 8 && off < 12) || (f->read_only != 0 && off == f->read_only)) {
         return; /* id and class cannot be written */
     }
     if (f->exp != 0 && off == f->exp + PCI_EXP_DEVCTL && (v & PCI_EXP_DEVCTL_FLR) != 0) {
         put_le16(f->cfg + off, 0);
         fake_reset(f);
+        if (f->away_first_us != 0) {
+            f->back_at_us =
+                f->away_first_us == UINT64_MAX ? UINT64_MAX : clock_now_us() + f->away_first_us;
+        }
         return;
     }
     if (off == PCI_CFG_BRIDGE_CONTROL && (v & PCI_BRIDGE_BUS_RESET) != 0 &&

@@ -29,14 +29,17 @@
 #define MSIX_MASKED        1u
 #define PCI_EXP_DEVCAP_FLR (1u << 28)
 /* The bridge: a root port of QEMU's, as far as enumeration and resets look. */
-#define BRIDGE_ID              0x000c1b36u
-#define BRIDGE_CLASS_REV       0x06040000u
-#define PCI_CFG_CLASS_REV      0x08u
-#define PCI_CFG_HEADER_TYPE    0x0eu
-#define PCI_HEADER_BRIDGE      1u
-#define PCI_CFG_BUSES          0x18u
-#define PCI_CFG_BRIDGE_CONTROL 0x3eu
-#define PCI_BRIDGE_BUS_RESET   0x40u
+#define BRIDGE_ID               0x000c1b36u
+#define BRIDGE_CLASS_REV        0x06040000u
+#define PCI_CFG_CLASS_REV       0x08u
+#define PCI_CFG_HEADER_TYPE     0x0eu
+#define PCI_HEADER_BRIDGE       1u
+#define PCI_CFG_BUSES           0x18u
+#define PCI_CFG_MEM_WINDOW      0x20u
+#define PCI_CFG_PREF_WINDOW     0x24u
+#define PCI_CFG_PREF_LIMIT_HIGH 0x2cu
+#define PCI_CFG_BRIDGE_CONTROL  0x3eu
+#define PCI_BRIDGE_BUS_RESET    0x40u
 
 /* ---- the bus, as the driver sees it ---- */
 
@@ -60,6 +63,9 @@ static uint32_t bridge_read(struct rig *r, uint16_t off, unsigned size)
     put_le32(c + PCI_CFG_CLASS_REV, BRIDGE_CLASS_REV);
     c[PCI_CFG_HEADER_TYPE] = PCI_HEADER_BRIDGE;
     put_le32(c + PCI_CFG_BUSES, 1u << 16 | 1u << 8); /* to bus 1 */
+    put_le32(c + PCI_CFG_MEM_WINDOW, 0xfff00000u);   /* all memory is passed on */
+    put_le32(c + PCI_CFG_PREF_WINDOW, 0xfff10001u);
+    put_le32(c + PCI_CFG_PREF_LIMIT_HIGH, UINT32_MAX);
     if (off + size > sizeof(r->bridge_cfg)) {
         return 0;
     }
@@ -68,6 +74,9 @@ static uint32_t bridge_read(struct rig *r, uint16_t off, unsigned size)
 
 static void bridge_write(struct rig *r, uint16_t off, unsigned size, uint32_t value)
 {
+    if (off == PCI_CFG_COMMAND && size == 2) {
+        put_le16(r->bridge_cfg + off, (uint16_t)value);
+    }
     if (off != PCI_CFG_BRIDGE_CONTROL || size != 2) {
         return;
     }

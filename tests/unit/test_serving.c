@@ -86,7 +86,23 @@ static void falls_off_while_serving(void **state)
     assert_int_equal(s.fail.err, FL_ELINKLOST);
     assert_string_equal(s.fail.stage, "ready");
     assert_true(s.fail.at_us - unplugged_us < 2 * US_PER_S);
+    assert_non_null(strstr(s.fail.text, "configuration space is silent too"));
+    assert_non_null(strstr(s.fail.hint, "cables"));
     assert_true(rig_close(&rig));
+}
+
+/* BAR0 is dead and configuration space is not: no cable is to blame. */
+static void registers_die_alone(void **state)
+{
+    static const char *const faults[] = {"read:*:n=0:value=0xffffffff", NULL};
+    (void)state;
+    open_strict(faults);
+    assert_int_equal(rig_boot(&rig), FL_ELINKLOST);
+    const struct gsp_snapshot s = rig_snapshot(&rig);
+    assert_string_equal(s.fail.stage, "identify");
+    assert_non_null(strstr(s.fail.text, "configuration space answers, D0, link"));
+    assert_non_null(strstr(s.fail.hint, "reset the card"));
+    (void)rig_close(&rig);
 }
 
 /* ---- controls ---- */
@@ -373,10 +389,15 @@ static void event_numbers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(serves_events),      cmocka_unit_test(falls_off_while_serving),
-        cmocka_unit_test(controls),           cmocka_unit_test(many_callers),
-        cmocka_unit_test(unload_under_calls), cmocka_unit_test(malformed_event),
-        cmocka_unit_test(event_numbers),      cmocka_unit_test(history),
+        cmocka_unit_test(serves_events),
+        cmocka_unit_test(falls_off_while_serving),
+        cmocka_unit_test(registers_die_alone),
+        cmocka_unit_test(controls),
+        cmocka_unit_test(many_callers),
+        cmocka_unit_test(unload_under_calls),
+        cmocka_unit_test(malformed_event),
+        cmocka_unit_test(event_numbers),
+        cmocka_unit_test(history),
         cmocka_unit_test(other_lengths),
     };
     log_set_level(LOG_DEBUG);
