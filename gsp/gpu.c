@@ -86,6 +86,8 @@ void gsp_gpu_set_version(struct gsp_gpu *g, const struct gsp_version *v)
 
 void gsp_gpu_forget_boot(struct gsp_gpu *g)
 {
+    g->causes.count = 0;
+    g->received_before = g->rpc.received;
     g->ev = (struct gsp_event_state){0};
     g->undo = (struct gsp_undo){0};
     g->name[0] = g->short_name[0] = g->uuid[0] = '\0';

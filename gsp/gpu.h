@@ -103,6 +103,8 @@ struct gsp_gpu {
     struct gsp_attempts attempts;
     uint64_t generation;
     struct fl_fail fail; /* the first of the last operation */
+    struct gsp_causes causes;
+    uint64_t received_before; /* messages when the boot began */
     struct gsp_stage stage[GSP_MAX_STAGES];
     uint32_t stage_count;
     bool stage_skipped;       /* the running stage found nothing to do */
@@ -116,7 +118,8 @@ struct gsp_gpu {
     bool revive;       /* it failed while running and is to be brought up again */
     uint32_t revivals; /* that were tried since revived_us */
     uint64_t revived_us;
-    uint64_t halts_seen; /* intr.halts when the core was last looked at */
+    uint64_t core_words, core_words_us; /* of the log init, and since when (rm/host.c) */
+    uint64_t halts_seen;                /* intr.halts when the core was last looked at */
 
     /* Known from `identify` on. */
     char vbios_version[24];

@@ -70,6 +70,19 @@ struct gsp_cc {
 const char *gsp_cc_mode_name(enum gsp_cc_mode m);
 
 /* What is known of a GPU; text fields are "" and numbers 0 until known. */
+/* What may be behind a boot that failed, by the evidence of that boot (boot/causes.h). */
+enum gsp_verdict { GSP_UNKNOWN, GSP_LIKELY, GSP_RULED_OUT };
+struct gsp_cause {
+    const char *name; /* "card", "memory-access", ...; all static */
+    enum gsp_verdict verdict;
+    const char *because, *advice;
+};
+#define GSP_CAUSES_MAX 8u
+struct gsp_causes {
+    uint32_t count; /* 0: the last boot has not failed */
+    struct gsp_cause row[GSP_CAUSES_MAX];
+};
+
 struct gsp_snapshot {
     enum gsp_state state;
     const struct pci_dev *pci;
@@ -210,6 +223,8 @@ FL_MUST_CHECK enum fl_err gsp_resume(struct gsp_gpu *g);
 void gsp_serve(struct gsp_gpu *g, const volatile bool *stop);
 
 void gsp_get_snapshot(struct gsp_gpu *g, struct gsp_snapshot *out);
+/* Of the last boot: the likely causes of its failure first, then those that are ruled out. */
+const struct gsp_causes *gsp_get_causes(const struct gsp_gpu *g);
 
 /* The version of the firmware that runs, or ran last; NULL before one was chosen. */
 const struct gsp_version *gsp_running_version(const struct gsp_gpu *g);

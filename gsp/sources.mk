@@ -9,7 +9,7 @@ COMMON_SRCS += build/gen/gsp_layout.c $(addprefix gsp/rpc/,version.c status.c qu
     rpc_match.c events.c xid.c sequencer.c logs.c)
 COMMON_SRCS += $(addprefix gsp/rm/,rm.c board.c session.c static_info.c messages.c script.c host.c fields.c sensor_list.c sensors.c \
     sensors_ask.c sensors_page.c) build/gen/rm_tables.c
-COMMON_SRCS += $(addprefix gsp/boot/,boot.c booter.c cc.c fmc.c fwsec.c gen_bootloader.c init_rpc.c reset.c \
+COMMON_SRCS += $(addprefix gsp/boot/,boot.c booter.c causes.c cc.c fmc.c fwsec.c gen_bootloader.c init_rpc.c reset.c \
     suspend.c unload.c wpr.c)
 COMMON_SRCS += $(addprefix gsp/vram/,core.c pool.c evict.c bar1.c contents.c objects.c spaces.c mapping.c \
     places.c queue.c fences.c by_va.c vaspace.c)
@@ -25,7 +25,7 @@ UNIT_TESTS += $(addprefix tests/unit/,test_queue.c test_read_once.c test_rpc.c t
     test_static_info.c test_rm_tables.c test_fields.c)
 UNIT_TESTS += $(addprefix tests/unit/,test_wpr.c test_init_rpc.c test_bringup.c test_serving.c test_bringup_faults.c test_families.c \
     test_families_faults.c test_leftover.c test_suspend.c test_create.c test_destroy.c test_several.c \
-    test_attempts.c test_orders.c test_watch.c test_lost.c test_feed.c test_rm_session.c test_registers.c \
+    test_attempts.c test_orders.c test_watch.c test_lost.c test_causes.c test_feed.c test_rm_session.c test_registers.c \
     test_sensors.c \
     test_sensors_page.c test_sensors_ask.c test_refusals.c test_cc.c test_mig.c)
 FUZZ_TARGETS += $(addprefix tests/fuzz/,fuzz_vbios.c fuzz_containers.c fuzz_unpack.c fuzz_fwset.c fuzz_queue.c \

@@ -18,6 +18,7 @@
 #include "arch/machine.h"
 #include "arch/text.h"
 #include "gsp/boot/booter.h"
+#include "gsp/boot/causes.h"
 #include "gsp/boot/cc.h"
 #include "gsp/boot/fmc.h"
 #include "gsp/boot/fwsec.h"
@@ -28,6 +29,7 @@
 #include "gsp/gpu.h"
 #include "gsp/hw/intr.h"
 #include "gsp/rm/board.h"
+#include "gsp/rm/host.h"
 #include "gsp/rm/rm.h"
 #include "gsp/rm/static_info.h"
 #include "gsp/rpc/status.h"
@@ -241,8 +243,10 @@ static enum fl_err riscv(struct gsp_gpu *g, struct fl_fail *fail)
 {
     ENG_WRITE(&g->hw.io, NV_PGSP_BASE, NV_PFALCON_FALCON_OS,
               (struct NV_PFALCON_FALCON_OS){.raw = g->fw.bootloader.app_version});
+    gsp_core_beside(g, true);
     const enum fl_err err = g->hw.family->ops->wait_riscv_active(&g->hw, fail);
 
+    gsp_core_beside(g, false);
     g->undo.core = err == FL_OK;
     return err;
 }
@@ -280,13 +284,9 @@ enum fl_err gsp_boot_init_done(struct gsp_gpu *g, struct fl_fail *fail)
         return err;
     }
     if (g->ev.init_result != NV_OK) {
-        return FL_FAIL_MORE(
-            fail, FL_EIO, "GSP_INIT_DONE",
-            (FL_SAW(g->ev.init_result, NV_OK, 0),
-             .hint = "the log buffer rm says why; seen with odd BAR placement and without "
-                     "memory above 4 GiB"),
-            "the GSP's start failed: GSP_INIT_DONE carries 0x%x (%s), expected 0",
-            (unsigned)g->ev.init_result, gsp_status_name(g->ev.init_result));
+        return FL_FAIL_MORE(fail, FL_EIO, "GSP_INIT_DONE", (FL_SAW(g->ev.init_result, NV_OK, 0)),
+                            "the GSP's start failed: GSP_INIT_DONE carries 0x%x (%s), expected 0",
+                            (unsigned)g->ev.init_result, gsp_status_name(g->ev.init_result));
     }
     g->undo.rm = true;
     return FL_OK;
@@ -340,7 +340,7 @@ static const struct {
 } story[] = {
     {"identify", identify, 0, 1},
     {"devinit", devinit, 0, 9},
-    {"wpr2-clear", wpr2_clear, 0, 75},
+    {"wpr2-clear", wpr2_clear, 0, 90},
     {"firmware", firmware, 0, 1},
     {"vbios", vbios, GSP_PART_BOOTER, 5},
     {"flush-page", flush_page, 0, 1},
@@ -425,7 +425,7 @@ static enum fl_err run_stage(struct gsp_gpu *g, uint32_t i)
         FL_FAIL(&g->fail, err, s->name, "stage %s failed: %s", s->name,
                 fl_err_name(err)); /* if it left no words */
         fl_fail_stage(&g->fail, s->name);
-        gsp_cc_blame(g);
+        gsp_causes_weigh(g);
     }
     tell_stage(g, s);
     return err;

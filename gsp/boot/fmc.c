@@ -179,12 +179,9 @@ static enum fl_err look_released(void *ctx, struct wait_report *last, struct fl_
         return FL_OK;
     }
     if (s == FMC_FAILED) {
-        return FL_FAIL_MORE(
-            fail, FL_EIO, "FMC",
-            (FL_SAW(mailbox, 0, 0),
-             .hint = "are bus mastering and memory reachable (IOMMU)? else power-cycle "
-                     "the machine"),
-            "the FMC reports 0x%x in the GSP's mailbox, expected 0", (unsigned)mailbox);
+        return FL_FAIL_MORE(fail, FL_EIO, "FMC", (FL_SAW(mailbox, 0, 0)),
+                            "the FMC reports 0x%x in the GSP's mailbox, expected 0",
+                            (unsigned)mailbox);
     }
     if (last != NULL) {
         snprintf(last->where, sizeof(last->where), "NV_PFALCON_FALCON_HWCFG2");
@@ -201,17 +198,27 @@ enum fl_err gsp_fmc_wait_release(struct gsp_gpu *g, struct fl_fail *fail)
 }
 
 /* HALTED (nouveau, OG570) or no longer ACTIVE (nova): either will do. */
+static bool says_halted(struct NV_PRISCV_RISCV_CPUCTL v)
+{
+    return !gsp_io_no_value(v.raw) &&
+           (NV_PRISCV_RISCV_CPUCTL__HALTED(v) || !NV_PRISCV_RISCV_CPUCTL__ACTIVE_STAT(v));
+}
+
+/* Believed when it is read twice: a core that runs on would write to memory that is somebody else's
+ * by then. */
 static enum fl_err look_halted(void *ctx, struct wait_report *last, struct fl_fail *fail)
 {
     struct gsp_io *io = ctx;
-    const struct NV_PRISCV_RISCV_CPUCTL v = ENG_READ(io, NV_PGSP_BASE, NV_PRISCV_RISCV_CPUCTL);
+    struct NV_PRISCV_RISCV_CPUCTL v = ENG_READ(io, NV_PGSP_BASE, NV_PRISCV_RISCV_CPUCTL);
 
     (void)fail;
+    if (!io->lost && says_halted(v)) {
+        v = ENG_READ(io, NV_PGSP_BASE, NV_PRISCV_RISCV_CPUCTL);
+    }
     if (io->lost) {
         return FL_ELINKLOST;
     }
-    if (!gsp_io_no_value(v.raw) &&
-        (NV_PRISCV_RISCV_CPUCTL__HALTED(v) || !NV_PRISCV_RISCV_CPUCTL__ACTIVE_STAT(v))) {
+    if (says_halted(v)) {
         return FL_OK;
     }
     if (last != NULL) {

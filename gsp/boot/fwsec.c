@@ -146,9 +146,7 @@ enum fl_err gsp_fwsec_run_frts(struct gsp_gpu *g, struct fl_fail *fail)
         NV_PBUS_SW_SCRATCH_FRTS_ERR__CODE(REG_READ(&g->hw.io, NV_PBUS_SW_SCRATCH_FRTS_ERR));
     if (mailbox != 0 || code != 0) {
         return FL_FAIL_MORE(
-            fail, FL_EIO, "FWSEC-FRTS",
-            (FL_SAW(mailbox != 0 ? mailbox : code, 0, 0),
-             .hint = "a region from an earlier boot may still be there: power-cycle the machine"),
+            fail, FL_EIO, "FWSEC-FRTS", (FL_SAW(mailbox != 0 ? mailbox : code, 0, 0)),
             "FWSEC-FRTS reports mailbox 0x%08x, error code 0x%04x, expected 0 and 0",
             (unsigned)mailbox, (unsigned)code);
     }

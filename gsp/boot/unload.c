@@ -59,6 +59,21 @@ enum fl_err gsp_unload_stop_rm(struct gsp_gpu *g, bool suspend, struct fl_fail *
     return err;
 }
 
+/* Whether WPR2, which was up, is still. "Down" is believed when it is read twice: what would be
+ * left undone otherwise nobody would notice before the next boot. */
+static bool wpr2_still_up(struct gsp_gpu *g)
+{
+    g->wpr2 = g->hw.family->ops->wpr2(&g->hw);
+    if (!g->wpr2.up) {
+        g->wpr2 = g->hw.family->ops->wpr2(&g->hw);
+        if (g->wpr2.up) {
+            log_warn(g->hw.label, "NV_PFB_PRI_MMU_WPR2_ADDR_HI read 0 once and 0x%llx then",
+                     (unsigned long long)g->wpr2.end);
+        }
+    }
+    return g->wpr2.up;
+}
+
 /* WPR2 down: FWSEC-SB on the GSP's falcon (which stops the RISC-V core, whether it had said so or
  * not), then the booter if needed. */
 static enum fl_err take_down_by_booter(struct gsp_gpu *g, struct fl_fail *fail)
@@ -69,8 +84,7 @@ static enum fl_err take_down_by_booter(struct gsp_gpu *g, struct fl_fail *fail)
     if (g->hw.io.lost) {
         return FL_ELINKLOST;
     }
-    g->wpr2 = g->hw.family->ops->wpr2(&g->hw);
-    if (g->wpr2.up) { /* also when SB failed: it may be all that is needed */
+    if (wpr2_still_up(g)) { /* also when SB failed: it may be all that is needed */
         gsp_recorder_stage(&g->hw.rec, "booter-unload");
         const uint64_t mailboxes = g->suspending ? g->mem.sr_meta.bus.raw : UNLOAD_MAILBOXES;
         const enum fl_err second = gsp_booter_run_unload(g, mailboxes, fail);

@@ -16,19 +16,16 @@ static const struct wait wait_dma_room = {
     .what = "room in the falcon's transfer queue",
     .timeout_us = 2 * US_PER_S,
     .step_us = 1,
-    .hint = "is bus mastering blocked (IOMMU, broken slot)?",
 };
 static const struct wait wait_dma_idle = {
     .what = "the falcon's transfers to finish",
     .timeout_us = 2 * US_PER_S,
     .step_us = 5,
-    .hint = "is bus mastering blocked (IOMMU, broken slot)?",
 };
 static const struct wait wait_halt = {
     .what = "the falcon to halt",
     .timeout_us = 2 * US_PER_S,
     .step_us = 100, /* its programs take milliseconds (measured.md 10) */
-    .hint = "the program hangs: wrong firmware for this chip, or VRAM that was not initialised",
 };
 
 enum fl_err gsp_falcon_program_check(const struct gsp_falcon_program *p, struct fl_fail *fail)

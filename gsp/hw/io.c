@@ -241,11 +241,31 @@ enum fl_err gsp_io_poll(struct gsp_io *io, uint32_t off, uint32_t mask, uint32_t
     return err;
 }
 
+/* A wait, and what lies beside it. */
+struct beside {
+    struct gsp_io *io;
+    wait_look *looks;
+    void *ctx;
+};
+
+static enum fl_err look_beside(void *ctx, struct wait_report *last, struct fl_fail *fail)
+{
+    const struct beside *b = ctx;
+    enum fl_err err = b->looks(b->ctx, last, fail);
+
+    if (err == FL_EBUSY && b->io->beside != NULL) {
+        const enum fl_err seen = b->io->beside(b->io->beside_ctx, fail);
+        err = seen != FL_OK ? seen : err;
+    }
+    return err;
+}
+
 enum fl_err gsp_io_wait_program(struct gsp_io *io, const struct wait *w, wait_look *looks,
                                 void *ctx, struct fl_fail *fail)
 {
     const uint64_t start_us = clock_now_us();
-    const enum fl_err err = wait_until(w, looks, ctx, fail);
+    struct beside b = {.io = io, .looks = looks, .ctx = ctx};
+    const enum fl_err err = wait_until(w, look_beside, &b, fail);
 
     io->program_us += clock_now_us() - start_us;
     return err;

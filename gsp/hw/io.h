@@ -26,6 +26,10 @@ struct gsp_io {
     struct fl_fail *fail;      /* of the running operation; borrowed, may be NULL */
     const struct pci_dev *pci; /* whose configuration space is asked when registers are silent;
                                 * borrowed; NULL: nobody's */
+    /* What lies beside the bit that a wait for a program looks at: asked while it has not come. An
+     * error ends the wait, with words in *fail. NULL: nothing. Must not yield. */
+    enum fl_err (*beside)(void *ctx, struct fl_fail *fail);
+    void *beside_ctx;
     uint64_t reads, writes;
     uint64_t program_us; /* that went into waits for NVIDIA's programs (gsp_io_wait_program) */
     uint64_t size;       /* bytes of BAR0 */

@@ -9,6 +9,7 @@
 #include "gsp/rpc/logs.h"
 
 #define PING_PERIOD_US     (250 * US_PER_MS) /* of the link, while a wait looks at memory only */
+#define CORE_SILENT_US     (100 * US_PER_MS) /* of its log, beside a core that does not run */
 #define IDLE_STEP_FIRST_US 100u              /* without interrupts, or before the first one */
 #define IDLE_STEP_MAX_US   1000u
 #define IDLE_STEP_LIVE_US                                                                          \
@@ -35,6 +36,32 @@ enum fl_err gsp_core_check(struct gsp_gpu *g, struct fl_fail *fail)
         (unsigned long long)init_words, (unsigned long long)gsp_logs_put(&g->log[GSP_LOG_RM]));
     gsp_gpu_xid(g, GSP_XID_GSP_CRASH, "the GSP crashed: its core has stopped by itself");
     return FL_EIO;
+}
+
+/* A core that wrote to its log has run: one that does not run any more, and has written nothing for
+ * a while, has crashed, and nobody has to wait for it. */
+static enum fl_err crashed_already(void *ctx, struct fl_fail *fail)
+{
+    struct gsp_gpu *g = ctx;
+    const uint64_t words = gsp_logs_put(&g->log[GSP_LOG_INIT]);
+
+    if (words == 0 || words != g->core_words) {
+        g->core_words = words;
+        g->core_words_us = clock_now_us();
+        return FL_OK;
+    }
+    if (clock_now_us() - g->core_words_us < CORE_SILENT_US) {
+        return FL_OK;
+    }
+    g->undo.core = true;
+    return gsp_core_check(g, fail);
+}
+
+void gsp_core_beside(struct gsp_gpu *g, bool on)
+{
+    g->hw.io.beside = on ? crashed_already : NULL;
+    g->hw.io.beside_ctx = g;
+    g->core_words = 0;
 }
 
 static enum fl_err idle(void *ctx, uint32_t round, struct deadline d, struct fl_fail *fail)

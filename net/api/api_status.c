@@ -235,6 +235,23 @@ static void put_cc(struct jw *j, const struct gsp_cc *cc)
     jw_end_object(j);
 }
 
+/* Of the failure of its last boot; empty when that is ready. */
+static void put_causes(struct jw *j, const struct gsp_gpu *g)
+{
+    const struct gsp_causes *c = g != NULL ? gsp_get_causes(g) : NULL;
+
+    jw_array(j, "causes");
+    for (uint32_t i = 0; c != NULL && i < c->count; i++) {
+        jw_object(j, NULL);
+        jw_str(j, "cause", c->row[i].name);
+        jw_str(j, "verdict", c->row[i].verdict == GSP_LIKELY ? "likely" : "ruled out");
+        jw_str(j, "because", c->row[i].because);
+        jw_str(j, "advice", c->row[i].advice);
+        jw_end_object(j);
+    }
+    jw_end_array(j);
+}
+
 /* What the config file says for it; null for a GPU that could not be created. */
 static void put_options(struct jw *j, const struct gsp_gpu *g)
 {
@@ -276,6 +293,7 @@ void api_put_gpu(struct jw *j, const char *key, uint32_t index)
     put_cc(j, &s.cc);
     put_stages(j, &s);
     api_put_fail(j, "error", &s.fail);
+    put_causes(j, api_context()->gpus[index].gpu);
     jw_u64(j, "attempt", s.attempt);
     api_put_attempts(j, "attempts", api_context()->gpus[index].gpu);
     put_options(j, api_context()->gpus[index].gpu);

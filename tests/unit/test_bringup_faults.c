@@ -65,7 +65,7 @@ static void each_stage_fails(void **state)
         {"fwsec-error=0x1234", "frts", "0x1234", FL_EIO},
         {"read:NV_PFB_PRI_MMU_WPR2_ADDR_LO:n=1:value=0x1234560", "frts", "WPR2", FL_EIO},
         {"booter-mailbox=0x31", "booter", "0x00000031", FL_EIO},
-        {"read:NV_PRISCV_RISCV_CPUCTL@gsp:n=0:value=0x10", "riscv", "RISCV_CPUCTL", FL_ETIMEDOUT},
+        {"read:NV_PRISCV_RISCV_CPUCTL@gsp:n=0:value=0x10", "riscv", "crashed", FL_EIO},
         {"gsp-hang", "sequencer", "script", FL_ETIMEDOUT},
         {"init-done-result=0x59", "init-done", "0x59", FL_EIO},
         {"message:n=1:offset=0x50:xor=1", "sequencer", "checksum", FL_EPROTO},

@@ -199,11 +199,36 @@ static void link_is_lost(void **state)
     }
 }
 
+/* A boot and an unload that end well leave no WPR2, even where one of the looks at it went wrong.
+ */
+static void a_good_end_is_one(void **state)
+{
+    static const char *const with_booter[] = {"tu102", "ga102", "ad102"};
+    char fault[64];
+    (void)state;
+    for (size_t c = 0; c < ARRAY_SIZE(with_booter); c++) {
+        unsigned good = 0;
+        for (unsigned n = 1; n <= 8; n++) {
+            snprintf(fault, sizeof(fault), "read:NV_PFB_PRI_MMU_WPR2_ADDR_HI:n=%u:value=0", n);
+            open_chip(with_booter[c], fault);
+            if (rig_boot(&rig) == FL_OK && rig_unload(&rig) == FL_OK) {
+                good++;
+                if (model().wpr2_up) {
+                    fail_msg("%s %s: a good end, and WPR2 is up", with_booter[c], fault);
+                }
+            }
+            (void)rig_close(&rig);
+        }
+        assert_true(good >= 3); /* the others noticed it, or nobody looked so often */
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_all_ones),
         cmocka_unit_test(link_is_lost),
+        cmocka_unit_test(a_good_end_is_one),
     };
     host_ram_configure(HOST_RAM_HIGH_BYTES, HOST_RAM_HIGH_BYTES);
     if (ram_init(NULL) != FL_OK) {
