@@ -19,7 +19,7 @@ include mk/config.mk
 include mk/setup.mk
 include mk/flags.mk
 
-ROOMS := arch pci mm gsp net boot client tests/model tests/synth tests/unit tests/fuzz tests/bench tests/linux \
+ROOMS := arch pci mm gsp net boot client tests/model tests/synth tests/unit tests/fuzz tests/bench tests/campaign tests/linux \
     tests/boot tests/matrix tests/mutants
 -include $(ROOMS:=/sources.mk)
 -include $(ROOMS:=/rules.mk)

@@ -7,7 +7,7 @@
 The groups, in order: build; checks (tests/checks/*.py); unit (the cmocka programs, with ASan and
 UBSan); client (tests/client/test_*.py: firstlight against a server in the appliance's place); msan (the
 model's tests once more, with MemorySanitizer); mutants (tests/mutants/test_*.py: do the unit tests
-notice a change?); fuzz (each target for a few seconds); boot (tests/boot/test_*.py:
+notice a change?); campaign (a sample of the fault campaign, tests/campaign/); fuzz (each target for a few seconds); boot (tests/boot/test_*.py:
 QEMU, OVMF, the model); linux (tests/linux/test_*.py: Linux's drivers on the model).
 
 One protocol for every child: a line "ok NAME" or "not ok NAME: reason" per test (TAP's numbers and
@@ -25,7 +25,7 @@ import time
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parent.parent
-GROUPS = ("build", "checks", "unit", "client", "msan", "mutants", "fuzz", "boot", "linux")
+GROUPS = ("build", "checks", "unit", "client", "msan", "mutants", "campaign", "fuzz", "boot", "linux")
 JOBS = os.cpu_count() or 1
 FUZZ_SECONDS = 5
 # Deadlines of one child, in seconds. A hang is a failure like any other.
@@ -164,7 +164,7 @@ def make_variable(name):
 def group_build(groups, _args):
     goals = {"checks": ["gen", "efi", "boot-trace"], "unit": ["units"],
              "client": ["client", "client-asan", "gpu-model"], "msan": ["msan-units"],
-             "mutants": ["units"], "fuzz": ["fuzzers"], "boot": ["all", "test-kernels"],
+             "mutants": ["units"], "campaign": ["benches"], "fuzz": ["fuzzers"], "boot": ["all", "test-kernels"],
              "linux": ["gpu-model", "linux-tools"]}
     wanted = sorted({goal for group in groups for goal in goals.get(group, [])})
     if set(GROUPS) <= set(groups):
@@ -215,6 +215,10 @@ def group_msan(_groups, args):
 def group_mutants(_groups, args):
     # One program at a time: it runs tests on every processor.
     return run_tests(scripts("tests/mutants", "test_*.py", args), MUTANTS_S, 1)
+
+
+def group_campaign(_groups, args):
+    return run_tests(scripts("tests/campaign", "test_*.py", args), UNIT_S, 1)
 
 
 def group_fuzz(_groups, args):

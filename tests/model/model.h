@@ -124,6 +124,8 @@ const struct model_verdict *model_first_violation(const struct gpu_model *m);
 
 struct model_stats {
     uint64_t reads, writes, dma_bytes, irqs;
+    /* What faults count (--fault dma:n=, message:n=, command:n=): transfers, messages, commands. */
+    uint64_t dmas, messages, commands;
     uint64_t dma_lost;      /* transfers refused because the memory was taken away */
     uint64_t vram_held;     /* bytes of this machine that video memory takes */
     uint64_t vram_refused;  /* writes that found vram_limit reached */

@@ -84,6 +84,9 @@ uint64_t model_next_ns(const struct gpu_model *m)
 void model_get_stats(const struct gpu_model *m, struct model_stats *out)
 {
     *out = m->stats;
+    out->dmas = m->faults->dmas;
+    out->messages = m->faults->messages;
+    out->commands = m->faults->commands;
     out->wpr2_up = m->wpr2->hi > m->wpr2->lo;
     out->gsp_running = m->gsp_falcon->riscv_active;
 }

@@ -59,6 +59,11 @@ struct rig {
     uint32_t msix[4 * RIG_MSIX_MAX]; /* the table, as the driver wrote it */
     uint64_t irqs;                   /* messages that reached the CPU */
     uint64_t irqs_lost;              /* sent while MSI was off */
+    /* Faults of the bus: the n-th of BAR0's reads gives the value of the one before it, the n-th
+     * interrupt is lost; from 1, 0: none. */
+    uint64_t repeat_read, lose_irq;
+    uint64_t bar0_reads, irqs_sent; /* seen until now */
+    uint64_t last_read;             /* of BAR0 */
     uint64_t dma_bytes_before, heap_before;
 };
 

@@ -139,7 +139,18 @@ static void cfg_write(void *ctx, uint16_t seg, uint8_t bus, uint8_t devfn, uint1
 static uint64_t bar_read(void *ctx, uint64_t off, unsigned size)
 {
     const struct rig_bar *b = ctx;
-    return b->rig->cut ? UINT64_MAX : model_bar_read(b->rig->model, b->bar, off, size);
+    struct rig *r = b->rig;
+    if (r->cut) {
+        return UINT64_MAX;
+    }
+    uint64_t v = model_bar_read(r->model, b->bar, off, size);
+    if (b->bar == 0) {
+        if (++r->bar0_reads == r->repeat_read) {
+            v = r->last_read;
+        }
+        r->last_read = v;
+    }
+    return v;
 }
 /* The MSI-X table is kept by who delivers, as QEMU does; the model stores it, too. */
 static void keep_msix_entry(struct rig *r, unsigned bar, uint64_t off, unsigned size,
@@ -229,7 +240,9 @@ static void bus_irq(void *ctx, unsigned vector)
     uint64_t address = 0;
     uint32_t data = 0;
 
-    if (message_of(r, vector, &address, &data) && host_irq_raise_msi(address, data)) {
+    if (++r->irqs_sent == r->lose_irq) {
+        r->irqs_lost++;
+    } else if (message_of(r, vector, &address, &data) && host_irq_raise_msi(address, data)) {
         r->irqs++;
     } else {
         r->irqs_lost++;
