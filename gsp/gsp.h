@@ -223,6 +223,8 @@ FL_MUST_CHECK enum fl_err gsp_resume(struct gsp_gpu *g);
 void gsp_serve(struct gsp_gpu *g, const volatile bool *stop);
 
 void gsp_get_snapshot(struct gsp_gpu *g, struct gsp_snapshot *out);
+/* What the first record of the GSP's journal (NOCAT) in the last boot said; "": nothing. */
+const char *gsp_get_journal(const struct gsp_gpu *g);
 /* Of the last boot: the likely causes of its failure first, then those that are ruled out. */
 const struct gsp_causes *gsp_get_causes(const struct gsp_gpu *g);
 

@@ -92,6 +92,7 @@ no_rpc:
     return NULL;
 }
 
+const char *gsp_get_journal(const struct gsp_gpu *g) { return g->ev.journal; }
 const struct gsp_causes *gsp_get_causes(const struct gsp_gpu *g) { return &g->causes; }
 const struct gsp_options *gsp_get_options(const struct gsp_gpu *g) { return &g->opt; }
 

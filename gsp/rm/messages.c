@@ -10,6 +10,8 @@
 #include "gsp/rm/script.h"
 #include "gsp/rpc/sequencer.h"
 
+#define JOURNAL_RUN_MIN 6u /* printable bytes in a row that are words, and no numbers */
+
 static enum fl_err run_sequencer(struct gsp_gpu *g, const struct gsp_msg *m, struct deadline until,
                                  struct fl_fail *fail)
 {
@@ -68,6 +70,49 @@ static const char *recovery_name(uint32_t action)
     static const char *const names[] = {"refresh", "drain peer-to-peer traffic", "reboot"};
 
     return action < ARRAY_SIZE(names) ? names[action] : "not known";
+}
+
+/* A type and whether it is asked for now, or not any more. Asked for, it is an Xid as well, so that
+ * health and metrics have it. */
+static void recovery(struct gsp_gpu *g, const struct gsp_msg *m, const struct gsp_event_info *e,
+                     struct text *t)
+{
+    const uint32_t action = get_le32(m->payload);
+    const bool wanted = m->payload[sizeof(uint32_t)] != 0;
+
+    text_fmt(t, "the GSP %s recovery action %u (%s)", wanted ? "asks for" : "no longer asks for",
+             (unsigned)action, recovery_name(action));
+    tell(g, LOG_WARN, m, e, t->buf);
+    if (wanted) {
+        gsp_gpu_xid(g, GSP_XID_RECOVERY, t->buf);
+    }
+}
+
+/* Printable runs of a record whose fields only one firmware's tables have: file and function names,
+ * an assertion's words. The first record with any is kept with the boot: it often says why a start
+ * fails that ends with a bare number. */
+static void journal(struct gsp_gpu *g, const struct gsp_msg *m, const struct gsp_event_info *e,
+                    struct text *t)
+{
+    const size_t head = t->used;
+
+    for (uint32_t at = 0, run = 0; at <= m->payload_size; at++) {
+        const bool printable =
+            at < m->payload_size && m->payload[at] >= ' ' && m->payload[at] <= '~';
+        if (!printable && run >= JOURNAL_RUN_MIN) {
+            text_fmt(t, "%s%.*s", t->used == head ? "" : ", ", (int)run,
+                     (const char *)m->payload + at - run);
+        }
+        run = printable ? run + 1 : 0;
+    }
+    if (t->used == head) {
+        text_fmt(t, "event %s, %u bytes", e->name, (unsigned)m->payload_size);
+    } else if (g->ev.journal[0] == '\0') {
+        struct text kept = text_on(g->ev.journal, sizeof(g->ev.journal));
+        text_str(&kept, t->buf + head);
+        log_info(g->hw.label, "the GSP's journal: %s", g->ev.journal);
+    }
+    tell(g, LOG_DEBUG, m, e, t->buf);
 }
 
 /* Text of the firmware: printable, on one line. */
@@ -173,14 +218,13 @@ enum fl_err gsp_message_handle(struct gsp_gpu *g, const struct gsp_msg *m, struc
         tell(g, LOG_DEBUG, m, e, text);
         break;
     case GSP_EV_RECOVERY_ACTION:
-        g->ev.recovery_action = get_le32(m->payload);
-        text_fmt(&t, "the GSP asks for recovery action %u (%s)", (unsigned)g->ev.recovery_action,
-                 recovery_name(g->ev.recovery_action));
-        tell(g, LOG_WARN, m, e, text);
+        recovery(g, m, e, &t);
+        break;
+    case GSP_EV_POST_NOCAT_RECORD:
+        journal(g, m, e, &t);
         break;
     case GSP_EV_POST_EVENT:
     case GSP_EV_MMU_FAULT_QUEUED:
-    case GSP_EV_POST_NOCAT_RECORD:
     case GSP_EV_OTHER:
         text_fmt(&t, "event %s, %u bytes", e->name, (unsigned)m->payload_size);
         tell(g, LOG_DEBUG, m, e, text);

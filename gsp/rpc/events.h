@@ -49,6 +49,7 @@ const struct gsp_event_info *gsp_event_find(const struct gsp_event_table *more, 
 
 /* Xids that the resource manager does not send but its host tells (channels.md 14.2). */
 #define GSP_XID_OFF_THE_BUS 79u
+#define GSP_XID_RECOVERY    154u
 #define GSP_XID_RPC_TIMEOUT 119u
 #define GSP_XID_GSP_CRASH   120u
 
@@ -61,5 +62,5 @@ struct gsp_event_state {
     bool lockdown;                 /* the GSP asked to leave its registers alone */
     uint32_t unknown_logged[8];    /* numbers already mentioned in the log */
     uint32_t unknown_count;
-    uint32_t recovery_action;
+    char journal[160]; /* text of the first NOCAT record that had any */
 };

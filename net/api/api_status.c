@@ -294,6 +294,8 @@ void api_put_gpu(struct jw *j, const char *key, uint32_t index)
     put_stages(j, &s);
     api_put_fail(j, "error", &s.fail);
     put_causes(j, api_context()->gpus[index].gpu);
+    const struct gsp_gpu *g = api_context()->gpus[index].gpu;
+    jw_str(j, "journal", g != NULL ? gsp_get_journal(g) : "");
     jw_u64(j, "attempt", s.attempt);
     api_put_attempts(j, "attempts", api_context()->gpus[index].gpu);
     put_options(j, api_context()->gpus[index].gpu);

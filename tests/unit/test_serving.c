@@ -62,6 +62,52 @@ static void serves_events(void **state)
     assert_true(rig_close(&rig));
 }
 
+/* ---- what the firmware says of itself ---- */
+
+static void inject_words(void *arg)
+{
+    uint8_t p[300] = {0};
+    (void)arg;
+    fiber_sleep_us(1000);
+    model_inject_event(rig.model, 0x1020, p, sizeof(p), 0); /* no words in it */
+    memcpy(p + 12, "short", 5);
+    memcpy(p + 40, "kgspBootstrap", 13);
+    memcpy(p + sizeof(p) - 8, "at line!", 8); /* up to the last byte */
+    p[100] = 0x7f;
+    model_inject_event(rig.model, 0x1020, p, sizeof(p), 0);
+    memcpy(p + 40, "something else", 14);
+    model_inject_event(rig.model, 0x1020, p, sizeof(p), 0);
+    uint8_t action[8] = {2, 0, 0, 0, 0};
+    model_inject_event(rig.model, 0x1022, action, 5, 0); /* withdrawn: no Xid */
+    fiber_sleep_us(1000);
+    assert_int_equal(rig_snapshot(&rig).xid_count, 0);
+    action[4] = 1;
+    model_inject_event(rig.model, 0x1022, action, 5, 0);
+    fiber_sleep_us(1000);
+    serve_stop = true;
+    while (!serve_done) {
+        fiber_sleep_us(1000);
+    }
+}
+static void says_what_is_wrong(void **state)
+{
+    (void)state;
+    open_strict(NULL);
+    boots();
+    serve_stop = serve_done = false;
+    assert_non_null(fiber_spawn("serve", serve, NULL, FIBER_STACK_DEFAULT));
+    rig_run(inject_words, NULL);
+    assert_string_equal(gsp_get_journal(rig.gpu), "kgspBootstrap, at line!");
+    const struct gsp_snapshot s = rig_snapshot(&rig);
+    assert_int_equal(s.last_xid, GSP_XID_RECOVERY);
+    assert_string_equal(s.last_xid_text, "the GSP asks for recovery action 2 (reboot)");
+    assert_int_equal(rig_unload(&rig), FL_OK);
+    boots();
+    assert_string_equal(gsp_get_journal(rig.gpu), ""); /* of this boot */
+    assert_int_equal(rig_unload(&rig), FL_OK);
+    assert_true(rig_close(&rig));
+}
+
 static uint64_t unplugged_us;
 static void unplug_later(void *arg)
 {
@@ -392,6 +438,7 @@ int main(void)
         cmocka_unit_test(serves_events),
         cmocka_unit_test(falls_off_while_serving),
         cmocka_unit_test(registers_die_alone),
+        cmocka_unit_test(says_what_is_wrong),
         cmocka_unit_test(controls),
         cmocka_unit_test(many_callers),
         cmocka_unit_test(unload_under_calls),
