@@ -243,6 +243,9 @@ static const struct {
     {"firmware", config_set_firmware, "a version such as 570.144", false, true},
     {"attempts", config_set_attempts, "a number from 1 to 8", false, true},
     {"when_hung", config_set_when_hung, "stay or boot", false, true},
+    {"link_speed", config_set_link_speed, "keep, or a generation of PCI Express from 1 to 6", false,
+     true},
+    {"aspm", config_set_aspm, "keep or off", false, true},
     {"registry", config_set_registry,
      "keys such as RMPcieLinkSpeed=0x800002aa with blanks between, at most 16 in all", false, true},
     {"expect_gpus", set_expect_gpus, "a number from 0 to 8", false, false},
@@ -337,7 +340,7 @@ static void parse_line(struct boot_config *c, unsigned number, char *line)
         "unknown key%s%s%s; known are hostname, ip, gateway, dns, ipv6, mdns, ntp, syslog, token, "
         "read_token, hosts, "
         "tls, firmware, "
-        "attempts, when_hung, registry, expect_gpus, metrics_hostname, "
+        "attempts, when_hung, link_speed, aspm, registry, expect_gpus, metrics_hostname, "
         "log_level, screen",
         show ? " '" : "", show ? key : "", show ? "'" : "");
 }

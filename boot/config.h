@@ -28,7 +28,9 @@ enum config_tls { CONFIG_TLS_NO, CONFIG_TLS_YES, CONFIG_TLS_ONLY };
 
 /* What one GPU has that others have not ("attempts[1] = 2"): what is set here counts. */
 struct config_gpu {
-    bool has_attempts, has_revive, has_firmware;
+    bool has_attempts, has_revive, has_firmware, has_link_speed, has_aspm;
+    uint8_t link_speed;
+    bool aspm_off;
     uint32_t attempts;
     bool revive;
     char firmware[32];
@@ -53,6 +55,8 @@ struct boot_config {
     char firmware[32];                 /* version to force, "" = newest that is complete */
     enum config_tls tls;               /* default no */
     uint32_t attempts;                 /* of each GPU's boot, 1 to 8; default 3 */
+    uint8_t link_speed;                /* PCI Express generation at most; 0 = as it is */
+    bool aspm_off;                     /* default false: as the firmware left it */
     bool revive;                       /* a GSP that hangs is brought up again; default false */
     uint32_t expect_gpus;              /* fewer are a failure, 0 to 8; default 0 */
     enum config_host_label host_label; /* default hostname */

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+static const char *const aspm_names[] = {[false] = "keep", [true] = "off"};
 static const char *const hung_names[] = {[false] = "stay", [true] = "boot"};
 
 bool config_set_text(char *to, size_t size, const char *value, bool (*allowed)(char))
@@ -61,6 +62,37 @@ bool config_set_when_hung(struct boot_config *c, const char *v)
     *(g != NULL ? &g->revive : &c->revive) = boot;
     if (g != NULL) {
         g->has_revive = true;
+    }
+    return true;
+}
+
+/* One digit: a generation of PCI Express. */
+bool config_set_link_speed(struct boot_config *c, const char *v)
+{
+    struct config_gpu *g = c->for_gpu >= 0 ? &c->gpu[c->for_gpu] : NULL;
+    const bool keep = strcmp(v, aspm_names[false]) == 0;
+
+    if (!keep && (v[0] < '1' || v[0] > '0' + (int)PCI_SPEED_MAX || v[1] != '\0')) {
+        return false;
+    }
+    *(g != NULL ? &g->link_speed : &c->link_speed) = keep ? 0 : (uint8_t)(v[0] - '0');
+    if (g != NULL) {
+        g->has_link_speed = true;
+    }
+    return true;
+}
+
+bool config_set_aspm(struct boot_config *c, const char *v)
+{
+    struct config_gpu *g = c->for_gpu >= 0 ? &c->gpu[c->for_gpu] : NULL;
+    const bool off = strcmp(v, aspm_names[true]) == 0;
+
+    if (!off && strcmp(v, aspm_names[false]) != 0) {
+        return false;
+    }
+    *(g != NULL ? &g->aspm_off : &c->aspm_off) = off;
+    if (g != NULL) {
+        g->has_aspm = true;
     }
     return true;
 }
@@ -144,6 +176,8 @@ void config_for_gpu(const struct boot_config *c, unsigned n, struct gsp_options 
     o->force_version = version[0] != '\0' ? version : NULL;
     o->attempts = g->has_attempts ? g->attempts : c->attempts;
     o->revive = g->has_revive ? g->revive : c->revive;
+    o->link_speed = g->has_link_speed ? g->link_speed : c->link_speed;
+    o->aspm_off = g->has_aspm ? g->aspm_off : c->aspm_off;
     o->registry = keys;
     o->registry_count = 0;
     /* Those of all first, so that one GPU's count. */
@@ -153,6 +187,20 @@ void config_for_gpu(const struct boot_config *c, unsigned n, struct gsp_options 
                 keys[o->registry_count++] = c->registry[i].key;
             }
         }
+    }
+}
+
+/* "link_speed = 3", "aspm[1] = off" */
+static void put_link(struct text *t, const char *whose, uint8_t speed, bool has_speed, bool off,
+                     bool has_aspm)
+{
+    if (has_speed && speed != 0) {
+        text_fmt(t, "link_speed%s = %u\n", whose, (unsigned)speed);
+    } else if (has_speed) {
+        text_fmt(t, "link_speed%s = %s\n", whose, aspm_names[false]);
+    }
+    if (has_aspm) {
+        text_fmt(t, "aspm%s = %s\n", whose, aspm_names[off]);
     }
 }
 
@@ -183,6 +231,7 @@ void config_gpu_text(const struct boot_config *c, struct text *t)
         text_fmt(t, "firmware = %s\n", c->firmware);
     }
     text_fmt(t, "attempts = %u\nwhen_hung = %s\n", (unsigned)c->attempts, hung_names[c->revive]);
+    put_link(t, "", c->link_speed, c->link_speed != 0, c->aspm_off, c->aspm_off);
     put_registry(c, t, -1);
     for (int n = 0; n < CONFIG_GPUS_MAX; n++) {
         const struct config_gpu *g = &c->gpu[n];
@@ -195,6 +244,8 @@ void config_gpu_text(const struct boot_config *c, struct text *t)
         if (g->has_revive) {
             text_fmt(t, "when_hung[%d] = %s\n", n, hung_names[g->revive]);
         }
+        const char whose[] = {'[', (char)('0' + n), ']', '\0'};
+        put_link(t, whose, g->link_speed, g->has_link_speed, g->aspm_off, g->has_aspm);
         put_registry(c, t, n);
     }
 }

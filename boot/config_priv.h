@@ -12,6 +12,8 @@ bool config_set_text(char *to, size_t size, const char *value, bool (*allowed)(c
  * is changed. */
 bool config_set_firmware(struct boot_config *c, const char *v);
 bool config_set_attempts(struct boot_config *c, const char *v);
+bool config_set_link_speed(struct boot_config *c, const char *v);
+bool config_set_aspm(struct boot_config *c, const char *v);
 bool config_set_when_hung(struct boot_config *c, const char *v);
 /* Adds to what other lines have set. */
 bool config_set_registry(struct boot_config *c, const char *v);

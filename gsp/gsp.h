@@ -136,6 +136,8 @@ struct gsp_options {
      * on. */
     const struct gsp_registry_key *registry;
     uint32_t registry_count;
+    uint8_t link_speed; /* no faster than that (1: 2.5 GT/s .. 6); 0: as it is */
+    bool aspm_off;
     bool revive; /* gsp_run(): a GSP that hangs or crashes while it is ready is brought up again */
     /* There is something new in the feed (feed.h), the snapshot or the sensors. Called by any
      * fiber, must not yield; NULL: nobody wants to know. */

@@ -9,7 +9,7 @@ COMMON_SRCS += build/gen/gsp_layout.c $(addprefix gsp/rpc/,version.c status.c qu
     rpc_match.c events.c xid.c sequencer.c logs.c)
 COMMON_SRCS += $(addprefix gsp/rm/,rm.c board.c session.c static_info.c messages.c script.c host.c fields.c sensor_list.c sensors.c \
     sensors_ask.c sensors_page.c) build/gen/rm_tables.c
-COMMON_SRCS += $(addprefix gsp/boot/,boot.c booter.c causes.c cc.c fmc.c fwsec.c gen_bootloader.c init_rpc.c reset.c \
+COMMON_SRCS += $(addprefix gsp/boot/,boot.c booter.c causes.c cc.c fmc.c fwsec.c gen_bootloader.c init_rpc.c reach.c reset.c \
     suspend.c unload.c wpr.c)
 COMMON_SRCS += $(addprefix gsp/vram/,core.c pool.c evict.c bar1.c contents.c objects.c spaces.c mapping.c \
     places.c queue.c fences.c by_va.c vaspace.c)

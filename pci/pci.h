@@ -118,6 +118,14 @@ struct pci_link {
 /* valid false: there is no link, or the device does not answer now. */
 void pci_get_link(const struct pci_dev *d, struct pci_link *out);
 const char *pci_speed_name(uint8_t speed); /* "16.0 GT/s" */
+#define PCI_SPEED_MAX 6u
+/* Makes the link above d no faster than speed (1 .. PCI_SPEED_MAX; 0: leaves it) by the target
+ * speed of both of its ends, trained anew where it is faster now; and switches its power saving
+ * (ASPM) off. What was done is logged. FL_OK too where nothing had to be done; FL_ENOTSUP: there is
+ * no port above, or it has no such register; FL_ETIMEDOUT: the link does not end its training,
+ * FL_EIO: it stays faster. Yields. */
+FL_MUST_CHECK enum fl_err pci_limit_link(const struct pci_dev *d, uint8_t speed, bool aspm_off,
+                                         struct fl_fail *fail);
 /* The port above d; NULL: it is on a root bus, or not known. Borrowed. */
 const struct pci_dev *pci_port_of(const struct pci_dev *d);
 

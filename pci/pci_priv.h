@@ -13,6 +13,9 @@ void pci_scan_caps(struct pci_dev *d);
  * registers are reported and stay PCI_BAR_NONE; host bridges are left alone. */
 void pci_probe_bars(struct pci_dev *d);
 
+/* The second half of the PCI Express capability exists from version 2 on. */
+bool pci_exp_has_v2(const struct pci_dev *d);
+
 /* FL_ENOTSUP, by name: a memory BAR without an address, or one outside the windows of a bridge
  * above the function. */
 FL_MUST_CHECK enum fl_err pci_check_reach(const struct pci_dev *d, struct fl_fail *fail);

@@ -130,11 +130,15 @@
 #define PCI_EXP_DEVSTA_PENDING   0x0020u
 #define PCI_EXP_LNKCAP           0x0cu
 #define PCI_EXP_LNKCTL           0x10u
+#define PCI_EXP_LNKCTL_ASPM      0x0003u
+#define PCI_EXP_LNKCTL_RETRAIN   0x0020u
 #define PCI_EXP_LNKSTA           0x12u
+#define PCI_EXP_LNKSTA_TRAINING  0x0800u
 #define PCI_EXP_LINK_SPEED(v)    ((v) & 0xfu)
 #define PCI_EXP_LINK_WIDTH(v)    ((v) >> 4 & 0x3fu)
 #define PCI_EXP_DEVCTL2          0x28u
 #define PCI_EXP_LNKCTL2          0x30u
+#define PCI_EXP_LNKCTL2_SPEED    0x000fu
 #define PCI_EXP_LENGTH_V1        0x14u /* up to and with link status: all that endpoints must have */
 #define PCI_EXP_LENGTH_V2        0x3cu
 

@@ -41,13 +41,6 @@ static uint16_t rebar_control_off(const struct saved *s, unsigned i)
     return (uint16_t)(s->rebar + PCI_REBAR_FIRST + i * PCI_REBAR_STRIDE + PCI_REBAR_CONTROL);
 }
 
-/* The second half of the capability exists from version 2 on. */
-static bool exp_has_v2(const struct pci_dev *d)
-{
-    return (pci_read(d, exp_off(d, PCI_EXP_FLAGS), 2) & PCI_EXP_FLAGS_VERSION) >= 2 &&
-           range_ok(d->cap_pcie, PCI_EXP_LENGTH_V2, PCI_CFG_SIZE);
-}
-
 static enum fl_err save(const struct pci_dev *d, struct saved *s)
 {
     *s = (struct saved){0};
@@ -60,7 +53,7 @@ static enum fl_err save(const struct pci_dev *d, struct saved *s)
     }
     s->devctl = (uint16_t)pci_read(d, exp_off(d, PCI_EXP_DEVCTL), 2);
     s->lnkctl = (uint16_t)pci_read(d, exp_off(d, PCI_EXP_LNKCTL), 2);
-    if (exp_has_v2(d)) {
+    if (pci_exp_has_v2(d)) {
         s->devctl2 = (uint16_t)pci_read(d, exp_off(d, PCI_EXP_DEVCTL2), 2);
         s->lnkctl2 = (uint16_t)pci_read(d, exp_off(d, PCI_EXP_LNKCTL2), 2);
     }
@@ -84,7 +77,7 @@ static void restore(const struct pci_dev *d, struct saved *s)
 {
     pci_write(d, exp_off(d, PCI_EXP_DEVCTL), 2, s->devctl & ~PCI_EXP_DEVCTL_FLR);
     pci_write(d, exp_off(d, PCI_EXP_LNKCTL), 2, s->lnkctl);
-    if (exp_has_v2(d)) {
+    if (pci_exp_has_v2(d)) {
         pci_write(d, exp_off(d, PCI_EXP_DEVCTL2), 2, s->devctl2);
         pci_write(d, exp_off(d, PCI_EXP_LNKCTL2), 2, s->lnkctl2);
     }

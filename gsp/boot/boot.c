@@ -23,6 +23,7 @@
 #include "gsp/boot/fmc.h"
 #include "gsp/boot/fwsec.h"
 #include "gsp/boot/init_rpc.h"
+#include "gsp/boot/reach.h"
 #include "gsp/boot/reset.h"
 #include "gsp/boot/unload.h"
 #include "gsp/boot/wpr.h"
@@ -41,7 +42,7 @@
 /* Which chip is it, and can this build boot it? */
 static enum fl_err identify(struct gsp_gpu *g, struct fl_fail *fail)
 {
-    const enum fl_err err = pci_make_ready(g->hw.pci, fail);
+    const enum fl_err err = gsp_boot_reach(g, fail);
     if (err != FL_OK) {
         return err;
     }
@@ -338,7 +339,7 @@ static const struct {
     enum fl_err (*step)(struct gsp_gpu *g, struct fl_fail *fail);
     uint32_t parts, limit_s;
 } story[] = {
-    {"identify", identify, 0, 1},
+    {"identify", identify, 0, 3},
     {"devinit", devinit, 0, 9},
     {"wpr2-clear", wpr2_clear, 0, 90},
     {"firmware", firmware, 0, 1},

@@ -264,6 +264,12 @@ static void put_options(struct jw *j, const struct gsp_gpu *g)
     jw_str(j, "firmware", o->force_version);
     jw_u64(j, "attempts", o->attempts);
     jw_str(j, "when_hung", o->revive ? "boot" : "stay");
+    if (o->link_speed != 0) {
+        jw_u64(j, "link_speed", o->link_speed);
+    } else {
+        jw_null(j, "link_speed");
+    }
+    jw_str(j, "aspm", o->aspm_off ? "off" : "keep");
     jw_array(j, "registry");
     for (uint32_t i = 0; i < o->registry_count; i++) {
         jw_object(j, NULL);

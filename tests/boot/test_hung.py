@@ -40,5 +40,5 @@ with Test("hung") as test:
         test.holds("serial", m.serial, "the GSP hangs: no answer and no event for 20 s", "brought up again, 1 of 3")
         test.holds("xid-counted", m.get("/metrics")[1], 'xid="119"')
         test.equal("options-shown", gpu["options"], {
-            "firmware": None, "attempts": 2, "when_hung": "boot",
+            "firmware": None, "attempts": 2, "when_hung": "boot", "link_speed": None, "aspm": "keep",
             "registry": [{"name": "RMPcieLinkSpeed", "value": 0x800002aa}]})

@@ -31,9 +31,12 @@ struct fake_fn {
     uint8_t cfg[PCI_CFG_EXT_SIZE];
     uint32_t bar_mask[6]; /* bits that can be written; type bits come from cfg */
     /* function level reset */
-    uint16_t exp;           /* capability that takes the reset bit, 0 = none */
-    uint64_t away_us;       /* how long it stays silent; UINT64_MAX: for ever */
-    uint32_t away_id;       /* what it answers meanwhile */
+    uint16_t exp;            /* capability that takes the reset bit, 0 = none */
+    uint64_t away_us;        /* how long it stays silent; UINT64_MAX: for ever */
+    uint32_t away_id;        /* what it answers meanwhile */
+    uint16_t trains;         /* link control that takes the retrain bit; 0 = none */
+    struct fake_fn *trained; /* the other end, whose speed becomes the target's */
+    unsigned trainings;
     uint16_t forgets;       /* power control that resets it at D0; 0 = none */
     uint16_t read_only;     /* a word that cannot be written; 0 = none */
     uint64_t away_first_us; /* instead of that after a function level reset, 0: the same */
@@ -128,6 +131,17 @@ static inline void fake_write(void *ctx, uint16_t seg, uint8_t bus, uint8_t devf
         }
         put_le32(f->cfg + off, (was & ~f->bar_mask[i]) | (v & f->bar_mask[i]));
         return;
+    }
+    if (f->trains != 0 && off == f->trains && (v & PCI_EXP_LNKCTL_RETRAIN) != 0) {
+        f->trainings++;
+        v &= ~(uint32_t)PCI_EXP_LNKCTL_RETRAIN;
+        if (f->trained != NULL) {
+            uint8_t *exp = f->trained->cfg + f->trains - PCI_EXP_LNKCTL;
+            const uint8_t *own = f->cfg + f->trains - PCI_EXP_LNKCTL;
+            put_le16(exp + PCI_EXP_LNKSTA,
+                     (uint16_t)((get_le16(exp + PCI_EXP_LNKSTA) & ~0xfu) |
+                                (get_le16(own + PCI_EXP_LNKCTL2) & PCI_EXP_LNKCTL2_SPEED)));
+        }
     }
     if (f->forgets != 0 && off == f->forgets && (v & PCI_PM_STATE) == 0) {
         fake_reset(f);

@@ -106,6 +106,12 @@ static void test_bad_values(void **state)
         "attempts = 3x",
         "attempts = -1",
         "when_hung = maybe",
+        "link_speed = 0",
+        "link_speed = 7",
+        "link_speed = 33",
+        "link_speed =",
+        "aspm = on",
+        "aspm =",
         "when_hung =",
         "registry =",
         "registry = RMFoo",
@@ -315,6 +321,30 @@ static void test_registry_limits(void **state)
     assert_int_equal(options_of(&c, 0).registry_count, 1);
 }
 
+static void test_links(void **state)
+{
+    (void)state;
+    struct boot_config c = parse("link_speed = 6\naspm = off\nlink_speed[0] = 1\n"
+                                 "link_speed[1] = keep\naspm[1] = keep\n");
+    assert_int_equal(c.message_count, 0);
+    assert_int_equal(options_of(&c, 0).link_speed, 1);
+    assert_true(options_of(&c, 0).aspm_off);
+    assert_int_equal(options_of(&c, 1).link_speed, 0);
+    assert_false(options_of(&c, 1).aspm_off);
+    assert_int_equal(options_of(&c, 2).link_speed, 6);
+    char text[2048];
+    config_text(&c, text, sizeof(text));
+    struct boot_config again = parse(text);
+    assert_int_equal(again.message_count, 0);
+    assert_memory_equal(again.gpu, c.gpu, sizeof(c.gpu));
+    assert_int_equal(again.link_speed, 6);
+    assert_true(again.aspm_off);
+    c = parse("");
+    config_text(&c, text, sizeof(text));
+    assert_null(strstr(text, "link_speed"));
+    assert_null(strstr(text, "aspm"));
+}
+
 static void test_whose_key(void **state)
 {
     (void)state;
@@ -339,6 +369,7 @@ int main(void)
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_one_gpu),
         cmocka_unit_test(test_registry_limits),
+        cmocka_unit_test(test_links),
         cmocka_unit_test(test_whose_key),
         cmocka_unit_test(test_all_keys),
         cmocka_unit_test(test_bad_values),
