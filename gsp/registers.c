@@ -340,6 +340,27 @@ enum fl_err gsp_reg_read(struct gsp_gpu *g, uint32_t offset, uint32_t *value, st
     return end(g, was, fail);
 }
 
+_Static_assert(GSP_ROM_BYTES == NV_PROM_SIZE, "gsp.h: GSP_ROM_BYTES");
+
+enum fl_err gsp_rom_read(struct gsp_gpu *g, uint32_t offset, void *buf, uint32_t size,
+                         struct fl_fail *fail)
+{
+    if (((offset | size) & 3) != 0 || !range_ok(offset, size, GSP_ROM_BYTES)) {
+        return FL_FAIL(fail, FL_EINVAL, "PROM", "0x%x bytes at 0x%x are not in the ROM's window",
+                       (unsigned)size, (unsigned)offset);
+    }
+    enum fl_err err = check_access(g, NV_PROM_BASE + offset, fail);
+    if (err != FL_OK) {
+        return err;
+    }
+    const struct by_hand was = begin(g, fail);
+    for (uint32_t i = 0; i < size; i += sizeof(uint32_t)) {
+        put_le32((uint8_t *)buf + i, gsp_io_read_bulk(&g->hw.io, NV_PROM_BASE + offset + i));
+    }
+    err = gsp_io_ping(&g->hw.io); /* all-ones are no sign of a lost link here */
+    return FL_THEN(end(g, was, fail), err);
+}
+
 enum fl_err gsp_reg_write(struct gsp_gpu *g, uint32_t offset, uint32_t value, struct fl_fail *fail)
 {
     const enum fl_err err = check_access(g, offset, fail);

@@ -7,6 +7,7 @@
 #include "arch/clock.h"
 #include "arch/fiber.h"
 #include "arch/log.h"
+#include "gsp/gpu.h"
 #include "gsp/sensors.h"
 #include "net/api/api.h"
 #include "net/http/http.h"
@@ -15,15 +16,16 @@
 static struct api_context ctx;
 static struct text_buf answer;
 
-static const char *get(const char *path)
+static const char *get_with(const char *path, const char *fields)
 {
     struct http_conn *c = http_conn_new();
-    char request[100];
+    char request[200];
     size_t n;
     const void *p;
 
     text_free(&answer);
-    snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n", path);
+    snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: localhost\r\n%s\r\n", path,
+             fields);
     assert_int_equal(http_conn_input(c, request, strlen(request)), strlen(request));
     while ((p = http_conn_output(c, &n)) != NULL) {
         text_append(&answer, p, n);
@@ -32,6 +34,8 @@ static const char *get(const char *path)
     http_conn_free(c);
     return answer.data;
 }
+
+static const char *get(const char *path) { return get_with(path, ""); }
 
 static void is_told(const char *path, const char *start, const char *words)
 {
@@ -60,6 +64,54 @@ static void logs(void **state)
     is_told("/api/v1/gpus/0/flight", "HTTP/1.1 200 OK\r\n", "stage identify");
     assert_non_null(strstr(answer.data, "stage ready"));
     assert_non_null(strstr(answer.data, "Content-Type: text/plain; charset=utf-8\r\n"));
+}
+
+/* The ROM as the registers show it, whole and in ranges that are no words; not while the card is
+ * away. */
+static void rom(void **state)
+{
+    static const char path[] = "/api/v1/gpus/0/rom";
+    static uint8_t seen[GSP_ROM_BYTES];
+    struct fl_fail fail = {0};
+    (void)state;
+    const uint64_t recorded = rig.gpu->hw.rec.total;
+    assert_int_equal(gsp_rom_read(rig.gpu, 0, seen, sizeof(seen), &fail), FL_OK);
+    assert_int_equal(get_le16(seen), 0xaa55);
+    assert_in_range(rig.gpu->hw.rec.total - recorded, 0,
+                    2); /* the flight recorder has other uses */
+    is_told(path, "HTTP/1.1 200 OK\r\n", "Content-Length: 1048576\r\n");
+    assert_memory_equal(answer.data + answer.len - sizeof(seen), seen, sizeof(seen));
+    static const struct {
+        const char *range;
+        size_t from, size;
+    } ranges[] = {{"bytes=1-1", 1, 1},
+                  {"bytes=3-600", 3, 598},
+                  {"bytes=255-256", 255, 2},
+                  {"bytes=1048573-1048575", 1048573, 3},
+                  {"bytes=1048575-", 1048575, 1}};
+    for (size_t i = 0; i < ARRAY_SIZE(ranges); i++) {
+        char field[64];
+        snprintf(field, sizeof(field), "Range: %s\r\n", ranges[i].range);
+        const char *text = get_with(path, field);
+        if (strncmp(text, "HTTP/1.1 206 ", 13) != 0) {
+            fail_msg("%s: %.300s", ranges[i].range, text);
+        }
+        const char *body = strstr(text, "\r\n\r\n") + 4;
+        assert_int_equal(answer.len - (size_t)(body - text), ranges[i].size);
+        assert_memory_equal(body, seen + ranges[i].from, ranges[i].size);
+    }
+    assert_int_equal(gsp_rom_read(rig.gpu, 2, seen, 4, &fail), FL_EINVAL);
+    assert_int_equal(gsp_rom_read(rig.gpu, 0, seen, 2, &fail), FL_EINVAL);
+    assert_int_equal(gsp_rom_read(rig.gpu, GSP_ROM_BYTES, seen, 4, &fail), FL_EINVAL);
+    rig.gpu->hw.in_reset = true;
+    is_told(path, "HTTP/1.1 409 ", "the card is in a reset");
+    rig.gpu->hw.in_reset = false;
+}
+
+static void rom_of_a_lost_card(void **state)
+{
+    (void)state;
+    is_told("/api/v1/gpus/0/rom", "HTTP/1.1 503 ", "link lost");
 }
 
 static void not_there(void **state)
@@ -229,8 +281,13 @@ static int group_teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(logs),    cmocka_unit_test(not_there), cmocka_unit_test(status),
-        cmocka_unit_test(sensors), cmocka_unit_test(failed),
+        cmocka_unit_test(logs),
+        cmocka_unit_test(not_there),
+        cmocka_unit_test(status),
+        cmocka_unit_test(sensors),
+        cmocka_unit_test(rom),
+        cmocka_unit_test(failed),
+        cmocka_unit_test(rom_of_a_lost_card), /* "failed" has lost it */
     };
     log_set_level(LOG_DEBUG);
     return cmocka_run_group_tests_name("api_gpu", tests, group_setup, group_teardown);
