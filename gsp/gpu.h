@@ -104,6 +104,7 @@ struct gsp_gpu {
     uint64_t generation;
     struct fl_fail fail; /* the first of the last operation */
     struct gsp_causes causes;
+    bool rom_differs;         /* a second reading of the ROM, after a failure */
     uint64_t received_before; /* messages when the boot began */
     struct gsp_stage stage[GSP_MAX_STAGES];
     uint32_t stage_count;

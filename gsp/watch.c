@@ -2,12 +2,14 @@
 /* A sign of life now and then (watch.h). */
 #include "gsp/watch.h"
 
+#include "arch/machine.h"
 #include "gsp/gpu.h"
 #include "gsp/rm/rm.h"
 
-/* NV2080_CTRL_CMD_PERF_GET_CURRENT_PSTATE: one word in, one out, nothing is touched for it. Source:
- * OGKM ctrl2080perf.h; the same number in both versions. */
-#define ALIVE_CMD 0x20802068u
+/* NV2080_CTRL_CMD_GSP_GET_FEATURES: answered by the GSP itself, nothing is touched for it; of one
+ * number and size in both versions. Source: spec rpc.md D3; OGKM ctrl2080gsp.h. */
+#define ALIVE_CMD       0x20803601u
+#define ALIVE_BYTES_MAX 128u
 
 static enum fl_err hangs(struct gsp_gpu *g, uint64_t silent_us, struct fl_fail *fail)
 {
@@ -30,9 +32,11 @@ static enum fl_err ask(struct gsp_gpu *g, struct fl_fail *fail)
 {
     struct gsp_rm_answer answer;
     struct fl_fail why = {0};
-    uint8_t word[sizeof(uint32_t)] = {0};
-    const enum fl_err err =
-        gsp_rm_ask(g, ALIVE_CMD, word, sizeof(word), GSP_WATCH_ANSWER_US, &answer, &why);
+    uint8_t p[ALIVE_BYTES_MAX] = {0};
+    const uint32_t bytes = g->layout->NV2080_CTRL_GSP_GET_FEATURES_PARAMS.total;
+
+    FL_ASSERT(bytes <= sizeof(p));
+    const enum fl_err err = gsp_rm_ask(g, ALIVE_CMD, p, bytes, GSP_WATCH_ANSWER_US, &answer, &why);
 
     if (err == FL_EIO || err == FL_ELINKLOST) {
         *fail = why;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "gsp/boot/cc.h"
+#include "gsp/boot/fwsec.h"
 #include "gsp/gpu.h"
 #include "gsp/rpc/logs.h"
 #include "pci/pci.h"
@@ -92,6 +93,10 @@ static enum gsp_verdict weigh_leftover(const struct gsp_gpu *g, const char **bec
 
 static enum gsp_verdict weigh_rom(const struct gsp_gpu *g, const char **because)
 {
+    if (g->rom_differs) {
+        *because = "a second reading of the board's ROM differs from the first";
+        return GSP_LIKELY;
+    }
     if (failed_in(g, "vbios") || failed_in(g, "unload-armed")) {
         *because = "what was read of the board's ROM is not what a VBIOS has";
         return GSP_LIKELY;
@@ -115,7 +120,7 @@ static enum gsp_verdict weigh_dma(const struct gsp_gpu *g, const char **because)
         return GSP_RULED_OUT;
     }
     *because = "the GPU has to read this machine's memory for that, and nothing of it has arrived";
-    return needs_memory(g) && !g->hw.io.lost ? GSP_LIKELY : GSP_UNKNOWN;
+    return needs_memory(g) && !g->hw.io.lost && !g->rom_differs ? GSP_LIKELY : GSP_UNKNOWN;
 }
 
 static enum gsp_verdict weigh_files(const struct gsp_gpu *g, const char **because)
@@ -173,10 +178,20 @@ static const struct {
 };
 _Static_assert(ARRAY_SIZE(table) <= GSP_CAUSES_MAX, "gsp.h: GSP_CAUSES_MAX");
 
+/* Where what came from the ROM is in doubt, it is read once more. */
+static bool rom_differs(struct gsp_gpu *g)
+{
+    const bool in_doubt = failed_in(g, "vbios") || failed_in(g, "unload-armed") ||
+                          (failed_in(g, "frts") && strcmp(g->fail.what, "FWSEC-FRTS") == 0);
+
+    return in_doubt && !g->hw.io.lost && !gsp_fwsec_reads_same(g, g->fail.stage);
+}
+
 void gsp_causes_weigh(struct gsp_gpu *g)
 {
     struct gsp_causes *c = &g->causes;
 
+    g->rom_differs = rom_differs(g);
     *c = (struct gsp_causes){0};
     for (enum gsp_verdict v = GSP_LIKELY; v <= GSP_RULED_OUT; v++) {
         for (size_t i = 0; i < ARRAY_SIZE(table); i++) {

@@ -13,6 +13,7 @@ struct gsp_gpu;
 
 /* Weighs them all for g->fail, of the boot that has just failed in the stage that it names, and
  * keeps them (g->causes): the likely ones first, then those that were ruled out; a cause about
- * which nothing is known is not listed. A failure without advice gets that of the first one. No GPU
- * register is touched, configuration space is read. Does not yield. */
+ * which nothing is known is not listed. A failure without advice gets that of the first one.
+ * Configuration space is read, and the ROM once more where it is in doubt; else no register is
+ * touched. Yields. */
 void gsp_causes_weigh(struct gsp_gpu *g);

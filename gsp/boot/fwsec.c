@@ -2,6 +2,7 @@
 /* FWSEC (fwsec.h). */
 #include "gsp/boot/fwsec.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "arch/fiber.h"
@@ -180,4 +181,47 @@ enum fl_err gsp_fwsec_run_sb(struct gsp_gpu *g, struct fl_fail *fail)
                             (unsigned)mailbox, (unsigned)code);
     }
     return gsp_io_check(&g->hw.io);
+}
+
+/* The image of FWSEC-SB, read anew, beside the one that is there. */
+static bool image_same(struct gsp_gpu *g)
+{
+    const struct vbios_fwsec *f = &g->fwsec;
+    const uint8_t *old = g->mem.fwsec_sb.cpu;
+    const size_t bytes = (size_t)fwsec_image_bytes(f);
+    uint8_t *again = old != NULL ? malloc(bytes) : NULL;
+    struct fwsec_command command;
+    struct fl_fail why = {0};
+    unsigned signature;
+    bool same = true;
+
+    if (again == NULL) {
+        return true;
+    }
+    enum fl_err err = choose_signature(g, &signature, &why);
+    err = FL_THEN(err, vbios_read_ucode(&g->vbios, f, signature, again, bytes, &why));
+    const enum fl_err found =
+        FL_THEN(err, fwsec_find_command(f, again + fwsec_data_at(f), &command, &why));
+    if (found == FL_OK) {
+        fwsec_put_sb(&command, again + fwsec_data_at(f));
+        same = memcmp(again, old, bytes) == 0;
+    } else if (err == FL_OK) { /* malformed as before: never given its command */
+        same = memcmp(again, old, bytes) == 0;
+    } else {
+        same = strcmp(why.text, g->fail.text) == 0;
+    }
+    free(again);
+    return same;
+}
+
+bool gsp_fwsec_reads_same(struct gsp_gpu *g, const char *stage)
+{
+    const struct vbios_fwsec before = g->fwsec;
+    struct fl_fail why = {0};
+    const enum fl_err err = gsp_fwsec_find(g, &why);
+
+    if (strcmp(stage, "vbios") == 0 || err != FL_OK) {
+        return err != FL_OK && strcmp(why.text, g->fail.text) == 0;
+    }
+    return memcmp(&before, &g->fwsec, sizeof(before)) == 0 && image_same(g);
 }

@@ -29,3 +29,8 @@ FL_MUST_CHECK enum fl_err gsp_fwsec_prepare(struct gsp_gpu *g, struct fl_fail *f
 FL_MUST_CHECK enum fl_err gsp_fwsec_run_frts(struct gsp_gpu *g, struct fl_fail *fail);
 /* Runs SB and checks its result. Yields. */
 FL_MUST_CHECK enum fl_err gsp_fwsec_run_sb(struct gsp_gpu *g, struct fl_fail *fail);
+
+/* Reads the VBIOS once more after the stage `stage` (vbios, unload-armed or frts) failed: false
+ * when it comes out differently now, so that one of the two readings was wrong. True when nothing
+ * can be said for lack of memory. Yields. */
+FL_MUST_CHECK bool gsp_fwsec_reads_same(struct gsp_gpu *g, const char *stage);

@@ -26,6 +26,7 @@ with Test("badconf") as test:
         log = m.get("/api/v1/log")[1]
         test.ok("good-line-taken", re.search(r"\] debug ", log), log[-400:])
         test.equal("no-more", len([n for n in notes if "firstlight.conf" in n]), 5)
+        m.wait_serial(r"no NVIDIA GPU")  # the line comes after the first answer, and after these
         test.holds("serial-tells", m.serial, "firstlight.conf:3", "firstlight.conf:6")
         status = m.get("/api/v1/status")[1]
         for name, text in (("status", status), ("log", log), ("serial", m.serial)):

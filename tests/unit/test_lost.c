@@ -2,6 +2,8 @@
 /* Registers that are silent: what configuration space says of it, and what is advised then. */
 #include "tests/unit/fake_pci.h"
 
+#include "gsp/boot/causes.h"
+#include "gsp/gpu.h"
 #include "gsp/hw/lost.h"
 
 #define PM  0x50u
@@ -108,6 +110,37 @@ static void cut_short(void **state)
     }
 }
 
+/* Errors that PCI Express has recorded speak against the card, whatever failed; none speak for it;
+ * where nobody records any nothing is said. */
+static void recorded_errors_are_evidence(void **state)
+{
+    static struct gsp_gpu g;
+    (void)state;
+    memset(&g, 0, sizeof(g));
+    g.hw.pci = card();
+    g.hw.label = "gsp";
+    FL_FAIL(&g.fail, FL_EIO, "GSP_INIT_DONE", "carries 0x65");
+    fl_fail_stage(&g.fail, "init-done");
+    gsp_causes_weigh(&g);
+    const struct gsp_causes *c = gsp_get_causes(&g);
+    assert_string_equal(c->row[0].name, "files");
+    assert_string_equal(c->row[c->count - 1].name, "gsp-firmware");
+    bool out = false;
+    for (uint32_t i = 0; i < c->count; i++) {
+        out |= strcmp(c->row[i].name, "card") == 0 && c->row[i].verdict == GSP_RULED_OUT;
+    }
+    assert_true(out);
+    put_le32(f->cfg + AER + 4, 1u << 14);
+    gsp_causes_weigh(&g);
+    assert_string_equal(c->row[0].name, "card");
+    assert_int_equal(c->row[0].verdict, GSP_LIKELY);
+    put_le32(f->cfg + AER, 0); /* no such capability */
+    gsp_causes_weigh(&g);
+    for (uint32_t i = 0; i < c->count; i++) {
+        assert_string_not_equal(c->row[i].name, "card");
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -117,6 +150,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(gone, setup, teardown),
         cmocka_unit_test_setup_teardown(nobody_to_ask, setup, teardown),
         cmocka_unit_test_setup_teardown(cut_short, setup, teardown),
+        cmocka_unit_test_setup_teardown(recorded_errors_are_evidence, setup, teardown),
     };
     return cmocka_run_group_tests_name("lost", tests, NULL, NULL);
 }

@@ -126,7 +126,7 @@ static void refused_body(void *arg)
 }
 static void refusals_are_signs_of_life(void **state)
 {
-    static const char *const faults[] = {"control=0x20802068:n=0:status=0x56", NULL};
+    static const char *const faults[] = {"control=0x20803601:n=0:status=0x56", NULL};
     (void)state;
     with(faults, refused_body);
 }
