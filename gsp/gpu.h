@@ -104,7 +104,8 @@ struct gsp_gpu {
     uint64_t generation;
     struct fl_fail fail; /* the first of the last operation */
     struct gsp_causes causes;
-    bool rom_differs;         /* a second reading of the ROM, after a failure */
+    /* A second reading of the ROM, or of the last register, after a failure. */
+    bool rom_differs, read_differs;
     uint64_t received_before; /* messages when the boot began */
     struct gsp_stage stage[GSP_MAX_STAGES];
     uint32_t stage_count;

@@ -10,6 +10,9 @@
 #include "gsp/rpc/logs.h"
 #include "pci/pci.h"
 
+#define LAST_ENTRIES 8u /* of the flight recorder, that are read once more */
+#define REG_NAME_MAX 64u
+
 /* What the stages of the boot say by how far it came. */
 static bool passed(const struct gsp_gpu *g, const char *stage)
 {
@@ -61,6 +64,10 @@ static enum gsp_verdict weigh_card(const struct gsp_gpu *g, const char **because
     }
     if (g->hw.io.lost || g->fail.err == FL_ELINKLOST) {
         *because = "it does not answer";
+        return GSP_LIKELY;
+    }
+    if (g->read_differs) {
+        *because = "a register that was read there reads otherwise now";
         return GSP_LIKELY;
     }
     if (aer.valid && aer.uncorrectable != 0) {
@@ -178,6 +185,41 @@ static const struct {
 };
 _Static_assert(ARRAY_SIZE(table) <= GSP_CAUSES_MAX, "gsp.h: GSP_CAUSES_MAX");
 
+/* Neither waited for, and so seen many times, nor of a falcon or core: those change as its program
+ * runs, and a port into memory moves on. */
+static bool read_once(const struct gsp_rec_entry *e, uint32_t family)
+{
+    char name[REG_NAME_MAX];
+
+    reg_name(e->off, family, name, sizeof(name));
+    return e->kind == GSP_REC_READ && e->repeat == 0 && strstr(name, "FALCON") == NULL &&
+           strstr(name, "RISCV") == NULL && strstr(name, "MEMD") == NULL;
+}
+
+/* One of the last reads of the stage that failed gives something else now, and twice the same: that
+ * one read went wrong. */
+static bool read_differs(struct gsp_gpu *g)
+{
+    const struct gsp_recorder *r = &g->hw.rec;
+
+    if (g->fail.err == FL_ETIMEDOUT || g->hw.io.lost) {
+        return false;
+    }
+    for (uint64_t back = 1; back <= min_u64(r->total, LAST_ENTRIES); back++) {
+        const struct gsp_rec_entry *e = &r->ring[(r->total - back) % GSP_REC_ENTRIES];
+        if (e->kind == GSP_REC_STAGE) {
+            break;
+        }
+        if (read_once(e, r->family)) {
+            const uint32_t again = gsp_io_read_bulk(&g->hw.io, e->off);
+            if (again != (uint32_t)e->value && again == gsp_io_read_bulk(&g->hw.io, e->off)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 /* Where what came from the ROM is in doubt, it is read once more. */
 static bool rom_differs(struct gsp_gpu *g)
 {
@@ -191,6 +233,7 @@ void gsp_causes_weigh(struct gsp_gpu *g)
 {
     struct gsp_causes *c = &g->causes;
 
+    g->read_differs = read_differs(g);
     g->rom_differs = rom_differs(g);
     *c = (struct gsp_causes){0};
     for (enum gsp_verdict v = GSP_LIKELY; v <= GSP_RULED_OUT; v++) {

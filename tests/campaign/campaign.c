@@ -7,9 +7,9 @@
  * is ready.
  *
  * campaign CHIP [--part I/N] [--most COUNT] [--one FAULT]: lines "row KIND lives ready failed
- * longest_us", "stage KIND STAGE count", and "bad FAULT: why". Each life is a process of its own,
- * so that a broken invariant or an endless loop is a bad life and not the end. Exit status 1 when
- * there was one.
+ * longest_us judged right", "stage KIND STAGE count", and "bad FAULT: why". Each life is a process
+ * of its own, so that a broken invariant or an endless loop is a bad life and not the end. Exit
+ * status 1 when there was one.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +20,7 @@
 
 #include "arch/host/host.h"
 #include "arch/log.h"
+#include "gsp/hw/regs/regs.h"
 #include "mm/ram.h"
 #include "tests/unit/rig.h"
 
@@ -34,6 +35,7 @@
 struct outcome {
     bool ended, ready;
     char stage[24], bad[256];
+    char cause[24], first[24]; /* that was struck, and that was thought of first */
     char text[FL_FAIL_TEXT + FL_FAIL_HINT + 4];
     uint64_t us;
 };
@@ -103,6 +105,28 @@ static bool on_the_bench(const char *fault)
     return true;
 }
 
+/* What was hit, in the words of the causes; "": there is no word for it (a write that is lost). */
+static const char *class_of(const char *fault)
+{
+    if (strncmp(fault, "read:", strlen("read:")) == 0 ||
+        strncmp(fault, "bench:repeat", strlen("bench:repeat")) == 0) {
+        return rig.noted_off - NV_PROM_BASE < NV_PROM_SIZE ? "rom" : "card";
+    }
+    return strncmp(fault, "dma:", strlen("dma:")) == 0           ? "memory-access"
+           : strncmp(fault, "message:", strlen("message:")) == 0 ? "gsp-firmware"
+           : strncmp(fault, "command:", strlen("command:")) == 0 ? "gsp-firmware"
+                                                                 : "";
+}
+
+static void keep_cause(const char *fault)
+{
+    const struct gsp_causes *c = gsp_get_causes(rig.gpu);
+    const bool likely = c->count > 0 && c->row[0].verdict == GSP_LIKELY;
+
+    (void)snprintf(out->cause, sizeof(out->cause), "%s", class_of(fault));
+    (void)snprintf(out->first, sizeof(out->first), "%s", likely ? c->row[0].name : "");
+}
+
 static void live(const char *fault)
 {
     const char *const faults[] = {fault, NULL};
@@ -110,12 +134,16 @@ static void live(const char *fault)
 
     open_with(bench ? NULL : faults);
     rig.bar0_reads = rig.irqs_sent = 0;
+    const char *number = strstr(fault, "n=");
+    number = number != NULL ? number + strlen("n=") : strchr(fault, '=');
+    rig.note_read = number != NULL ? strtoull(number + (*number == '='), NULL, 0) : 0;
     if (bench && !on_the_bench(fault)) {
         _exit(2);
     }
     if (rig_boot(&rig) != FL_OK) {
         const struct gsp_snapshot s = rig_snapshot(&rig);
         judge(&s, false);
+        keep_cause(fault);
     } else if (rig_unload(&rig) != FL_OK) {
         const struct gsp_snapshot s = rig_snapshot(&rig);
         judge(&s, true);
@@ -137,7 +165,7 @@ static unsigned part, parts = 1;
 static uint64_t most = UINT64_MAX, lives, bad;
 
 struct row {
-    uint64_t lives, ready, longest_us;
+    uint64_t lives, ready, longest_us, judged, right;
     struct {
         char name[24];
         uint64_t count;
@@ -148,6 +176,8 @@ static void count(struct row *r)
 {
     r->lives++;
     r->ready += out->ready;
+    r->judged += out->cause[0] != '\0';
+    r->right += out->cause[0] != '\0' && strcmp(out->cause, out->first) == 0;
     r->longest_us = out->us > r->longest_us ? out->us : r->longest_us;
     for (unsigned i = 0; !out->ready && i < GSP_MAX_STAGES; i++) {
         if (r->stage[i].count == 0 || strcmp(r->stage[i].name, out->stage) == 0) {
@@ -189,9 +219,10 @@ static void run(struct row *r, const char *fault)
 
 static void tell(const char *kind, const struct row *r)
 {
-    printf("row %s %llu %llu %llu %llu\n", kind, (unsigned long long)r->lives,
+    printf("row %s %llu %llu %llu %llu %llu %llu\n", kind, (unsigned long long)r->lives,
            (unsigned long long)r->ready, (unsigned long long)(r->lives - r->ready),
-           (unsigned long long)r->longest_us);
+           (unsigned long long)r->longest_us, (unsigned long long)r->judged,
+           (unsigned long long)r->right);
     for (unsigned i = 0; i < GSP_MAX_STAGES && r->stage[i].count != 0; i++) {
         printf("stage %s %s %llu\n", kind, r->stage[i].name, (unsigned long long)r->stage[i].count);
     }
@@ -301,6 +332,7 @@ int main(int argc, char **argv)
         host_log_to_stderr(true);
         run(&r, one);
         fprintf(stderr, "%s %s: %s %s\n", chip, one, out->ready ? "ready" : out->stage, out->text);
+        fprintf(stderr, "hit: %s; thought of first: %s\n", out->cause, out->first);
         return bad != 0;
     }
     uint64_t interrupts = 0;

@@ -39,6 +39,10 @@ deadline, with nothing left running; then the next boot has to be ready.
 
 `tests/campaign/campaign.c` says how; `build/host/tests/campaign/campaign CHIP` runs one chip. A fault in the table can be
 asked of the model too: `gpu-model --fault SPEC`. "Longest" is virtual time in the stage that failed.
+
+"Cause right": of the boots that failed, those in which the first likely cause (`causes` in the status) was what had been
+hit: `rom` for a read of the ROM, `card` for one of a register, `memory-access` for a transfer, `gsp-firmware` for messages and
+commands. For a write that is lost or changed there is no such word; it is not judged.
 """
 
 
@@ -52,14 +56,15 @@ def run(chip, part, parts, most):
 
 
 def add_up(lines):
-    """{kind: [lives, ready, failed, longest]}, {kind: {stage: count}}, lines of bad lives."""
+    """{kind: [lives, ready, failed, longest, judged, right]}, {kind: {stage: count}}, lines of bad lives."""
     rows, stages, bad = {}, collections.defaultdict(collections.Counter), []
     for line in lines:
         words = line.split()
         if words[0] == "row":
             new = [int(w) for w in words[2:]]
-            old = rows.get(words[1], [0, 0, 0, 0])
-            rows[words[1]] = [*(a + b for a, b in zip(old[:3], new[:3])), max(old[3], new[3])]
+            old = rows.get(words[1], [0] * 6)
+            rows[words[1]] = [a + b for a, b in zip(old, new)]
+            rows[words[1]][3] = max(old[3], new[3])
         elif words[0] == "stage":
             stages[words[1]][words[2]] += int(words[3])
         elif words[0] == "bad":
@@ -68,13 +73,15 @@ def add_up(lines):
 
 
 def table(chip, rows, stages):
-    text = [f"\n## {chip}\n", "| fault | lives | ready | failed | longest, ms | in |",
-            "|---|---|---|---|---|---|"]
-    for kind, (lives, ready, failed, longest) in rows.items():
+    text = [f"\n## {chip}\n", "| fault | lives | ready | failed | longest, ms | cause right | in |",
+            "|---|---|---|---|---|---|---|"]
+    for kind, (lives, ready, failed, longest, judged, right) in rows.items():
         where = ", ".join(f"{stage} {count}" for stage, count in stages[kind].most_common())
-        text.append(f"| {WHAT[kind]} | {lives} | {ready} | {failed} | {longest / 1000:.0f} | {where} |")
-    total = [sum(r[i] for r in rows.values()) for i in range(3)]
-    text.append(f"| **all** | **{total[0]}** | **{total[1]}** | **{total[2]}** | | |")
+        rate = f"{100 * right / judged:.0f} %" if judged else ""
+        text.append(f"| {WHAT[kind]} | {lives} | {ready} | {failed} | {longest / 1000:.0f} | {rate} | {where} |")
+    total = [sum(r[i] for r in rows.values()) for i in range(6)]
+    rate = f"{100 * total[5] / total[4]:.0f} % of {total[4]}" if total[4] else ""
+    text.append(f"| **all** | **{total[0]}** | **{total[1]}** | **{total[2]}** | | {rate} | |")
     return "\n".join(text) + "\n"
 
 
@@ -86,6 +93,7 @@ def main():
     ap.add_argument("--page", action="store_true", help=f"write {PAGE.relative_to(TOP)}")
     args = ap.parse_args()
     faults, text = 0, HEAD
+    judged = right = 0
     with ThreadPoolExecutor(args.jobs) as pool:
         for chip in args.chips.split(","):
             parts = [pool.submit(run, chip, i, args.jobs, args.most) for i in range(args.jobs)]
@@ -95,9 +103,13 @@ def main():
             lives = sum(r[0] for r in rows.values())
             failed = sum(r[2] for r in rows.values())
             faults += len(bad)
+            judged += sum(r[4] for r in rows.values())
+            right += sum(r[5] for r in rows.values())
             text += table(chip, rows, stages)
             print(f"{'not ok' if bad else 'ok'} campaign.{chip}: {lives} lives, {failed} boots or unloads failed by name, "
                   f"{len(bad)} bad", flush=True)
+    print(f"the first cause was what had been hit in {right} of {judged} failed boots "
+          f"({100 * right / max(judged, 1):.0f} %)")
     if args.page:
         PAGE.write_text(text, encoding="utf-8")
     return 1 if faults else 0

@@ -62,6 +62,8 @@ struct rig {
     /* Faults of the bus: the n-th of BAR0's reads gives the value of the one before it, the n-th
      * interrupt is lost; from 1, 0: none. */
     uint64_t repeat_read, lose_irq;
+    uint64_t note_read;             /* the n-th read of BAR0 is noted: */
+    uint64_t noted_off;             /* where it was */
     uint64_t bar0_reads, irqs_sent; /* seen until now */
     uint64_t last_read;             /* of BAR0 */
     uint64_t dma_bytes_before, heap_before;

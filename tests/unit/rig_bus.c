@@ -149,6 +149,9 @@ static uint64_t bar_read(void *ctx, uint64_t off, unsigned size)
             v = r->last_read;
         }
         r->last_read = v;
+        if (r->bar0_reads == r->note_read) {
+            r->noted_off = off;
+        }
     }
     return v;
 }

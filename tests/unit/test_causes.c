@@ -21,6 +21,8 @@ static const struct {
     {"ga102", "dma:address=0:size=0xffffffffffff", "memory-access", "board-firmware", "IOMMU"},
     {"tu117", "dma:address=0:size=0xffffffffffff", "memory-access", "leftover", "IOMMU"},
     {"ga102", "read:0x301bac:n=1:xor=0x100", "rom", "board-firmware", NULL},
+    {"tu102", "read:NV_PFB_PRI_MMU_LOCAL_MEMORY_RANGE:n=1:value=0", "card", "board-firmware", NULL},
+    {"gb202", "read:NV_PMC_BOOT_42:n=1:value=0", "card", NULL, NULL},
     {"ga102", "booter-mailbox=0xa", "files", "memory-access", "copy the files"},
     {"ga102", "booter-mailbox=0xa", "files", "rom", NULL},
     {"gb202", "fmc-error=0xb", "files", "board-firmware", NULL},
